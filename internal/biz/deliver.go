@@ -1,0 +1,21 @@
+package biz
+
+// Deliverer carries what the rules have decided to the sessions it concerns. Its methods do not
+// block on slow clients and do not fail: a session that cannot keep up is the deliverer's
+// business.
+type Deliverer interface {
+	// Deliver fans a message out to the room. The messages of one room are delivered one after
+	// another, in order of seq.
+	Deliver(d *Draft)
+	// Joined subscribes the user's sessions to the room, from his JoinSeq on, and tells the other
+	// members if the membership is new.
+	Joined(j JoinResult)
+	// Left ends the subscriptions of the user's sessions and tells the remaining members.
+	Left(room RoomID, user UserID)
+}
+
+// Presence tells who has a session now, on any node.
+type Presence interface {
+	// Online returns those of users who are online, in the same order.
+	Online(users []UserID) []UserID
+}

@@ -1,0 +1,61 @@
+package biz
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// RoleService is the role of a token whose holder may act for any user: a backend that keeps its
+// users' streams.
+const RoleService = "service"
+
+// Identity is who is behind a call or a session.
+type Identity struct {
+	User   UserID // empty: not said yet
+	GID    int64  // 0: none
+	Device DeviceID
+	Roles  []string
+	// Trusted is set when whoever can connect is trusted to say who he is.
+	Trusted bool
+	Expiry  time.Time // zero: never
+}
+
+// ActAs returns the user that a request acts for: the identity's own when the request names none.
+// Naming somebody else is PermissionDenied, except for a service, and for a trusted caller who
+// has not said who he is.
+func (id Identity) ActAs(named UserID) (UserID, error) {
+	switch {
+	case named == "" && id.User == "":
+		return "", Errorf(KindInvalid, "INVALID_ARGUMENT", "user_id is empty and nothing else says who is calling")
+	case named == "":
+		return id.User, nil
+	case named == id.User:
+	case slices.Contains(id.Roles, RoleService):
+	case id.Trusted && id.User == "":
+	default:
+		return "", Errorf(KindPermissionDenied, "FOREIGN_USER", "user_id %q is not the caller's own", named)
+	}
+	return named, checkID("user_id", string(named))
+}
+
+// Validate refuses an identity whose ids no store would keep. Not having said who one is, is valid.
+func (id Identity) Validate() error {
+	if err := checkOptionalID("user_id", string(id.User)); err != nil {
+		return err
+	}
+	return checkOptionalID("device_id", string(id.Device))
+}
+
+type identityKey struct{}
+
+// WithIdentity returns a context that carries who is calling.
+func WithIdentity(ctx context.Context, id Identity) context.Context {
+	return context.WithValue(ctx, identityKey{}, id)
+}
+
+// IdentityFrom returns who is calling. Without anything in ctx that is nobody, who may do nothing.
+func IdentityFrom(ctx context.Context) Identity {
+	id, _ := ctx.Value(identityKey{}).(Identity) // the zero Identity is right when there is none
+	return id
+}

@@ -1,0 +1,48 @@
+package biz
+
+import "time"
+
+// MessageType is the kind of a message; the numbers are those of im.v1.
+type MessageType int32
+
+// The message types.
+const (
+	TypeText      MessageType = 1
+	TypeAudio     MessageType = 2
+	TypeRichText  MessageType = 3
+	TypeSystem    MessageType = 4
+	TypeAck       MessageType = 5
+	TypeJoinRoom  MessageType = 6
+	TypeLeaveRoom MessageType = 7
+	TypeHeartbeat MessageType = 8
+)
+
+// Message is what one user said in a room. Content is opaque and never changed. A Message is not
+// modified after it was made, so it is shared without locks.
+type Message struct {
+	ID          string // the server's, unique everywhere
+	Room        RoomID
+	Seq         int64 // from 1 without holes; 0 in a room that is not persistent
+	Sender      UserID
+	ClientID    string // the sender's own id for it, may be empty
+	Type        MessageType
+	Content     []byte
+	Metadata    map[string]string
+	AckRequired bool
+	Time        time.Time
+}
+
+// Draft is a message that was accepted but has no place in its room yet.
+type Draft struct {
+	Message
+	// Origin is the session that sent it, empty for a unary call. That session gets no echo.
+	Origin SessionID
+}
+
+// Receipt is the outcome of a send.
+type Receipt struct {
+	ID        string
+	Seq       int64
+	Time      time.Time
+	Duplicate bool // the same message had been stored before; this is the first outcome
+}

@@ -1,0 +1,105 @@
+package biz
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// MessageLog is the durable log of every room.
+type MessageLog interface {
+	// Append stores d at the next seq of its room, fills in its ID, Seq and Time, has it delivered,
+	// and then calls done, once, from a goroutine of its own choosing. Drafts that one goroutine
+	// appends to one room keep their order. When d.ClientID is not empty and (room, sender,
+	// ClientID) was stored within 24 h, nothing is stored or delivered: done gets the first receipt
+	// with Duplicate set, or KindConflict if type, content or metadata differ. Append itself does
+	// not block on the store; when too much is waiting already, done gets KindUnavailable.
+	Append(d *Draft, done func(Receipt, error))
+	// Page returns messages of room above after, in order, at most limit of them and fewer when
+	// they are large; none means that after is at or above the head.
+	Page(ctx context.Context, room RoomID, after int64, limit int) ([]*Message, error)
+}
+
+// MessageRules are the node's settings for messages.
+type MessageRules struct {
+	MaxContentBytes  int
+	MaxMetadataBytes int
+}
+
+// Messages is what members say.
+type Messages struct {
+	rooms   RoomRepo
+	members MemberRepo
+	log     MessageLog
+	live    Deliverer
+	rules   MessageRules
+}
+
+// NewMessages returns the use cases of messages.
+func NewMessages(rooms RoomRepo, members MemberRepo, log MessageLog, live Deliverer, rules MessageRules) *Messages {
+	return &Messages{rooms: rooms, members: members, log: log, live: live, rules: rules}
+}
+
+// Send checks d and hands it on. In a persistent room it is stored, then delivered; in any other
+// room it is delivered at once. done is called exactly once, possibly before Send returns, with
+// the outcome of all of that. d belongs to Send from here on.
+func (m *Messages) Send(ctx context.Context, by Identity, d *Draft, done func(Receipt, error)) {
+	room, err := m.check(ctx, by, d)
+	if err != nil {
+		done(Receipt{}, err)
+		return
+	}
+	if room.Config.Persistent {
+		m.log.Append(d, done)
+		return
+	}
+	d.Time = time.Now()
+	d.ID = NewMessageID(d.Room, 0, d.Time)
+	m.live.Deliver(d)
+	done(Receipt{ID: d.ID, Time: d.Time}, nil)
+}
+
+func (m *Messages) check(ctx context.Context, by Identity, d *Draft) (Room, error) {
+	sender, err := by.ActAs(d.Sender)
+	if err != nil {
+		return Room{}, err
+	}
+	d.Sender = sender
+	if err := checkID("room_id", string(d.Room)); err != nil {
+		return Room{}, err
+	}
+	if err := checkOptionalID("message_id", d.ClientID); err != nil {
+		return Room{}, err
+	}
+	if err := m.checkPayload(by, d); err != nil {
+		return Room{}, err
+	}
+	member, err := m.members.Member(ctx, d.Room, sender)
+	if err != nil {
+		return Room{}, explainNoMember(ctx, m.rooms, d.Room, sender, err)
+	}
+	if member.Muted {
+		return Room{}, Errorf(KindPermissionDenied, "MUTED", "user %q is muted in room %q", sender, d.Room)
+	}
+	room, err := m.rooms.Room(ctx, d.Room)
+	if err != nil {
+		return Room{}, err
+	}
+	return room, room.Config.accepts(d.Type)
+}
+
+func (m *Messages) checkPayload(by Identity, d *Draft) error {
+	switch d.Type {
+	case TypeText, TypeAudio, TypeRichText:
+	case TypeSystem:
+		if !by.Trusted && !slices.Contains(by.Roles, RoleService) {
+			return Errorf(KindPermissionDenied, "SYSTEM_NOT_ALLOWED", "only services send SYSTEM messages")
+		}
+	default:
+		return Errorf(KindInvalid, "INVALID_TYPE", "type %d cannot be sent to a room; TEXT (1), AUDIO (2), RICH_TEXT (3) and, by services, SYSTEM (4) can", d.Type)
+	}
+	if len(d.Content) > m.rules.MaxContentBytes {
+		return Errorf(KindInvalid, "CONTENT_TOO_LARGE", "content has %d bytes; at most %d are allowed", len(d.Content), m.rules.MaxContentBytes)
+	}
+	return checkMetadata(d.Metadata, m.rules.MaxMetadataBytes)
+}

@@ -1,0 +1,82 @@
+package biz
+
+import "time"
+
+// TargetKind says what a push target names.
+type TargetKind uint8
+
+// The kinds of target.
+const (
+	TargetInvalid TargetKind = iota
+	TargetSession
+	TargetUser // openid
+	TargetGID
+)
+
+// ParseTargetKind reads a kind as services write it.
+func ParseTargetKind(s string) TargetKind {
+	switch s {
+	case "session":
+		return TargetSession
+	case "openid":
+		return TargetUser
+	case "gid":
+		return TargetGID
+	}
+	return TargetInvalid
+}
+
+// Target is whom a push is for, as the caller wrote it.
+type Target struct {
+	Type string // session, openid, gid
+	ID   string
+}
+
+// Push is what a service tells a client, unasked.
+type Push struct {
+	ID       string // the server's, unique
+	MsgType  string
+	Title    string
+	Content  string
+	Data     []byte
+	Metadata map[string]string
+	Time     time.Time
+	// InboxSeq is the push's place in the user's inbox when it was kept there, 0 otherwise.
+	InboxSeq int64
+	// Prepared is for the implementation of PushSessions: its own form of the push, made once for
+	// all targets. A push goes to one target after another.
+	Prepared any
+}
+
+// Outcome is what became of a push to one target; every target has exactly one.
+type Outcome uint8
+
+// The outcomes.
+const (
+	OutcomeRejected  Outcome = iota // never attempted: the request or the target is wrong
+	OutcomeDelivered                // queued for a connected session
+	OutcomeQueued                   // kept for a session that is away, or in the inbox
+	OutcomeOffline                  // no session
+	OutcomeNotFound                 // no such session id
+	OutcomeSlow                     // the session's queue was full
+	OutcomeUnknown                  // the node that held the session is gone
+)
+
+// String returns the outcome's name in metrics and answers.
+func (o Outcome) String() string {
+	switch o {
+	case OutcomeDelivered:
+		return "delivered"
+	case OutcomeQueued:
+		return "queued"
+	case OutcomeOffline:
+		return "offline"
+	case OutcomeNotFound:
+		return "not_found"
+	case OutcomeSlow:
+		return "slow"
+	case OutcomeUnknown:
+		return "unknown"
+	}
+	return "rejected"
+}

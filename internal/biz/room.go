@@ -1,0 +1,43 @@
+package biz
+
+import "time"
+
+// Room is a conversation that outlives its connections.
+type Room struct {
+	ID          RoomID
+	Name        string
+	Description string
+	Config      RoomConfig
+	CreatedAt   time.Time
+	LastActive  time.Time
+	HeadSeq     int64 // seq of the last message, 0 when there is none
+	FloorSeq    int64 // messages up to this one are no longer kept
+	Members     int
+}
+
+// RoomConfig says what a room accepts and keeps.
+type RoomConfig struct {
+	MaxUsers       int // 0: no limit
+	Persistent     bool
+	MessageTTL     time.Duration // 0: for ever
+	IdleTimeout    time.Duration // 0: never
+	AllowAudio     bool
+	AllowRichText  bool
+	AutoTranscribe bool
+}
+
+// DefaultRoomConfig is what a new room gets when configuration says nothing else.
+func DefaultRoomConfig() RoomConfig {
+	return RoomConfig{Persistent: true, AllowAudio: true, AllowRichText: true}
+}
+
+// accepts tells whether a message of this type may be sent to the room.
+func (c RoomConfig) accepts(t MessageType) error {
+	switch {
+	case t == TypeAudio && !c.AllowAudio:
+		return Errorf(KindPermissionDenied, "AUDIO_NOT_ALLOWED", "this room does not accept AUDIO messages")
+	case t == TypeRichText && !c.AllowRichText:
+		return Errorf(KindPermissionDenied, "RICH_TEXT_NOT_ALLOWED", "this room does not accept RICH_TEXT messages")
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package biz
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// MaxListedMembers bounds the user lists in one answer; counts are always exact.
+const MaxListedMembers = 1000
+
+// RoomRepo reads rooms.
+type RoomRepo interface {
+	// Room returns a room, or KindNotFound.
+	Room(ctx context.Context, id RoomID) (Room, error)
+}
+
+// MemberRepo keeps who belongs to which room.
+type MemberRepo interface {
+	// Member returns a membership, or KindNotFound.
+	Member(ctx context.Context, room RoomID, user UserID) (Member, error)
+	// Members returns up to limit members in the order in which they joined.
+	Members(ctx context.Context, room RoomID, limit int) ([]Member, error)
+	// RoomsOf returns the rooms that the user is a member of.
+	RoomsOf(ctx context.Context, user UserID) ([]RoomID, error)
+	// Join calls decide with the present state and applies its plan, both in one transaction. An
+	// error of decide changes nothing and is returned as it is. decide may run more than once.
+	Join(ctx context.Context, room RoomID, user UserID, decide func(JoinState) (JoinPlan, error)) (JoinResult, error)
+	// Leave removes a membership and tells whether there was one.
+	Leave(ctx context.Context, room RoomID, user UserID) (left bool, err error)
+}
+
+// JoinState is what a decision to let somebody in rests on.
+type JoinState struct {
+	Room   *Room   // nil: there is no such room
+	Member *Member // nil: not a member yet
+	Rooms  int     // how many rooms the user is in
+}
+
+// JoinPlan is the decision.
+type JoinPlan struct {
+	Create *Room // the room to create first, or nil
+	Member Member
+}
+
+// JoinResult is what came of it. Member.JoinSeq is the room's head for a new membership and stays
+// what it was for an older one.
+type JoinResult struct {
+	Room   Room
+	Member Member
+	Fresh  bool // the membership is new
+}
+
+// RoomRules are the node's settings for rooms.
+type RoomRules struct {
+	AutoCreate bool // joining an unknown room creates it
+	MaxPerUser int  // rooms a user may be in; 0: no limit
+	Defaults   RoomConfig
+}
+
+// Rooms is who is in which room.
+type Rooms struct {
+	rooms    RoomRepo
+	members  MemberRepo
+	live     Deliverer
+	presence Presence
+	rules    RoomRules
+}
+
+// NewRooms returns the use cases of rooms and members.
+func NewRooms(rooms RoomRepo, members MemberRepo, live Deliverer, presence Presence, rules RoomRules) *Rooms {
+	return &Rooms{rooms: rooms, members: members, live: live, presence: presence, rules: rules}
+}
+
+// JoinRequest asks for a membership.
+type JoinRequest struct {
+	Room     RoomID
+	User     UserID // empty: the caller's own
+	Nickname string
+	Role     string // as the client wrote it
+}
+
+// RoomView is a room as its members see it.
+type RoomView struct {
+	Room    Room
+	Members []Member // at most MaxListedMembers
+	Online  []UserID // those of Members who are online
+}
+
+// Join makes the user a member, creating the room where that is allowed. Joining again updates
+// the nickname and is no error. The first member of a room is its admin; apart from that nobody
+// gets a higher role than he has, unless a service asks for him.
+func (r *Rooms) Join(ctx context.Context, by Identity, req JoinRequest) (JoinResult, error) {
+	user, err := by.ActAs(req.User)
+	if err != nil {
+		return JoinResult{}, err
+	}
+	wanted, err := ParseRole(req.Role)
+	if err != nil {
+		return JoinResult{}, err
+	}
+	if err := checkID("room_id", string(req.Room)); err != nil {
+		return JoinResult{}, err
+	}
+	if err := checkOptionalID("nickname", req.Nickname); err != nil {
+		return JoinResult{}, err
+	}
+	res, err := r.members.Join(ctx, req.Room, user, func(s JoinState) (JoinPlan, error) {
+		return r.decideJoin(s, by, user, wanted, req)
+	})
+	if err != nil {
+		return JoinResult{}, err
+	}
+	r.live.Joined(res)
+	return res, nil
+}
+
+func (r *Rooms) decideJoin(s JoinState, by Identity, user UserID, wanted Role, req JoinRequest) (JoinPlan, error) {
+	now := time.Now()
+	plan := JoinPlan{Member: Member{Room: req.Room, User: user, Nickname: req.Nickname, Role: RoleUser, JoinedAt: now}}
+	highest := RoleUser
+	switch {
+	case s.Member != nil:
+		plan.Member = *s.Member
+		if req.Nickname != "" {
+			plan.Member.Nickname = req.Nickname
+		}
+		if req.Role == "" {
+			return plan, nil
+		}
+		highest = s.Member.Role
+	case s.Room == nil && !r.rules.AutoCreate:
+		return JoinPlan{}, ErrRoomNotFound(req.Room)
+	case r.rules.MaxPerUser > 0 && s.Rooms >= r.rules.MaxPerUser:
+		return JoinPlan{}, Errorf(KindResourceLimit, "TOO_MANY_ROOMS", "user %q is in %d rooms; at most %d are allowed", user, s.Rooms, r.rules.MaxPerUser)
+	case s.Room == nil:
+		plan.Create = &Room{ID: req.Room, Name: string(req.Room), Config: r.rules.Defaults, CreatedAt: now, LastActive: now}
+		plan.Member.Role = RoleAdmin
+		return plan, nil
+	case s.Room.Config.MaxUsers > 0 && s.Room.Members >= s.Room.Config.MaxUsers:
+		return JoinPlan{}, Errorf(KindResourceLimit, "ROOM_FULL", "room %q has %d members; at most %d are allowed", req.Room, s.Room.Members, s.Room.Config.MaxUsers)
+	}
+	if slices.Contains(by.Roles, RoleService) {
+		highest = RoleAdmin
+	}
+	plan.Member.Role = min(wanted, highest)
+	return plan, nil
+}
+
+// Leave ends a membership. It is no error when there was none.
+func (r *Rooms) Leave(ctx context.Context, by Identity, room RoomID, named UserID) error {
+	user, err := by.ActAs(named)
+	if err != nil {
+		return err
+	}
+	if err := checkID("room_id", string(room)); err != nil {
+		return err
+	}
+	left, err := r.members.Leave(ctx, room, user)
+	if err != nil {
+		return err
+	}
+	if left {
+		r.live.Left(room, user)
+	}
+	return nil
+}
+
+// Info describes a room to one of its members, to a service, or to a trusted caller who speaks
+// for nobody.
+func (r *Rooms) Info(ctx context.Context, by Identity, room RoomID, named UserID) (RoomView, error) {
+	if err := checkID("room_id", string(room)); err != nil {
+		return RoomView{}, err
+	}
+	if named != "" || by.User != "" {
+		user, err := by.ActAs(named)
+		if err != nil {
+			return RoomView{}, err
+		}
+		if _, err := r.members.Member(ctx, room, user); err != nil && !slices.Contains(by.Roles, RoleService) {
+			return RoomView{}, explainNoMember(ctx, r.rooms, room, user, err)
+		}
+	} else if !by.Trusted && !slices.Contains(by.Roles, RoleService) {
+		return RoomView{}, Errorf(KindUnauthenticated, "UNAUTHENTICATED", "who is calling is not known")
+	}
+	return r.View(ctx, room)
+}
+
+// View returns a room with its members, without asking who wants to know.
+func (r *Rooms) View(ctx context.Context, room RoomID) (RoomView, error) {
+	info, err := r.rooms.Room(ctx, room)
+	if err != nil {
+		return RoomView{}, err
+	}
+	members, err := r.members.Members(ctx, room, MaxListedMembers)
+	if err != nil {
+		return RoomView{}, err
+	}
+	users := make([]UserID, len(members))
+	for i, m := range members {
+		users[i] = m.User
+	}
+	return RoomView{Room: info, Members: members, Online: r.presence.Online(users)}, nil
+}
+
+// explainNoMember turns "no such membership" into what the caller can act on: an unknown room, or
+// a room that he is not in.
+func explainNoMember(ctx context.Context, rooms RoomRepo, room RoomID, user UserID, err error) error {
+	if KindOf(err) != KindNotFound {
+		return err
+	}
+	if _, err := rooms.Room(ctx, room); err != nil {
+		return err
+	}
+	return Errorf(KindPermissionDenied, "NOT_A_MEMBER", "user %q is not a member of room %q; join it first", user, room)
+}
+
+// ErrRoomNotFound is what repositories answer for a room that does not exist.
+func ErrRoomNotFound(room RoomID) *Error {
+	return Errorf(KindNotFound, "ROOM_NOT_FOUND", "room %q does not exist", room)
+}
+
+// ErrNotAMember is what repositories answer for a membership that does not exist.
+func ErrNotAMember(room RoomID, user UserID) *Error {
+	return Errorf(KindNotFound, "NOT_A_MEMBER", "user %q is not a member of room %q", user, room)
+}

@@ -1,0 +1,105 @@
+package protocol
+
+import (
+	"strings"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/node"
+)
+
+const (
+	roomPrefix  = "room:"
+	inboxPrefix = "inbox:"
+)
+
+// RoomChannel names the channel of a room.
+func RoomChannel(room biz.RoomID) string { return roomPrefix + string(room) }
+
+// InboxChannel names the channel of a user's inbox.
+func InboxChannel(user biz.UserID) string { return inboxPrefix + string(user) }
+
+// RoomOf returns the room of a channel, if it is a room's.
+func RoomOf(channel string) (biz.RoomID, bool) {
+	room, ok := strings.CutPrefix(channel, roomPrefix)
+	return biz.RoomID(room), ok
+}
+
+// Deliverer implements biz.Deliverer on a node.
+type Deliverer struct{ node *node.Node }
+
+// NewDeliverer returns a Deliverer.
+func NewDeliverer(n *node.Node) *Deliverer { return &Deliverer{node: n} }
+
+// Deliver implements biz.Deliverer.
+func (d *Deliverer) Deliver(m *biz.Draft) {
+	msg := &m.Message
+	p := &frame.Publication{
+		Channel:     RoomChannel(msg.Room),
+		Seq:         msg.Seq,
+		Frame:       frame.New(msg),
+		AckRequired: msg.AckRequired,
+		From:        string(msg.Sender),
+		Origin:      string(m.Origin),
+	}
+	if msg.ClientID != "" {
+		p.Own = frame.New(Own{msg})
+	}
+	if m.Origin != "" {
+		p.Reply = frame.New(&Ack{
+			Room: msg.Room, ClientID: msg.ClientID,
+			Receipt: biz.Receipt{ID: msg.ID, Seq: msg.Seq, Time: msg.Time},
+		})
+	}
+	d.node.Publish(p)
+}
+
+// Joined implements biz.Deliverer.
+func (d *Deliverer) Joined(j biz.JoinResult) {
+	channel := RoomChannel(j.Room.ID)
+	for _, s := range d.node.OfUser(string(j.Member.User)) {
+		if j.Room.Config.Persistent {
+			d.node.Subscribe(s, channel, s.Source(channel), j.Member.JoinSeq)
+		} else {
+			d.node.Subscribe(s, channel, nil, 0)
+		}
+	}
+	if j.Fresh {
+		d.notify(biz.TypeJoinRoom, j.Room.ID, j.Member.User, map[string]string{
+			"nickname": j.Member.Nickname,
+			"role":     j.Member.Role.String(),
+		})
+	}
+}
+
+// Left implements biz.Deliverer.
+func (d *Deliverer) Left(room biz.RoomID, user biz.UserID) {
+	for _, s := range d.node.OfUser(string(user)) {
+		d.node.Unsubscribe(s, RoomChannel(room))
+	}
+	d.notify(biz.TypeLeaveRoom, room, user, nil)
+}
+
+func (d *Deliverer) notify(t biz.MessageType, room biz.RoomID, user biz.UserID, md map[string]string) {
+	now := time.Now()
+	d.node.Publish(&frame.Publication{
+		Channel: RoomChannel(room),
+		Frame: frame.New(&Notice{
+			Type: t, ID: biz.NewMessageID(room, 0, now), Room: room, User: user, Metadata: md, Time: now,
+		}),
+		From:      string(user),
+		NotToFrom: true,
+	})
+}
+
+// Online implements biz.Presence.
+func (d *Deliverer) Online(users []biz.UserID) []biz.UserID {
+	online := make([]biz.UserID, 0, len(users))
+	for _, u := range users {
+		if d.node.Online(string(u)) {
+			online = append(online, u)
+		}
+	}
+	return online
+}

@@ -1,0 +1,128 @@
+// Package im speaks the im.v1 protocol on sessions: what a client's messages ask for, and how
+// frames look on its wire.
+package im
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/frame"
+)
+
+// Metadata keys that the server sets on what it sends.
+const (
+	metaClientID = "client-message-id" // on one's own message from another session
+	metaReason   = "reason"            // on an ACK that refuses
+	metaMsgType  = "msg_type"          // on a push
+	metaTitle    = "title"
+	metaContent  = "content"
+)
+
+// Field numbers of MessageResponse that are written outside its body.
+const (
+	fieldLinkSeq = 10
+	fieldBatch   = 11
+)
+
+// Proto is im.v1 in protobuf.
+var Proto = frame.NewFormat(frame.Encoders{
+	Name: "im.v1/proto",
+	Body: func(dst []byte, payload any) ([]byte, error) {
+		m, err := response(payload)
+		if err != nil {
+			return nil, err
+		}
+		return proto.MarshalOptions{}.MarshalAppend(dst, m)
+	},
+	Number: func(dst []byte, link uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(dst, fieldLinkSeq, protowire.VarintType), link)
+	},
+	Item: func(dst []byte, bodyLen int) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(dst, fieldBatch, protowire.BytesType), uint64(bodyLen))
+	},
+})
+
+// response turns a frame's payload into what the client reads.
+func response(payload any) (*imv1.MessageResponse, error) {
+	switch p := payload.(type) {
+	case *biz.Message:
+		return message(p), nil
+	case protocol.Own:
+		m := message(p.Message)
+		m.Metadata = with(m.Metadata, metaClientID, p.ClientID)
+		return m, nil
+	case *protocol.Ack:
+		return ack(p)
+	case *protocol.Notice:
+		return &imv1.MessageResponse{
+			MessageId: p.ID, FromUserId: string(p.User), RoomId: string(p.Room),
+			Type: imv1.MessageType(p.Type), Metadata: p.Metadata, Timestamp: timestamppb.New(p.Time),
+		}, nil
+	case *protocol.Heartbeat:
+		return &imv1.MessageResponse{
+			Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Content: p.Content, Timestamp: timestamppb.New(p.Time),
+		}, nil
+	case *biz.Push:
+		return push(p), nil
+	}
+	return nil, fmt.Errorf("im: no encoding for a %T", payload)
+}
+
+func message(m *biz.Message) *imv1.MessageResponse {
+	return &imv1.MessageResponse{
+		MessageId:   m.ID,
+		FromUserId:  string(m.Sender),
+		RoomId:      string(m.Room),
+		Type:        imv1.MessageType(m.Type),
+		Content:     m.Content,
+		Timestamp:   timestamppb.New(m.Time),
+		Metadata:    m.Metadata,
+		AckRequired: m.AckRequired,
+		Seq:         m.Seq,
+	}
+}
+
+func ack(a *protocol.Ack) (*imv1.MessageResponse, error) {
+	content := &imv1.AckContent{OriginalMessageId: a.ClientID, Success: a.Err == nil}
+	m := &imv1.MessageResponse{
+		MessageId: a.Receipt.ID, RoomId: string(a.Room), Type: imv1.MessageType_MESSAGE_TYPE_ACK, Seq: a.Receipt.Seq,
+	}
+	if a.Err != nil {
+		content.ErrorMessage = a.Err.Text
+		m.Metadata = map[string]string{metaReason: a.Err.Reason}
+	}
+	if !a.Receipt.Time.IsZero() {
+		m.Timestamp = timestamppb.New(a.Receipt.Time)
+	}
+	var err error
+	m.Content, err = proto.Marshal(content)
+	return m, err
+}
+
+// push shows a push as a SYSTEM message. The caller's metadata gives way to the three fields.
+func push(p *biz.Push) *imv1.MessageResponse {
+	md := make(map[string]string, len(p.Metadata)+3)
+	for k, v := range p.Metadata {
+		md[k] = v
+	}
+	md[metaMsgType], md[metaTitle], md[metaContent] = p.MsgType, p.Title, p.Content
+	return &imv1.MessageResponse{
+		MessageId: p.ID, Type: imv1.MessageType_MESSAGE_TYPE_SYSTEM, Content: p.Data,
+		Metadata: md, Timestamp: timestamppb.New(p.Time),
+	}
+}
+
+func with(md map[string]string, key, value string) map[string]string {
+	out := make(map[string]string, len(md)+1)
+	for k, v := range md {
+		out[k] = v
+	}
+	out[key] = value
+	return out
+}

@@ -1,0 +1,206 @@
+package im
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/protobuf/proto"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// flushWindow is how long a client that has ended its half of the stream may take to read what is
+// still on its way to it: the answers to what it sent last.
+const flushWindow = 2 * time.Second
+
+// Config is the node's settings for im.v1 sessions.
+type Config struct {
+	Heartbeat      time.Duration // advertised to clients
+	StartTimeout   time.Duration // for the first message of a client that has not said who it is
+	SendsPerSecond float64       // per session; 0: no limit
+	SendBurst      int
+}
+
+// Refresher checks a new token of a session that lives on.
+type Refresher interface {
+	// Refresh returns the identity that the token proves. It is an error if that is somebody else
+	// than the session's.
+	Refresh(ctx context.Context, held biz.Identity, token string) (biz.Identity, error)
+}
+
+// Handler serves im.v1 sessions on connections of any transport.
+type Handler struct {
+	node     *node.Node
+	rooms    *biz.Rooms
+	messages *biz.Messages
+	backlog  *biz.Backlog
+	pushes   *biz.Pushes
+	auth     Refresher
+	cfg      Config
+	log      *slog.Logger
+}
+
+// Rules are the use cases that a Handler calls.
+type Rules struct {
+	Rooms    *biz.Rooms
+	Messages *biz.Messages
+	Backlog  *biz.Backlog
+	Pushes   *biz.Pushes
+}
+
+// NewHandler returns a Handler.
+func NewHandler(n *node.Node, rules Rules, auth Refresher, cfg Config, log *slog.Logger) *Handler {
+	return &Handler{
+		node: n, rooms: rules.Rooms, messages: rules.Messages, backlog: rules.Backlog, pushes: rules.Pushes,
+		auth: auth, cfg: cfg, log: log,
+	}
+}
+
+// Serve runs a client's connection until it ends and returns why: nil after a clean end by the
+// client. greet answers the client once its session exists; nothing is written before.
+func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) error {
+	first, err := h.identify(conn, &o)
+	if err != nil {
+		return err
+	}
+	s, err := h.open(ctx, conn, o, greet)
+	if err != nil {
+		return err
+	}
+	r := newReader(h, s, o)
+	if first != nil {
+		r.handle(ctx, first)
+	}
+	err = r.run(ctx, conn)
+	if !errors.Is(err, io.EOF) {
+		h.node.ConnLost(s, conn, transport.ConnLost)
+		return err
+	}
+	h.finish(r, s)
+	return nil
+}
+
+// finish lets the last answers reach a client that has ended its half of the stream.
+func (h *Handler) finish(r *reader, s *session.Session) {
+	timeout := time.NewTimer(flushWindow)
+	defer timeout.Stop()
+	if r.settle(timeout.C) {
+		select {
+		case <-s.Drained():
+		case <-timeout.C:
+		}
+	}
+	s.Heard() // the end of its half is the last thing heard from the client
+	h.node.End(s, transport.Ended)
+}
+
+// identify completes who opens the session from its first message, if nothing else said it. That
+// message is returned, to be handled like any other.
+func (h *Handler) identify(conn transport.Conn, o *Opening) (first *imv1.MessageRequest, err error) {
+	if o.Identity.User != "" {
+		return nil, nil
+	}
+	timeout := time.AfterFunc(h.cfg.StartTimeout, func() { conn.Close(transport.NotStarted) })
+	defer timeout.Stop()
+	data, err := conn.Read()
+	if err != nil {
+		return nil, err
+	}
+	first = &imv1.MessageRequest{}
+	if err := proto.Unmarshal(data, first); err != nil {
+		return nil, malformed(err)
+	}
+	if o.Identity.User, err = o.Identity.ActAs(biz.UserID(first.GetUserId())); err != nil {
+		return nil, err
+	}
+	if o.Room == "" {
+		o.Room = biz.RoomID(first.GetRoomId())
+	}
+	return first, nil
+}
+
+// open resumes the session that the client names, or makes one.
+func (h *Handler) open(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) (*session.Session, error) {
+	welcome := Welcome{Heartbeat: int(h.cfg.Heartbeat / time.Second)}
+	if o.Resume && o.Session != "" {
+		s, ticket, ok := h.node.Resume(o.Session, string(o.Identity.User), o.Ticket, o.LastLink, conn)
+		if ok {
+			s.SetExpiry(o.Identity.Expiry)
+			welcome.Session, welcome.Ticket, welcome.Resumed = s.ID, ticket, true
+			if err := greet(welcome); err != nil {
+				h.node.ConnLost(s, conn, transport.ConnLost)
+				return nil, err
+			}
+			s.Continue()
+			return s, nil
+		}
+	}
+	return h.start(ctx, conn, o, welcome, greet)
+}
+
+func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, welcome Welcome, greet func(Welcome) error) (*session.Session, error) {
+	if o.Room != "" {
+		if _, err := h.rooms.Join(ctx, o.Identity, biz.JoinRequest{Room: o.Room, User: o.Identity.User}); err != nil {
+			return nil, err
+		}
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	s := session.New(h.node.Core(), session.Options{
+		ID: id.String(), User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
+		Format: Proto, Resume: o.Resume, Replies: o.Ack, Source: h.sources(o.Identity),
+	}, conn, o.Identity.Expiry)
+	welcome.Session, welcome.Ticket = s.ID, s.Ticket()
+	if err := greet(welcome); err != nil {
+		return nil, err
+	}
+	h.node.Open(s)
+	if err := h.follow(ctx, s, o); err != nil {
+		h.node.End(s, transport.InternalError)
+		return nil, err
+	}
+	return s, nil
+}
+
+// follow subscribes a new session to its rooms and to its user's inbox.
+func (h *Handler) follow(ctx context.Context, s *session.Session, o Opening) error {
+	rooms := []biz.RoomID{o.Room}
+	if o.Room == "" || o.Rooms {
+		var err error
+		if rooms, err = h.backlog.Rooms(ctx, o.Identity.User); err != nil {
+			return err
+		}
+	}
+	positions, err := h.backlog.Positions(ctx, o.Identity.User, o.Identity.Device, rooms)
+	if err != nil {
+		return err
+	}
+	for _, p := range positions {
+		channel := protocol.RoomChannel(p.Room)
+		if p.Live {
+			h.node.Subscribe(s, channel, nil, 0)
+			continue
+		}
+		source := s.Source(channel)
+		source.Received(p.After) // so that the device is known from now on
+		h.node.Subscribe(s, channel, source, p.After)
+	}
+	inbox := protocol.InboxChannel(o.Identity.User)
+	h.node.Subscribe(s, inbox, s.Source(inbox), 0)
+	return nil
+}
+
+func malformed(err error) *biz.Error {
+	return biz.Errorf(biz.KindInvalid, "MALFORMED", "not an im.v1 MessageRequest: %v", err)
+}

@@ -1,0 +1,182 @@
+package im
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// maxInFlight bounds the sends of one connection that have no outcome yet; a client that has more
+// is not read from until some have.
+const maxInFlight = 256
+
+// reader handles what one connection's client writes. All but settled sends happen in the goroutine
+// that reads.
+type reader struct {
+	h        *Handler
+	session  *session.Session
+	identity biz.Identity
+	room     biz.RoomID    // for messages that name none
+	limit    *rate.Limiter // nil: none
+	inFlight chan struct{} // a place for each send without an outcome
+}
+
+func newReader(h *Handler, s *session.Session, o Opening) *reader {
+	r := &reader{h: h, session: s, identity: o.Identity, room: o.Room, inFlight: make(chan struct{}, maxInFlight)}
+	if h.cfg.SendsPerSecond > 0 {
+		r.limit = rate.NewLimiter(rate.Limit(h.cfg.SendsPerSecond), h.cfg.SendBurst)
+	}
+	return r
+}
+
+// run handles messages until the connection ends.
+func (r *reader) run(ctx context.Context, conn transport.Conn) error {
+	for {
+		data, err := conn.Read()
+		if err != nil {
+			return err
+		}
+		req := &imv1.MessageRequest{}
+		if err := proto.Unmarshal(data, req); err != nil {
+			r.refuse(req, malformed(err))
+			continue
+		}
+		r.handle(ctx, req)
+	}
+}
+
+func (r *reader) handle(ctx context.Context, req *imv1.MessageRequest) {
+	r.session.Heard()
+	switch req.GetType() {
+	case imv1.MessageType_MESSAGE_TYPE_HEARTBEAT:
+		r.heartbeat(ctx, req)
+	case imv1.MessageType_MESSAGE_TYPE_ACK:
+		r.ack(req)
+	default:
+		r.send(ctx, req)
+	}
+}
+
+func (r *reader) heartbeat(ctx context.Context, req *imv1.MessageRequest) {
+	if token := req.GetMetadata()["authorization"]; token != "" {
+		id, err := r.h.auth.Refresh(ctx, r.identity, strings.TrimPrefix(token, "Bearer "))
+		if err != nil {
+			r.refuse(req, biz.AsError(err))
+			return
+		}
+		r.identity = id
+		r.session.SetExpiry(id.Expiry)
+	}
+	r.session.Reply(frame.New(&protocol.Heartbeat{Content: req.GetContent(), Time: time.Now()}))
+}
+
+// ack notes what the client has received: every frame up to a number, or a message with all before
+// it in its room.
+func (r *reader) ack(req *imv1.MessageRequest) {
+	if s, ok := req.GetMetadata()["link-seq"]; ok {
+		link, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			r.refuse(req, biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "metadata link-seq: %q is not a number", s))
+			return
+		}
+		r.session.AckLink(link)
+		return
+	}
+	content, err := ackContent(req.GetContent())
+	if err != nil {
+		r.refuse(req, err)
+		return
+	}
+	for _, channel := range r.session.Channels() {
+		room, ok := protocol.RoomOf(channel)
+		if !ok || req.GetRoomId() != "" && req.GetRoomId() != string(room) {
+			continue
+		}
+		if seq, ok := biz.SeqOfMessageID(content.GetOriginalMessageId(), room); ok {
+			r.session.Ack(channel, seq)
+			return
+		}
+	}
+	// An id of a room that the session does not follow, or of something without a place in a log:
+	// there is nothing to move, and the client did nothing wrong.
+}
+
+// ackContent reads an AckContent in protobuf or, as scripts write it, in JSON.
+func ackContent(content []byte) (*imv1.AckContent, *biz.Error) {
+	c := &imv1.AckContent{}
+	var err error
+	if trimmed := bytes.TrimLeft(content, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
+		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(trimmed, c)
+	} else {
+		err = proto.Unmarshal(content, c)
+	}
+	if err != nil || c.GetOriginalMessageId() == "" {
+		return nil, biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "an ACK needs metadata link-seq, or an AckContent with original_message_id as its content")
+	}
+	return c, nil
+}
+
+// send hands a message on. Its outcome reaches the client as an ACK: a refusal always, anything
+// else if the client asked for it.
+func (r *reader) send(ctx context.Context, req *imv1.MessageRequest) {
+	if r.limit != nil && !r.limit.Allow() {
+		r.refuse(req, biz.Errorf(biz.KindResourceLimit, "RATE_LIMITED", "more than %g messages per second; slow down and send it again", r.h.cfg.SendsPerSecond))
+		return
+	}
+	r.inFlight <- struct{}{}
+	d := &biz.Draft{
+		Message: biz.Message{
+			Room:     biz.RoomID(req.GetRoomId()),
+			Sender:   biz.UserID(req.GetUserId()),
+			ClientID: req.GetMessageId(),
+			Type:     biz.MessageType(req.GetType()),
+			Content:  req.GetContent(),
+			Metadata: req.GetMetadata(),
+		},
+		Origin: biz.SessionID(r.session.ID),
+	}
+	if d.Room == "" {
+		d.Room = r.room
+	}
+	r.h.messages.Send(ctx, r.identity, d, func(receipt biz.Receipt, err error) {
+		switch {
+		case err != nil:
+			r.refuse(req, biz.AsError(err))
+		case receipt.Duplicate && r.session.Replies:
+			r.session.Reply(frame.New(&protocol.Ack{Room: d.Room, ClientID: d.ClientID, Receipt: receipt}))
+		}
+		<-r.inFlight
+	})
+}
+
+func (r *reader) refuse(req *imv1.MessageRequest, err *biz.Error) {
+	if err.Kind == biz.KindInternal {
+		r.h.log.Error("a message could not be handled", "session", r.session.ID, "user", r.session.User, "error", err)
+	}
+	r.session.Reply(frame.New(&protocol.Ack{Room: biz.RoomID(req.GetRoomId()), ClientID: req.GetMessageId(), Err: err}))
+}
+
+// settle waits until every send has its outcome, and tells whether that came in time.
+func (r *reader) settle(timeout <-chan time.Time) bool {
+	for range maxInFlight {
+		select {
+		case r.inFlight <- struct{}{}:
+		case <-timeout:
+			return false
+		}
+	}
+	return true
+}

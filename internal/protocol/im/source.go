@@ -1,0 +1,71 @@
+package im
+
+import (
+	"context"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/session"
+)
+
+// roomSource is a room's log as one device of one user reads it.
+type roomSource struct {
+	backlog *biz.Backlog
+	room    biz.RoomID
+	user    biz.UserID
+	device  biz.DeviceID
+}
+
+// Page implements session.Source. One's own messages are left out: whoever sent them knows them.
+func (r *roomSource) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
+	messages, err := r.backlog.Page(ctx, r.room, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]session.Entry, len(messages))
+	for i, m := range messages {
+		entries[i] = session.Entry{Seq: m.Seq}
+		if m.Sender != r.user {
+			entries[i].Frame, entries[i].AckRequired = frame.New(m), m.AckRequired
+		}
+	}
+	return entries, nil
+}
+
+// Received implements session.Source.
+func (r *roomSource) Received(seq int64) {
+	r.backlog.Delivered(biz.Cursor{Room: r.room, User: r.user, Device: r.device, Delivered: seq})
+}
+
+// inboxSource is a user's inbox of pushes.
+type inboxSource struct {
+	pushes *biz.Pushes
+	user   biz.UserID
+}
+
+// Page implements session.Source.
+func (i *inboxSource) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
+	kept, err := i.pushes.Kept(ctx, i.user, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]session.Entry, len(kept))
+	for k, p := range kept {
+		entries[k] = session.Entry{Seq: p.InboxSeq, Frame: frame.New(p)}
+	}
+	return entries, nil
+}
+
+// Received implements session.Source.
+func (i *inboxSource) Received(seq int64) { i.pushes.Received(i.user, seq) }
+
+// sources returns the logs of channels as a session of this user and device reads them.
+func (h *Handler) sources(id biz.Identity) func(channel string) session.Source {
+	return func(channel string) session.Source {
+		if room, ok := protocol.RoomOf(channel); ok {
+			return &roomSource{backlog: h.backlog, room: room, user: id.User, device: id.Device}
+		}
+		return &inboxSource{pushes: h.pushes, user: id.User}
+	}
+}

@@ -1,0 +1,38 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// These are the payloads that a frame may have, beside *biz.Message and *biz.Push. Every wire
+// format knows how to write each of them.
+type (
+	// Own is a message as the sender's other sessions get it: with his own id for it.
+	Own struct{ *biz.Message }
+
+	// Ack answers a send.
+	Ack struct {
+		Room     biz.RoomID
+		ClientID string // the client's id for what it sent
+		Receipt  biz.Receipt
+		Err      *biz.Error // nil: accepted
+	}
+
+	// Notice tells of a change of a room's membership.
+	Notice struct {
+		Type     biz.MessageType // TypeJoinRoom or TypeLeaveRoom
+		ID       string
+		Room     biz.RoomID
+		User     biz.UserID
+		Metadata map[string]string
+		Time     time.Time
+	}
+
+	// Heartbeat answers a heartbeat.
+	Heartbeat struct {
+		Content []byte
+		Time    time.Time
+	}
+)

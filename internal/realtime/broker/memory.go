@@ -1,0 +1,47 @@
+package broker
+
+import (
+	"context"
+	"sync"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+)
+
+// Memory is the broker of a node that is alone. Publications are handed over by reference, in the
+// goroutine that publishes them.
+type Memory struct {
+	handler  Handler
+	channels sync.Map // name → struct{}
+}
+
+// NewMemory returns a broker for one node.
+func NewMemory() *Memory { return &Memory{} }
+
+// Attach implements Broker.
+func (m *Memory) Attach(h Handler) { m.handler = h }
+
+// Run implements Broker.
+func (m *Memory) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// Subscribe implements Broker.
+func (m *Memory) Subscribe(_ context.Context, channel string) error {
+	m.channels.Store(channel, struct{}{})
+	return nil
+}
+
+// Unsubscribe implements Broker.
+func (m *Memory) Unsubscribe(_ context.Context, channel string) error {
+	m.channels.Delete(channel)
+	return nil
+}
+
+// Publish implements Broker.
+func (m *Memory) Publish(_ context.Context, p *frame.Publication) error {
+	if _, ok := m.channels.Load(p.Channel); ok || p.Origin != "" {
+		m.handler(p)
+	}
+	return nil
+}

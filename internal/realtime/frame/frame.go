@@ -1,0 +1,69 @@
+package frame
+
+import "sync/atomic"
+
+// maxItemHeader is room for an envelope item's tag and length before a body.
+const maxItemHeader = 12
+
+// Frame is one message on its way to any number of sessions. The payload must not change any more.
+type Frame struct {
+	payload any
+	encoded [MaxFormats]atomic.Pointer[Encoded]
+}
+
+// New returns a frame whose payload the encoders of the formats understand.
+func New(payload any) *Frame { return &Frame{payload: payload} }
+
+// Payload returns what the frame was made from, for brokers that carry it to other nodes.
+func (f *Frame) Payload() any { return f.payload }
+
+// In returns the frame in a wire format. The first caller encodes; should two be first at once,
+// both do and one result is kept.
+func (f *Frame) In(format *Format) (*Encoded, error) {
+	slot := &f.encoded[format.slot]
+	if e := slot.Load(); e != nil {
+		return e, nil
+	}
+	e, err := format.encode(f.payload)
+	if err != nil {
+		return nil, err
+	}
+	if slot.CompareAndSwap(nil, e) {
+		return e, nil
+	}
+	return slot.Load(), nil
+}
+
+// Encoded is a frame in one format. Its bytes are shared: nobody may change them.
+type Encoded struct {
+	item   []byte // what makes the body an envelope's item, then the body
+	header int
+	// Prepared is a form that a transport keeps with the frame, so that it is made once and not
+	// once per receiver. Each format is used with one kind of transport's form.
+	Prepared atomic.Pointer[any]
+}
+
+func (f *Format) encode(payload any) (*Encoded, error) {
+	buf := make([]byte, maxItemHeader, maxItemHeader+256)
+	buf, err := f.Body(buf, payload)
+	if err != nil {
+		return nil, err
+	}
+	if f.Item == nil {
+		return &Encoded{item: buf[maxItemHeader:]}, nil
+	}
+	var scratch [maxItemHeader]byte
+	header := f.Item(scratch[:0], len(buf)-maxItemHeader)
+	start := maxItemHeader - len(header)
+	copy(buf[start:], header)
+	return &Encoded{item: buf[start:], header: len(header)}, nil
+}
+
+// Body returns the message alone.
+func (e *Encoded) Body() []byte { return e.item[e.header:] }
+
+// Item returns the message as an item of an envelope.
+func (e *Encoded) Item() []byte { return e.item }
+
+// Size is the number of bytes that the frame counts for in a queue.
+func (e *Encoded) Size() int { return len(e.item) }

@@ -1,0 +1,22 @@
+package frame
+
+// Publication is one item delivered on a channel. It is not modified after it was published.
+type Publication struct {
+	Channel string
+	// Seq is the item's place in the channel's log, from 1 without holes; 0 for what is not kept.
+	Seq int64
+	// Frame is what subscribers get. Nil tells only that the log now reaches Seq.
+	Frame *Frame
+	// AckRequired marks an item that only an explicit ack confirms.
+	AckRequired bool
+
+	// From is the user behind it, if that matters: his sessions get Own (or Frame, when Own is
+	// nil), or nothing at all when NotToFrom is set.
+	From      string
+	Own       *Frame
+	NotToFrom bool
+	// Origin is the session that sent it. It gets Reply, at the item's place in the order, or
+	// nothing when Reply is nil or the client did not ask for replies.
+	Origin string
+	Reply  *Frame
+}

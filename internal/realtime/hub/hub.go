@@ -1,0 +1,164 @@
+// Package hub indexes the sessions of one node and the channels that they follow, and fans
+// publications out to them. It is split into shards with a lock each, none of which is held while
+// anything is written or read. All methods are safe for concurrent use.
+package hub
+
+import (
+	"hash/maphash"
+	"sync"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/session"
+)
+
+const shards = 64 // a power of two, well above the number of processors
+
+// Waker hands sessions with something to write to the goroutines that write.
+type Waker interface {
+	Wake(sessions ...*session.Session)
+}
+
+// Hub is the index of one node.
+type Hub struct {
+	waker    Waker
+	seed     maphash.Seed
+	channels [shards]channelShard
+	sessions index[string]
+	users    multi[string]
+	gids     multi[int64]
+}
+
+type channelShard struct {
+	mu     sync.RWMutex
+	byName map[string]*channel
+}
+
+// New returns an empty hub.
+func New(waker Waker) *Hub {
+	h := &Hub{waker: waker, seed: maphash.MakeSeed()}
+	for i := range h.channels {
+		h.channels[i].byName = make(map[string]*channel)
+	}
+	h.sessions.m = make(map[string]*session.Session)
+	h.users.m = make(map[string][]*session.Session)
+	h.gids.m = make(map[int64][]*session.Session)
+	return h
+}
+
+// Subscribe puts a session on a channel, behind everything up to after in the channel's log. The
+// caller starts the subscription once publications of the channel reach this node. It is nil when
+// the session has ended or follows the channel already.
+func (h *Hub) Subscribe(s *session.Session, name string, source session.Source, after int64) *session.Subscription {
+	ch := h.acquire(name)
+	defer ch.mu.Unlock()
+	sub := session.NewSubscription(s, name, ch, source, after)
+	if !s.Add(sub) {
+		h.dropIfEmpty(ch)
+		return nil
+	}
+	sub.Index = len(ch.subs)
+	ch.subs = append(ch.subs, sub)
+	return sub
+}
+
+// acquire returns a channel, made if need be, with its lock held.
+func (h *Hub) acquire(name string) *channel {
+	shard := h.shard(name)
+	for {
+		shard.mu.Lock()
+		ch := shard.byName[name]
+		if ch == nil {
+			ch = &channel{name: name}
+			shard.byName[name] = ch
+		}
+		shard.mu.Unlock()
+		ch.mu.Lock()
+		if !ch.gone {
+			return ch
+		}
+		ch.mu.Unlock() // its last subscriber left in between
+	}
+}
+
+// Unsubscribe takes a session off a channel and tells whether it was on it.
+func (h *Hub) Unsubscribe(s *session.Session, name string) bool {
+	sub := s.Remove(name)
+	if sub == nil {
+		return false
+	}
+	h.drop(sub)
+	return true
+}
+
+// Followed tells whether anybody follows a channel.
+func (h *Hub) Followed(name string) bool { return h.find(name) != nil }
+
+// drop takes a subscription off its channel.
+func (h *Hub) drop(sub *session.Subscription) {
+	ch := h.find(sub.Name)
+	if ch == nil {
+		return
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if sub.Index >= len(ch.subs) || ch.subs[sub.Index] != sub {
+		return
+	}
+	end := len(ch.subs) - 1
+	ch.subs[sub.Index] = ch.subs[end]
+	ch.subs[sub.Index].Index = sub.Index
+	ch.subs[end] = nil
+	ch.subs = ch.subs[:end]
+	h.dropIfEmpty(ch)
+}
+
+func (h *Hub) dropIfEmpty(ch *channel) {
+	if len(ch.subs) > 0 || ch.gone {
+		return
+	}
+	ch.gone = true
+	// Never the other way round: acquire lets go of the shard before it takes the channel.
+	shard := h.shard(ch.name)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	delete(shard.byName, ch.name)
+}
+
+// Deliver fans a publication out to the sessions on its channel. Publications of one channel are
+// delivered one after another. The reply to the session that sent it goes out even if that session
+// does not follow the channel.
+func (h *Hub) Deliver(p *frame.Publication) {
+	replied := false
+	if ch := h.find(p.Channel); ch != nil {
+		var wake []*session.Session
+		wake, replied = ch.deliver(p)
+		h.waker.Wake(wake...)
+	}
+	if p.Origin == "" || p.Reply == nil || replied {
+		return
+	}
+	if s := h.Session(p.Origin); s != nil && s.Replies {
+		s.Reply(p.Reply)
+	}
+}
+
+func (h *Hub) find(name string) *channel {
+	shard := h.shard(name)
+	shard.mu.RLock()
+	defer shard.mu.RUnlock()
+	return shard.byName[name]
+}
+
+func (h *Hub) shard(name string) *channelShard {
+	return &h.channels[maphash.String(h.seed, name)%shards]
+}
+
+// Channels counts the channels that have subscribers.
+func (h *Hub) Channels() (n int) {
+	for i := range h.channels {
+		h.channels[i].mu.RLock()
+		n += len(h.channels[i].byName)
+		h.channels[i].mu.RUnlock()
+	}
+	return n
+}

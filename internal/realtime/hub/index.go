@@ -1,0 +1,95 @@
+package hub
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/game-im/hermod/internal/realtime/session"
+)
+
+// index finds one session by a key.
+type index[K comparable] struct {
+	mu sync.RWMutex
+	m  map[K]*session.Session
+}
+
+// multi finds the sessions that share a key.
+type multi[K comparable] struct {
+	mu sync.RWMutex
+	m  map[K][]*session.Session
+}
+
+func (x *multi[K]) add(k K, s *session.Session) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.m[k] = append(x.m[k], s)
+}
+
+func (x *multi[K]) remove(k K, s *session.Session) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	list := x.m[k]
+	if i := slices.Index(list, s); i >= 0 {
+		list = slices.Delete(list, i, i+1)
+	}
+	if len(list) == 0 {
+		delete(x.m, k)
+		return
+	}
+	x.m[k] = list
+}
+
+func (x *multi[K]) find(k K) []*session.Session {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Clone(x.m[k])
+}
+
+// Add makes a session known.
+func (h *Hub) Add(s *session.Session) {
+	h.sessions.mu.Lock()
+	h.sessions.m[s.ID] = s
+	h.sessions.mu.Unlock()
+	h.users.add(s.User, s)
+	if s.GID != 0 {
+		h.gids.add(s.GID, s)
+	}
+}
+
+// Remove forgets a session that was closed and takes its subscriptions off their channels.
+func (h *Hub) Remove(s *session.Session, subs []*session.Subscription) {
+	h.sessions.mu.Lock()
+	delete(h.sessions.m, s.ID)
+	h.sessions.mu.Unlock()
+	h.users.remove(s.User, s)
+	if s.GID != 0 {
+		h.gids.remove(s.GID, s)
+	}
+	for _, sub := range subs {
+		h.drop(sub)
+	}
+}
+
+// Session returns a session by its id, or nil.
+func (h *Hub) Session(id string) *session.Session {
+	h.sessions.mu.RLock()
+	defer h.sessions.mu.RUnlock()
+	return h.sessions.m[id]
+}
+
+// OfUser returns the user's sessions.
+func (h *Hub) OfUser(user string) []*session.Session { return h.users.find(user) }
+
+// OfGID returns the sessions of a gid.
+func (h *Hub) OfGID(gid int64) []*session.Session { return h.gids.find(gid) }
+
+// All returns every session at this moment.
+func (h *Hub) All() []*session.Session {
+	h.sessions.mu.RLock()
+	defer h.sessions.mu.RUnlock()
+	all := make([]*session.Session, 0, len(h.sessions.m))
+	for _, s := range h.sessions.m {
+		all = append(all, s)
+	}
+	return all
+}

@@ -1,0 +1,181 @@
+// Package node makes the sessions, channels and presence of one node, and its broker, into one
+// thing with Run and Drain. All methods are safe for concurrent use.
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/game-im/hermod/internal/realtime/broker"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/hub"
+	"github.com/game-im/hermod/internal/realtime/presence"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// sweepEvery is how often sessions are checked for what is overdue.
+const sweepEvery = time.Second
+
+// Node is the realtime half of a Hermod process.
+type Node struct {
+	core     *session.Core
+	hub      *hub.Hub
+	broker   broker.Broker
+	presence *presence.Tracker
+	interest interest
+	log      *slog.Logger
+}
+
+// New returns a node that does nothing in the background before Run.
+func New(core *session.Core, b broker.Broker, p *presence.Tracker) *Node {
+	n := &Node{core: core, hub: hub.New(core.Writer), broker: b, presence: p, log: core.Log}
+	n.interest.init(n.hub, b)
+	b.Attach(n.hub.Deliver)
+	return n
+}
+
+// Run works until ctx ends; then it closes what sessions are left and returns once all is quiet.
+func (n *Node) Run(ctx context.Context) error {
+	var g errgroup.Group
+	g.Go(func() error { return n.core.Writer.Run(ctx) })
+	g.Go(func() error { return n.core.Catcher.Run(ctx) })
+	g.Go(func() error { return n.broker.Run(ctx) })
+	g.Go(func() error { return n.sweep(ctx) })
+	return g.Wait()
+}
+
+func (n *Node) sweep(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			for _, s := range n.hub.All() {
+				n.End(s, transport.Shutdown)
+			}
+			return nil
+		case now := <-tick.C:
+			n.sweepOnce(now)
+		}
+	}
+}
+
+func (n *Node) sweepOnce(now time.Time) {
+	for _, s := range n.hub.All() {
+		why, end, overdue := s.Overdue(now)
+		switch {
+		case overdue && end:
+			n.End(s, why)
+		case overdue:
+			s.Disconnect(why)
+		}
+	}
+	n.presence.Sweep(now)
+}
+
+// Drain closes the connections of all sessions, spread evenly over a window so that they do not
+// all come back at once, and tells their clients to come back. It ends early with ctx.
+func (n *Node) Drain(ctx context.Context, window time.Duration) {
+	all := n.hub.All()
+	start := time.Now()
+	for i, s := range all {
+		due := start.Add(window * time.Duration(i) / time.Duration(len(all)))
+		if wait := time.Until(due); wait > time.Millisecond {
+			timer := time.NewTimer(wait)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+			}
+		}
+		s.Disconnect(transport.Shutdown)
+	}
+}
+
+// Open makes a session known. Its client has been greeted.
+func (n *Node) Open(s *session.Session) {
+	n.hub.Add(s)
+	n.presence.Arrive(s.User)
+}
+
+// End closes a session for good.
+func (n *Node) End(s *session.Session, why transport.Disconnect) {
+	subs, ok := s.Close(why)
+	if !ok {
+		return
+	}
+	n.hub.Remove(s, subs)
+	for _, sub := range subs {
+		n.updateInterest(sub.Name)
+	}
+	n.presence.Depart(s.User, why.Code == transport.Ended.Code)
+}
+
+// ConnLost is called when a session's connection has ended otherwise than by the client's wish.
+// A session that can resume waits for its client; any other one ends.
+func (n *Node) ConnLost(s *session.Session, conn transport.Conn, why transport.Disconnect) {
+	if s.Detach(conn) == session.Closed {
+		n.End(s, why)
+	}
+}
+
+// Resume continues a session of the user on another connection, writing nothing before the
+// session's Continue is called. When that is impossible, the session, if there is one and the
+// ticket is right, has lost frames or is unknown: the client starts anew.
+func (n *Node) Resume(id, user, ticket string, last uint64, conn transport.Conn) (s *session.Session, next string, ok bool) {
+	s = n.hub.Session(id)
+	if s != nil && s.User == user {
+		next, ok = s.Reattach(conn, ticket, last)
+	}
+	if !ok {
+		n.core.Metrics.Resumes.WithLabelValues("resync").Inc()
+		return nil, "", false
+	}
+	n.core.Metrics.Resumes.WithLabelValues("resumed").Inc()
+	return s, next, true
+}
+
+// Subscribe lets a session follow a channel from behind a place in its log; with a nil source the
+// channel has none. Following it already is no error.
+func (n *Node) Subscribe(s *session.Session, channel string, source session.Source, after int64) {
+	sub := n.hub.Subscribe(s, channel, source, after)
+	if sub == nil {
+		return
+	}
+	n.updateInterest(channel)
+	s.Start(sub)
+}
+
+// Unsubscribe takes a session off a channel.
+func (n *Node) Unsubscribe(s *session.Session, channel string) {
+	if n.hub.Unsubscribe(s, channel) {
+		n.updateInterest(channel)
+	}
+}
+
+// Publish delivers p to everybody on its channel, on every node.
+func (n *Node) Publish(p *frame.Publication) {
+	if err := n.broker.Publish(context.Background(), p); err != nil && !errors.Is(err, context.Canceled) {
+		n.log.Warn("a publication did not reach the broker", "channel", p.Channel, "seq", p.Seq, "error", err)
+	}
+}
+
+func (n *Node) updateInterest(channel string) {
+	if err := n.interest.update(channel); err != nil {
+		n.log.Warn("the broker refused a subscription", "channel", channel, "error", err)
+	}
+}
+
+// Online tells whether a user is online.
+func (n *Node) Online(user string) bool { return n.presence.Online(user) }
+
+// OfUser returns the user's sessions on this node.
+func (n *Node) OfUser(user string) []*session.Session { return n.hub.OfUser(user) }
+
+// Core returns what the node's sessions share.
+func (n *Node) Core() *session.Core { return n.core }

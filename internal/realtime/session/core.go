@@ -1,0 +1,77 @@
+package session
+
+import (
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// Config bounds every session of a node.
+type Config struct {
+	QueueBytes   int           // frames waiting and unacknowledged; at least one fits whatever its size
+	ResumeWindow time.Duration // how long a session waits for its client to come back
+	StallTimeout time.Duration // how long a client may take nothing of what waits for it
+	ExpiryGrace  time.Duration // how long a session outlives its token
+}
+
+// Core is what the sessions of a node share.
+type Core struct {
+	Config  Config
+	Writer  *Writer
+	Catcher *Catcher
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// NewCore returns what the sessions of a node share. Writer and Catcher are run by the node.
+func NewCore(cfg Config, log *slog.Logger) *Core {
+	m := NewMetrics()
+	return &Core{Config: cfg, Writer: NewWriter(), Catcher: NewCatcher(log), Metrics: m, Log: log}
+}
+
+// Metrics counts what sessions do.
+type Metrics struct {
+	Deliveries   prometheus.Counter
+	Writes       prometheus.Counter
+	Retransmits  prometheus.Counter
+	FellBehind   prometheus.Counter
+	CaughtUp     prometheus.Counter
+	Resumes      *prometheus.CounterVec
+	Disconnects  *prometheus.CounterVec
+	EncodeErrors prometheus.Counter
+}
+
+// NewMetrics returns fresh instruments, registered nowhere yet.
+func NewMetrics() *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "hermod_session_" + name, Help: help})
+	}
+	vec := func(name, help, label string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hermod_session_" + name, Help: help}, []string{label})
+	}
+	return &Metrics{
+		Deliveries:   counter("deliveries_total", "Frames written to connections."),
+		Writes:       counter("writes_total", "Batches of frames written to connections."),
+		Retransmits:  counter("retransmits_total", "Frames written again after a resume."),
+		FellBehind:   counter("fell_behind_total", "Times a subscription began to read the log instead of following live."),
+		CaughtUp:     counter("caught_up_total", "Times a subscription reached the live edge."),
+		Resumes:      vec("resumes_total", "Attempts to resume, by result (resumed, resync).", "result"),
+		Disconnects:  vec("disconnects_total", "Connections closed by the node, by code.", "code"),
+		EncodeErrors: counter("encode_errors_total", "Frames dropped because they could not be encoded; always 0 unless there is a bug."),
+	}
+}
+
+// Collectors returns the instruments for registration.
+func (m *Metrics) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		m.Deliveries, m.Writes, m.Retransmits, m.FellBehind, m.CaughtUp, m.Resumes, m.Disconnects, m.EncodeErrors,
+	}
+}
+
+func (m *Metrics) disconnected(why transport.Disconnect) {
+	m.Disconnects.WithLabelValues(strconv.FormatUint(uint64(why.Code), 10)).Inc()
+}

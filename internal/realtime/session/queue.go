@@ -1,0 +1,90 @@
+package session
+
+import "github.com/game-im/hermod/internal/realtime/frame"
+
+// item is one frame in a session's queue.
+type item struct {
+	enc      *frame.Encoded
+	sub      *Subscription // nil: the frame is not of a log
+	seq      int64         // place in sub's channel
+	required bool          // only an explicit ack confirms it
+}
+
+// queue holds a session's frames in order: first those that were written and wait for their ack
+// (in a session that can resume), then those that wait to be written. The number of a frame in its
+// session follows from its place. Not safe for concurrent use.
+type queue struct {
+	items []item
+	head  int    // items before it are gone
+	sent  int    // written ones, from head on
+	acked uint64 // number of the last frame that is gone
+	bytes int
+}
+
+// compactAt is the number of consumed slots from which on moving the rest down pays.
+const compactAt = 64
+
+func (q *queue) len() int         { return len(q.items) - q.head }
+func (q *queue) unsent() int      { return q.len() - q.sent }
+func (q *queue) lastSent() uint64 { return q.acked + uint64(q.sent) }
+
+func (q *queue) push(it item) {
+	q.items = append(q.items, it)
+	q.bytes += it.enc.Size()
+}
+
+// fits tells whether a frame may be added under the limit. An empty queue takes any frame, so that
+// no message is too large for ever.
+func (q *queue) fits(size, limit int) bool {
+	return q.len() == 0 || q.bytes+size <= limit
+}
+
+// take appends the next unsent frames to dst, up to a number of frames and of bytes but at least
+// one, and returns the number of the first. With retain they stay until they are acknowledged.
+func (q *queue) take(dst []item, maxItems, maxBytes int, retain bool) (taken []item, first uint64) {
+	first = q.lastSent() + 1
+	bytes := 0
+	for q.unsent() > 0 && len(dst) < maxItems {
+		it := q.items[q.head+q.sent]
+		bytes += it.enc.Size()
+		if bytes > maxBytes && len(dst) > 0 {
+			break
+		}
+		dst = append(dst, it)
+		if retain {
+			q.sent++
+		} else {
+			q.drop()
+		}
+	}
+	return dst, first
+}
+
+// drop forgets the first frame.
+func (q *queue) drop() item {
+	it := q.items[q.head]
+	q.items[q.head] = item{}
+	q.head++
+	q.acked++
+	q.bytes -= it.enc.Size()
+	if q.sent > 0 {
+		q.sent--
+	}
+	switch {
+	case q.head == len(q.items) && cap(q.items) > compactAt:
+		q.items, q.head = nil, 0 // at rest a session holds no buffer
+	case q.head == len(q.items):
+		q.items, q.head = q.items[:0], 0
+	case q.head >= compactAt && q.head*2 >= len(q.items):
+		n := copy(q.items, q.items[q.head:])
+		clear(q.items[n:])
+		q.items, q.head = q.items[:n], 0
+	}
+	return it
+}
+
+// rewind makes everything unacknowledged wait to be written again, with its old number.
+func (q *queue) rewind() (again int) {
+	again, q.sent = q.sent, 0
+	return again
+}

@@ -1,0 +1,253 @@
+package session
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// State is where a session is in its life.
+//
+//	          connection lost              window over, ended, kicked
+//	Active ─────────────────────▶ Detached ─────────────────────▶ Closed
+//	  ▲                              │                              ▲
+//	  └──────────── resume ──────────┘                              │
+//	  └──── clean end, or lost without the capability to resume ────┘
+type State uint8
+
+// The states.
+const (
+	Active   State = iota // has a connection
+	Detached              // has none, and may get another one within the resume window
+	Closed                // is over
+)
+
+func (s State) String() string { return [...]string{"active", "detached", "closed"}[s] }
+
+// Options say whose session it is and what its client can do. They do not change.
+type Options struct {
+	ID     string
+	User   string
+	GID    int64
+	Device string
+	Format *frame.Format
+	// Resume keeps the session over a lost connection, and frames until the client acknowledges
+	// them. From a client without it, anything heard is taken to mean that it has what had been
+	// written before.
+	Resume bool
+	// Replies means that the client wants replies to what it sends.
+	Replies bool
+	// Source returns the log of a channel as this session reads it.
+	Source func(channel string) Source
+}
+
+// Session is one client's life on this node.
+type Session struct {
+	Options
+	core    *Core
+	Started time.Time
+
+	mu       sync.Mutex
+	state    State
+	conn     transport.Conn // nil unless Active
+	ended    transport.Disconnect
+	queue    queue
+	writing  bool // a writer has the session, or is about to
+	subs     map[string]*Subscription
+	behind   []*Subscription // those that are not live, the one being read first
+	catching bool            // a catcher has the session, or is about to
+	dirty    []*Subscription // those with more written than received
+	unread   time.Time       // since when the log could not be read; zero: it can
+	ticket   string
+	expiry   time.Time // of the token; zero: none
+	progress time.Time // when the client last took or acknowledged something, or had nothing to take
+	detached time.Time
+	greeting bool          // on a new connection, whose client has not been greeted yet
+	lost     bool          // a frame is missing, so that the session cannot be resumed
+	drained  chan struct{} // closed when the queue is empty, if somebody waits for that
+}
+
+// New makes an active session on a connection.
+func New(core *Core, o Options, conn transport.Conn, expiry time.Time) *Session {
+	now := time.Now()
+	s := &Session{Options: o, core: core, Started: now, conn: conn, expiry: expiry, progress: now}
+	if o.Resume {
+		s.ticket = newTicket()
+	}
+	return s
+}
+
+// Ticket returns what a client must show to resume the session; empty if it cannot.
+func (s *Session) Ticket() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ticket
+}
+
+// State returns the session's state.
+func (s *Session) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// SetExpiry notes until when the client's token is good.
+func (s *Session) SetExpiry(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expiry = t
+}
+
+// Add registers a subscription and tells whether the session wanted it: it does not when it is
+// closed or has one on that channel already.
+func (s *Session) Add(sub *Subscription) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == Closed || s.subs[sub.Name] != nil {
+		return false
+	}
+	if s.subs == nil {
+		s.subs = make(map[string]*Subscription, 1)
+	}
+	s.subs[sub.Name] = sub
+	return true
+}
+
+// Start lets an added subscription that has a log catch up.
+func (s *Session) Start(sub *Subscription) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !sub.live {
+		s.fallBehindLocked(sub)
+	}
+}
+
+// Remove forgets the subscription on a channel and returns it, or nil.
+func (s *Session) Remove(channel string) *Subscription {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub := s.subs[channel]
+	delete(s.subs, channel)
+	if sub != nil {
+		s.notBehindLocked(sub)
+	}
+	return sub
+}
+
+// Channels returns the channels that the session follows.
+func (s *Session) Channels() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.subs))
+}
+
+// Disconnect closes the connection, which tells the client why. What becomes of the session is
+// decided when the connection's reader returns.
+func (s *Session) Disconnect(why transport.Disconnect) {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn != nil {
+		s.core.Metrics.disconnected(why)
+		conn.Close(why)
+	}
+}
+
+// Detach takes the connection from the session after it was lost and returns the state that
+// follows: Detached if the session may resume, or unchanged if it has another connection by now;
+// the caller ends any other session.
+func (s *Session) Detach(conn transport.Conn) State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != conn || s.state == Closed {
+		return s.state
+	}
+	s.conn = nil
+	if !s.Resume || s.lost {
+		return Closed
+	}
+	s.state, s.detached = Detached, time.Now()
+	return Detached
+}
+
+// Close ends the session for good and returns its subscriptions, which the caller takes off their
+// channels. ok is false when it had ended before.
+func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool) {
+	s.mu.Lock()
+	if s.state == Closed {
+		s.mu.Unlock()
+		return nil, false
+	}
+	conn := s.conn
+	s.state, s.conn, s.ended = Closed, nil, why
+	for _, sub := range s.subs {
+		subs = append(subs, sub)
+	}
+	s.subs, s.behind, s.dirty, s.queue = nil, nil, nil, queue{}
+	s.mu.Unlock()
+	if conn != nil {
+		conn.Close(why)
+	}
+	return subs, true
+}
+
+// Drained returns a channel that is closed once everything queued so far was written.
+func (s *Session) Drained() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.drained == nil {
+		s.drained = make(chan struct{})
+	}
+	done := s.drained
+	if s.queue.unsent() == 0 && !s.writing {
+		s.drainedLocked()
+	}
+	return done
+}
+
+func (s *Session) drainedLocked() {
+	if s.drained != nil {
+		close(s.drained)
+		s.drained = nil
+	}
+}
+
+// Overdue tells whether the session has to go, and why: its resume window is over, its token has
+// expired, or it takes nothing of what waits for it.
+func (s *Session) Overdue(now time.Time) (why transport.Disconnect, end, overdue bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &s.core.Config
+	waiting := s.queue.unsent() > 0 || s.queue.bytes > c.QueueBytes/2
+	switch {
+	case s.state == Detached && (s.lost || now.Sub(s.detached) > c.ResumeWindow):
+		return transport.ConnLost, true, true
+	case s.state != Active:
+		return transport.Disconnect{}, false, false
+	case !s.expiry.IsZero() && now.Sub(s.expiry) > c.ExpiryGrace:
+		return transport.TokenExpired, false, true
+	case waiting && now.Sub(s.progress) > c.StallTimeout:
+		return transport.Slow, false, true
+	case !waiting:
+		s.progress = now
+	}
+	return transport.Disconnect{}, false, false
+}
+
+// Stats is a session's state at a moment.
+type Stats struct {
+	State       State
+	QueueFrames int // waiting to be written, or written and not acknowledged
+	QueueBytes  int
+}
+
+// Stats returns the session's state.
+func (s *Session) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stats{State: s.state, QueueFrames: s.queue.len(), QueueBytes: s.queue.bytes}
+}

@@ -1,0 +1,93 @@
+package session
+
+import (
+	"context"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+)
+
+// Source is the log behind a subscription: where it catches up from, and who wants to know how far
+// the client got. Both methods are called without locks held, Page by one goroutine at a time.
+type Source interface {
+	// Page returns entries above after, in order, at most limit of them. None means that after is at
+	// or above the log's head.
+	Page(ctx context.Context, after int64, limit int) ([]Entry, error)
+	// Received is told that the client has everything up to seq. It must not block.
+	Received(seq int64)
+}
+
+// Entry is one place in a log.
+type Entry struct {
+	Seq         int64
+	Frame       *frame.Frame // nil: this client does not get it
+	AckRequired bool
+}
+
+// Channel is what a subscription needs of the channel that it is on.
+type Channel interface {
+	// TryLive calls sub.Live with the channel's head while nothing can be published, and returns
+	// what it returned.
+	TryLive(sub *Subscription) bool
+}
+
+// Subscription ties a session to a channel. It is live, and then gets publications as they come,
+// or behind, and then reads the log until it has reached the live edge. Whatever happens, the
+// client sees a contiguous prefix of the log.
+type Subscription struct {
+	Session *Session
+	Name    string // of the channel
+	// Index is the subscription's place in the channel's list; it belongs to the channel.
+	Index int
+
+	channel Channel
+	source  Source // nil: the channel keeps nothing
+
+	// Under Session.mu:
+	live     bool
+	next     int64   // the seq that it takes next
+	written  int64   // highest seq that was written to the connection
+	received int64   // highest seq that the client has
+	required []int64 // written, and confirmed by an explicit ack only
+	dirty    bool    // listed in Session.dirty
+}
+
+// NewSubscription makes a subscription that continues after a place in the channel's log; with a
+// nil source there is none, and it is live at once. Start it with Session.Start once the channel
+// knows it.
+func NewSubscription(s *Session, name string, channel Channel, source Source, after int64) *Subscription {
+	return &Subscription{
+		Session: s, Name: name, channel: channel, source: source,
+		live: source == nil, next: after + 1, written: after, received: after,
+	}
+}
+
+// Live makes the subscription live if it has everything up to the channel's head. The channel
+// calls it, under its lock.
+func (sub *Subscription) Live(head int64) bool {
+	s := sub.Session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if head >= sub.next {
+		return false
+	}
+	sub.live = true
+	return true
+}
+
+// confirm notes that the client has everything up to seq and returns the new place, or 0 if there
+// is none. Unless the confirmation is explicit, it stops before what requires an ack.
+func (sub *Subscription) confirmLocked(seq int64, explicit bool) int64 {
+	seq = min(seq, sub.written)
+	if explicit {
+		for len(sub.required) > 0 && sub.required[0] <= seq {
+			sub.required = sub.required[1:]
+		}
+	} else if len(sub.required) > 0 {
+		seq = min(seq, sub.required[0]-1)
+	}
+	if seq <= sub.received {
+		return 0
+	}
+	sub.received = seq
+	return seq
+}

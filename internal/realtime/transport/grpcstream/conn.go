@@ -1,0 +1,164 @@
+// Package grpcstream carries sessions over bidirectional gRPC streams. A server that uses it needs
+// three options: grpc.ForceServerCodecV2(Codec()), grpc.InTapHandle(Tap), and handlers that call
+// New at the start and Finish at the end.
+package grpcstream
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// Trailers that carry a transport.Disconnect, whatever the status of the call.
+const (
+	TrailerCode   = "disconnect-code"
+	TrailerReason = "disconnect-reason"
+)
+
+// Conn is a gRPC stream as a transport.Conn.
+type Conn struct {
+	stream grpc.ServerStream
+	cancel func()
+	format *frame.Format
+	batch  bool
+
+	writing  sync.Mutex // held while a message is written; see Finish
+	finished bool
+
+	mu  sync.Mutex
+	why *transport.Disconnect
+}
+
+var _ transport.Conn = (*Conn)(nil)
+
+// New makes a connection of a stream. With batch, frames that are written together go into one
+// envelope.
+func New(stream grpc.ServerStream, format *frame.Format, batch bool) (*Conn, error) {
+	cancel := cancelOf(stream.Context())
+	if cancel == nil {
+		return nil, errors.New("grpcstream: the server lacks grpc.InTapHandle(grpcstream.Tap)")
+	}
+	return &Conn{stream: stream, cancel: cancel, format: format, batch: batch}, nil
+}
+
+// Read implements transport.Conn.
+func (c *Conn) Read() ([]byte, error) {
+	var in raw
+	if err := c.stream.RecvMsg(&in); err != nil {
+		return nil, err
+	}
+	return in.in, nil
+}
+
+// Write implements transport.Conn.
+func (c *Conn) Write(out []transport.Outgoing) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.finished {
+		return transport.ConnLost
+	}
+	if c.batch && len(out) > 1 {
+		return c.stream.SendMsg(&raw{out: c.envelope(out)})
+	}
+	for _, o := range out {
+		if err := c.writeOne(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeOne writes a frame by itself. Without a number it is the same message for everybody, and
+// what gRPC makes of it is kept with the frame.
+func (c *Conn) writeOne(o transport.Outgoing) error {
+	if o.Link > 0 {
+		number := c.format.Number(make([]byte, 0, maxNumber), o.Link)
+		return c.stream.SendMsg(&raw{out: mem.BufferSlice{mem.SliceBuffer(number), mem.SliceBuffer(o.Frame.Body())}})
+	}
+	if p := o.Frame.Prepared.Load(); p != nil {
+		return c.stream.SendMsg(*p)
+	}
+	prepared := &grpc.PreparedMsg{}
+	if err := prepared.Encode(c.stream, &raw{out: mem.BufferSlice{mem.SliceBuffer(o.Frame.Body())}}); err != nil {
+		return fmt.Errorf("prepare a frame: %w", err)
+	}
+	var p any = prepared
+	o.Frame.Prepared.Store(&p)
+	return c.stream.SendMsg(prepared)
+}
+
+// maxNumber is room for a tag and a varint.
+const maxNumber = 12
+
+// envelope puts frames one after another into one buffer: a copy of at most a write's worth is
+// cheaper than a list of small buffers.
+func (c *Conn) envelope(out []transport.Outgoing) mem.BufferSlice {
+	size := maxNumber
+	for _, o := range out {
+		size += len(o.Frame.Item())
+	}
+	pool := mem.DefaultBufferPool()
+	buf := pool.Get(size)
+	data := (*buf)[:0]
+	if out[0].Link > 0 {
+		data = c.format.Number(data, out[0].Link)
+	}
+	for _, o := range out {
+		data = append(data, o.Frame.Item()...)
+	}
+	*buf = data
+	return mem.BufferSlice{mem.NewBuffer(buf, pool)}
+}
+
+// Close implements transport.Conn. The first reason counts.
+func (c *Conn) Close(why transport.Disconnect) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why != nil {
+		return
+	}
+	c.why = &why
+	c.stream.SetTrailer(metadata.Pairs(
+		TrailerCode, strconv.FormatUint(uint64(why.Code), 10),
+		TrailerReason, why.Reason))
+	c.cancel()
+}
+
+// Finish ends writing and returns the status with which the handler returns: what the node closed
+// the connection for, or err. Nothing touches the stream afterwards.
+func (c *Conn) Finish(err error) error {
+	c.Close(transport.Ended) // lets go of a write that is blocked; without effect after another Close
+	c.writing.Lock()
+	c.finished = true
+	c.writing.Unlock()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why.Code == transport.Ended.Code {
+		return err
+	}
+	return status.Error(statusOf(*c.why), c.why.Reason)
+}
+
+// statusOf gives clients that read no trailer the same advice: Unavailable invites to come back.
+func statusOf(why transport.Disconnect) codes.Code {
+	switch {
+	case why.Code == transport.TokenExpired.Code:
+		return codes.Unauthenticated
+	case why.Reconnect():
+		return codes.Unavailable
+	case why.Code == transport.BadRequest.Code:
+		return codes.InvalidArgument
+	}
+	return codes.Aborted
+}

@@ -1,0 +1,24 @@
+// Package transport defines a connection as the session core sees it, whatever carries it, and the
+// table of reasons for which one ends. Implementations are in its sub-packages.
+package transport
+
+import "github.com/game-im/hermod/internal/realtime/frame"
+
+// Conn is one connection of a session. Read is called by one goroutine and Write by one other at a
+// time; Close may be called by anybody, any number of times, and makes both return.
+type Conn interface {
+	// Read returns the next inbound frame, io.EOF after a clean end by the client, and any other
+	// error when the connection was lost or closed.
+	Read() ([]byte, error)
+	// Write writes frames in order. It may block until the client has taken enough of what was
+	// written before. Its success means buffered, not received.
+	Write(out []Outgoing) error
+	// Close ends the connection and tells the client why.
+	Close(why Disconnect)
+}
+
+// Outgoing is one frame to be written.
+type Outgoing struct {
+	Frame *frame.Encoded
+	Link  uint64 // the frame's number in its session; 0: the client does not count
+}

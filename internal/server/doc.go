@@ -1,0 +1,11 @@
+// Package server is how bytes arrive: the listeners of a node, each a Kratos transport.Server, with
+// what every call passes before it reaches a service.
+//
+//	grpc.go       the IM and the gateway listener
+//	stream.go     the im.v1 stream
+//	identity.go   who is calling
+//	strict.go     requests that cannot be decoded
+//	listener.go   listening, and counting connections
+//	readiness.go  whether the node serves
+//	ops.go        health, metrics, profiles
+package server

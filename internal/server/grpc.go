@@ -1,0 +1,117 @@
+package server
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/go-kratos/kratos/v2/middleware/recovery"
+	kgrpc "github.com/go-kratos/kratos/v2/transport/grpc"
+	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/auth"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/transport/grpcstream"
+	"github.com/game-im/hermod/internal/service"
+)
+
+// Names of the services on the wire.
+var (
+	imService       = imv1.IMService_ServiceDesc.ServiceName
+	gatewayServices = []string{gatewayv1.GatewayService_ServiceDesc.ServiceName, "gatesvr.proto.GatewayService"}
+)
+
+const (
+	// unaryTimeout bounds calls whose callers set no deadline of their own.
+	unaryTimeout = 30 * time.Second
+	// handshakeTimeout is how long whatever connects may take to speak HTTP/2.
+	handshakeTimeout = 10 * time.Second
+	// frameOverhead is what a message may have beside its content and metadata: ids, tags, times.
+	frameOverhead = 64 << 10
+	// The write buffer of a connection takes what several batches of frames make, and is shared by
+	// all connections: one at rest has none. The read buffer is a connection's own.
+	writeBuffer = 64 << 10
+	readBuffer  = 4 << 10
+	// minPing lets clients with a keepalive of their own ping this often.
+	minPing = 5 * time.Second
+)
+
+// IM is the listener that clients connect to.
+type IM struct{ *kgrpc.Server }
+
+// Gateway is the listener of business services.
+type Gateway struct{ *kgrpc.Server }
+
+// Callers tells who may call.
+type Callers struct {
+	Clients  *auth.Verifier
+	Services *auth.ServiceGuard
+}
+
+// NewIM opens the listener of IMService.
+func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*IM, error) {
+	lis, err := listen("im", c.GetServer().GetIm().GetAddr(), m)
+	if err != nil {
+		return nil, err
+	}
+	limit := c.GetMessage().GetMaxContentBytes() + c.GetMessage().GetMaxMetadataBytes() + frameOverhead
+	srv := kgrpc.NewServer(
+		kgrpc.Listener(lis),
+		kgrpc.Timeout(unaryTimeout),
+		kgrpc.CustomHealth(),
+		kgrpc.Middleware(m.unary(), recovery.Recovery(), identify(by.Clients, log)),
+		kgrpc.Options(append(connection(c, limit),
+			grpc.ForceServerCodecV2(grpcstream.Codec()),
+			grpc.InTapHandle(grpcstream.Tap),
+			grpc.StreamInterceptor(sessionStreams(by.Clients, ready, m, log)),
+		)...),
+	)
+	malformed := func(err error) error { return service.Error(log, malformedRequest(err)) }
+	srv.RegisterService(strict(imv1.IMService_ServiceDesc, imService, malformed), &imServer{IM: s, handler: h, log: log})
+	healthpb.RegisterHealthServer(srv, ready.health)
+	return &IM{srv}, nil
+}
+
+// NewGateway opens the listener of GatewayService, which is served under both of its names.
+func NewGateway(c *conf.Config, s *service.Gateway, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*Gateway, error) {
+	lis, err := listen("gateway", c.GetServer().GetGateway().GetAddr(), m)
+	if err != nil {
+		return nil, err
+	}
+	// A batch names its targets beside the push itself.
+	limit := c.GetPush().GetMaxBytes() + int64(c.GetPush().GetMaxTargets())*512 + frameOverhead
+	srv := kgrpc.NewServer(
+		kgrpc.Listener(lis),
+		kgrpc.Timeout(unaryTimeout),
+		kgrpc.CustomHealth(),
+		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log)),
+		kgrpc.Options(connection(c, limit)...),
+	)
+	malformed := func(err error) error { return service.Error(log, malformedRequest(err)) }
+	for _, name := range gatewayServices {
+		srv.RegisterService(strict(gatewayv1.GatewayService_ServiceDesc, name, malformed), s)
+	}
+	healthpb.RegisterHealthServer(srv, ready.health)
+	return &Gateway{srv}, nil
+}
+
+// connection returns the options that both listeners share.
+func connection(c *conf.Config, maxMessage int64) []grpc.ServerOption {
+	ka := c.GetServer().GetKeepalive()
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(int(maxMessage)),
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time:    ka.GetTime().AsDuration(),
+			Timeout: ka.GetTimeout().AsDuration(),
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.WriteBufferSize(writeBuffer),
+		grpc.ReadBufferSize(readBuffer),
+		grpc.SharedWriteBuffer(true),
+	}
+}

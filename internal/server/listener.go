@@ -1,0 +1,44 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// listen opens a listener whose connections are counted.
+func listen(name, addr string, m *Metrics) (net.Listener, error) {
+	lis, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("server.%s.addr: %w", name, err)
+	}
+	return &countingListener{Listener: lis, open: m.connections.WithLabelValues(name)}, nil
+}
+
+type countingListener struct {
+	net.Listener
+	open prometheus.Gauge
+}
+
+// Accept implements net.Listener.
+func (l *countingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.open.Inc()
+	return &countedConn{Conn: c, closed: sync.OnceFunc(l.open.Dec)}, nil
+}
+
+type countedConn struct {
+	net.Conn
+	closed func()
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+
+	khttp "github.com/go-kratos/kratos/v2/transport/http"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/game-im/hermod/internal/conf"
+)
+
+// Ops is the listener of those who run the node.
+type Ops struct{ *khttp.Server }
+
+// NewOps opens the operations listener:
+//
+//	/healthz      the process lives
+//	/readyz       the node serves; 503 with the reason when it does not
+//	/metrics      Prometheus, see docs/metrics.md
+//	/debug/pprof  profiles, when configured
+func NewOps(c *conf.Config, ready *Readiness, metrics prometheus.Gatherer, m *Metrics) (*Ops, error) {
+	lis, err := listen("ops", c.GetServer().GetOps().GetAddr(), m)
+	if err != nil {
+		return nil, err
+	}
+	// No timeout: Kratos' is of one second, and a profile takes thirty.
+	srv := khttp.NewServer(khttp.Listener(lis), khttp.Timeout(0))
+	srv.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	srv.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := ready.Ready(r.Context()); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	srv.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	if c.GetServer().GetOps().GetPprof() {
+		srv.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+		srv.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		srv.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+		srv.HandleFunc("/debug/pprof/trace", pprof.Trace)
+		srv.HandlePrefix("/debug/pprof/", http.HandlerFunc(pprof.Index))
+	}
+	return &Ops{srv}, nil
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/auth"
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/transport/grpcstream"
+	"github.com/game-im/hermod/internal/service"
+)
+
+// imServer is IMService: the unary calls, and the stream.
+type imServer struct {
+	*service.IM
+	handler *im.Handler
+	log     *slog.Logger
+}
+
+// StreamMessages implements imv1.IMServiceServer.
+func (s *imServer) StreamMessages(stream grpc.BidiStreamingServer[imv1.MessageRequest, imv1.MessageResponse]) error {
+	ctx := stream.Context()
+	opening, err := im.ReadOpening(biz.IdentityFrom(ctx), headerOf(ctx))
+	if err != nil {
+		return service.Error(s.log, err)
+	}
+	conn, err := grpcstream.New(stream, im.Proto, opening.Batch)
+	if err != nil {
+		return service.Error(s.log, err)
+	}
+	err = s.handler.Serve(ctx, conn, opening, func(w im.Welcome) error {
+		return stream.SendHeader(metadata.New(w.Headers()))
+	})
+	var refused *biz.Error
+	if errors.As(err, &refused) {
+		err = service.Error(s.log, refused)
+	}
+	return conn.Finish(err)
+}
+
+// sessionStreams stands before every stream. For the im.v1 stream it finds out who is calling and
+// then goes straight to the service: Kratos' own stream interceptor, further in, would give each
+// stream one more goroutine and each message two look-ups, for middleware that a session's frames
+// do not use. All other streams, such as reflection, go their usual way.
+func sessionStreams(v *auth.Verifier, ready *Readiness, m *Metrics, log *slog.Logger) grpc.StreamServerInterceptor {
+	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				log.Error("a stream panicked", "method", info.FullMethod, "panic", r, "stack", string(debug.Stack()))
+				err = service.Error(log, biz.Errorf(biz.KindInternal, "PANIC", "internal error"))
+			}
+		}()
+		if info.FullMethod != imv1.IMService_StreamMessages_FullMethodName {
+			return handler(srv, ss)
+		}
+		ctx := ss.Context()
+		id, err := admit(ctx, v, ready)
+		if err != nil {
+			err = service.Error(log, err)
+			m.refused(err)
+			return err
+		}
+		return srv.(imv1.IMServiceServer).StreamMessages(&grpc.GenericServerStream[imv1.MessageRequest, imv1.MessageResponse]{
+			ServerStream: &identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)},
+		})
+	}
+}
+
+// admit finds out who opens a stream. A node that is starting or stopping takes nobody in: whoever
+// was just asked to come back elsewhere would be back here.
+func admit(ctx context.Context, v *auth.Verifier, ready *Readiness) (biz.Identity, error) {
+	if !ready.serving.Load() {
+		return biz.Identity{}, biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the node is starting or stopping; reconnect")
+	}
+	return identity(ctx, v, headerOf(ctx))
+}
+
+// identified is a stream whose context says who opened it.
+type identified struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (s *identified) Context() context.Context { return s.ctx }

@@ -1,0 +1,39 @@
+// Package service serves the unary RPCs: it turns protobuf into the rules' terms and back, and has
+// no rules of its own.
+package service
+
+import (
+	"log/slog"
+
+	kerrors "github.com/go-kratos/kratos/v2/errors"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// codes are the HTTP codes of the kinds of failure, which Kratos maps to gRPC's: InvalidArgument,
+// Unauthenticated, PermissionDenied, NotFound, Aborted, ResourceExhausted, Unavailable, Canceled,
+// Internal.
+var codes = map[biz.Kind]int{
+	biz.KindInvalid:          400,
+	biz.KindUnauthenticated:  401,
+	biz.KindPermissionDenied: 403,
+	biz.KindNotFound:         404,
+	biz.KindConflict:         409,
+	biz.KindResourceLimit:    429,
+	biz.KindUnavailable:      503,
+	biz.KindCanceled:         499,
+	biz.KindInternal:         500,
+}
+
+// Error returns what a caller is told of err: a Kratos error with the rules' reason and text, whose
+// gRPC status carries both. Causes stay here; those of our own faults go to the log.
+func Error(log *slog.Logger, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := biz.AsError(err)
+	if e.Kind == biz.KindInternal || e.Unwrap() != nil && e.Kind == biz.KindUnavailable {
+		log.Error("a call failed", "reason", e.Reason, "error", e)
+	}
+	return kerrors.New(codes[e.Kind], e.Reason, e.Text)
+}

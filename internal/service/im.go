@@ -1,0 +1,158 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// Readiness tells whether the node serves.
+type Readiness interface {
+	// Ready returns nil, or why the node is not ready.
+	Ready(ctx context.Context) error
+}
+
+// IM serves the unary calls of im.v1.IMService. Calls about audio answer Unimplemented.
+type IM struct {
+	imv1.UnimplementedIMServiceServer
+	rooms    *biz.Rooms
+	messages *biz.Messages
+	ready    Readiness
+	log      *slog.Logger
+}
+
+// NewIM returns the service.
+func NewIM(rooms *biz.Rooms, messages *biz.Messages, ready Readiness, log *slog.Logger) *IM {
+	return &IM{rooms: rooms, messages: messages, ready: ready, log: log}
+}
+
+// SendMessage implements imv1.IMServiceServer. It answers once the message is stored, or when ctx
+// ends; then whether it was stored is not known, and sending it again with the same message_id is
+// safe.
+func (s *IM) SendMessage(ctx context.Context, req *imv1.SendMessageRequest) (*imv1.SendMessageResponse, error) {
+	d := &biz.Draft{Message: biz.Message{
+		Room:        biz.RoomID(req.GetRoomId()),
+		Sender:      biz.UserID(req.GetUserId()),
+		ClientID:    req.GetMessageId(),
+		Type:        biz.MessageType(req.GetType()),
+		Content:     req.GetContent(),
+		Metadata:    req.GetMetadata(),
+		AckRequired: req.GetAckRequired(),
+	}}
+	type outcome struct {
+		receipt biz.Receipt
+		err     error
+	}
+	done := make(chan outcome, 1)
+	s.messages.Send(ctx, biz.IdentityFrom(ctx), d, func(r biz.Receipt, err error) { done <- outcome{r, err} })
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return nil, Error(s.log, o.err)
+		}
+		return &imv1.SendMessageResponse{
+			MessageId: o.receipt.ID, Timestamp: timestamp(o.receipt.Time), Status: ok(), Seq: o.receipt.Seq,
+		}, nil
+	case <-ctx.Done():
+		return nil, Error(s.log, ctx.Err())
+	}
+}
+
+// JoinRoom implements imv1.IMServiceServer.
+func (s *IM) JoinRoom(ctx context.Context, req *imv1.JoinRoomRequest) (*imv1.JoinRoomResponse, error) {
+	joined, err := s.rooms.Join(ctx, biz.IdentityFrom(ctx), biz.JoinRequest{
+		Room:     biz.RoomID(req.GetRoomId()),
+		User:     biz.UserID(req.GetUserId()),
+		Nickname: req.GetMetadata()["nickname"],
+		Role:     req.GetMetadata()["role"],
+	})
+	if err != nil {
+		return nil, Error(s.log, err)
+	}
+	view, err := s.rooms.View(ctx, joined.Room.ID)
+	if err != nil {
+		return nil, Error(s.log, err)
+	}
+	resp := &imv1.JoinRoomResponse{Status: ok(), RoomInfo: roomInfo(view.Room)}
+	for _, u := range view.Online {
+		resp.OnlineUsers = append(resp.OnlineUsers, string(u))
+	}
+	return resp, nil
+}
+
+// LeaveRoom implements imv1.IMServiceServer.
+func (s *IM) LeaveRoom(ctx context.Context, req *imv1.LeaveRoomRequest) (*imv1.LeaveRoomResponse, error) {
+	err := s.rooms.Leave(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()))
+	if err != nil {
+		return nil, Error(s.log, err)
+	}
+	return &imv1.LeaveRoomResponse{Status: ok()}, nil
+}
+
+// GetRoomInfo implements imv1.IMServiceServer.
+func (s *IM) GetRoomInfo(ctx context.Context, req *imv1.GetRoomInfoRequest) (*imv1.GetRoomInfoResponse, error) {
+	view, err := s.rooms.Info(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()))
+	if err != nil {
+		return nil, Error(s.log, err)
+	}
+	resp := &imv1.GetRoomInfoResponse{Status: ok(), RoomInfo: roomInfo(view.Room)}
+	for _, m := range view.Members {
+		resp.Users = append(resp.Users, &imv1.RoomUser{
+			UserId:   string(m.User),
+			Nickname: m.Nickname,
+			Role:     imv1.UserRole(m.Role),
+			Muted:    m.Muted,
+			JoinedAt: timestamp(m.JoinedAt),
+		})
+	}
+	return resp, nil
+}
+
+// HealthCheck implements imv1.IMServiceServer.
+func (s *IM) HealthCheck(ctx context.Context, req *imv1.HealthCheckRequest) (*imv1.HealthCheckResponse, error) {
+	if name := req.GetService(); name != "" && name != imv1.IMService_ServiceDesc.ServiceName {
+		return &imv1.HealthCheckResponse{
+			Status:  imv1.HealthStatus_HEALTH_STATUS_SERVICE_UNKNOWN,
+			Message: "service " + name + " is not served here; " + imv1.IMService_ServiceDesc.ServiceName + " is",
+		}, nil
+	}
+	if err := s.ready.Ready(ctx); err != nil {
+		return &imv1.HealthCheckResponse{Status: imv1.HealthStatus_HEALTH_STATUS_NOT_SERVING, Message: err.Error()}, nil
+	}
+	return &imv1.HealthCheckResponse{Status: imv1.HealthStatus_HEALTH_STATUS_SERVING, Message: "serving"}, nil
+}
+
+func ok() *imv1.ResponseStatus { return &imv1.ResponseStatus{Code: 0, Message: "ok"} }
+
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+func roomInfo(r biz.Room) *imv1.RoomInfo {
+	return &imv1.RoomInfo{
+		RoomId:      string(r.ID),
+		Name:        r.Name,
+		Description: r.Description,
+		Config: &imv1.RoomConfig{
+			MaxUsers:           int32(r.Config.MaxUsers),
+			Persistent:         r.Config.Persistent,
+			MessageTtlSeconds:  int64(r.Config.MessageTTL / time.Second),
+			IdleTimeoutSeconds: int64(r.Config.IdleTimeout / time.Second),
+			AllowAudio:         r.Config.AllowAudio,
+			AllowRichText:      r.Config.AllowRichText,
+			AutoTranscribe:     r.Config.AutoTranscribe,
+		},
+		CreatedAt:    timestamp(r.CreatedAt),
+		LastActive:   timestamp(r.LastActive),
+		MessageCount: r.HeadSeq - r.FloorSeq,
+		UserCount:    int32(r.Members),
+	}
+}
