@@ -1,0 +1,164 @@
+package archtest
+
+// A layer is a folder with everything below it, as far as no longer folder of the list covers it.
+// "*" stands for one path element. A layer may import itself, the standard library and what it
+// lists, with everything below that; imports from other modules are free unless stdAlone is set or a ban forbids them.
+type layer struct {
+	folder   string
+	may      []string
+	stdAlone bool
+	why      string
+}
+
+// layers covers every folder that holds Go: a package outside all of them fails the test.
+var layers = []layer{
+	{
+		folder: "api",
+		why:    "others generate against it and import it, so it depends on nothing of ours",
+	},
+	{
+		folder: "plugin", stdAlone: true,
+		why: "a plugin must build against it without dragging the node and its dependencies along",
+	},
+	{
+		folder: "sdk", may: []string{"api"},
+		why: "it is linked into other people's programs and knows the server by its wire alone",
+	},
+
+	{
+		folder: "app/*/cmd", may: []string{"app/*"}, stdAlone: true,
+		why: "a main only calls its app, so that a user's own node can be a copy of it",
+	},
+	{
+		folder: "app/*", may: []string{"internal", "api", "plugin", "sdk"},
+		why: "programs put the parts together and share nothing with each other",
+	},
+
+	{
+		folder: "internal/server",
+		may: []string{
+			"internal/service", "internal/protocol", "internal/realtime", "internal/biz",
+			"internal/auth", "internal/conf", "api", "plugin",
+		},
+		why: "it brings bytes to services and protocols and reaches the store through neither",
+	},
+	{
+		folder: "internal/service", may: []string{"internal/biz", "internal/realtime", "api"},
+		why: "it translates calls into rules and back, and holds none itself",
+	},
+	{
+		folder: "internal/protocol", may: []string{"internal/biz", "internal/realtime", "api"},
+		why: "it translates frames into rules and back, and holds none itself",
+	},
+	{
+		folder: "internal/auth", may: []string{"internal/biz", "internal/conf", "plugin"},
+		why: "who somebody is does not depend on how his bytes arrive",
+	},
+	{
+		folder: "internal/data", may: []string{"internal/biz", "internal/conf", "plugin"},
+		why: "it stores for the rules and is seen by nobody but the program that wires it in",
+	},
+	{
+		folder: "internal/registry", may: []string{"internal/conf", "plugin"},
+		why: "where nodes are found is independent of what they do",
+	},
+	{
+		folder: "internal/biz", may: []string{"plugin"},
+		why: "the rules own the interfaces they need; arrows point to them, never from them",
+	},
+	{
+		folder: "configs", stdAlone: true,
+		why: "it only embeds the files beside it",
+	},
+	{
+		folder: "internal/conf", may: []string{"configs"},
+		why: "every part is given its own settings and none of them is known to the schema",
+	},
+	{
+		folder: "internal/archtest", stdAlone: true,
+		why: "it judges the others and must not hang on them",
+	},
+
+	{
+		folder: "internal/realtime", may: []string{"plugin"},
+		why: "the hot path is a library that knows no other part of the node",
+	},
+	{
+		folder: "internal/realtime/node",
+		may: []string{
+			"internal/realtime/hub", "internal/realtime/session", "internal/realtime/transport",
+			"internal/realtime/frame", "internal/realtime/broker", "internal/realtime/presence", "plugin",
+		},
+		why: "inside realtime arrows run node, hub, session, transport, frame; the node joins hub, broker and presence",
+	},
+	{
+		folder: "internal/realtime/hub",
+		may: []string{
+			"internal/realtime/session", "internal/realtime/transport", "internal/realtime/frame", "plugin",
+		},
+		why: "inside realtime arrows run node, hub, session, transport, frame",
+	},
+	{
+		folder: "internal/realtime/session",
+		may:    []string{"internal/realtime/transport", "internal/realtime/frame", "plugin"},
+		why:    "a session does not know who else is connected",
+	},
+	{
+		folder: "internal/realtime/transport", may: []string{"internal/realtime/frame", "plugin"},
+		why: "a connection carries frames and does not know whose",
+	},
+	{
+		folder: "internal/realtime/frame", may: []string{"plugin"},
+		why: "a frame is given its encoders and knows neither protocol nor receiver",
+	},
+	{
+		folder: "internal/realtime/broker", may: []string{"internal/realtime/frame", "plugin"},
+		why: "a broker carries publications between nodes and knows no session",
+	},
+	{
+		folder: "internal/realtime/presence", may: []string{"plugin"},
+		why: "who is online is a fact beside the sessions, not made of them",
+	},
+
+	{
+		folder: "test", may: []string{"api", "sdk"},
+		why: "a black-box test sees what a user sees",
+	},
+}
+
+// A ban keeps packages of other modules out of folders. A package is named with what is below it;
+// folders match as in layers.
+type ban struct {
+	packages []string
+	in       []string // empty: everywhere
+	except   []string
+	why      string
+}
+
+var bans = []ban{
+	{
+		packages: []string{"gorm.io", "github.com/glebarez"}, except: []string{"internal/data"},
+		why: "rows and queries stay in internal/data, or a change of schema is a change everywhere",
+	},
+	{
+		packages: []string{"github.com/go-kratos"}, in: []string{"internal/biz", "internal/realtime"},
+		why: "the framework ends at the edges: rules and hot path must outlive it",
+	},
+	{
+		packages: []string{"github.com/google/wire"}, in: []string{"internal/biz", "internal/realtime", "sdk"},
+		why: "composition is the program's business",
+	},
+	{
+		packages: []string{"google.golang.org/grpc", "google.golang.org/protobuf", "google.golang.org/genproto", "github.com/golang/protobuf"},
+		in:       []string{"internal/biz"},
+		why:      "rules speak of rooms and messages, not of a wire",
+	},
+	{
+		packages: []string{"github.com/pressly/goose", "modernc.org/sqlite"}, in: []string{"sdk"},
+		why: "a client has no store to open",
+	},
+	{
+		packages: []string{"C"},
+		why:      "the binary is static and builds without a C compiler",
+	},
+}

@@ -1,0 +1,537 @@
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/game-im/hermod/internal/realtime/broker"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/presence"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
+	"github.com/game-im/hermod/internal/realtime/transport/transporttest"
+)
+
+var testConfig = session.Config{
+	QueueBytes: 1000, ResumeWindow: time.Minute, StallTimeout: 30 * time.Second, ExpiryGrace: 30 * time.Second,
+}
+
+// bench is a node in a synctest bubble with a log for one room.
+type bench struct {
+	*node.Node
+	t   *testing.T
+	log *roomLog
+}
+
+// run runs a test with a node in a bubble of its own clock.
+func run(t *testing.T, test func(t *testing.T, b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		core := session.NewCore(testConfig, slog.New(slog.DiscardHandler))
+		b := &bench{node.New(core, broker.NewMemory(), presence.New(10*time.Second)), t, &roomLog{received: map[string]int64{}}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- b.Run(ctx) }()
+		test(t, b)
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// connect opens a session that follows the room from a place on.
+func (b *bench) connect(o session.Options, after int64) (*session.Session, *transporttest.Conn) {
+	b.t.Helper()
+	conn := transporttest.NewConn()
+	o.Format = transporttest.Text
+	s := session.New(b.Core(), o, conn, time.Time{})
+	b.Open(s)
+	b.Subscribe(s, "room", &reader{b.log, o.User}, after)
+	return s, conn
+}
+
+// send stores a message and publishes it.
+func (b *bench) send(from, origin string) {
+	b.Publish(b.log.append(from, origin))
+}
+
+func want(t *testing.T, c *transporttest.Conn, texts ...string) {
+	t.Helper()
+	synctest.Wait()
+	if got := c.Texts(); !slices.Equal(got, texts) {
+		t.Fatalf("got  %q\nwant %q", got, texts)
+	}
+}
+
+// roomLog is the store of the tests: message n of a room has the text "n".
+type roomLog struct {
+	mu       sync.Mutex
+	senders  []string
+	fail     error
+	pages    int
+	received map[string]int64
+}
+
+func (l *roomLog) append(from, origin string) *frame.Publication {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.senders = append(l.senders, from)
+	seq := len(l.senders)
+	return &frame.Publication{
+		Channel: "room", Seq: int64(seq), Frame: frame.New(fmt.Sprint(seq)), From: from,
+		Origin: origin, Reply: frame.New(fmt.Sprint("ack ", seq)),
+	}
+}
+
+func (l *roomLog) setFail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fail = err
+}
+
+func (l *roomLog) position(user string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.received[user]
+}
+
+// reader is the log as one user reads it.
+type reader struct {
+	*roomLog
+	user string
+}
+
+func (r *reader) Page(_ context.Context, after int64, limit int) ([]session.Entry, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pages++
+	if r.fail != nil {
+		return nil, r.fail
+	}
+	var page []session.Entry
+	for seq := after + 1; seq <= int64(len(r.senders)) && len(page) < limit; seq++ {
+		e := session.Entry{Seq: seq}
+		if r.senders[seq-1] != r.user {
+			e.Frame = frame.New(fmt.Sprint(seq))
+		}
+		page = append(page, e)
+	}
+	return page, nil
+}
+
+func (r *reader) Received(seq int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.received[r.user] = seq
+}
+
+func numbers(from, to int) (texts []string) {
+	for n := from; n <= to; n++ {
+		texts = append(texts, fmt.Sprint(n))
+	}
+	return texts
+}
+
+func TestBacklogThenLive(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		for range 1000 { // several pages, and far more than a queue holds
+			b.send("alice", "")
+		}
+		_, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		synctest.Wait()
+		b.send("alice", "")
+		want(t, conn, numbers(1, 1001)...)
+	})
+}
+
+// TestA4NoSilentGap publishes while a session catches up, is slow, and overflows: what it sees is
+// the log, in order, without holes.
+func TestA4NoSilentGap(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		for range 300 {
+			b.send("alice", "")
+		}
+		_, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		for i := range 2000 {
+			b.send("alice", "")
+			switch i {
+			case 500:
+				conn.SetReading(false)
+			case 1500:
+				conn.SetReading(true)
+			}
+		}
+		want(t, conn, numbers(1, 2300)...)
+		if _, closed := conn.Closed(); closed {
+			t.Error("a client that makes progress was closed")
+		}
+	})
+}
+
+// TestA4LostPublication leaves one out, as a broker may: the session reads it from the log.
+func TestA4LostPublication(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		_, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		b.send("alice", "")
+		b.log.append("alice", "")
+		b.send("alice", "")
+		want(t, conn, "1", "2", "3")
+		lost := b.log.append("alice", "")
+		want(t, conn, "1", "2", "3")
+		b.Publish(&frame.Publication{Channel: "room", Seq: lost.Seq}) // the head alone
+		want(t, conn, "1", "2", "3", "4")
+		b.Publish(lost) // late, and again
+		want(t, conn, "1", "2", "3", "4")
+	})
+}
+
+func TestSenderGetsHisReplyInPlaceOfTheMessage(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		_, a := b.connect(session.Options{ID: "a", User: "alice", Replies: true}, 0)
+		_, other := b.connect(session.Options{ID: "a2", User: "alice"}, 0)
+		_, plain := b.connect(session.Options{ID: "b", User: "bob"}, 0)
+		synctest.Wait()
+		b.send("alice", "a")
+		b.send("bob", "b")
+		b.send("alice", "a")
+		want(t, a, "ack 1", "2", "ack 3")
+		want(t, other, "1", "2", "3")
+		want(t, plain, "1", "3")
+	})
+}
+
+func TestAnUnacknowledgingClientHasWhatWasWrittenBeforeItSpoke(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		b.send("alice", "")
+		want(t, conn, "1")
+		if got := b.log.position("bob"); got != 0 {
+			t.Errorf("cursor %d before anything was heard", got)
+		}
+		s.Heard()
+		b.send("alice", "")
+		want(t, conn, "1", "2")
+		if got := b.log.position("bob"); got != 1 {
+			t.Errorf("cursor %d, want 1", got)
+		}
+	})
+}
+
+func TestWhatRequiresAnAckHoldsTheCursor(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		synctest.Wait()
+		b.send("alice", "")
+		p := b.log.append("alice", "")
+		p.AckRequired = true
+		b.Publish(p)
+		b.send("alice", "")
+		want(t, conn, "1", "2", "3")
+		s.Heard()
+		if got := b.log.position("bob"); got != 1 {
+			t.Errorf("cursor %d, want 1: 2 waits for its ack", got)
+		}
+		if !s.Ack("room", 2) {
+			t.Error("ack refused")
+		}
+		s.Heard()
+		b.send("alice", "")
+		want(t, conn, "1", "2", "3", "4")
+		s.Heard()
+		if got := b.log.position("bob"); got != 4 {
+			t.Errorf("cursor %d, want 4", got)
+		}
+		s.Ack("room", 99) // more than was ever written
+		if got := b.log.position("bob"); got != 4 {
+			t.Errorf("cursor %d after a false claim", got)
+		}
+	})
+}
+
+// TestA5Resume loses the connection at every possible place: what the client sees over both
+// connections is the whole log, with the same numbers.
+func TestA5Resume(t *testing.T) {
+	for lost := range 6 {
+		run(t, func(t *testing.T, b *bench) {
+			s, conn := b.connect(session.Options{ID: "1", User: "bob", Resume: true}, 0)
+			synctest.Wait()
+			for range 5 {
+				b.send("alice", "")
+			}
+			want(t, conn, numbers(1, 5)...)
+			conn.Close(transport.ConnLost)
+			b.ConnLost(s, conn, transport.ConnLost)
+			b.send("alice", "") // while away
+			ticket := s.Ticket()
+
+			back := transporttest.NewConn()
+			_, next, ok := b.Resume("1", "bob", ticket, uint64(lost), back)
+			if !ok || next == ticket {
+				t.Fatalf("resume: %v, a new ticket: %v", ok, next != ticket)
+			}
+			want(t, back) // nothing before the greeting
+			s.Continue()
+			b.send("alice", "")
+			want(t, back, numbers(lost+1, 7)...)
+			for i, g := range back.Got() {
+				if g.Link != uint64(lost+1+i) {
+					t.Errorf("frame %q has number %d", g.Text, g.Link)
+				}
+			}
+			s.AckLink(7)
+			if got := b.log.position("bob"); got != 7 {
+				t.Errorf("cursor %d after everything was acknowledged", got)
+			}
+		})
+	}
+}
+
+func TestA5ResumeRefused(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob", Resume: true}, 0)
+		b.send("alice", "")
+		b.send("alice", "")
+		want(t, conn, "1", "2")
+		s.AckLink(1)
+		ticket := s.Ticket()
+		for name, try := range map[string]struct {
+			id, user, ticket string
+			last             uint64
+		}{
+			"unknown session":         {"2", "bob", ticket, 1},
+			"another user":            {"1", "eve", ticket, 1},
+			"wrong ticket":            {"1", "bob", "guess", 1},
+			"less than acknowledged":  {"1", "bob", ticket, 0},
+			"more than was ever sent": {"1", "bob", ticket, 3},
+		} {
+			if _, _, ok := b.Resume(try.id, try.user, try.ticket, try.last, transporttest.NewConn()); ok {
+				t.Errorf("%s: resumed", name)
+			}
+		}
+		if _, closed := conn.Closed(); closed {
+			t.Error("a refused attempt closed the connection")
+		}
+		// The right one takes the session over from a connection that seemed alive, once.
+		if _, _, ok := b.Resume("1", "bob", ticket, 1, transporttest.NewConn()); !ok {
+			t.Error("the right ticket was refused")
+		}
+		if why, closed := conn.Closed(); !closed || why.Code != transport.Replaced.Code {
+			t.Errorf("the older connection: closed %v, %v", closed, why)
+		}
+		if _, _, ok := b.Resume("1", "bob", ticket, 1, transporttest.NewConn()); ok {
+			t.Error("a ticket was good twice")
+		}
+	})
+}
+
+func TestTheResumeWindowEnds(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob", Resume: true}, 0)
+		b.ConnLost(s, conn, transport.ConnLost)
+		if o := b.PushUser("bob", frame.New("push")); o != session.Kept {
+			t.Errorf("a push to a detached session: %v", o)
+		}
+		time.Sleep(59 * time.Second)
+		if s.State() != session.Detached || !b.Online("bob") {
+			t.Errorf("after 59 s: %v, online %v", s.State(), b.Online("bob"))
+		}
+		time.Sleep(3 * time.Second)
+		if s.State() != session.Closed {
+			t.Errorf("after 62 s: %v", s.State())
+		}
+		if o := b.PushUser("bob", frame.New("push")); o != session.Gone {
+			t.Errorf("a push to nobody: %v", o)
+		}
+	})
+}
+
+func TestPresenceGrace(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		b.ConnLost(s, conn, transport.ConnLost)
+		if !b.Online("bob") {
+			t.Error("offline at once after a lost connection")
+		}
+		time.Sleep(11 * time.Second)
+		if b.Online("bob") {
+			t.Error("online after the grace window")
+		}
+		s, _ = b.connect(session.Options{ID: "2", User: "bob"}, 0)
+		b.End(s, transport.Ended)
+		if b.Online("bob") {
+			t.Error("online after a clean end")
+		}
+	})
+}
+
+// TestSlowConsumer fills the queue of a client that does not read with what no log could bring
+// back: it is closed as slow and nobody else notices.
+func TestSlowConsumer(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, slow := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		_, fine := b.connect(session.Options{ID: "2", User: "carol"}, 0)
+		synctest.Wait()
+		slow.SetReading(false)
+		refused := 0
+		for range 300 {
+			if b.PushUser("bob", frame.New("0123456789")) == session.Full {
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Error("a full queue refused no push")
+		}
+		if st := s.Stats(); st.QueueBytes > testConfig.QueueBytes {
+			t.Errorf("%d bytes in a queue of %d", st.QueueBytes, testConfig.QueueBytes)
+		}
+		s.Reply(frame.New("an answer that must be kept"))
+		if why, ok := slow.Closed(); !ok || why != transport.Slow {
+			t.Errorf("closed %v, %v", ok, why)
+		}
+		b.send("alice", "")
+		want(t, fine, "1")
+	})
+}
+
+func TestAStalledClientIsClosedAsSlow(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		_, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		synctest.Wait()
+		conn.SetReading(false)
+		for range 100 {
+			b.send("alice", "")
+		}
+		time.Sleep(29 * time.Second)
+		if _, ok := conn.Closed(); ok {
+			t.Error("closed too early")
+		}
+		time.Sleep(3 * time.Second)
+		if why, ok := conn.Closed(); !ok || why != transport.Slow {
+			t.Errorf("closed %v, %v", ok, why)
+		}
+	})
+}
+
+// TestStuckClientsDoNotDelayOthers blocks as many writes as there are clients.
+func TestStuckClientsDoNotDelayOthers(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		const stuck = 200
+		for i := range stuck {
+			_, conn := b.connect(session.Options{ID: fmt.Sprint("s", i), User: fmt.Sprint("stuck", i)}, 0)
+			conn.SetReading(false)
+		}
+		_, fine := b.connect(session.Options{ID: "fine", User: "carol"}, 0)
+		synctest.Wait()
+		start := time.Now()
+		b.send("alice", "")
+		for len(fine.Texts()) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if took := time.Since(start); took > 200*time.Millisecond {
+			t.Errorf("%d stuck clients delayed another one by %v", stuck, took)
+		}
+	})
+}
+
+func TestAnExpiredTokenEndsTheConnection(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		s.SetExpiry(time.Now().Add(time.Minute))
+		time.Sleep(85 * time.Second)
+		if _, ok := conn.Closed(); ok {
+			t.Error("closed within the grace period")
+		}
+		time.Sleep(7 * time.Second)
+		if why, ok := conn.Closed(); !ok || why != transport.TokenExpired {
+			t.Errorf("closed %v, %v", ok, why)
+		}
+	})
+}
+
+func TestAnUnreadableLogClosesTheConnection(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.log.setFail(fmt.Errorf("no store"))
+		_, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		time.Sleep(20 * time.Second)
+		if _, ok := conn.Closed(); ok {
+			t.Error("closed at the first failure")
+		}
+		time.Sleep(12 * time.Second)
+		if why, ok := conn.Closed(); !ok || why != transport.StoreGone {
+			t.Errorf("closed %v, %v", ok, why)
+		}
+	})
+}
+
+func TestAnUnreadableLogIsReadOnceItCanBe(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.log.setFail(fmt.Errorf("no store"))
+		_, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		b.send("alice", "")
+		time.Sleep(5 * time.Second)
+		b.log.setFail(nil)
+		time.Sleep(time.Second)
+		want(t, conn, "1")
+	})
+}
+
+func TestDrainSpreadsSessionsOverTheWindow(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		var conns []*transporttest.Conn
+		for i := range 10 {
+			_, conn := b.connect(session.Options{ID: fmt.Sprint(i), User: fmt.Sprint(i)}, 0)
+			conns = append(conns, conn)
+		}
+		start := time.Now()
+		go b.Drain(t.Context(), 10*time.Second)
+		time.Sleep(5*time.Second + 500*time.Millisecond)
+		closed := 0
+		for _, c := range conns {
+			if why, ok := c.Closed(); ok && why == transport.Shutdown {
+				closed++
+			}
+		}
+		if closed < 4 || closed > 7 {
+			t.Errorf("%d of 10 closed after half of the window", closed)
+		}
+		time.Sleep(start.Add(10 * time.Second).Sub(time.Now()))
+		for i, c := range conns {
+			if _, ok := c.Closed(); !ok {
+				t.Errorf("session %d was not closed", i)
+			}
+		}
+	})
+}
+
+func TestBroadcastCounts(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		_, a := b.connect(session.Options{ID: "1", User: "alice"}, 0)
+		s, conn := b.connect(session.Options{ID: "2", User: "bob", Resume: true}, 0)
+		b.ConnLost(s, conn, transport.ConnLost)
+		sent, total := b.Broadcast(frame.New("all"))
+		if sent != 1 || total != 2 {
+			t.Errorf("sent to %d of %d", sent, total)
+		}
+		want(t, a, "all")
+	})
+}
+
+func TestUnsubscribedSessionsGetNothing(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		synctest.Wait()
+		b.Unsubscribe(s, "room")
+		b.send("alice", "")
+		want(t, conn)
+		b.Subscribe(s, "room", &reader{b.log, "bob"}, 0)
+		want(t, conn, "1")
+	})
+}
