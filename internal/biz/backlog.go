@@ -72,8 +72,8 @@ func (b *Backlog) Positions(ctx context.Context, user UserID, device DeviceID, r
 		if err != nil {
 			return nil, err
 		}
-		state, any := cursors[id]
-		positions = append(positions, position(room, member, state, any))
+		state, known := cursors[id]
+		positions = append(positions, position(room, member, state, known))
 	}
 	return positions, nil
 }

@@ -60,7 +60,7 @@ func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Read
 	}
 	limit := c.GetMessage().GetMaxContentBytes() + c.GetMessage().GetMaxMetadataBytes() + frameOverhead
 	srv := kgrpc.NewServer(
-		kgrpc.Listener(lis),
+		kgrpc.Listener(lis), kgrpc.Address(lis.Addr().String()),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), identify(by.Clients, log)),
@@ -85,7 +85,7 @@ func NewGateway(c *conf.Config, s *service.Gateway, by Callers, ready *Readiness
 	// A batch names its targets beside the push itself.
 	limit := c.GetPush().GetMaxBytes() + int64(c.GetPush().GetMaxTargets())*512 + frameOverhead
 	srv := kgrpc.NewServer(
-		kgrpc.Listener(lis),
+		kgrpc.Listener(lis), kgrpc.Address(lis.Addr().String()),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log)),

@@ -27,7 +27,7 @@ func NewOps(c *conf.Config, ready *Readiness, metrics prometheus.Gatherer, m *Me
 		return nil, err
 	}
 	// No timeout: Kratos' is of one second, and a profile takes thirty.
-	srv := khttp.NewServer(khttp.Listener(lis), khttp.Timeout(0))
+	srv := khttp.NewServer(khttp.Listener(lis), khttp.Address(lis.Addr().String()), khttp.Timeout(0))
 	srv.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	srv.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready.Ready(r.Context()); err != nil {

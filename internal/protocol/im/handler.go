@@ -46,6 +46,7 @@ type Handler struct {
 	pushes   *biz.Pushes
 	auth     Refresher
 	cfg      Config
+	metrics  metrics
 	log      *slog.Logger
 }
 
@@ -61,7 +62,7 @@ type Rules struct {
 func NewHandler(n *node.Node, rules Rules, auth Refresher, cfg Config, log *slog.Logger) *Handler {
 	return &Handler{
 		node: n, rooms: rules.Rooms, messages: rules.Messages, backlog: rules.Backlog, pushes: rules.Pushes,
-		auth: auth, cfg: cfg, log: log,
+		auth: auth, cfg: cfg, metrics: newMetrics(), log: log,
 	}
 }
 

@@ -62,10 +62,13 @@ func (r *reader) handle(ctx context.Context, req *imv1.MessageRequest) {
 	r.session.Heard()
 	switch req.GetType() {
 	case imv1.MessageType_MESSAGE_TYPE_HEARTBEAT:
+		r.h.metrics.received.WithLabelValues("heartbeat").Inc()
 		r.heartbeat(ctx, req)
 	case imv1.MessageType_MESSAGE_TYPE_ACK:
+		r.h.metrics.received.WithLabelValues("ack").Inc()
 		r.ack(req)
 	default:
+		r.h.metrics.received.WithLabelValues("send").Inc()
 		r.send(ctx, req)
 	}
 }
@@ -163,6 +166,7 @@ func (r *reader) send(ctx context.Context, req *imv1.MessageRequest) {
 }
 
 func (r *reader) refuse(req *imv1.MessageRequest, err *biz.Error) {
+	r.h.metrics.refusals.WithLabelValues(err.Reason).Inc()
 	if err.Kind == biz.KindInternal {
 		r.h.log.Error("a message could not be handled", "session", r.session.ID, "user", r.session.User, "error", err)
 	}

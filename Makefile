@@ -1,0 +1,108 @@
+# `make` alone lists what there is. GNU make, bash and Go are all that `make run`, `make build` and
+# `make test` need; `make check` also needs git and a C compiler, for the race detector.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+MODULE := github.com/game-im/hermod
+TOOL := go tool -modfile=tools/go.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+APP ?= hermod
+ARGS ?=
+FUZZTIME ?= 10s
+
+# Everything but the race detector does without C, so what is tested is what ships.
+export CGO_ENABLED := 0
+
+# -X sets the variable that each program prints as its version.
+version_of = -X $(MODULE)/app/$(1).Version=$(VERSION)
+
+##@ Run
+
+.PHONY: run
+run: ## start a node with embedded defaults (ARGS="-conf configs/hermod.yaml" to pass flags)
+	go run -ldflags '$(call version_of,hermod)' ./app/hermod/cmd/hermod $(ARGS)
+
+.PHONY: build
+build: ## build bin/hermod and bin/hermodctl, static
+	go build -trimpath -ldflags '-s -w $(call version_of,hermod)' -o bin/hermod ./app/hermod/cmd/hermod
+	go build -trimpath -ldflags '-s -w $(call version_of,hermodctl)' -o bin/hermodctl ./app/hermodctl/cmd/hermodctl
+
+.PHONY: image
+image: ## build the container image (APP=hermod or hermodctl)
+	docker build --build-arg APP=$(APP) --build-arg VERSION=$(VERSION) -t $(APP):$(VERSION) .
+
+##@ Test
+
+.PHONY: test
+test: ## run all tests with nothing but Go
+	go test -shuffle=on ./...
+
+.PHONY: race
+race: ## run all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -shuffle=on ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)
+	go run ./test/bench $(ARGS)
+
+##@ Check
+
+.PHONY: check
+check: fmt-check tidy-check vet lint wires generate-check race ## everything that is required of a change beyond `make test`
+
+.PHONY: lint
+lint: ## run golangci-lint
+	$(TOOL) golangci-lint run
+
+.PHONY: vet
+vet: ## run go vet
+	go vet ./...
+
+.PHONY: fmt-check
+fmt-check: ## list files that gofmt would change
+	@unformatted=$$(gofmt -l .); [[ -z $$unformatted ]] || { echo "not as gofmt has it (make fmt):"; echo "$$unformatted"; exit 1; }
+
+.PHONY: tidy-check
+tidy-check: ## compare go.mod and go.sum of both modules with what go mod tidy writes
+	go mod tidy -diff
+	cd tools && go mod tidy -diff
+
+.PHONY: wires
+wires: ## check the .proto files and compare them with the published wires
+	$(TOOL) buf format --diff --exit-code
+	$(TOOL) buf lint
+	$(TOOL) buf breaking api --against third_party/wires
+	third_party/wires/prove.sh
+
+.PHONY: generate-check
+generate-check: ## compare generated files with what make generate writes
+	@.ci/generated
+
+##@ Change
+
+.PHONY: generate proto
+generate: ## regenerate protobuf, gRPC and wire code
+	$(TOOL) buf generate
+	$(TOOL) wire gen ./app/hermod
+proto: generate ## the same
+
+.PHONY: fmt
+fmt: ## format Go and .proto files
+	gofmt -w .
+	$(TOOL) buf format -w
+
+.PHONY: clean
+clean: ## remove built files; data/ stays
+	rm -rf bin dist coverage.out
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

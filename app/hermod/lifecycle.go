@@ -1,0 +1,140 @@
+package hermod
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/go-kratos/kratos/v2"
+
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/server"
+)
+
+// app is an assembled node.
+type app struct {
+	Conf    *conf.Config
+	Log     *slog.Logger
+	Ready   *server.Readiness
+	IM      *server.IM
+	Gateway *server.Gateway
+	Ops     *server.Ops
+
+	Node     *node.Node
+	Messages *data.MessageLog
+	Cursors  *data.Cursors
+	Inbox    *data.Inbox
+	Janitor  *data.Janitor
+}
+
+// run serves until ctx ends or the process is told to stop, and stops in this order:
+//
+//	not ready → consumers notice → sessions close, spread over a window, with a code that says
+//	come back → commits and cursors are flushed → servers stop, by force at the deadline
+func (a *app) run(ctx context.Context, out io.Writer) error {
+	var (
+		k       *kratos.App
+		failed  error
+		once    sync.Once
+		failure = func(err error) { // of something that runs in the background: the node cannot go on
+			once.Do(func() { failed = err })
+			a.Log.Error("the node stops because a part of it failed", "error", err)
+			a.stop(k)
+		}
+		realtime = background(failure, a.Node.Run)
+		log      = background(failure, a.Messages.Run)
+		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run)
+		drained  sync.Once
+	)
+	k = kratos.New(
+		kratos.Name("hermod"),
+		kratos.Version(Version),
+		kratos.Logger(kratosLogger{a.Log}),
+		kratos.Server(a.IM, a.Gateway, a.Ops),
+		kratos.StopTimeout(a.serverTimeout()),
+		kratos.BeforeStart(func(context.Context) error {
+			for _, g := range []*group{marks, log, realtime} {
+				g.start()
+			}
+			return nil
+		}),
+		kratos.AfterStart(func(context.Context) error {
+			a.Ready.SetServing(true)
+			return a.greet(out)
+		}),
+		kratos.BeforeStop(func(ctx context.Context) error {
+			drained.Do(func() {
+				a.drain(ctx)
+				log.stop()
+				marks.stop()
+			})
+			return nil
+		}),
+		kratos.AfterStop(func(context.Context) error {
+			realtime.stop()
+			return nil
+		}),
+	)
+	defer context.AfterFunc(ctx, func() { a.stop(k) })()
+	if err := k.Run(); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (a *app) stop(k *kratos.App) {
+	if err := k.Stop(); err != nil {
+		a.Log.Error("the node did not stop cleanly", "error", err)
+	}
+}
+
+// drain takes the node out of service and its sessions off it.
+func (a *app) drain(ctx context.Context) {
+	stop := a.Conf.GetServer().GetStop()
+	a.Ready.SetServing(false)
+	a.Log.Info("stopping", "notice", stop.GetNotice().AsDuration(), "drain", stop.GetDrain().AsDuration())
+	if notice := stop.GetNotice().AsDuration(); notice > 0 {
+		time.Sleep(notice)
+	}
+	a.Node.Drain(ctx, stop.GetDrain().AsDuration())
+}
+
+// serverTimeout is what draining leaves of the time to stop.
+func (a *app) serverTimeout() time.Duration {
+	stop := a.Conf.GetServer().GetStop()
+	return stop.GetTimeout().AsDuration() - stop.GetNotice().AsDuration() - stop.GetDrain().AsDuration()
+}
+
+// group is goroutines that are started and stopped together.
+type group struct {
+	failed func(error)
+	runs   []func(context.Context) error
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+func background(failed func(error), runs ...func(context.Context) error) *group {
+	return &group{failed: failed, runs: runs}
+}
+
+func (g *group) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	g.cancel = cancel
+	for _, run := range g.runs {
+		g.wg.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				go g.failed(fmt.Errorf("background: %w", err)) // stopping waits for this goroutine
+			}
+		})
+	}
+}
+
+func (g *group) stop() {
+	g.cancel()
+	g.wg.Wait()
+}

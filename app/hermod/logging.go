@@ -1,0 +1,57 @@
+package hermod
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	klog "github.com/go-kratos/kratos/v2/log"
+
+	"github.com/game-im/hermod/internal/conf"
+)
+
+// newLogger returns the node's logger, and makes Kratos' own log go there too.
+func newLogger(c *conf.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.GetLevel())); err != nil {
+		level = slog.LevelInfo // cannot be: conf.Validate lets only known levels through
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewTextHandler(w, opts)
+	if c.GetFormat() == "json" {
+		handler = slog.NewJSONHandler(w, opts)
+	}
+	log := slog.New(handler)
+	klog.SetLogger(kratosLogger{log})
+	return log
+}
+
+// kratosLogger writes Kratos' log through slog. What Kratos tells of its own life is for debugging.
+type kratosLogger struct{ to *slog.Logger }
+
+// Log implements klog.Logger.
+func (k kratosLogger) Log(level klog.Level, keyvals ...any) error {
+	text := ""
+	attrs := make([]slog.Attr, 0, len(keyvals)/2)
+	for i := 0; i+1 < len(keyvals); i += 2 {
+		key, value := fmt.Sprint(keyvals[i]), keyvals[i+1]
+		if key == klog.DefaultMessageKey {
+			text = fmt.Sprint(value)
+			continue
+		}
+		attrs = append(attrs, slog.Any(key, value))
+	}
+	k.to.LogAttrs(context.Background(), kratosLevel(level), text, attrs...)
+	return nil
+}
+
+func kratosLevel(l klog.Level) slog.Level {
+	switch {
+	case l <= klog.LevelInfo:
+		return slog.LevelDebug
+	case l == klog.LevelWarn:
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}

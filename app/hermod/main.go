@@ -1,0 +1,66 @@
+package hermod
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/plugin"
+)
+
+// Version is the version that the node reports; the build sets it.
+var Version = "dev"
+
+// Exit codes of Main.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// Main runs a node with the arguments of the process until SIGINT or SIGTERM, and exits with 0
+// after a clean stop, 2 for wrong arguments or configuration, and 1 for any other failure.
+func Main(plugins ...plugin.Plugin) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := Run(ctx, os.Args[1:], os.Stdout, os.Stderr, plugins...)
+	stop()
+	var problems conf.Problems
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &problems), errors.Is(err, errUsage):
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitUsage)
+	default:
+		fmt.Fprintln(os.Stderr, "hermod:", err)
+		os.Exit(exitFailure)
+	}
+}
+
+// Run runs a node until ctx ends, and returns once it has stopped. What it tells people goes to
+// out, its log to logs.
+func Run(ctx context.Context, args []string, out, logs io.Writer, plugins ...plugin.Plugin) error {
+	o, err := parseFlags(args, out)
+	if err != nil {
+		return err
+	}
+	if o.version {
+		_, err := fmt.Fprintln(out, "hermod", Version)
+		return err
+	}
+	c, err := conf.Load(o.conf, o.overrides...)
+	if err != nil {
+		return err
+	}
+	log := newLogger(c.GetLog(), logs)
+	node, cleanup, err := assemble(ctx, c, plugins, log)
+	if err != nil {
+		return err
+	}
+	defer cleanup()
+	return node.run(ctx, out)
+}

@@ -1,0 +1,131 @@
+package hermod
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/presence"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/server"
+	"github.com/game-im/hermod/internal/service"
+)
+
+// The functions below turn sections of the configuration into what constructors take, so that no
+// layer but this one knows all of it.
+
+func openStore(ctx context.Context, c *conf.Config, log *slog.Logger) (*data.DB, func(), error) {
+	db, err := data.Open(ctx, data.Options{
+		Driver:      c.GetData().GetDatabase().GetDriver(),
+		DSN:         c.GetData().GetDatabase().GetDsn(),
+		Dir:         c.GetData().GetDir(),
+		Synchronous: c.GetData().GetDatabase().GetSynchronous(),
+	}, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, func() {
+		if err := db.Close(); err != nil {
+			log.Error("the store did not close", "error", err)
+		}
+	}, nil
+}
+
+func logOptions(c *conf.Config) data.LogOptions {
+	l := c.GetData().GetLog()
+	return data.LogOptions{
+		BatchRows:      int(l.GetBatchRows()),
+		QueuedMessages: int(l.GetQueueMessages()),
+		QueuedBytes:    int(l.GetQueueBytes()),
+	}
+}
+
+func newJanitor(db *data.DB, o data.LogOptions, log *slog.Logger) *data.Janitor {
+	return data.NewJanitor(db, o.IdempotencyWindow, log)
+}
+
+func sessionConfig(c *conf.Config) session.Config {
+	s := c.GetSession()
+	return session.Config{
+		QueueBytes:   int(s.GetQueueBytes()),
+		ResumeWindow: s.GetResumeWindow().AsDuration(),
+		StallTimeout: s.GetStallTimeout().AsDuration(),
+		ExpiryGrace:  c.GetAuth().GetExpiryGrace().AsDuration(),
+	}
+}
+
+func newPresence(c *conf.Config) *presence.Tracker {
+	return presence.New(c.GetSession().GetPresenceGrace().AsDuration())
+}
+
+func imConfig(c *conf.Config) im.Config {
+	s := c.GetSession()
+	return im.Config{
+		Heartbeat:      s.GetHeartbeat().AsDuration(),
+		StartTimeout:   s.GetStartTimeout().AsDuration(),
+		SendsPerSecond: float64(s.GetSendsPerSecond()),
+		SendBurst:      int(s.GetSendBurst()),
+	}
+}
+
+func roomRules(c *conf.Config) biz.RoomRules {
+	d := c.GetRoom().GetDefaults()
+	return biz.RoomRules{
+		AutoCreate: c.GetRoom().GetAutoCreate(),
+		MaxPerUser: int(c.GetRoom().GetMaxPerUser()),
+		Defaults: biz.RoomConfig{
+			MaxUsers:       int(d.GetMaxUsers()),
+			Persistent:     d.GetPersistent(),
+			MessageTTL:     d.GetMessageTtl().AsDuration(),
+			IdleTimeout:    d.GetIdleTimeout().AsDuration(),
+			AllowAudio:     d.GetAllowAudio(),
+			AllowRichText:  d.GetAllowRichText(),
+			AutoTranscribe: d.GetAutoTranscribe(),
+		},
+	}
+}
+
+func messageRules(c *conf.Config) biz.MessageRules {
+	return biz.MessageRules{
+		MaxContentBytes:  int(c.GetMessage().GetMaxContentBytes()),
+		MaxMetadataBytes: int(c.GetMessage().GetMaxMetadataBytes()),
+	}
+}
+
+func pushRules(c *conf.Config) biz.PushRules {
+	return biz.PushRules{
+		MaxBytes:     int(c.GetPush().GetMaxBytes()),
+		MaxTargets:   int(c.GetPush().GetMaxTargets()),
+		InboxTTL:     c.GetPush().GetInboxTtl().AsDuration(),
+		InboxPerUser: int(c.GetPush().GetInboxPerUser()),
+	}
+}
+
+func newReadiness(db *data.DB) *server.Readiness {
+	return server.NewReadiness(server.Check{Name: "store", Err: db.Ping})
+}
+
+// newMetricsRegistry gathers the instruments of everything that has some.
+func newMetricsRegistry(db *data.DB, n *node.Node, m *server.Metrics, g *service.GatewayMetrics, h *im.Handler) (prometheus.Gatherer, error) {
+	r := prometheus.NewRegistry()
+	all := []prometheus.Collector{
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	}
+	for _, owner := range []interface{ Collectors() []prometheus.Collector }{db, n, m, g, h} {
+		all = append(all, owner.Collectors()...)
+	}
+	for _, c := range all {
+		if err := r.Register(c); err != nil {
+			return nil, fmt.Errorf("register a metric: %w", err)
+		}
+	}
+	return r, nil
+}

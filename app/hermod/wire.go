@@ -1,0 +1,75 @@
+//go:build wireinject
+
+package hermod
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/google/wire"
+
+	"github.com/game-im/hermod/internal/auth"
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/broker"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/server"
+	"github.com/game-im/hermod/internal/service"
+	"github.com/game-im/hermod/plugin"
+)
+
+// One set for each layer, from the store outwards.
+var (
+	dataSet = wire.NewSet(
+		openStore,
+		data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)),
+		data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)),
+		logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)),
+		data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)),
+		data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)),
+		newJanitor,
+	)
+	realtimeSet = wire.NewSet(
+		sessionConfig, session.NewCore,
+		newPresence,
+		broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)),
+		node.New,
+	)
+	protocolSet = wire.NewSet(
+		protocol.NewDeliverer,
+		wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)),
+		wire.Bind(new(biz.Presence), new(*protocol.Deliverer)),
+		protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)),
+		wire.Struct(new(im.Rules), "*"),
+		imConfig, im.NewHandler,
+	)
+	bizSet = wire.NewSet(
+		roomRules, biz.NewRooms,
+		messageRules, biz.NewMessages,
+		biz.NewBacklog,
+		pushRules, biz.NewPushes,
+	)
+	authSet = wire.NewSet(
+		auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)),
+		auth.NewServiceGuard,
+		wire.Struct(new(server.Callers), "*"),
+	)
+	serverSet = wire.NewSet(
+		service.NewIM, service.NewGateway, service.NewGatewayMetrics,
+		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),
+		server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewOps,
+	)
+)
+
+// assemble makes a node that has its listeners open and does not serve yet.
+func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log *slog.Logger) (*app, func(), error) {
+	panic(wire.Build(
+		wire.FieldsOf(new(*conf.Config), "Auth"), // what auth needs of the configuration
+		dataSet, realtimeSet, protocolSet, bizSet, authSet, serverSet,
+		wire.Struct(new(app), "*"),
+	))
+}

@@ -1,0 +1,11 @@
+package hermodctl
+
+import "github.com/spf13/cobra"
+
+// commands is every command, in the order of the help. A new one is a file with its constructor
+// and a line here.
+var commands = []func(*streams) *cobra.Command{
+	newChat,
+	newPush,
+	newVersion,
+}

@@ -1,0 +1,30 @@
+package hermodctl
+
+import (
+	"fmt"
+
+	"github.com/game-im/hermod/sdk/client"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// describe puts an error of a call to addr in words that help, keeping the server's own.
+func describe(err error, addr string) error {
+	st, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	reason := client.Reason(err)
+	if reason == "" {
+		reason = st.Code().String()
+	}
+	switch st.Code() {
+	case codes.Unavailable:
+		return fmt.Errorf("no node answers at %s; is one running there? (%s)", addr, st.Message())
+	case codes.Unauthenticated:
+		return fmt.Errorf("%s wants to know who is calling; give --token: %s (%s)", addr, st.Message(), reason)
+	case codes.DeadlineExceeded:
+		return fmt.Errorf("no answer from %s in time; whether it took effect is not known", addr)
+	}
+	return fmt.Errorf("%s (%s)", st.Message(), reason)
+}

@@ -1,0 +1,216 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/plugin"
+)
+
+// scripted is an authenticator that somebody linked.
+type scripted struct {
+	name   string
+	answer func(context.Context, plugin.Credentials) (plugin.Identity, error)
+}
+
+func (s scripted) Name() string { return s.name }
+
+func (s scripted) Authenticate(ctx context.Context, c plugin.Credentials) (plugin.Identity, error) {
+	return s.answer(ctx, c)
+}
+
+// always answers the same.
+func always(id plugin.Identity, err error) scripted {
+	return scripted{"scripted", func(context.Context, plugin.Credentials) (plugin.Identity, error) { return id, err }}
+}
+
+type other struct{}
+
+func (other) Name() string { return "other" }
+
+func TestSelect(t *testing.T) {
+	t.Parallel()
+	linked := []plugin.Plugin{other{}, always(plugin.Identity{}, nil)}
+	for mode, want := range map[string]string{"dev": "dev", "trusted": "trusted", "jwt": "jwt", "scripted": "scripted"} {
+		chosen, cleanup, err := New(&conf.Auth{Mode: mode}, linked, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cleanup()
+		if got := chosen.(plugin.Plugin).Name(); got != want {
+			t.Errorf("%s chose %s", mode, got)
+		}
+	}
+	for mode, says := range map[string]string{"other": "one of dev, jwt, scripted, trusted", "": `auth.mode: "" is not known`} {
+		if _, _, err := New(&conf.Auth{Mode: mode}, linked, quiet); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", mode, err)
+		}
+	}
+	if _, err := Select("dev", []plugin.Plugin{Dev{}, Dev{}}); err == nil || !strings.Contains(err.Error(), `two authenticators are named "dev"`) {
+		t.Errorf("got %v", err)
+	}
+	broken := &conf.Auth{Mode: "dev", Jwt: &conf.Auth_JWT{Keys: []*conf.Auth_Key{{Algorithm: conf.RS256, PublicKeyFile: "absent"}}}}
+	if _, _, err := New(broken, nil, quiet); err == nil || !strings.Contains(err.Error(), "auth.jwt.keys[0]") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDevAndTrustedBelieve(t *testing.T) {
+	t.Parallel()
+	for _, a := range []plugin.Authenticator{Dev{}, Trusted{}} {
+		v := NewVerifier(a, quiet)
+		for _, c := range []struct {
+			claimed plugin.Credentials
+			want    biz.Identity
+		}{
+			{plugin.Credentials{}, biz.Identity{Trusted: true}},
+			{plugin.Credentials{Token: "ignored", UserID: "alice", GID: "-7", DeviceID: "phone"}, biz.Identity{User: "alice", GID: -7, Device: "phone", Trusted: true}},
+		} {
+			if got, err := v.Authenticate(t.Context(), c.claimed); err != nil || !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%T %+v: %+v, %v", a, c.claimed, got, err)
+			}
+		}
+		for _, bad := range []plugin.Credentials{{GID: "x"}, {GID: "9223372036854775808"}, {UserID: "a\x00"}, {UserID: "\xff"}, {DeviceID: strings.Repeat("d", 256)}} {
+			if got, err := v.Authenticate(t.Context(), bad); err == nil {
+				t.Errorf("%T lets %q in as %+v", a, bad, got)
+			}
+		}
+	}
+}
+
+func TestVerifierTranslatesRefusals(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("10.0.0.1: connection refused")
+	for _, c := range []struct {
+		err    error
+		kind   biz.Kind
+		reason string
+		text   string
+		logged bool
+	}{
+		{plugin.Unauthenticated("no %s", "token"), biz.KindUnauthenticated, "UNAUTHENTICATED", "no token", false},
+		{plugin.PermissionDenied("not you"), biz.KindPermissionDenied, "PERMISSION_DENIED", "not you", false},
+		{plugin.Unavailable("later", cause), biz.KindUnavailable, "AUTH_UNAVAILABLE", "later", false},
+		{cause, biz.KindUnavailable, "AUTH_UNAVAILABLE", "who is calling cannot be checked now", true},
+	} {
+		var log bytes.Buffer
+		v := NewVerifier(always(plugin.Identity{}, c.err), slog.New(slog.NewTextHandler(&log, nil)))
+		_, err := v.Authenticate(t.Context(), plugin.Credentials{})
+		if e := biz.AsError(err); e.Kind != c.kind || e.Reason != c.reason || e.Text != c.text || (log.Len() > 0) != c.logged {
+			t.Errorf("%v became %+v, log %q", c.err, e, log.String())
+		}
+	}
+}
+
+func TestVerifierHasPatience(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		deaf := scripted{"deaf", func(ctx context.Context, _ plugin.Credentials) (plugin.Identity, error) {
+			<-ctx.Done()
+			return plugin.Identity{}, ctx.Err()
+		}}
+		start := time.Now()
+		_, err := NewVerifier(deaf, quiet).Authenticate(t.Context(), plugin.Credentials{})
+		if biz.KindOf(err) != biz.KindUnavailable || time.Since(start) != patience {
+			t.Errorf("%v after %s", err, time.Since(start))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := NewVerifier(deaf, quiet).Authenticate(ctx, plugin.Credentials{}); biz.KindOf(err) != biz.KindCanceled {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	j, s := hmacJWT(t)
+	v := NewVerifier(j, quiet)
+	later := time.Now().Add(2 * time.Hour).Truncate(time.Second)
+	token := func(change jwt.MapClaims) string {
+		change["exp"] = later.Unix()
+		return s.sign(t, alice(change))
+	}
+	held := biz.Identity{User: "alice", GID: 7, Device: "phone", Roles: []string{"old"}, Expiry: time.Now()}
+	got, err := v.Refresh(t.Context(), held, token(jwt.MapClaims{"gid": 7, "roles": "new"}))
+	want := biz.Identity{User: "alice", GID: 7, Device: "phone", Roles: []string{"new"}, Expiry: later}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for name, bad := range map[string]string{
+		"another user": token(jwt.MapClaims{"sub": "bob", "gid": 7}), "another gid": token(jwt.MapClaims{"gid": 8}), "no gid": token(jwt.MapClaims{}),
+	} {
+		if _, err := v.Refresh(t.Context(), held, bad); biz.KindOf(err) != biz.KindPermissionDenied {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := v.Refresh(t.Context(), held, s.sign(t, alice(jwt.MapClaims{"exp": 1}))); biz.KindOf(err) != biz.KindUnauthenticated {
+		t.Errorf("an expired token: %v", err)
+	}
+	if _, err := v.Refresh(t.Context(), biz.Identity{User: "alice"}, token(jwt.MapClaims{"gid": 8})); biz.KindOf(err) != biz.KindPermissionDenied {
+		t.Errorf("a gid that was none before: %v", err)
+	}
+	service := token(jwt.MapClaims{"sub": "billing", "roles": "service"})
+	if got, err := v.Refresh(t.Context(), held, service); err != nil || got.User != "alice" || got.GID != 7 {
+		t.Errorf("a service for alice: %+v, %v", got, err)
+	}
+	careless := NewVerifier(always(plugin.Identity{UserID: "bob", GID: 7}, nil), quiet)
+	if _, err := careless.Refresh(t.Context(), held, "x"); biz.AsError(err).Reason != "IDENTITY_CHANGED" {
+		t.Errorf("an authenticator that does not compare: %v", err)
+	}
+}
+
+func TestServiceGuard(t *testing.T) {
+	t.Parallel()
+	const shared = "0123456789abcdef"
+	j, s := hmacJWT(t)
+	service := "Bearer " + s.sign(t, alice(jwt.MapClaims{"roles": []string{"service"}}))
+	person := "Bearer " + s.sign(t, alice(nil))
+	for _, c := range []struct {
+		mode, header string
+		want         biz.Kind
+		ok           bool
+	}{
+		{"dev", "", 0, true},
+		{"dev", "Bearer wrong", 0, true},
+		{"trusted", "Bearer " + shared, 0, true},
+		{"trusted", "bearer   " + shared + " ", 0, true},
+		{"trusted", "", biz.KindUnauthenticated, false},
+		{"trusted", shared, biz.KindUnauthenticated, false},
+		{"trusted", "Basic " + shared, biz.KindUnauthenticated, false},
+		{"trusted", "Bearer ", biz.KindUnauthenticated, false},
+		{"trusted", "Bearer " + shared + "0", biz.KindUnauthenticated, false},
+		{"trusted", service, biz.KindUnauthenticated, false},
+		{"jwt", "Bearer " + shared, 0, true},
+		{"jwt", service, 0, true},
+		{"jwt", person, biz.KindPermissionDenied, false},
+		{"jwt", "Bearer x", biz.KindUnauthenticated, false},
+	} {
+		chosen := map[string]plugin.Authenticator{"dev": Dev{}, "trusted": Trusted{}, "jwt": j}[c.mode]
+		g := NewServiceGuard(&conf.Auth{Mode: c.mode, ServiceToken: shared}, NewVerifier(chosen, quiet))
+		err := g.Check(t.Context(), c.header)
+		if (err == nil) != c.ok || err != nil && biz.KindOf(err) != c.want {
+			t.Errorf("%s %.30q: %v", c.mode, c.header, err)
+		}
+		if err != nil && strings.Contains(err.Error(), shared) {
+			t.Errorf("%v shows the token", err)
+		}
+	}
+	unset := NewServiceGuard(&conf.Auth{Mode: "trusted"}, NewVerifier(Trusted{}, quiet))
+	for _, header := range []string{"Bearer", "Bearer ", "Bearer  x"} {
+		if unset.Check(t.Context(), header) == nil {
+			t.Errorf("%q opens a guard without token", header)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package conf
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// limit is what a scalar may be, beyond its notation: a range, or a few words.
+type limit struct {
+	shape    shape
+	min, max int64 // bytes, nanoseconds or a plain number
+	words    []string
+}
+
+func (l limit) String() string {
+	if l.words != nil {
+		return strings.Join(l.words, ", ")
+	}
+	return format(l.shape, l.min) + " to " + format(l.shape, l.max)
+}
+
+// check tells what is wrong with a number, "" when nothing is.
+func (l limit) check(n int64) string {
+	switch {
+	case n < l.min:
+		return fmt.Sprintf("%s is too small; at least %s", format(l.shape, n), format(l.shape, l.min))
+	case n > l.max:
+		return fmt.Sprintf("%s is too large; at most %s", format(l.shape, n), format(l.shape, l.max))
+	}
+	return ""
+}
+
+// checkWord tells what is wrong with a word, "" when nothing is.
+func (l limit) checkWord(word string) string {
+	for _, w := range l.words {
+		if w == word {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%q is not known%s; one of %s", word, didYouMean(word, l.words), l)
+}
+
+func count(least, most int64) limit { return limit{shape: shapeCount, min: least, max: most} }
+func size(least, most int64) limit  { return limit{shape: shapeSize, min: least, max: most} }
+func lasting(least, most time.Duration) limit {
+	return limit{shape: shapeDuration, min: int64(least), max: int64(most)}
+}
+func oneOf(words ...string) limit { return limit{shape: shapeText, words: words} }
+
+const (
+	kib     = 1 << 10
+	mib     = 1 << 20
+	gib     = 1 << 30
+	million = 1_000_000
+	// forever is ten years: what is longer is a slip of the pen.
+	forever = 87600 * time.Hour
+)
+
+// limits is keyed by the full name of the field in the schema.
+var limits = map[string]limit{
+	"hermod.conf.Log.level":  oneOf("debug", "info", "warn", "error"),
+	"hermod.conf.Log.format": oneOf("text", "json"),
+
+	"hermod.conf.Server.Stop.notice":       lasting(0, 10*time.Minute),
+	"hermod.conf.Server.Stop.drain":        lasting(0, 10*time.Minute),
+	"hermod.conf.Server.Stop.timeout":      lasting(time.Second, 30*time.Minute),
+	"hermod.conf.Server.Keepalive.time":    lasting(5*time.Second, time.Hour),
+	"hermod.conf.Server.Keepalive.timeout": lasting(time.Second, 5*time.Minute),
+
+	"hermod.conf.Data.Database.driver":      oneOf("sqlite"),
+	"hermod.conf.Data.Database.synchronous": oneOf("full", "normal"),
+	"hermod.conf.Data.Log.batch_rows":       count(1, 4096),
+	"hermod.conf.Data.Log.queue_messages":   count(1, 10*million),
+	"hermod.conf.Data.Log.queue_bytes":      size(mib, 16*gib),
+
+	"hermod.conf.Room.max_per_user":          count(1, million),
+	"hermod.conf.Room.Defaults.max_users":    count(0, million),
+	"hermod.conf.Room.Defaults.message_ttl":  lasting(0, forever),
+	"hermod.conf.Room.Defaults.idle_timeout": lasting(0, forever),
+
+	"hermod.conf.Message.max_content_bytes":  size(kib, 16*mib),
+	"hermod.conf.Message.max_metadata_bytes": size(256, mib),
+
+	"hermod.conf.Session.resume_window":    lasting(0, 24*time.Hour),
+	"hermod.conf.Session.heartbeat":        lasting(5*time.Second, 10*time.Minute),
+	"hermod.conf.Session.queue_bytes":      size(64*kib, gib),
+	"hermod.conf.Session.stall_timeout":    lasting(time.Second, time.Hour),
+	"hermod.conf.Session.sends_per_second": count(1, million),
+	"hermod.conf.Session.send_burst":       count(1, 10*million),
+	"hermod.conf.Session.presence_grace":   lasting(0, 10*time.Minute),
+	"hermod.conf.Session.start_timeout":    lasting(time.Second, time.Hour),
+
+	"hermod.conf.Push.max_bytes":      size(kib, 16*mib),
+	"hermod.conf.Push.max_targets":    count(1, million),
+	"hermod.conf.Push.inbox_ttl":      lasting(time.Minute, forever),
+	"hermod.conf.Push.inbox_per_user": count(1, million),
+
+	"hermod.conf.Auth.expiry_grace":     lasting(0, 10*time.Minute),
+	"hermod.conf.Auth.JWT.jwks_refresh": lasting(10*time.Second, 24*time.Hour),
+	"hermod.conf.Auth.JWT.leeway":       lasting(0, 5*time.Minute),
+	"hermod.conf.Auth.Key.algorithm":    oneOf("HS256", "RS256", "ES256", "EdDSA"),
+}

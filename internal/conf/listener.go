@@ -1,0 +1,67 @@
+package conf
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// listener is an address to check.
+type listener struct {
+	path, addr string
+	identifies bool // callers say who they are, and dev would believe them
+}
+
+func checkListeners(ls []listener, mode string, ps *Problems) {
+	first := map[string]string{}
+	for _, l := range ls {
+		host, port, err := splitAddr(l.addr)
+		if err != nil {
+			ps.add(l.path, "%q is not an address: %v", l.addr, err)
+			continue
+		}
+		if mode == ModeDev && l.identifies && !isLoopback(host) {
+			ps.add(l.path, "%q can be reached from other machines, and auth.mode dev believes every caller; "+
+				"listen on 127.0.0.1, or set auth.mode to jwt (tokens) or trusted (private networks)", l.addr)
+		}
+		if other, taken := first[l.addr]; taken && port != 0 {
+			ps.add(l.path, "%q is taken by %s already", l.addr, other)
+		}
+		first[l.addr] = l.path
+	}
+}
+
+func splitAddr(addr string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, errors.New("write host:port, and an IPv6 host in brackets")
+	}
+	port, err = strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("the port is %q; 0 to 65535 is allowed", text)
+	}
+	if !isHost(host) {
+		return "", 0, fmt.Errorf("the host is %q; write an IP address, a name, or nothing for every interface", host)
+	}
+	return host, port, nil
+}
+
+func isHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil || host == "" {
+		return true
+	}
+	return !strings.Contains(host, "..") && host[0] != '.' && host[0] != '-' &&
+		strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == ""
+}
+
+// isLoopback tells whether a host can be reached from this machine alone.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}

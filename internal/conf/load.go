@@ -1,0 +1,158 @@
+package conf
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/game-im/hermod/configs"
+)
+
+// Override is one key that was given apart from any file.
+type Override struct {
+	Path  string // a scalar key, like server.im.addr
+	Value string // in the notation of a file, without placeholders
+	From  string // what problems name as its origin, like "flag -im"
+}
+
+// Load reads the defaults, then the files and directories in the order given, then the overrides,
+// and checks the result. Every key of the returned configuration has a value and every section is
+// there. An error is of type Problems and says everything that is wrong at once.
+func Load(paths []string, overrides ...Override) (*Config, error) {
+	docs := []document{defaults()}
+	var problems Problems
+	for _, path := range paths {
+		more, err := documents(path)
+		if err != nil {
+			problems = append(problems, Problem{Text: err.Error(), Source: path})
+		}
+		docs = append(docs, more...)
+	}
+	l := loader{env: os.LookupEnv, problems: problems}
+	return l.load(docs, overrides)
+}
+
+func defaults() document {
+	return document{name: "built-in default", text: []byte(configs.Defaults)}
+}
+
+// loader makes a configuration of documents and overrides, once.
+type loader struct {
+	env      func(string) (string, bool)
+	problems Problems
+	origins  map[string]origin // of every key that has a value, and every element of a list
+}
+
+func (l *loader) load(docs []document, overrides []Override) (*Config, error) {
+	l.origins = map[string]origin{}
+	c := &Config{}
+	root := c.ProtoReflect()
+	merged := layer{}
+	for _, d := range docs {
+		p := parser{source: d.name, lines: d.lines, problems: &l.problems}
+		maps.Copy(merged, p.parse(d.text, root.Descriptor()))
+	}
+	for _, o := range overrides {
+		merged[o.Path] = value{text: o.Value, literal: true, origin: origin{source: o.From}}
+	}
+	l.fill(root, merged, "")
+	l.check(c)
+	if err := l.problems.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// fill sets the keys of a layer on the section that they are relative to.
+func (l *loader) fill(m protoreflect.Message, keys layer, prefix string) {
+	for _, path := range slices.Sorted(maps.Keys(keys)) {
+		v, at := keys[path], prefix+path
+		l.origins[at] = v.origin
+		if section, fd := reach(m, path); fd != nil {
+			l.set(section, fd, v, at)
+		} else {
+			l.report(at, "no such key")
+		}
+	}
+}
+
+// reach finds the scalar or list that a path leads to, and makes the sections on its way. The field
+// is nil when there is none.
+func reach(m protoreflect.Message, path string) (protoreflect.Message, protoreflect.FieldDescriptor) {
+	for {
+		first, rest, more := strings.Cut(path, ".")
+		fd := m.Descriptor().Fields().ByName(protoreflect.Name(first))
+		if fd == nil || more != (shapeOf(fd) == shapeSection) {
+			return m, nil
+		}
+		if !more {
+			return m, fd
+		}
+		m, path = m.Mutable(fd).Message(), rest
+	}
+}
+
+func (l *loader) set(m protoreflect.Message, fd protoreflect.FieldDescriptor, v value, at string) {
+	if shapeOf(fd) == shapeList {
+		l.setList(m, fd, v, at)
+		return
+	}
+	text := v.text
+	if !v.literal {
+		expanded, used, err := expand(v.text, l.env)
+		v.origin.variables = used
+		l.origins[at] = v.origin
+		if err != nil {
+			l.report(at, err.Error())
+			return
+		}
+		text = expanded
+	}
+	parsed, err := parseScalar(fd, text)
+	if err != nil {
+		l.report(at, err.Error())
+		return
+	}
+	m.Set(fd, parsed)
+}
+
+func (l *loader) setList(m protoreflect.Message, fd protoreflect.FieldDescriptor, v value, at string) {
+	if v.list == nil {
+		l.report(at, "a list cannot be given as a single value")
+		return
+	}
+	list := m.Mutable(fd).List()
+	for i, e := range v.list {
+		item := indexed(at, i)
+		l.origins[item] = e.origin
+		l.fill(list.AppendMutable().Message(), e.keys, item+".")
+	}
+}
+
+// check adds what is wrong with the values. A key that could not be read has been reported, and
+// what its zero value would break says nothing new.
+func (l *loader) check(c *Config) {
+	for _, p := range inspect(c) {
+		if !l.problems.has(p.Path) {
+			l.report(p.Path, p.Text)
+		}
+	}
+}
+
+func (l *loader) report(path, text string) {
+	l.problems = append(l.problems, Problem{Path: path, Text: text, Source: l.originOf(path)})
+}
+
+// originOf falls back to the element that a missing key of a list belongs to.
+func (l *loader) originOf(path string) string {
+	for path != "" {
+		if o, ok := l.origins[path]; ok {
+			return o.String()
+		}
+		path = path[:max(strings.LastIndexByte(path, '.'), 0)]
+	}
+	return ""
+}

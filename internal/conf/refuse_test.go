@@ -1,0 +1,213 @@
+package conf
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	const token = "auth: {mode: trusted, service_token: 0123456789abcdef}\n"
+	for name, c := range map[string]struct{ text, path, says string }{
+		"unknown section":      {"serve: {}", "serve", "did you mean server?"},
+		"unknown nested key":   {"server: {im: {address: x}}", "server.im.address", "allowed here: addr"},
+		"unlike any key":       {"zzz: 1", "zzz", "no such key; allowed here: log, server"},
+		"key of another type":  {"{[a]: 1}", `""`, "no such key"},
+		"text for a section":   {"server: hello", "server", "must be a section with the keys im, gateway"},
+		"list for a section":   {"server: [1]", "server", "not a list"},
+		"section for a scalar": {"log: {level: {a: b}}", "log.level", "must be a text, not a section"},
+		"section for a list":   {"auth: {jwt: {keys: {a: b}}}", "auth.jwt.keys", "must be a list, not a section"},
+		"text for a list item": {"auth: {jwt: {keys: [x]}}", "auth.jwt.keys[0]", "must be a section"},
+		"nothing":              {"session: {heartbeat: }", "session.heartbeat", "has no value; give a duration"},
+		"nothing for a text":   {"data: {dir: ~}", "data.dir", `write ""`},
+		"given twice":          {"log: {level: info}\nlog: {format: json}", "log", "given twice, first on line 1"},
+		"two documents":        {"log: {}\n---\nlog: {}", "", "only one YAML document"},
+		"no YAML":              {"log: {level", "", "line 1"},
+		"a list as the file":   {"- a", "", "must be a section"},
+		"text for a number":    {"push: {max_targets: many}", "push.max_targets", "not a whole number"},
+		"fraction":             {"push: {max_targets: 1.5}", "push.max_targets", "not a whole number"},
+		"number out of range":  {"push: {max_targets: 99999999999}", "push.max_targets", "allowed is 1 to 1000000"},
+		"wrong unit":           {"session: {queue_bytes: 1MB}", "session.queue_bytes", "KiB, MiB or GiB"},
+		"size overflow":        {"session: {queue_bytes: 9999999999999GiB}", "session.queue_bytes", "is not a size"},
+		"size too large":       {"session: {queue_bytes: 2GiB}", "session.queue_bytes", "2GiB is too large; at most 1GiB"},
+		"no unit":              {"session: {heartbeat: 30}", "session.heartbeat", "write 30s if seconds are meant"},
+		"no duration":          {"session: {heartbeat: soon}", "session.heartbeat", "write it like 250ms"},
+		"negative":             {"session: {resume_window: -1s}", "session.resume_window", "-1s is too small; at least 0s"},
+		"longer than forever":  {"push: {inbox_ttl: 99999h}", "push.inbox_ttl", "at most 87600h"},
+		"missing variable":     {"data: {dir: '${NOWHERE_TO_BE_FOUND}'}", "data.dir", "variable NOWHERE_TO_BE_FOUND is not set"},
+		"unclosed placeholder": {"data: {dir: '${A'}", "data.dir", "a placeholder is ${NAME}"},
+		"nested placeholder":   {"data: {dir: '${A:${B:c}}'}", "data.dir", "a placeholder is ${NAME}"},
+		"no variable name":     {"data: {dir: '${a.b:c}'}", "data.dir", "a placeholder is ${NAME}"},
+		"empty directory":      {"data: {dir: ''}", "data.dir", "is empty"},
+		"other database":       {"data: {database: {driver: mysql}}", "data.database.driver", "one of sqlite"},
+		"small log queue":      {"data: {log: {queue_messages: 10}}", "data.log.queue_messages", "at least data.log.batch_rows, which is 256"},
+		"stop too short":       {"server: {stop: {notice: 10s, drain: 5s}}", "server.stop.timeout", "notice and drain take 15s"},
+		"port too large":       {"server: {ops: {addr: 'localhost:65536'}}", "server.ops.addr", "0 to 65535"},
+		"named port":           {"server: {ops: {addr: 'localhost:http'}}", "server.ops.addr", "0 to 65535"},
+		"bad host":             {"server: {ops: {addr: 'a b:1'}}", "server.ops.addr", "the host is"},
+		"same address":         {"server: {ops: {addr: '127.0.0.1:8083'}}", "server.ops.addr", "taken by server.im.addr"},
+		"dev for everybody":    {"server: {im: {addr: ':8083'}}", "server.im.addr", "listen on 127.0.0.1, or set auth.mode to jwt"},
+		"dev on a host":        {"server: {gateway: {addr: '10.0.0.1:1'}}", "server.gateway.addr", "can be reached from other machines"},
+		"no service token":     {"auth: {mode: trusted}", "auth.service_token", "auth.mode trusted needs one of at least 16"},
+		"short service token":  {"auth: {mode: ldap, service_token: hunter2}", "auth.service_token", "has 7 characters"},
+		"odd service token":    {"auth: {service_token: 'two words'}", "auth.service_token", "cannot be sent in a header"},
+		"no mode":              {"auth: {mode: ''}", "auth.mode", "is empty"},
+		"jwt without keys":     {strings.Replace(token, "trusted", "jwt", 1), "auth.jwt", "set auth.jwt.keys or auth.jwt.jwks_url"},
+		"bad jwks url":         {"auth: {jwt: {jwks_url: 'ftp://x/y'}}", "auth.jwt.jwks_url", "not an http or https address"},
+		"no user claim":        {"auth: {jwt: {claims: {user: ''}}}", "auth.jwt.claims.user", "usually sub"},
+		"short secret":         {"auth: {jwt: {keys: [{algorithm: HS256, secret: hunter2}]}}", "auth.jwt.keys[0].secret", "has 7 bytes; HS256 needs at least 32"},
+		"no algorithm":         {"auth: {jwt: {keys: [{id: a}]}}", "auth.jwt.keys[0].algorithm", "one of HS256, RS256"},
+		"no key file":          {"auth: {jwt: {keys: [{algorithm: RS256}]}}", "auth.jwt.keys[0].public_key_file", "is empty"},
+		"absent key file":      {"auth: {jwt: {keys: [{algorithm: RS256, public_key_file: /absent.pem}]}}", "auth.jwt.keys[0].public_key_file", "no such file"},
+		"secret for RS256":     {"auth: {jwt: {keys: [{algorithm: RS256, secret: x}]}}", "auth.jwt.keys[0].secret", "does not belong"},
+		"file for HS256":       {"auth: {jwt: {keys: [{algorithm: HS256, public_key_file: x}]}}", "auth.jwt.keys[0].public_key_file", "does not belong"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := loadText(c.text, nil)
+			got := lines(t, err)
+			seen := map[string]bool{}
+			for _, line := range got {
+				path, _, _ := strings.Cut(line, ": ")
+				if seen[path] {
+					t.Errorf("%s is reported twice:\n%s", path, strings.Join(got, "\n"))
+				}
+				seen[path] = true
+			}
+			for _, line := range got {
+				path, _, _ := strings.Cut(line, ": ")
+				if strings.Contains(line, "hunter2") {
+					t.Errorf("a secret is shown: %s", line)
+				}
+				if strings.Contains(line, c.says) && (c.path == "" || path == c.path) {
+					return
+				}
+			}
+			t.Errorf("nothing says %q of %q in\n%s", c.says, c.path, strings.Join(got, "\n"))
+		})
+	}
+}
+
+func TestAccepted(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"every interface with a token": "auth: {mode: trusted, service_token: 0123456789abcdef}\nserver: {im: {addr: ':8083'}, gateway: {addr: '0.0.0.0:8082'}}",
+		"IPv6 loopback":                "server: {im: {addr: '[::1]:0'}, gateway: {addr: '[::1]:0'}}",
+		"mapped loopback":              "server: {im: {addr: '[::ffff:127.0.0.1]:1'}}",
+		"localhost":                    "server: {im: {addr: 'localhost:1'}}",
+		"ops anywhere":                 "server: {ops: {addr: ':8081'}}",
+		"a linked authenticator":       "auth: {mode: ldap, service_token: 0123456789abcdef}",
+		"empty sections":               "server:\n  im:\nauth: {}\n",
+		"aliases":                      "session: {heartbeat: &h 40s, stall_timeout: *h}",
+		"HS256":                        "auth: {mode: jwt, service_token: 0123456789abcdef, jwt: {keys: [{algorithm: HS256, secret: 0123456789abcdef0123456789abcdef}]}}",
+		"JWKS":                         "auth: {mode: jwt, service_token: 0123456789abcdef, jwt: {jwks_url: 'https://id.example.com/keys'}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := loadText(text, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestOriginNamesTheVariable(t *testing.T) {
+	t.Parallel()
+	_, err := loadText("", map[string]string{"HERMOD_LOG_LEVEL": "inof"})
+	want := `log.level: "inof" is not known, did you mean info?; one of debug, info, warn, error [built-in default, environment HERMOD_LOG_LEVEL]`
+	if got := lines(t, err); len(got) != 1 || got[0] != want {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestOverridesAreScalars(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"server", "auth.jwt.keys", "server.im.addr.x", "nowhere", ""} {
+		if _, err := loadText("", nil, Override{Path: path, Value: "x", From: "flag -x"}); err == nil {
+			t.Errorf("override of %q is accepted", path)
+		}
+	}
+}
+
+func TestValidateOfAnEmptyConfiguration(t *testing.T) {
+	t.Parallel()
+	if got := lines(t, Validate(&Config{})); len(got) < 10 {
+		t.Errorf("only these are wrong: %q", got)
+	}
+	if err := Validate(mustLoad(t, "", nil)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKeyFiles(t *testing.T) {
+	t.Parallel()
+	rsaKey, _ := rsa.GenerateKey(rand.Reader, 2048)
+	ecKey, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	wideKey, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	edKey, _, _ := ed25519.GenerateKey(rand.Reader)
+	shortKey := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1023), E: 65537}
+	private, _ := x509.MarshalPKCS8PrivateKey(ecKey)
+	file := func(kind string, der []byte) string {
+		name := filepath.Join(t.TempDir(), "key.pem")
+		if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	public := func(key any) string {
+		der, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return file("PUBLIC KEY", der)
+	}
+	for name, c := range map[string]struct{ algorithm, file, says string }{
+		"RSA":             {RS256, public(&rsaKey.PublicKey), ""},
+		"RSA PKCS1":       {RS256, file("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey)), ""},
+		"EC":              {ES256, public(&ecKey.PublicKey), ""},
+		"short RSA":       {RS256, public(shortKey), "has 1024 bits; at least 2048"},
+		"Ed25519":         {EdDSA, public(edKey), ""},
+		"RSA for ES256":   {ES256, public(&rsaKey.PublicKey), "an RSA key is for RS256, not for ES256"},
+		"Ed25519 for RSA": {RS256, public(edKey), "an Ed25519 key is for EdDSA"},
+		"EC for EdDSA":    {EdDSA, public(&ecKey.PublicKey), "an EC key is for ES256"},
+		"other curve":     {ES256, public(&wideKey.PublicKey), "must be on the curve P-256"},
+		"a private key":   {ES256, file("PRIVATE KEY", private), `has a PEM block "PRIVATE KEY"`},
+		"a broken key":    {ES256, file("PUBLIC KEY", []byte("x")), "asn1"},
+		"not PEM":         {ES256, "doc.go", "is not PEM"},
+	} {
+		_, err := (&Auth_Key{Algorithm: c.algorithm, PublicKeyFile: c.file}).Verifier()
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %q", name, err, c.says)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add(defaults().text, "127.0.0.1:1")
+	f.Add([]byte("a: &a [*a]\n<<: *a"), "")
+	f.Add([]byte("auth: {jwt: {keys: [{algorithm: HS256}, {}, ~]}}"), "x")
+	f.Add([]byte("session: {heartbeat: '${A:${B}}', queue_bytes: -9223372036854775808}"), "[::1]:99999")
+	f.Fuzz(func(t *testing.T, text []byte, addr string) {
+		if strings.Contains(string(text), "public_key_file") {
+			t.Skip("would read files")
+		}
+		c, err := loadText(string(text), nil, Override{Path: "server.ops.addr", Value: addr, From: "flag -ops"})
+		if err != nil {
+			lines(t, err)
+			return
+		}
+		if err := Validate(c); err != nil {
+			t.Fatalf("loaded, but not valid: %v", err)
+		}
+	})
+}

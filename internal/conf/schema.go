@@ -1,0 +1,70 @@
+package conf
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// shape is what a key holds, as far as YAML is concerned.
+type shape uint8
+
+const (
+	shapeSection shape = iota
+	shapeList          // of sections
+	shapeText
+	shapeBool
+	shapeCount
+	shapeSize // bytes
+	shapeDuration
+)
+
+func (s shape) String() string {
+	return [...]string{"section", "list", "text", "bool", "number", "size", "duration"}[s]
+}
+
+func (s shape) scalar() bool { return s >= shapeText }
+
+var durationName = (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullName()
+
+// shapeOf tells the notation of a field. An integer whose name ends in _bytes is a size.
+func shapeOf(fd protoreflect.FieldDescriptor) shape {
+	switch {
+	case fd.IsList():
+		return shapeList
+	case fd.Kind() == protoreflect.StringKind:
+		return shapeText
+	case fd.Kind() == protoreflect.BoolKind:
+		return shapeBool
+	case fd.Kind() != protoreflect.MessageKind && strings.HasSuffix(string(fd.Name()), "_bytes"):
+		return shapeSize
+	case fd.Kind() != protoreflect.MessageKind:
+		return shapeCount
+	case fd.Message().FullName() == durationName:
+		return shapeDuration
+	}
+	return shapeSection
+}
+
+// isSecret tells whether the schema marks a field as one that must not be shown.
+func isSecret(fd protoreflect.FieldDescriptor) bool {
+	o, ok := fd.Options().(*descriptorpb.FieldOptions)
+	return ok && o.GetDebugRedact()
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func fieldNames(md protoreflect.MessageDescriptor) []string {
+	names := make([]string, md.Fields().Len())
+	for i := range names {
+		names[i] = string(md.Fields().Get(i).Name())
+	}
+	return names
+}

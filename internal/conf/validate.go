@@ -1,0 +1,88 @@
+package conf
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Validate tells what is wrong with a configuration, as Problems, or returns nil. Load has done it
+// already. It reads the key files that the configuration names.
+func Validate(c *Config) error { return inspect(c).err() }
+
+func inspect(c *Config) Problems {
+	var ps Problems
+	checkLimits(c.ProtoReflect(), "", &ps)
+	checkServer(c, &ps)
+	checkData(c.GetData(), &ps)
+	checkAuth(c.GetAuth(), &ps)
+	return ps
+}
+
+// checkLimits holds every scalar against its limit.
+func checkLimits(m protoreflect.Message, path string, ps *Problems) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		at := join(path, string(fd.Name()))
+		switch shapeOf(fd) {
+		case shapeSection:
+			checkLimits(m.Get(fd).Message(), at, ps)
+		case shapeList:
+			list := m.Get(fd).List()
+			for i := range list.Len() {
+				checkLimits(list.Get(i).Message(), indexed(at, i), ps)
+			}
+		default:
+			if wrong := checkLimit(fd, m.Get(fd)); wrong != "" {
+				ps.add(at, "%s", wrong)
+			}
+		}
+	}
+}
+
+func checkLimit(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
+	l, ok := limits[string(fd.FullName())]
+	switch s := shapeOf(fd); {
+	case !ok:
+		return ""
+	case s == shapeText:
+		return l.checkWord(v.String())
+	case s == shapeDuration:
+		return l.check(int64(duration(v)))
+	}
+	return l.check(v.Int())
+}
+
+func duration(v protoreflect.Value) time.Duration {
+	d, ok := v.Message().Interface().(*durationpb.Duration)
+	if !ok {
+		return 0
+	}
+	return d.AsDuration()
+}
+
+func checkServer(c *Config, ps *Problems) {
+	s := c.GetServer()
+	checkListeners([]listener{
+		{"server.im.addr", s.GetIm().GetAddr(), true},
+		{"server.gateway.addr", s.GetGateway().GetAddr(), true},
+		{"server.ops.addr", s.GetOps().GetAddr(), false},
+	}, c.GetAuth().GetMode(), ps)
+	stop := s.GetStop()
+	needed := stop.GetNotice().AsDuration() + stop.GetDrain().AsDuration()
+	if timeout := stop.GetTimeout().AsDuration(); timeout <= needed {
+		ps.add("server.stop.timeout", "%s is too short; notice and drain take %s, and it must be longer",
+			formatDuration(timeout), formatDuration(needed))
+	}
+}
+
+func checkData(d *Data, ps *Problems) {
+	if d.GetDir() == "" {
+		ps.add("data.dir", "is empty; name a directory")
+	}
+	if l := d.GetLog(); l.GetQueueMessages() < l.GetBatchRows() {
+		ps.add("data.log.queue_messages", "%d is too small; at least data.log.batch_rows, which is %d", l.GetQueueMessages(), l.GetBatchRows())
+	}
+}

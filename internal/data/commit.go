@@ -1,0 +1,194 @@
+package data
+
+import (
+	"database/sql"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// maxFailedCommits bounds how often a batch is tried again in smaller parts. Eight refused rows
+// are found among 256 that way; if there are more, the fault is hardly theirs.
+const maxFailedCommits = 64
+
+// committer turns batches into transactions. One goroutine uses it.
+type committer struct {
+	db     *DB
+	window time.Duration
+	logger *slog.Logger
+	groups groups
+	// broken is set while the store is unavailable: what is worth a line is the change.
+	broken bool
+}
+
+func newCommitter(db *DB, opts LogOptions, logger *slog.Logger) *committer {
+	return &committer{db: db, window: opts.IdempotencyWindow, logger: logger, groups: groups{at: make(map[biz.RoomID]int)}}
+}
+
+// commit gives every entry of the batch its outcome.
+func (c *committer) commit(batch []*entry) {
+	failures := 0
+	c.store(batch, &failures)
+	c.count(batch)
+}
+
+// store commits part as a whole or, if the database refuses something in it, each half by itself,
+// so that one bad row never fails its neighbours. A database that does not work at all is not
+// asked again for every row.
+func (c *committer) store(part []*entry, failures *int) {
+	err := c.transact(part)
+	if err == nil {
+		c.report(nil)
+		return
+	}
+	*failures++
+	switch {
+	case !isRowFault(err) || *failures >= maxFailedCommits:
+		c.report(err)
+		failAll(part, unavailable(err))
+	case len(part) == 1:
+		c.logger.Warn("message refused by the store", "room", part[0].draft.Room, "error", err)
+		failAll(part, storeError(err))
+	default:
+		half := len(part) / 2
+		c.store(part[:half], failures)
+		c.store(part[half:], failures)
+	}
+}
+
+func (c *committer) report(err error) {
+	switch {
+	case err != nil && !c.broken:
+		c.logger.Error("the store is unavailable; messages are refused", "error", err)
+	case err == nil && c.broken:
+		c.logger.Info("the store is available again")
+	}
+	c.broken = err != nil
+}
+
+func (c *committer) transact(part []*entry) error {
+	start := time.Now()
+	c.db.metrics.batches.Inc()
+	c.db.metrics.batchRows.Observe(float64(len(part)))
+	defer func() { c.db.metrics.commitTime.Observe(time.Since(start).Seconds()) }()
+	c.groups.fill(part)
+	// Readers compare times that were delivered with times that were stored.
+	now := time.UnixMicro(start.UnixMicro()).UTC()
+	return c.db.writer.transact(
+		func(t *tx) error { return c.write(t, now) },
+		func() { c.raiseHeads(now) },
+	)
+}
+
+func (c *committer) write(t *tx, now time.Time) error {
+	for i := range c.groups.list {
+		if err := c.writeGroup(t, &c.groups.list[i], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeGroup gives the entries of one room the next numbers after its head.
+func (c *committer) writeGroup(t *tx, g *group, now time.Time) error {
+	err := t.scan(selectHead, []any{string(g.room)}, &g.head)
+	if errors.Is(err, sql.ErrNoRows) {
+		failAll(g.entries, biz.ErrRoomNotFound(g.room))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	before := g.head
+	for _, e := range g.entries {
+		if err := c.writeEntry(t, g, e, now); err != nil {
+			return err
+		}
+	}
+	if g.head == before {
+		return nil
+	}
+	g.stored = true
+	_, err = t.exec(updateHead, g.head, now.UnixMicro(), string(g.room))
+	return err
+}
+
+func (c *committer) writeEntry(t *tx, g *group, e *entry, now time.Time) error {
+	seq := g.head + 1
+	e.err = nil
+	e.receipt = biz.Receipt{ID: biz.NewMessageID(g.room, seq, now), Seq: seq, Time: now}
+	if e.draft.ClientID != "" {
+		if taken, err := c.claim(t, e); taken || err != nil {
+			return err
+		}
+	}
+	m := e.draft.Message
+	m.ID, m.Seq, m.Time = e.receipt.ID, seq, now
+	row := toMessageRow(&m, e.metadata)
+	if err := insertMessage(t, &row); err != nil {
+		return err
+	}
+	g.head = seq
+	return nil
+}
+
+// raiseHeads runs after the commit and before anybody is told of it.
+func (c *committer) raiseHeads(now time.Time) {
+	for i := range c.groups.list {
+		g := &c.groups.list[i]
+		if !g.stored {
+			continue
+		}
+		c.db.rooms.update(g.room, func(r *biz.Room) { r.HeadSeq, r.LastActive = g.head, now })
+	}
+}
+
+func (c *committer) count(batch []*entry) {
+	for _, e := range batch {
+		switch {
+		case e.err != nil:
+			c.db.metrics.failures.WithLabelValues(failureReason(e.err)).Inc()
+		case e.receipt.Duplicate:
+			c.db.metrics.duplicates.Inc()
+		}
+	}
+}
+
+// groups are the entries of a batch by room. The memory serves batch after batch.
+type groups struct {
+	list []group
+	at   map[biz.RoomID]int
+}
+
+type group struct {
+	room    biz.RoomID
+	entries []*entry
+	head    int64
+	stored  bool // something was
+}
+
+func (gs *groups) fill(entries []*entry) {
+	gs.list = gs.list[:0]
+	clear(gs.at)
+	for _, e := range entries {
+		i, ok := gs.at[e.draft.Room]
+		if !ok {
+			i = gs.add(e.draft.Room)
+			gs.at[e.draft.Room] = i
+		}
+		gs.list[i].entries = append(gs.list[i].entries, e)
+	}
+}
+
+func (gs *groups) add(room biz.RoomID) int {
+	i := len(gs.list)
+	if i == cap(gs.list) {
+		gs.list = append(gs.list, group{})
+	}
+	gs.list = gs.list[:i+1]
+	g := &gs.list[i]
+	*g = group{room: room, entries: g.entries[:0]}
+	return i
+}

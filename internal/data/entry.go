@@ -1,0 +1,89 @@
+package data
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// entry is a draft on its way through the log. It belongs to whoever holds it: the queue, the
+// committer, a publisher.
+type entry struct {
+	draft    *biz.Draft
+	done     func(biz.Receipt, error)
+	metadata []byte // encoded
+	hash     payloadHash
+	size     int
+
+	// The outcome. Nothing of it reaches the draft before it is committed.
+	receipt biz.Receipt
+	err     error
+}
+
+// payloadHash tells two payloads apart that came with one client id.
+type payloadHash [16]byte
+
+// entryOverhead stands for what an entry and its draft take besides their contents.
+const entryOverhead = 512
+
+// newEntry does, on the sender's goroutine, what needs no transaction.
+func newEntry(d *biz.Draft, done func(biz.Receipt, error)) (*entry, error) {
+	md, err := encodeMetadata(d.Metadata)
+	if err != nil {
+		return nil, biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "the metadata cannot be stored").Because(err)
+	}
+	e := &entry{draft: d, done: done, metadata: md, size: len(d.Content) + len(md) + entryOverhead}
+	if d.ClientID != "" {
+		e.hash = hashPayload(d, md)
+	}
+	return e, nil
+}
+
+// hashPayload covers type, content and metadata; whether an ack is wanted is no part of what was
+// said.
+func hashPayload(d *biz.Draft, metadata []byte) payloadHash {
+	var prefix [12]byte
+	binary.BigEndian.PutUint32(prefix[:], uint32(d.Type))
+	binary.BigEndian.PutUint64(prefix[4:], uint64(len(d.Content)))
+	h := sha256.New()
+	for _, part := range [][]byte{prefix[:], d.Content, metadata} {
+		_, _ = h.Write(part) // never fails, by the contract of hash.Hash
+	}
+	var sum [sha256.Size]byte
+	return payloadHash(h.Sum(sum[:0])[:len(payloadHash{})])
+}
+
+func failAll(entries []*entry, err error) {
+	for _, e := range entries {
+		e.receipt, e.err = biz.Receipt{}, err
+	}
+}
+
+func errStopped() error {
+	return biz.Errorf(biz.KindUnavailable, "STORE_UNAVAILABLE", "the node is stopping")
+}
+
+func errOverloaded() error {
+	return biz.Errorf(biz.KindUnavailable, "STORE_OVERLOADED", "too many messages are waiting to be stored")
+}
+
+func errConflict(clientID string) error {
+	return biz.Errorf(biz.KindConflict, "MESSAGE_ID_CONFLICT", "message_id %q was used for another message", clientID)
+}
+
+// failureReason is the label under which a failure counts.
+func failureReason(err error) string {
+	e := biz.AsError(err)
+	switch {
+	case e.Reason == "STORE_OVERLOADED":
+		return failOverloaded
+	case e.Kind == biz.KindUnavailable:
+		return failUnavailable
+	case e.Kind == biz.KindConflict:
+		return failConflict
+	case e.Kind == biz.KindNotFound:
+		return failUnknownRoom
+	}
+	return failRefused
+}

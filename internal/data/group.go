@@ -1,0 +1,116 @@
+package data
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// maxJobs bounds a shared transaction, so that messages do not wait long for a storm of joins.
+const maxJobs = 128
+
+// job is one caller's part of a shared transaction.
+type job struct {
+	ctx       context.Context
+	run       func(*tx) error
+	committed func()
+	finished  bool // guarded by writer.mu
+	err       error
+}
+
+type jobs struct {
+	mu      sync.Mutex
+	waiting []*job
+}
+
+// do runs fn in a transaction that it shares with whoever else is waiting to write: the first to
+// get hold of the writer does the work of all. An error of fn undoes that part alone. fn gets one
+// goroutine, not necessarily the caller's. The error is one for callers of the package.
+func (w *writer) do(ctx context.Context, fn func(*tx) error, committed func()) error {
+	j := &job{ctx: ctx, run: fn, committed: committed}
+	w.jobs.add(j)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for !j.finished {
+		w.runJobsLocked(w.jobs.take())
+	}
+	return storeError(j.err)
+}
+
+func (q *jobs) add(j *job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, j)
+}
+
+func (q *jobs) take() []*job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(maxJobs, len(q.waiting))
+	batch := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	return batch
+}
+
+func (w *writer) runJobsLocked(batch []*job) {
+	err := w.transactLocked(func(t *tx) error {
+		for _, j := range batch {
+			if err := w.runJob(t, j); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func() {
+		for _, j := range batch {
+			if j.err == nil {
+				j.committed()
+			}
+		}
+	})
+	for _, j := range batch {
+		if j.err == nil {
+			j.err = err
+		}
+		j.finished = true
+	}
+}
+
+// runJob runs a job in a savepoint and leaves its error in it. What it returns ends the transaction
+// for the others as well: after a fault of the database SQLite may have rolled back by itself, and
+// whoever went on would write outside of any transaction.
+func (w *writer) runJob(t *tx, j *job) error {
+	if j.err = j.ctx.Err(); j.err != nil {
+		return nil
+	}
+	if _, err := t.exec("SAVEPOINT job"); err != nil {
+		return err
+	}
+	if j.err = w.guarded(t, j.run); j.err == nil {
+		_, err := t.exec("RELEASE job")
+		return err
+	}
+	if code := sqliteCode(j.err); code != 0 && !isRowFault(j.err) {
+		return j.err
+	}
+	// Only RELEASE takes the savepoint itself away.
+	if _, err := t.exec("ROLLBACK TO job"); err != nil {
+		return err
+	}
+	_, err := t.exec("RELEASE job")
+	return err
+}
+
+// guarded turns a panic, which would take down callers that have nothing to do with it, into an
+// error.
+func (w *writer) guarded(t *tx, fn func(*tx) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.logger.Error("panic in a transaction", "panic", p, "stack", string(debug.Stack()))
+			err = biz.Errorf(biz.KindInternal, "INTERNAL", "internal error").Because(fmt.Errorf("panic: %v", p))
+		}
+	}()
+	return fn(t)
+}

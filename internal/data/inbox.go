@@ -1,0 +1,118 @@
+package data
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// Inbox is a biz.Inbox. Acknowledgements gather in memory until Run writes them; what they cover
+// is not seen any more from the call on.
+type Inbox struct {
+	db     *DB
+	logger *slog.Logger
+	acks   *coalescer[biz.UserID, struct{}]
+}
+
+// NewInbox returns the inboxes in db.
+func NewInbox(db *DB, logger *slog.Logger) *Inbox {
+	return &Inbox{db: db, logger: logger, acks: newCoalescer[biz.UserID, struct{}]()}
+}
+
+// The last seq is kept apart from the inbox, which forgets: no seq is given out twice.
+const nextInboxSeq = `INSERT INTO inbox_heads (user_id, last_seq) VALUES (?, 1)
+	ON CONFLICT (user_id) DO UPDATE SET last_seq = last_seq + 1 RETURNING last_seq`
+
+// Store keeps p until expires and sets p.InboxSeq once that is committed. It answers
+// KindResourceLimit when limit pushes are kept for the user already.
+func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires time.Time, limit int) error {
+	kept := *p
+	err := b.db.writer.do(ctx, func(t *tx) error {
+		n, err := b.count(t.orm, user)
+		if err != nil {
+			return err
+		}
+		if n >= int64(limit) {
+			return biz.Errorf(biz.KindResourceLimit, "INBOX_FULL", "%d pushes are kept for %q; at most %d are allowed", n, user, limit)
+		}
+		if err := t.scan(nextInboxSeq, []any{string(user)}, &kept.InboxSeq); err != nil {
+			return err
+		}
+		row, err := toPushRow(user, &kept, expires)
+		if err != nil {
+			return err
+		}
+		return t.orm.Create(&row).Error
+	}, func() {})
+	if err != nil {
+		return err
+	}
+	p.InboxSeq = kept.InboxSeq
+	return nil
+}
+
+func (b *Inbox) count(g *gorm.DB, user biz.UserID) (n int64, err error) {
+	return n, b.living(g, user, 0).Model(&pushRow{}).Count(&n).Error
+}
+
+// living selects what is above after, not acknowledged and not expired.
+func (b *Inbox) living(g *gorm.DB, user biz.UserID, after int64) *gorm.DB {
+	for _, m := range b.acks.of(user) {
+		after = max(after, m.value)
+	}
+	return g.Where("user_id = ? AND seq > ? AND expires_at > ?", string(user), after, time.Now().UnixMicro())
+}
+
+// Page returns what is kept above after, in order. Limits above 1,000, and those that are not
+// positive, count as 1,000.
+func (b *Inbox) Page(ctx context.Context, user biz.UserID, after int64, limit int) ([]*biz.Push, error) {
+	if limit <= 0 || limit > maxPage {
+		limit = maxPage
+	}
+	var rows []pushRow
+	if err := b.living(b.db.reading(ctx), user, after).Order("seq").Limit(limit).Find(&rows).Error; err != nil {
+		return nil, storeError(err)
+	}
+	page := make([]*biz.Push, len(rows))
+	for i, r := range rows {
+		p, err := fromPushRow(r)
+		if err != nil {
+			return nil, storeError(err)
+		}
+		page[i] = p
+	}
+	return page, nil
+}
+
+// Ack forgets everything up to seq, and returns at once.
+func (b *Inbox) Ack(user biz.UserID, seq int64) {
+	b.acks.raise(mark[biz.UserID, struct{}]{group: user, value: seq})
+}
+
+// Run writes acknowledgements about twice a second, and the last ones when ctx ends.
+func (b *Inbox) Run(ctx context.Context) error { return b.acks.run(ctx, b.Flush) }
+
+const deleteAcked = `DELETE FROM inbox WHERE user_id = ? AND seq <= ?`
+
+// Flush writes all acknowledgements that were made before it was called.
+func (b *Inbox) Flush(ctx context.Context) error {
+	err := b.acks.flush(func(part []mark[biz.UserID, struct{}]) error {
+		return b.db.writer.do(ctx, func(t *tx) error {
+			for _, m := range part {
+				if _, err := t.exec(deleteAcked, string(m.group), m.value); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, func() { b.db.metrics.flushed.WithLabelValues("inbox").Add(float64(len(part))) })
+	})
+	if err != nil {
+		b.db.metrics.flushFails.WithLabelValues("inbox").Inc()
+		b.logger.WarnContext(ctx, "inbox acknowledgements are not written yet", "error", err)
+	}
+	return err
+}

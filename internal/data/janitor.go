@@ -1,0 +1,103 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+const (
+	janitorInterval = time.Minute
+	cursorLife      = 30 * 24 * time.Hour
+	// purgeRows bounds one statement, and so how long messages wait for it; purgeRounds how many
+	// run in one sweep of a table, 100,000 rows at most.
+	purgeRows   = 500
+	purgeRounds = 200
+)
+
+// Janitor deletes what has had its time: idempotency keys after 24 hours, pushes that expired, and
+// cursors that nobody used for 30 days.
+type Janitor struct {
+	db     *DB
+	logger *slog.Logger
+	window time.Duration
+	cursor int64 // the last cursors.no that was looked at
+}
+
+// NewJanitor returns a janitor for db. It deletes idempotency keys after window, which is
+// LogOptions.IdempotencyWindow; zero means 24 hours.
+func NewJanitor(db *DB, window time.Duration, logger *slog.Logger) *Janitor {
+	return &Janitor{db: db, logger: logger, window: orDefault(window, idempotencyWindow)}
+}
+
+// Run sweeps once a minute until ctx ends.
+func (j *Janitor) Run(ctx context.Context) error {
+	ticker := time.NewTicker(janitorInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-ticker.C:
+			if err := j.Sweep(ctx, now); err != nil && ctx.Err() == nil {
+				j.logger.WarnContext(ctx, "sweep of the store", "error", err)
+			}
+		}
+	}
+}
+
+// Keys come and go in the order of "no", so looking at the lowest is enough and needs no index.
+const purgeKeys = `DELETE FROM idempotency WHERE created_at < ?
+	AND no IN (SELECT no FROM idempotency ORDER BY no LIMIT ?)`
+
+const purgePushes = `DELETE FROM inbox WHERE no IN (SELECT no FROM inbox WHERE expires_at <= ? LIMIT ?)`
+
+// Cursors are written all the time, which an index on updated_at would make dearer. They are looked
+// through part by part instead.
+const purgeCursors = `DELETE FROM cursors WHERE updated_at < ? AND no > ? AND no <= ?`
+
+// Sweep deletes what is over at now, in small transactions. It is not meant to run twice at a time.
+func (j *Janitor) Sweep(ctx context.Context, now time.Time) error {
+	return errors.Join(
+		j.sweepTable(ctx, "idempotency", purgeKeys, now.Add(-j.window)),
+		j.sweepTable(ctx, "inbox", purgePushes, now),
+		j.sweepCursors(ctx, now.Add(-cursorLife)),
+	)
+}
+
+func (j *Janitor) sweepTable(ctx context.Context, table, statement string, before time.Time) error {
+	for range purgeRounds {
+		n, err := j.purge(ctx, table, statement, before.UnixMicro(), purgeRows)
+		if err != nil || n < purgeRows {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *Janitor) sweepCursors(ctx context.Context, before time.Time) error {
+	var last int64
+	if err := j.db.reading(ctx).Model(&cursorRow{}).Select("coalesce(max(no), 0)").Scan(&last).Error; err != nil {
+		return storeError(err)
+	}
+	for range purgeRounds {
+		if j.cursor >= last {
+			j.cursor = 0
+			return nil
+		}
+		if _, err := j.purge(ctx, "cursors", purgeCursors, before.UnixMicro(), j.cursor, j.cursor+purgeRows); err != nil {
+			return err
+		}
+		j.cursor += purgeRows
+	}
+	return nil
+}
+
+func (j *Janitor) purge(ctx context.Context, table, statement string, args ...any) (n int64, err error) {
+	err = j.db.writer.do(ctx, func(t *tx) (err error) {
+		n, err = t.exec(statement, args...)
+		return err
+	}, func() { j.db.metrics.purged.WithLabelValues(table).Add(float64(n)) })
+	return n, err
+}

@@ -1,0 +1,136 @@
+package data
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// Join calls decide with the present state and applies its plan, both in one transaction. decide
+// may run more than once.
+func (r *Members) Join(ctx context.Context, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (biz.JoinResult, error) {
+	if res, ok := r.rejoin(ctx, room, user, decide); ok {
+		return res, nil
+	}
+	var res biz.JoinResult
+	err := r.db.writer.do(ctx, func(t *tx) (err error) {
+		res, err = join(t.orm, room, user, decide)
+		return err
+	}, func() {
+		r.db.rooms.put(room, res.Room)
+		r.db.members.put(memberKey{room, user}, res.Member)
+	})
+	if err != nil {
+		return biz.JoinResult{}, err
+	}
+	return res, nil
+}
+
+// rejoin answers a join that changes nothing without a transaction: when a node restarts, all its
+// clients come back and join the rooms that they are in. Whatever goes wrong here, the transaction
+// meets again.
+func (r *Members) rejoin(ctx context.Context, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (biz.JoinResult, bool) {
+	member, err := r.Member(ctx, room, user)
+	if err != nil {
+		return biz.JoinResult{}, false
+	}
+	info, err := r.db.room(ctx, room)
+	if err != nil {
+		return biz.JoinResult{}, false
+	}
+	rooms, err := countRooms(r.db.reading(ctx), user)
+	if err != nil {
+		return biz.JoinResult{}, false
+	}
+	before, asked := member, info
+	plan, err := decide(biz.JoinState{Room: &asked, Member: &member, Rooms: rooms})
+	if err != nil || plan.Create != nil || toMemberRow(plan.Member) != toMemberRow(before) {
+		return biz.JoinResult{}, false
+	}
+	return biz.JoinResult{Room: info, Member: before}, true
+}
+
+func join(g *gorm.DB, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (biz.JoinResult, error) {
+	state, err := loadJoinState(g, room, user)
+	if err != nil {
+		return biz.JoinResult{}, err
+	}
+	had := state.Member // decide sees a copy, as it may change what it gets
+	shown := state
+	if had != nil {
+		m := *had
+		shown.Member = &m
+	}
+	plan, err := decide(shown)
+	if err != nil {
+		return biz.JoinResult{}, err
+	}
+	plan.Member.Room, plan.Member.User = room, user
+	if had != nil {
+		return changeMember(g, *state.Room, *had, plan.Member)
+	}
+	return addMember(g, state.Room, plan)
+}
+
+func loadJoinState(g *gorm.DB, room biz.RoomID, user biz.UserID) (biz.JoinState, error) {
+	var state biz.JoinState
+	info, err := loadRoom(g, room)
+	switch {
+	case err == nil:
+		state.Room = &info
+	case !notFound(err):
+		return state, err
+	}
+	member, err := loadMember(g, room, user)
+	switch {
+	case err == nil:
+		state.Member = &member
+	case !notFound(err):
+		return state, err
+	}
+	state.Rooms, err = countRooms(g, user)
+	return state, err
+}
+
+func notFound(err error) bool { return biz.KindOf(err) == biz.KindNotFound }
+
+func countRooms(g *gorm.DB, user biz.UserID) (int, error) {
+	var n int64
+	err := g.Model(&memberRow{}).Where("user_id = ?", string(user)).Count(&n).Error
+	return int(n), err
+}
+
+func changeMember(g *gorm.DB, room biz.Room, had, want biz.Member) (biz.JoinResult, error) {
+	want.JoinSeq, want.JoinedAt = had.JoinSeq, had.JoinedAt
+	row := toMemberRow(want)
+	err := g.Model(&memberRow{}).Where("room_id = ? AND user_id = ?", row.RoomID, row.UserID).
+		Updates(map[string]any{"nickname": row.Nickname, "role": row.Role, "muted": row.Muted}).Error
+	return biz.JoinResult{Room: room, Member: want}, err
+}
+
+// addMember begins a membership at the head: the committer writes on the same connection, so
+// whatever is committed after this transaction has a higher seq, and whatever was before has not.
+func addMember(g *gorm.DB, room *biz.Room, plan biz.JoinPlan) (biz.JoinResult, error) {
+	if room == nil {
+		if plan.Create == nil {
+			return biz.JoinResult{}, biz.ErrRoomNotFound(plan.Member.Room)
+		}
+		row := toRoomRow(*plan.Create)
+		row.ID, row.HeadSeq, row.FloorSeq, row.Members = string(plan.Member.Room), 0, 0, 0
+		if err := g.Create(&row).Error; err != nil {
+			return biz.JoinResult{}, err
+		}
+		created := fromRoomRow(row)
+		room = &created
+	}
+	plan.Member.JoinSeq = room.HeadSeq
+	row := toMemberRow(plan.Member)
+	if err := g.Create(&row).Error; err != nil {
+		return biz.JoinResult{}, err
+	}
+	info := *room
+	info.Members++
+	return biz.JoinResult{Room: info, Member: fromMemberRow(row), Fresh: true}, countMembers(g, info.ID, 1)
+}

@@ -1,0 +1,66 @@
+package data
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Reasons why a draft was not stored, as hermod_store_failures_total has them.
+const (
+	failUnavailable = "unavailable"  // the database could not be written
+	failOverloaded  = "overloaded"   // too much was waiting
+	failClosed      = "closed"       // the log had stopped
+	failConflict    = "conflict"     // the client's id was used for another payload
+	failUnknownRoom = "unknown_room" // there is no such room
+	failRefused     = "refused"      // the database refused the row
+)
+
+type metrics struct {
+	batches    prometheus.Counter
+	batchRows  prometheus.Histogram
+	commitTime prometheus.Histogram
+	queued     prometheus.Gauge
+	duplicates prometheus.Counter
+	failures   *prometheus.CounterVec
+	panics     prometheus.Counter
+	flushed    *prometheus.CounterVec
+	flushFails *prometheus.CounterVec
+	purged     *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	return &metrics{
+		batches: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hermod_store_batches_total", Help: "Commits of messages, failed ones included.",
+		}),
+		batchRows: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hermod_store_batch_rows", Help: "Messages in one commit.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 11),
+		}),
+		commitTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "hermod_store_commit_seconds", Help: "Duration of one commit of messages, from begin to durable.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
+		}),
+		queued: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hermod_store_queued_messages", Help: "Messages appended and not answered yet.",
+		}),
+		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hermod_store_duplicates_total", Help: "Messages answered with the receipt of an earlier send.",
+		}),
+		failures: counterVec("hermod_store_failures_total", "Messages that were not stored.", "reason"),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hermod_store_panics_total", Help: "Panics in the delivery or the answer of a stored message.",
+		}),
+		flushed:    counterVec("hermod_store_flushed_marks_total", "Cursors and inbox acknowledgements written.", "kind"),
+		flushFails: counterVec("hermod_store_flush_failures_total", "Writes of marks that failed and are tried again.", "kind"),
+		purged:     counterVec("hermod_store_purged_rows_total", "Rows deleted because their time was over.", "table"),
+	}
+}
+
+func counterVec(name, help, label string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		m.batches, m.batchRows, m.commitTime, m.queued, m.duplicates, m.failures, m.panics,
+		m.flushed, m.flushFails, m.purged,
+	}
+}

@@ -1,0 +1,42 @@
+package data
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// migrate brings the schema up to what this program knows.
+func migrate(ctx context.Context, db *sql.DB, drv driver, log *slog.Logger) error {
+	files, err := fs.Sub(migrations, "migrations/"+drv.migrations)
+	if err != nil {
+		return fmt.Errorf("data: migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(drv.dialect, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("data: migrations: %w", err)
+	}
+	current, known, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("data: read the schema's version: %w", err)
+	}
+	if current > known {
+		return fmt.Errorf("data: the schema has version %d and this program knows %d: it was written by a newer one", current, known)
+	}
+	applied, err := provider.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("data: migrate: %w", err)
+	}
+	if len(applied) > 0 {
+		log.InfoContext(ctx, "schema migrated", "from", current, "to", known)
+	}
+	return nil
+}

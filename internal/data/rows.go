@@ -1,0 +1,206 @@
+package data
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// A row is a table's record as it is stored; each has one pair of functions that turn it into what
+// biz knows and back.
+
+type roomRow struct {
+	ID             string `gorm:"primaryKey"`
+	Name           string
+	Description    string
+	MaxUsers       int
+	Persistent     bool
+	MessageTTL     int64
+	IdleTimeout    int64
+	AllowAudio     bool
+	AllowRichText  bool
+	AutoTranscribe bool
+	CreatedAt      int64 `gorm:"autoCreateTime:false"`
+	LastActive     int64
+	HeadSeq        int64
+	FloorSeq       int64
+	Members        int
+}
+
+func (roomRow) TableName() string { return "rooms" }
+
+func toRoomRow(r biz.Room) roomRow {
+	return roomRow{
+		ID: string(r.ID), Name: r.Name, Description: r.Description,
+		MaxUsers: r.Config.MaxUsers, Persistent: r.Config.Persistent,
+		MessageTTL: r.Config.MessageTTL.Microseconds(), IdleTimeout: r.Config.IdleTimeout.Microseconds(),
+		AllowAudio: r.Config.AllowAudio, AllowRichText: r.Config.AllowRichText, AutoTranscribe: r.Config.AutoTranscribe,
+		CreatedAt: toMicros(r.CreatedAt), LastActive: toMicros(r.LastActive),
+		HeadSeq: r.HeadSeq, FloorSeq: r.FloorSeq, Members: r.Members,
+	}
+}
+
+func fromRoomRow(r roomRow) biz.Room {
+	return biz.Room{
+		ID: biz.RoomID(r.ID), Name: r.Name, Description: r.Description,
+		Config: biz.RoomConfig{
+			MaxUsers: r.MaxUsers, Persistent: r.Persistent,
+			MessageTTL: time.Duration(r.MessageTTL) * time.Microsecond, IdleTimeout: time.Duration(r.IdleTimeout) * time.Microsecond,
+			AllowAudio: r.AllowAudio, AllowRichText: r.AllowRichText, AutoTranscribe: r.AutoTranscribe,
+		},
+		CreatedAt: fromMicros(r.CreatedAt), LastActive: fromMicros(r.LastActive),
+		HeadSeq: r.HeadSeq, FloorSeq: r.FloorSeq, Members: r.Members,
+	}
+}
+
+type memberRow struct {
+	No       int64 `gorm:"primaryKey"`
+	RoomID   string
+	UserID   string
+	Nickname string
+	Role     int8
+	Muted    bool
+	JoinSeq  int64
+	JoinedAt int64
+}
+
+func (memberRow) TableName() string { return "members" }
+
+func toMemberRow(m biz.Member) memberRow {
+	return memberRow{
+		RoomID: string(m.Room), UserID: string(m.User), Nickname: m.Nickname, Role: int8(m.Role),
+		Muted: m.Muted, JoinSeq: m.JoinSeq, JoinedAt: toMicros(m.JoinedAt),
+	}
+}
+
+func fromMemberRow(r memberRow) biz.Member {
+	return biz.Member{
+		Room: biz.RoomID(r.RoomID), User: biz.UserID(r.UserID), Nickname: r.Nickname, Role: biz.Role(r.Role),
+		Muted: r.Muted, JoinSeq: r.JoinSeq, JoinedAt: fromMicros(r.JoinedAt),
+	}
+}
+
+type messageRow struct {
+	RoomID      string
+	Seq         int64
+	ID          string
+	Sender      string
+	ClientID    string
+	Type        int32
+	Content     []byte
+	Metadata    []byte
+	AckRequired bool
+	CreatedAt   int64
+}
+
+// toMessageRow takes the metadata as the log encoded it already.
+func toMessageRow(m *biz.Message, metadata []byte) messageRow {
+	return messageRow{
+		RoomID: string(m.Room), Seq: m.Seq, ID: m.ID, Sender: string(m.Sender), ClientID: m.ClientID,
+		Type: int32(m.Type), Content: m.Content, Metadata: metadata, AckRequired: m.AckRequired,
+		CreatedAt: toMicros(m.Time),
+	}
+}
+
+func fromMessageRow(r *messageRow) (*biz.Message, error) {
+	md, err := decodeMetadata(r.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	return &biz.Message{
+		ID: r.ID, Room: biz.RoomID(r.RoomID), Seq: r.Seq, Sender: biz.UserID(r.Sender), ClientID: r.ClientID,
+		Type: biz.MessageType(r.Type), Content: r.Content, Metadata: md, AckRequired: r.AckRequired,
+		Time: fromMicros(r.CreatedAt),
+	}, nil
+}
+
+type pushRow struct {
+	No        int64 `gorm:"primaryKey"`
+	UserID    string
+	Seq       int64
+	ID        string
+	MsgType   string
+	Title     string
+	Content   string
+	Data      []byte
+	Metadata  []byte
+	CreatedAt int64 `gorm:"autoCreateTime:false"`
+	ExpiresAt int64
+}
+
+func (pushRow) TableName() string { return "inbox" }
+
+func toPushRow(user biz.UserID, p *biz.Push, expires time.Time) (pushRow, error) {
+	md, err := encodeMetadata(p.Metadata)
+	return pushRow{
+		UserID: string(user), Seq: p.InboxSeq, ID: p.ID, MsgType: p.MsgType, Title: p.Title, Content: p.Content,
+		Data: notNil(p.Data), Metadata: md, CreatedAt: toMicros(p.Time), ExpiresAt: toMicros(expires),
+	}, err
+}
+
+func fromPushRow(r pushRow) (*biz.Push, error) {
+	md, err := decodeMetadata(r.Metadata)
+	return &biz.Push{
+		ID: r.ID, MsgType: r.MsgType, Title: r.Title, Content: r.Content, Data: r.Data, Metadata: md,
+		Time: fromMicros(r.CreatedAt), InboxSeq: r.Seq,
+	}, err
+}
+
+type cursorRow struct {
+	No        int64 `gorm:"primaryKey"`
+	UserID    string
+	RoomID    string
+	DeviceID  string
+	Delivered int64
+	UpdatedAt int64 `gorm:"autoUpdateTime:false"`
+}
+
+func (cursorRow) TableName() string { return "cursors" }
+
+// encodeMetadata writes a map as a JSON object, keys in order, and an empty one as nil.
+func encodeMetadata(md map[string]string) ([]byte, error) {
+	if len(md) == 0 {
+		return nil, nil
+	}
+	b, err := json.Marshal(md)
+	if err != nil {
+		return nil, fmt.Errorf("encode metadata: %w", err)
+	}
+	return b, nil
+}
+
+func decodeMetadata(b []byte) (map[string]string, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	var md map[string]string
+	if err := json.Unmarshal(b, &md); err != nil {
+		return nil, biz.Errorf(biz.KindInternal, "STORE_CORRUPT", "stored metadata cannot be read").Because(err)
+	}
+	return md, nil
+}
+
+// notNil makes an empty slice of none, since NULL is not the same as no bytes.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// toMicros and fromMicros keep microseconds, which is what the store promises.
+func toMicros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}

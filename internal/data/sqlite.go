@@ -1,0 +1,70 @@
+package data
+
+import (
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gorm.io/gorm"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+var sqliteSynchronous = []string{"FULL", "EXTRA", "NORMAL"}
+
+func openSQLite(o Options) (pools, error) {
+	if !slices.Contains(sqliteSynchronous, o.Synchronous) {
+		return pools{}, fmt.Errorf("synchronous %q is unknown; allowed: %s", o.Synchronous, strings.Join(sqliteSynchronous, ", "))
+	}
+	path, err := sqlitePath(o)
+	if err != nil {
+		return pools{}, err
+	}
+	write, err := sql.Open("sqlite", sqliteDSN(path, sqliteWriter(o)))
+	if err != nil {
+		return pools{}, err
+	}
+	write.SetMaxOpenConns(1)
+	read, err := sql.Open("sqlite", sqliteDSN(path, sqliteReader))
+	if err != nil {
+		return pools{}, err
+	}
+	read.SetMaxOpenConns(o.Readers)
+	read.SetMaxIdleConns(o.Readers)
+	dialector := func(c gorm.ConnPool) gorm.Dialector { return sqliteDialector{pool: c} }
+	return pools{write: write, read: read, dialector: dialector}, nil
+}
+
+func sqlitePath(o Options) (string, error) {
+	path := o.DSN
+	if path == "" {
+		path = filepath.Join(o.Dir, "hermod.db")
+	}
+	if strings.HasPrefix(path, ":memory:") || strings.HasPrefix(path, "file:") {
+		return "", fmt.Errorf("dsn %q must be the path of a file: readers and writer share it", path)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return path, os.MkdirAll(filepath.Dir(path), 0o700)
+}
+
+// sqliteWriter returns the settings of the connection that writes. Checkpoints copy each page that
+// the write-ahead log has several versions of only once, so a log of 16 MiB saves most of them.
+func sqliteWriter(o Options) []string {
+	return []string{
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(" + o.Synchronous + ")",
+		"cache_size(-65536)", "wal_autocheckpoint(4096)", "journal_size_limit(67108864)",
+	}
+}
+
+var sqliteReader = []string{"busy_timeout(5000)", "cache_size(-8192)", "query_only(1)"}
+
+func sqliteDSN(path string, pragmas []string) string {
+	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
+	return u.String()
+}

@@ -1,0 +1,81 @@
+package data
+
+import (
+	"bytes"
+	"database/sql"
+	"errors"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// The statements of a commit, which runs them once per message or room, prepared.
+const (
+	selectHead = `SELECT head_seq FROM rooms WHERE id = ?`
+	updateHead = `UPDATE rooms SET head_seq = ?, last_active = ? WHERE id = ?`
+
+	insertMessageSQL = `INSERT INTO messages
+		(room_id, seq, id, sender, client_id, type, content, metadata, ack_required, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	insertClaim = `INSERT INTO idempotency
+		(room_id, sender, client_id, payload_hash, seq, message_id, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	selectClaim = `SELECT payload_hash, seq, message_id, created_at FROM idempotency
+		WHERE room_id = ? AND sender = ? AND client_id = ?`
+	deleteClaim = `DELETE FROM idempotency WHERE room_id = ? AND sender = ? AND client_id = ?`
+)
+
+func insertMessage(t *tx, r *messageRow) error {
+	var metadata any // NULL when there is none
+	if r.Metadata != nil {
+		metadata = string(r.Metadata)
+	}
+	_, err := t.exec(insertMessageSQL, r.RoomID, r.Seq, r.ID, r.Sender, r.ClientID, int64(r.Type),
+		notNil(r.Content), metadata, r.AckRequired, r.CreatedAt)
+	return err
+}
+
+// claim takes the client's id for the receipt in e. If it is taken already, e gets the first
+// outcome, or a conflict. A claim from before the window counts as absent, purged or not; it is
+// deleted rather than changed, so that "no" keeps the order of created_at.
+func (c *committer) claim(t *tx, e *entry) (taken bool, err error) {
+	if taken, err = insertedNot(c.insertClaim(t, e)); !taken || err != nil {
+		return false, err
+	}
+	d := &e.draft.Message
+	var hash []byte
+	var first biz.Receipt
+	var created int64
+	err = t.scan(selectClaim, []any{string(d.Room), string(d.Sender), d.ClientID}, &hash, &first.Seq, &first.ID, &created)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, errors.New("an idempotency row is there and cannot be read")
+	case err != nil:
+		return false, err
+	case created < e.receipt.Time.Add(-c.window).UnixMicro():
+		return false, c.replaceClaim(t, e)
+	case !bytes.Equal(hash, e.hash[:]):
+		e.receipt, e.err = biz.Receipt{}, errConflict(d.ClientID)
+		return true, nil
+	}
+	first.Time, first.Duplicate = fromMicros(created), true
+	e.receipt = first
+	return true, nil
+}
+
+func insertedNot(n int64, err error) (bool, error) { return n == 0, err }
+
+func (c *committer) insertClaim(t *tx, e *entry) (int64, error) {
+	d := &e.draft.Message
+	return t.exec(insertClaim, string(d.Room), string(d.Sender), d.ClientID, e.hash[:],
+		e.receipt.Seq, e.receipt.ID, e.receipt.Time.UnixMicro())
+}
+
+func (c *committer) replaceClaim(t *tx, e *entry) error {
+	d := &e.draft.Message
+	if _, err := t.exec(deleteClaim, string(d.Room), string(d.Sender), d.ClientID); err != nil {
+		return err
+	}
+	_, err := c.insertClaim(t, e)
+	return err
+}

@@ -1,0 +1,24 @@
+package im
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	received *prometheus.CounterVec
+	refusals *prometheus.CounterVec
+}
+
+func newMetrics() metrics {
+	return metrics{
+		received: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hermod_im_received_total", Help: "Messages read from im.v1 sessions, by kind (send, ack, heartbeat).",
+		}, []string{"kind"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hermod_im_refusals_total", Help: "Messages of im.v1 sessions that were refused, by reason.",
+		}, []string{"reason"}),
+	}
+}
+
+// Collectors returns the handler's instruments for registration.
+func (h *Handler) Collectors() []prometheus.Collector {
+	return []prometheus.Collector{h.metrics.received, h.metrics.refusals}
+}

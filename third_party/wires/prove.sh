@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Proves that the comparison with the published wires bites: breaks a copy of api/ in one way at a
+# time and expects `buf breaking` to refuse it with the finding that the breakage deserves.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+buf=(go tool -modfile=tools/go.mod buf)
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git ls-files -co --exclude-standard buf.yaml '*.proto' | tar -cf - -T - | tar -xf - -C "$copy"
+
+# breaks FILE SED_SCRIPT FINDING
+breaks() {
+  local file=$1 script=$2 finding=$3 found status=0
+  sed "$script" "api/$file" >"$copy/api/$file"
+  if cmp -s "api/$file" "$copy/api/$file"; then
+    echo "prove.sh: $script matches nothing in api/$file" >&2
+    exit 1
+  fi
+  found=$("${buf[@]}" breaking "$copy/api" --against third_party/wires --error-format json) || status=$?
+  if ((status != 100)) || ! grep -q "\"$finding\"" <<<"$found"; then
+    echo "prove.sh: $script in api/$file: exit $status without $finding: ${found:-no finding}" >&2
+    exit 1
+  fi
+  cp "api/$file" "$copy/api/$file"
+}
+
+breaks im/v1/im.proto '/ack_required = 8/d' FIELD_NO_DELETE
+breaks im/v1/im.proto 's/from_user_id = 2/from_user_id = 20/' FIELD_NO_DELETE
+breaks im/v1/im.proto 's/bytes content = 5/string content = 5/' FIELD_SAME_TYPE
+breaks im/v1/im.proto 's/repeated string online_users/string online_users/' FIELD_SAME_CARDINALITY
+breaks im/v1/im.proto '/MESSAGE_TYPE_HEARTBEAT = 8/d' ENUM_VALUE_NO_DELETE
+breaks im/v1/im.proto 's/stream UploadAudioRequest/UploadAudioRequest/' RPC_SAME_CLIENT_STREAMING
+breaks im/v1/im.proto 's/package im.v1/package im.v2/' PACKAGE_NO_DELETE
+breaks gateway/v1/gateway.proto '/rpc BatchPushToClients/d' RPC_NO_DELETE
+breaks gateway/v1/gateway.proto 's/uint64 bind_client_seq_id/uint32 bind_client_seq_id/' FIELD_SAME_TYPE
+breaks gateway/v1/gateway.proto 's/sent_count = 1/sent = 1/' FIELD_SAME_NAME
+echo "every breakage of the published wires was refused"
