@@ -19,20 +19,20 @@ type channel struct {
 }
 
 // deliver returns the sessions to wake, and whether the one that sent p was among the subscribers.
-func (ch *channel) deliver(p *frame.Publication) (wake []*session.Session, replied bool) {
+func (ch *channel) deliver(p *frame.Publication, origin *session.Session) (wake []*session.Session, replied bool) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.head = max(ch.head, p.Seq)
 	for _, sub := range ch.subs {
-		if sub.Session.Deliver(sub, p) {
-			if wake == nil {
-				wake = make([]*session.Session, 0, len(ch.subs))
-			}
-			wake = append(wake, sub.Session)
+		mine := sub.Session == origin
+		replied = replied || mine
+		if !sub.Session.Deliver(sub, p, mine) {
+			continue
 		}
-		if p.Origin != "" && sub.Session.ID == p.Origin {
-			replied = true
+		if wake == nil {
+			wake = make([]*session.Session, 0, len(ch.subs))
 		}
+		wake = append(wake, sub.Session)
 	}
 	return wake, replied
 }

@@ -128,17 +128,18 @@ func (h *Hub) dropIfEmpty(ch *channel) {
 // delivered one after another. The reply to the session that sent it goes out even if that session
 // does not follow the channel.
 func (h *Hub) Deliver(p *frame.Publication) {
+	var origin *session.Session
+	if p.Origin != "" {
+		origin = h.Session(p.Origin)
+	}
 	replied := false
 	if ch := h.find(p.Channel); ch != nil {
 		var wake []*session.Session
-		wake, replied = ch.deliver(p)
+		wake, replied = ch.deliver(p, origin)
 		h.waker.Wake(wake...)
 	}
-	if p.Origin == "" || p.Reply == nil || replied {
-		return
-	}
-	if s := h.Session(p.Origin); s != nil && s.Replies {
-		s.Reply(p.Reply)
+	if origin != nil && !replied && origin.Replies && p.Reply != nil {
+		origin.Reply(p.Reply)
 	}
 }
 

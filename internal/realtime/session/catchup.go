@@ -155,13 +155,15 @@ func (s *Session) queuePageLocked(sub *Subscription, page []Entry) (wake bool) {
 			s.passLocked(sub, e.Seq)
 			continue
 		}
-		if !s.roomyLocked() || s.full(e.Frame) {
+		if !s.roomyLocked() {
+			break
+		}
+		w, added := s.tryLocked(item{sub: sub, seq: e.Seq, required: e.AckRequired}, e.Frame)
+		if !added {
 			break
 		}
 		sub.next = e.Seq + 1
-		if s.addLocked(item{sub: sub, seq: e.Seq, required: e.AckRequired}, e.Frame, false) {
-			wake = true
-		}
+		wake = wake || w
 	}
 	return wake
 }

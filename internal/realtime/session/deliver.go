@@ -5,16 +5,16 @@ import (
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
-// Deliver takes a publication of a channel that the session follows. It never blocks. It returns
-// true when a writer has to be woken for the session, which the caller does, for many sessions at
-// once.
-func (s *Session) Deliver(sub *Subscription, p *frame.Publication) (wake bool) {
+// Deliver takes a publication of a channel that the session follows; origin tells that the session
+// is the one that sent it. It never blocks. It returns true when a writer has to be woken for the
+// session, which the caller does, for many sessions at once.
+func (s *Session) Deliver(sub *Subscription, p *frame.Publication, origin bool) (wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == Closed {
 		return false
 	}
-	f, origin := s.choose(p)
+	f := s.choose(p, origin)
 	if p.Seq > 0 && (!sub.live || p.Frame == nil || p.Seq != sub.next) {
 		if sub.live && p.Seq >= sub.next {
 			s.fallBehindLocked(sub) // something before it never came
@@ -23,48 +23,52 @@ func (s *Session) Deliver(sub *Subscription, p *frame.Publication) (wake bool) {
 			return false
 		}
 		// The log shows a sender nothing of his own: the reply is sent out of its place, or never.
-		return f != nil && s.addLocked(item{}, f, true)
+		return f != nil && s.keepLocked(item{}, f)
 	}
 	if p.Seq == 0 {
-		return f != nil && s.addLocked(item{}, f, true)
+		return f != nil && s.keepLocked(item{}, f)
 	}
-	switch {
-	case f == nil:
+	if f == nil {
 		sub.next++
 		s.passLocked(sub, p.Seq)
 		return false
-	case !origin && s.full(f):
+	}
+	it := item{sub: sub, seq: p.Seq, required: p.AckRequired && !origin}
+	if origin {
+		sub.next++
+		return s.keepLocked(it, f)
+	}
+	wake, added := s.tryLocked(it, f)
+	if !added {
 		s.fallBehindLocked(sub)
 		return false
 	}
 	sub.next++
-	return s.addLocked(item{sub: sub, seq: p.Seq, required: p.AckRequired && !origin}, f, origin)
+	return wake
 }
 
-// choose returns the frame that this session gets of a publication, nil for none, and whether the
-// session is the one that sent it.
-func (s *Session) choose(p *frame.Publication) (f *frame.Frame, origin bool) {
+// choose returns the frame that this session gets of a publication, nil for none.
+func (s *Session) choose(p *frame.Publication, origin bool) *frame.Frame {
 	switch {
-	case p.Origin != "" && p.Origin == s.ID:
-		if s.Replies {
-			return p.Reply, true
-		}
-		return nil, true
+	case origin && !s.Replies:
+		return nil
+	case origin:
+		return p.Reply
 	case p.From == "" || p.From != s.User:
-		return p.Frame, false
+		return p.Frame
 	case p.NotToFrom:
-		return nil, false
+		return nil
 	case p.Own != nil:
-		return p.Own, false
+		return p.Own
 	}
-	return p.Frame, false
+	return p.Frame
 }
 
 // Reply queues a frame that answers the client. A client that does not read its answers is
 // disconnected as slow.
 func (s *Session) Reply(f *frame.Frame) {
 	s.mu.Lock()
-	wake := s.state != Closed && s.addLocked(item{}, f, true)
+	wake := s.state != Closed && s.keepLocked(item{}, f)
 	s.mu.Unlock()
 	if wake {
 		s.core.Writer.Wake(s)
@@ -87,44 +91,56 @@ const (
 func (s *Session) Offer(f *frame.Frame) (o Offered, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.state == Closed:
+	if s.state == Closed {
 		return Gone, false
-	case s.full(f):
+	}
+	wake, added := s.tryLocked(item{}, f)
+	switch {
+	case !added:
 		return Full, false
 	case s.state == Detached:
-		s.addLocked(item{}, f, true)
 		return Kept, false
 	}
-	return Queued, s.addLocked(item{}, f, true)
+	return Queued, wake
 }
 
-func (s *Session) full(f *frame.Frame) bool {
-	enc, err := f.In(s.Format)
-	return err != nil || !s.queue.fits(enc.Size(), s.core.Config.QueueBytes)
+// tryLocked queues a frame if there is room for it.
+func (s *Session) tryLocked(it item, f *frame.Frame) (wake, added bool) {
+	var err error
+	if it.enc, err = f.In(s.Format); err != nil {
+		s.cannotEncode(err)
+		return false, true // nor could it be later
+	}
+	if !s.queue.fits(it.enc.Size(), s.core.Config.QueueBytes) {
+		return false, false
+	}
+	s.queue.push(it)
+	return s.wakeLocked(), true
 }
 
-// addLocked queues a frame. A frame that the log could bring back is left out by the caller when
-// the queue is full; one that must be kept goes in all the same, as the last one: the connection
-// is closed as slow, and a session that can resume has lost nothing. If the next one comes before
-// the client does, the session is over and the client will be told to start anew.
-func (s *Session) addLocked(it item, f *frame.Frame, keep bool) (wake bool) {
-	enc, err := f.In(s.Format)
-	if err != nil {
-		s.core.Log.Error("a frame could not be encoded", "format", s.Format.Name, "error", err)
-		s.core.Metrics.EncodeErrors.Inc()
+// keepLocked queues a frame that nothing could bring back. When the queue is full it goes in all
+// the same, as the last one: the connection is closed as slow, and a session that can resume has
+// lost nothing. If another one comes before the client does, the session is over and the client
+// will be told to start anew.
+func (s *Session) keepLocked(it item, f *frame.Frame) (wake bool) {
+	wake, added := s.tryLocked(it, f)
+	if added {
+		return wake
+	}
+	s.slowLocked()
+	if s.queue.bytes > s.core.Config.QueueBytes {
+		s.lost = true
 		return false
 	}
-	if keep && !s.queue.fits(enc.Size(), s.core.Config.QueueBytes) {
-		if s.queue.bytes > s.core.Config.QueueBytes {
-			s.overflowLocked()
-			return false
-		}
-		s.slowLocked()
+	if it.enc, _ = f.In(s.Format); it.enc != nil { // it could be encoded a moment ago
+		s.queue.push(it)
 	}
-	it.enc = enc
-	s.queue.push(it)
 	return s.wakeLocked()
+}
+
+func (s *Session) cannotEncode(err error) {
+	s.core.Log.Error("a frame could not be encoded", "format", s.Format.Name, "error", err)
+	s.core.Metrics.EncodeErrors.Inc()
 }
 
 // wakeLocked tells whether a writer has to be woken for what is queued.
@@ -142,13 +158,6 @@ func (s *Session) slowLocked() {
 		s.core.Metrics.disconnected(transport.Slow)
 		s.conn.Close(transport.Slow)
 	}
-}
-
-// overflowLocked makes a session that has lost a frame impossible to resume. Its owner, or the
-// sweep, ends it.
-func (s *Session) overflowLocked() {
-	s.slowLocked()
-	s.lost = true
 }
 
 // passLocked notes that the client gets nothing for a place in the log. With frames still waiting

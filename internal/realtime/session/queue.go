@@ -43,17 +43,19 @@ func (q *queue) fits(size, limit int) bool {
 // one, and returns the number of the first. With retain they stay until they are acknowledged.
 func (q *queue) take(dst []item, maxItems, maxBytes int, retain bool) (taken []item, first uint64) {
 	first = q.lastSent() + 1
-	bytes := 0
-	for q.unsent() > 0 && len(dst) < maxItems {
-		it := q.items[q.head+q.sent]
-		bytes += it.enc.Size()
-		if bytes > maxBytes && len(dst) > 0 {
+	from := q.head + q.sent
+	to, bytes := from, 0
+	for to < len(q.items) && to-from < maxItems {
+		bytes += q.items[to].enc.Size()
+		if bytes > maxBytes && to > from {
 			break
 		}
-		dst = append(dst, it)
-		if retain {
-			q.sent++
-		} else {
+		to++
+	}
+	dst = append(dst, q.items[from:to]...)
+	q.sent += to - from
+	if !retain {
+		for range dst {
 			q.drop()
 		}
 	}
@@ -71,8 +73,6 @@ func (q *queue) drop() item {
 		q.sent--
 	}
 	switch {
-	case q.head == len(q.items) && cap(q.items) > compactAt:
-		q.items, q.head = nil, 0 // at rest a session holds no buffer
 	case q.head == len(q.items):
 		q.items, q.head = q.items[:0], 0
 	case q.head >= compactAt && q.head*2 >= len(q.items):
@@ -81,6 +81,13 @@ func (q *queue) drop() item {
 		q.items, q.head = q.items[:n], 0
 	}
 	return it
+}
+
+// trim lets go of the room that a burst has needed. A session at rest holds none.
+func (q *queue) trim() {
+	if q.len() == 0 && cap(q.items) > compactAt {
+		q.items, q.head = nil, 0
+	}
 }
 
 // rewind makes everything unacknowledged wait to be written again, with its old number.

@@ -234,6 +234,7 @@ func (s *Session) Overdue(now time.Time) (why transport.Disconnect, end, overdue
 		return transport.Slow, false, true
 	case !waiting:
 		s.progress = now
+		s.queue.trim()
 	}
 	return transport.Disconnect{}, false, false
 }

@@ -107,8 +107,7 @@ func (c *Conn) envelope(out []transport.Outgoing) mem.BufferSlice {
 	for _, o := range out {
 		size += len(o.Frame.Item())
 	}
-	pool := mem.DefaultBufferPool()
-	buf := pool.Get(size)
+	buf := envelopes.Get(size)
 	data := (*buf)[:0]
 	if out[0].Link > 0 {
 		data = c.format.Number(data, out[0].Link)
@@ -117,7 +116,48 @@ func (c *Conn) envelope(out []transport.Outgoing) mem.BufferSlice {
 		data = append(data, o.Frame.Item()...)
 	}
 	*buf = data
-	return mem.BufferSlice{mem.NewBuffer(buf, pool)}
+	return mem.BufferSlice{mem.NewBuffer(buf, envelopes)}
+}
+
+// envelopes keeps the buffers of envelopes. gRPC's own pool clears each buffer before it hands it
+// out, which costs as much as the copy.
+var envelopes = &bufferPool{}
+
+// bufferPool implements mem.BufferPool. What is larger than a usual write is not kept.
+type bufferPool struct{ small, large sync.Pool }
+
+const (
+	smallBuffer = 8 << 10
+	largeBuffer = 80 << 10
+)
+
+// Get implements mem.BufferPool.
+func (p *bufferPool) Get(length int) *[]byte {
+	pool, size := &p.small, smallBuffer
+	switch {
+	case length > largeBuffer:
+		b := make([]byte, length)
+		return &b
+	case length > smallBuffer:
+		pool, size = &p.large, largeBuffer
+	}
+	b, ok := pool.Get().(*[]byte)
+	if !ok {
+		fresh := make([]byte, size)
+		b = &fresh
+	}
+	*b = (*b)[:length]
+	return b
+}
+
+// Put implements mem.BufferPool.
+func (p *bufferPool) Put(b *[]byte) {
+	switch cap(*b) {
+	case smallBuffer:
+		p.small.Put(b)
+	case largeBuffer:
+		p.large.Put(b)
+	}
 }
 
 // Close implements transport.Conn. The first reason counts.

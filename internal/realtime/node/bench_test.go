@@ -1,0 +1,69 @@
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/game-im/hermod/internal/realtime/broker"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/presence"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
+	"github.com/game-im/hermod/internal/realtime/transport/transporttest"
+)
+
+// sink is a connection that costs nothing, so that what is measured is ours.
+type sink struct{ frames *atomic.Int64 }
+
+func (sink) Read() ([]byte, error)      { return nil, io.EOF }
+func (sink) Close(transport.Disconnect) {}
+func (c sink) Write(out []transport.Outgoing) error {
+	c.frames.Add(int64(len(out)))
+	return nil
+}
+
+// BenchmarkFanout is what the realtime core costs for each delivery, from a publication to the
+// connection: the time per operation is that of one delivery.
+func BenchmarkFanout(b *testing.B) {
+	for _, receivers := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint(receivers), func(b *testing.B) {
+			cfg := testConfig
+			cfg.QueueBytes = 1 << 30
+			n := node.New(session.NewCore(cfg, slog.New(slog.DiscardHandler)), broker.NewMemory(), presence.New(0))
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan error, 1)
+			go func() { done <- n.Run(ctx) }()
+			var frames atomic.Int64
+			for i := range receivers {
+				id := fmt.Sprintf("session-%04d", i)
+				s := session.New(n.Core(), session.Options{ID: id, User: "user-" + id, Format: transporttest.Text}, sink{&frames}, time.Time{})
+				n.Open(s)
+				n.Subscribe(s, "room", nil, 0)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			want := int64(0)
+			for want < int64(b.N) {
+				n.Publish(&frame.Publication{
+					Channel: "room", Frame: frame.New("a message of a usual length, of about a hundred bytes"),
+					From: "user-session-0000", Origin: "session-0000",
+				})
+				want += int64(receivers - 1)
+			}
+			for frames.Load() < want {
+				time.Sleep(100 * time.Microsecond)
+			}
+			b.StopTimer()
+			cancel()
+			if err := <-done; err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
