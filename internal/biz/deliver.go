@@ -7,7 +7,7 @@ type Deliverer interface {
 	// Deliver fans a message out to the room. The messages of one room are delivered one after
 	// another, in order of seq.
 	Deliver(d *Draft)
-	// Joined subscribes the user's sessions to the room, from his JoinSeq on, and tells the other
+	// Joined lets the user's sessions follow the room, unless j.Opening is set, and tells the other
 	// members if the membership is new.
 	Joined(j JoinResult)
 	// Left ends the subscriptions of the user's sessions and tells the remaining members.

@@ -34,7 +34,7 @@ func (id Identity) ActAs(named UserID) (UserID, error) {
 	case slices.Contains(id.Roles, RoleService):
 	case id.Trusted && id.User == "":
 	default:
-		return "", Errorf(KindPermissionDenied, "FOREIGN_USER", "user_id %q is not the caller's own", named)
+		return "", Errorf(KindPermissionDenied, "FOREIGN_USER", "user_id %s is not the caller's own", quote(string(named)))
 	}
 	return named, checkID("user_id", string(named))
 }

@@ -1,7 +1,7 @@
 package biz
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -42,12 +42,23 @@ func checkOptionalID(name, id string) error {
 // checkText refuses invalid UTF-8 and NUL, which PostgreSQL cannot keep in text.
 func checkText(name, s string) error {
 	if !utf8.ValidString(s) {
-		return Errorf(KindInvalid, "INVALID_ARGUMENT", "%s is not valid UTF-8: %q", name, s)
+		return Errorf(KindInvalid, "INVALID_ARGUMENT", "%s is not valid UTF-8: %s", name, quote(s))
 	}
 	if i := strings.IndexByte(s, 0); i >= 0 {
 		return Errorf(KindInvalid, "INVALID_ARGUMENT", "%s has a NUL byte at position %d", name, i)
 	}
 	return nil
+}
+
+// maxQuoted bounds how much of a client's text an error repeats.
+const maxQuoted = 64
+
+// quote shows a text in an error: readable whatever it holds, and short however long it is.
+func quote(s string) string {
+	if len(s) <= maxQuoted {
+		return strconv.Quote(s)
+	}
+	return strconv.Quote(s[:maxQuoted]) + "..."
 }
 
 func checkMetadata(md map[string]string, maxBytes int) error {
@@ -56,7 +67,7 @@ func checkMetadata(md map[string]string, maxBytes int) error {
 		if err := checkText("metadata key", k); err != nil {
 			return err
 		}
-		if err := checkText(fmt.Sprintf("metadata %q", k), v); err != nil {
+		if err := checkText("metadata "+quote(k), v); err != nil {
 			return err
 		}
 		size += len(k) + len(v)

@@ -25,7 +25,7 @@ func ParseRole(s string) (Role, error) {
 	case "admin", "user_role_admin", "3":
 		return RoleAdmin, nil
 	}
-	return 0, Errorf(KindInvalid, "INVALID_ARGUMENT", "role %q is unknown; user, moderator and admin are allowed", s)
+	return 0, Errorf(KindInvalid, "INVALID_ARGUMENT", "role %s is unknown; user, moderator and admin are allowed", quote(s))
 }
 
 // Member is a user's durable place in a room.

@@ -28,7 +28,7 @@ func NewMessageID(room RoomID, seq int64, now time.Time) string {
 // back from clients, so the answer is a claim: the caller checks it against what was delivered.
 func SeqOfMessageID(id string, room RoomID) (seq int64, ok bool) {
 	b, err := idEncoding.DecodeString(id)
-	if err != nil || len(b) != 20 || binary.BigEndian.Uint32(b[6:]) != roomHash(room) {
+	if err != nil || len(b) != 20 || idEncoding.EncodeToString(b) != id || binary.BigEndian.Uint32(b[6:]) != roomHash(room) {
 		return 0, false
 	}
 	return int64(uint40(b[15:])), true

@@ -107,7 +107,7 @@ func (s *Pushes) push(ctx context.Context, t Target, p *Push, o PushOptions) Pus
 	case TargetGID:
 		gid, err := strconv.ParseInt(t.ID, 10, 64)
 		if err != nil {
-			return PushResult{Outcome: OutcomeRejected, Err: invalidTarget("gid " + strconv.Quote(t.ID) + " is not a decimal number")}
+			return PushResult{Outcome: OutcomeRejected, Err: invalidTarget("gid " + quote(t.ID) + " is not a decimal number")}
 		}
 		out = s.sessions.PushGID(gid, p)
 	case TargetUser:
@@ -116,7 +116,7 @@ func (s *Pushes) push(ctx context.Context, t Target, p *Push, o PushOptions) Pus
 			return s.keep(ctx, UserID(t.ID), p)
 		}
 	default:
-		return PushResult{Outcome: OutcomeRejected, Err: invalidTarget("target_type " + strconv.Quote(t.Type) + " is unknown; session, openid and gid are allowed")}
+		return PushResult{Outcome: OutcomeRejected, Err: invalidTarget("target_type " + quote(t.Type) + " is unknown; session, openid and gid are allowed")}
 	}
 	return PushResult{Outcome: out, Err: explainOutcome(out, t)}
 }
@@ -160,7 +160,11 @@ func (s *Pushes) stamp(p *Push) *Error {
 	if err := checkMetadata(p.Metadata, s.rules.MaxBytes); err != nil {
 		return invalidPush(err)
 	}
-	if n := len(p.MsgType) + len(p.Title) + len(p.Content) + len(p.Data); n > s.rules.MaxBytes {
+	n := len(p.MsgType) + len(p.Title) + len(p.Content) + len(p.Data)
+	for k, v := range p.Metadata {
+		n += len(k) + len(v)
+	}
+	if n > s.rules.MaxBytes {
 		return Errorf(KindInvalid, "INVALID_REQUEST", "the push has %d bytes; at most %d are allowed", n, s.rules.MaxBytes)
 	}
 	id, err := uuid.NewV7()

@@ -49,6 +49,8 @@ type JoinResult struct {
 	Room   Room
 	Member Member
 	Fresh  bool // the membership is new
+	// Opening is set by Rooms.Join, see JoinRequest.
+	Opening bool
 }
 
 // RoomRules are the node's settings for rooms.
@@ -78,6 +80,9 @@ type JoinRequest struct {
 	User     UserID // empty: the caller's own
 	Nickname string
 	Role     string // as the client wrote it
+	// Opening tells that a stream opens with this room. It follows the room by itself, and the
+	// user's other sessions, each opened for what it wanted, are not concerned.
+	Opening bool
 }
 
 // RoomView is a room as its members see it.
@@ -111,6 +116,7 @@ func (r *Rooms) Join(ctx context.Context, by Identity, req JoinRequest) (JoinRes
 	if err != nil {
 		return JoinResult{}, err
 	}
+	res.Opening = req.Opening
 	r.live.Joined(res)
 	return res, nil
 }

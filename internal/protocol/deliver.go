@@ -20,8 +20,8 @@ func RoomChannel(room biz.RoomID) string { return roomPrefix + string(room) }
 // InboxChannel names the channel of a user's inbox.
 func InboxChannel(user biz.UserID) string { return inboxPrefix + string(user) }
 
-// RoomOf returns the room of a channel, if it is a room's.
-func RoomOf(channel string) (biz.RoomID, bool) {
+// RoomOf returns the room of a channel; ok is false for a channel that is no room's.
+func RoomOf(channel string) (_ biz.RoomID, ok bool) {
 	room, ok := strings.CutPrefix(channel, roomPrefix)
 	return biz.RoomID(room), ok
 }
@@ -57,12 +57,11 @@ func (d *Deliverer) Deliver(m *biz.Draft) {
 
 // Joined implements biz.Deliverer.
 func (d *Deliverer) Joined(j biz.JoinResult) {
-	channel := RoomChannel(j.Room.ID)
-	for _, s := range d.node.OfUser(string(j.Member.User)) {
-		if j.Room.Config.Persistent {
-			d.node.Subscribe(s, channel, s.Source(channel), j.Member.JoinSeq)
-		} else {
-			d.node.Subscribe(s, channel, nil, 0)
+	if !j.Opening {
+		for _, s := range d.node.OfUser(string(j.Member.User)) {
+			if s.Follow != nil {
+				s.Follow(s, string(j.Room.ID))
+			}
 		}
 	}
 	if j.Fresh {

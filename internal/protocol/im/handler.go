@@ -12,7 +12,6 @@ import (
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
-	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/realtime/transport"
@@ -83,10 +82,11 @@ func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, gre
 	}
 	err = r.run(ctx, conn)
 	if !errors.Is(err, io.EOF) {
-		h.node.ConnLost(s, conn, transport.ConnLost)
+		h.node.Done(s, conn, transport.ConnLost)
 		return err
 	}
 	h.finish(r, s)
+	h.node.Done(s, conn, transport.Ended)
 	return nil
 }
 
@@ -101,7 +101,6 @@ func (h *Handler) finish(r *reader, s *session.Session) {
 		}
 	}
 	s.Heard() // the end of its half is the last thing heard from the client
-	h.node.End(s, transport.Ended)
 }
 
 // identify completes who opens the session from its first message, if nothing else said it. That
@@ -138,7 +137,7 @@ func (h *Handler) open(ctx context.Context, conn transport.Conn, o Opening, gree
 			s.SetExpiry(o.Identity.Expiry)
 			welcome.Session, welcome.Ticket, welcome.Resumed = s.ID, ticket, true
 			if err := greet(welcome); err != nil {
-				h.node.ConnLost(s, conn, transport.ConnLost)
+				h.node.Done(s, conn, transport.ConnLost)
 				return nil, err
 			}
 			s.Continue()
@@ -150,7 +149,7 @@ func (h *Handler) open(ctx context.Context, conn transport.Conn, o Opening, gree
 
 func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, welcome Welcome, greet func(Welcome) error) (*session.Session, error) {
 	if o.Room != "" {
-		if _, err := h.rooms.Join(ctx, o.Identity, biz.JoinRequest{Room: o.Room, User: o.Identity.User}); err != nil {
+		if _, err := h.rooms.Join(ctx, o.Identity, biz.JoinRequest{Room: o.Room, User: o.Identity.User, Opening: true}); err != nil {
 			return nil, err
 		}
 	}
@@ -160,46 +159,18 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	}
 	s := session.New(h.node.Core(), session.Options{
 		ID: id.String(), User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
-		Format: Proto, Resume: o.Resume, Replies: o.Ack, Source: h.sources(o.Identity),
+		Format: Proto, Resume: o.Resume, Replies: o.Ack, Follow: h.followLater(o.Identity),
 	}, conn, o.Identity.Expiry)
 	welcome.Session, welcome.Ticket = s.ID, s.Ticket()
 	if err := greet(welcome); err != nil {
 		return nil, err
 	}
 	h.node.Open(s)
-	if err := h.follow(ctx, s, o); err != nil {
+	if err := h.followAll(ctx, s, o); err != nil {
 		h.node.End(s, transport.InternalError)
 		return nil, err
 	}
 	return s, nil
-}
-
-// follow subscribes a new session to its rooms and to its user's inbox.
-func (h *Handler) follow(ctx context.Context, s *session.Session, o Opening) error {
-	rooms := []biz.RoomID{o.Room}
-	if o.Room == "" || o.Rooms {
-		var err error
-		if rooms, err = h.backlog.Rooms(ctx, o.Identity.User); err != nil {
-			return err
-		}
-	}
-	positions, err := h.backlog.Positions(ctx, o.Identity.User, o.Identity.Device, rooms)
-	if err != nil {
-		return err
-	}
-	for _, p := range positions {
-		channel := protocol.RoomChannel(p.Room)
-		if p.Live {
-			h.node.Subscribe(s, channel, nil, 0)
-			continue
-		}
-		source := s.Source(channel)
-		source.Received(p.After) // so that the device is known from now on
-		h.node.Subscribe(s, channel, source, p.After)
-	}
-	inbox := protocol.InboxChannel(o.Identity.User)
-	h.node.Subscribe(s, inbox, s.Source(inbox), 0)
-	return nil
 }
 
 func malformed(err error) *biz.Error {

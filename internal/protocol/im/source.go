@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/game-im/hermod/internal/biz"
-	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/session"
 )
@@ -59,13 +58,3 @@ func (i *inboxSource) Page(ctx context.Context, after int64, limit int) ([]sessi
 
 // Received implements session.Source.
 func (i *inboxSource) Received(seq int64) { i.pushes.Received(i.user, seq) }
-
-// sources returns the logs of channels as a session of this user and device reads them.
-func (h *Handler) sources(id biz.Identity) func(channel string) session.Source {
-	return func(channel string) session.Source {
-		if room, ok := protocol.RoomOf(channel); ok {
-			return &roomSource{backlog: h.backlog, room: room, user: id.User, device: id.Device}
-		}
-		return &inboxSource{pushes: h.pushes, user: id.User}
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -79,21 +80,36 @@ func (n *Node) sweepOnce(now time.Time) {
 }
 
 // Drain closes the connections of all sessions, spread evenly over a window so that they do not
-// all come back at once, and tells their clients to come back. It ends early with ctx.
+// all come back at once, and tells their clients to come back. Each may take what waits for it
+// first, for flushWindow at most. Drain ends early with ctx.
 func (n *Node) Drain(ctx context.Context, window time.Duration) {
 	all := n.hub.All()
 	start := time.Now()
+	var wg sync.WaitGroup
 	for i, s := range all {
-		due := start.Add(window * time.Duration(i) / time.Duration(len(all)))
-		if wait := time.Until(due); wait > time.Millisecond {
-			timer := time.NewTimer(wait)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-			}
-		}
-		s.Disconnect(transport.Shutdown)
+		wait(ctx, nil, time.Until(start.Add(window*time.Duration(i)/time.Duration(len(all)))))
+		wg.Go(func() {
+			wait(ctx, s.Drained(), flushWindow)
+			s.Disconnect(transport.Shutdown)
+		})
+	}
+	wg.Wait()
+}
+
+// flushWindow is how long a client may take to read what waits for it before it is disconnected.
+const flushWindow = time.Second
+
+// wait returns after d, or when done is closed or ctx ends.
+func wait(ctx context.Context, done <-chan struct{}, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-done:
+	case <-ctx.Done():
 	}
 }
 
@@ -116,10 +132,11 @@ func (n *Node) End(s *session.Session, why transport.Disconnect) {
 	n.presence.Depart(s.User, why.Code == transport.Ended.Code)
 }
 
-// ConnLost is called when a session's connection has ended otherwise than by the client's wish.
-// A session that can resume waits for its client; any other one ends.
-func (n *Node) ConnLost(s *session.Session, conn transport.Conn, why transport.Disconnect) {
-	if s.Detach(conn) == session.Closed {
+// Done is called when the reader of a session's connection has returned: for transport.Ended if the
+// client meant it. A session whose connection was lost waits for its client if it can resume; any
+// other one ends.
+func (n *Node) Done(s *session.Session, conn transport.Conn, why transport.Disconnect) {
+	if s.Detach(conn, why.Code == transport.Ended.Code) {
 		n.End(s, why)
 	}
 }

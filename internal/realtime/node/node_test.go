@@ -268,7 +268,7 @@ func TestA5Resume(t *testing.T) {
 			}
 			want(t, conn, numbers(1, 5)...)
 			conn.Close(transport.ConnLost)
-			b.ConnLost(s, conn, transport.ConnLost)
+			b.Done(s, conn, transport.ConnLost)
 			b.send("alice", "") // while away
 			ticket := s.Ticket()
 
@@ -335,7 +335,7 @@ func TestA5ResumeRefused(t *testing.T) {
 func TestTheResumeWindowEnds(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		s, conn := b.connect(session.Options{ID: "1", User: "bob", Resume: true}, 0)
-		b.ConnLost(s, conn, transport.ConnLost)
+		b.Done(s, conn, transport.ConnLost)
 		if o := b.PushUser("bob", frame.New("push")); o != session.Kept {
 			t.Errorf("a push to a detached session: %v", o)
 		}
@@ -356,7 +356,7 @@ func TestTheResumeWindowEnds(t *testing.T) {
 func TestPresenceGrace(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		s, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
-		b.ConnLost(s, conn, transport.ConnLost)
+		b.Done(s, conn, transport.ConnLost)
 		if !b.Online("bob") {
 			t.Error("offline at once after a lost connection")
 		}
@@ -515,7 +515,7 @@ func TestBroadcastCounts(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		_, a := b.connect(session.Options{ID: "1", User: "alice"}, 0)
 		s, conn := b.connect(session.Options{ID: "2", User: "bob", Resume: true}, 0)
-		b.ConnLost(s, conn, transport.ConnLost)
+		b.Done(s, conn, transport.ConnLost)
 		sent, total := b.Broadcast(frame.New("all"))
 		if sent != 1 || total != 2 {
 			t.Errorf("sent to %d of %d", sent, total)

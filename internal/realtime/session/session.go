@@ -41,8 +41,9 @@ type Options struct {
 	Resume bool
 	// Replies means that the client wants replies to what it sends.
 	Replies bool
-	// Source returns the log of a channel as this session reads it.
-	Source func(channel string) Source
+	// Follow lets the session s follow a room that its user has joined since it was opened. Nil: it
+	// follows what it was opened for.
+	Follow func(s *Session, room string)
 }
 
 // Session is one client's life on this node.
@@ -157,21 +158,21 @@ func (s *Session) Disconnect(why transport.Disconnect) {
 	}
 }
 
-// Detach takes the connection from the session after it was lost and returns the state that
-// follows: Detached if the session may resume, or unchanged if it has another connection by now;
-// the caller ends any other session.
-func (s *Session) Detach(conn transport.Conn) State {
+// Detach takes the connection from the session after its reader has returned. over tells that the
+// session has to be ended: after a clean end by the client, and after a loss if it cannot resume.
+// A session that has another connection by now is not concerned.
+func (s *Session) Detach(conn transport.Conn, clean bool) (over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn != conn || s.state == Closed {
-		return s.state
+		return false
 	}
 	s.conn = nil
-	if !s.Resume || s.lost {
-		return Closed
+	if clean || !s.Resume || s.lost {
+		return true
 	}
 	s.state, s.detached = Detached, time.Now()
-	return Detached
+	return false
 }
 
 // Close ends the session for good and returns its subscriptions, which the caller takes off their
@@ -188,6 +189,7 @@ func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool
 		subs = append(subs, sub)
 	}
 	s.subs, s.behind, s.dirty, s.queue = nil, nil, nil, queue{}
+	s.drainedLocked()
 	s.mu.Unlock()
 	if conn != nil {
 		conn.Close(why)
