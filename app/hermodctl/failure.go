@@ -1,6 +1,7 @@
 package hermodctl
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/game-im/hermod/sdk/client"
@@ -10,10 +11,14 @@ import (
 
 // describe puts an error of a call to addr in words that help, keeping the server's own.
 func describe(err error, addr string) error {
-	st, ok := status.FromError(err)
+	with, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
 	if !ok {
 		return err
 	}
+	st := with.GRPCStatus()
 	reason := client.Reason(err)
 	if reason == "" {
 		reason = st.Code().String()

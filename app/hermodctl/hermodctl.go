@@ -67,7 +67,9 @@ nothing but the commands below is needed to try it.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE:          runRoot,
+
+		SuggestionsMinimumDistance: 2,
+		RunE:                       runRoot,
 	}
 	root.SetIn(s.in)
 	root.SetOut(s.out)

@@ -17,17 +17,14 @@ import (
 
 // pushFlags are the flags of push.
 type pushFlags struct {
-	openid, session string
-	gid             int64
-	all             bool
+	openid, gid, session string
+	all                  bool
 
 	msgType, title, content, data string
 	store                         bool
 
 	addr, token string
 	timeout     time.Duration
-
-	gidGiven bool
 }
 
 // pushTarget is whom a push is for; the zero value is everybody.
@@ -50,14 +47,13 @@ The exit code is 0 only if the push was delivered, or kept.`,
   # data from a file, to everybody who is connected
   hermodctl push --all --type news --data @news.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.gidGiven = cmd.Flags().Changed("gid")
 			return runPush(cmd.Context(), f, s)
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.openid, "openid", "", "user to push to")
-	flags.Int64Var(&f.gid, "gid", 0, "gid to push to, a number")
+	flags.StringVar(&f.gid, "gid", "", "gid to push to, a number")
 	flags.StringVar(&f.session, "session", "", "session to push to")
 	flags.BoolVar(&f.all, "all", false, "push to every connected session")
 	flags.StringVar(&f.msgType, "type", "notice", "msg_type, for the client to tell pushes apart")
@@ -107,8 +103,11 @@ func (f *pushFlags) target() (pushTarget, error) {
 	if f.openid != "" {
 		named = append(named, pushTarget{"openid", f.openid})
 	}
-	if f.gidGiven {
-		named = append(named, pushTarget{"gid", strconv.FormatInt(f.gid, 10)})
+	if f.gid != "" {
+		if _, err := strconv.ParseInt(f.gid, 10, 64); err != nil {
+			return pushTarget{}, usagef("--gid %q is not a gid; a whole number of 64 bits is allowed", f.gid)
+		}
+		named = append(named, pushTarget{"gid", f.gid})
 	}
 	if f.session != "" {
 		named = append(named, pushTarget{"session", f.session})

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker in releases; otherwise what Go recorded at build time counts.
-var version string
+// Version is set by the linker in releases; otherwise what Go recorded at build time counts.
+var Version string
 
 func newVersion(s *streams) *cobra.Command {
 	return &cobra.Command{
@@ -24,8 +24,8 @@ func newVersion(s *streams) *cobra.Command {
 }
 
 func buildVersion() string {
-	if version != "" {
-		return version
+	if Version != "" {
+		return Version
 	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

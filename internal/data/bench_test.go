@@ -2,10 +2,11 @@ package data
 
 import (
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -13,26 +14,19 @@ import (
 // BenchmarkAppend has 1,000 senders in 100 rooms, each with one message of 128 bytes in flight, on
 // synchronous=FULL.
 func BenchmarkAppend(b *testing.B) {
-	for _, bench := range []struct {
-		name     string
-		clientID bool
-	}{{"plain", false}, {"clientid", true}} {
-		b.Run(bench.name, func(b *testing.B) { benchmarkAppend(b, bench.clientID) })
+	for name, clientID := range map[string]func() (uuid.UUID, error){
+		"plain":  func() (uuid.UUID, error) { return uuid.UUID{}, nil },
+		"uuidv4": uuid.NewRandom,
+		"uuidv7": uuid.NewV7,
+	} {
+		b.Run(name, func(b *testing.B) { benchmarkAppend(b, clientID) })
 	}
 }
 
-func benchmarkAppend(b *testing.B, clientID bool) {
+func benchmarkAppend(b *testing.B, clientID func() (uuid.UUID, error)) {
+	b.Helper()
 	const senders, rooms = 1000, 100
-	dir, err := os.MkdirTemp("", "hermod-bench")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			b.Error(err)
-		}
-	})
-	db := openDB(b, dir)
+	db := openDB(b, b.TempDir())
 	for i := range rooms {
 		joinRoom(b, db, benchRoom(i), "owner")
 	}
@@ -51,14 +45,20 @@ func benchmarkAppend(b *testing.B, clientID bool) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
 }
 
-func benchSender(b *testing.B, l *MessageLog, i int, room biz.RoomID, content []byte, clientID bool, left *atomic.Int64) {
+func benchSender(b *testing.B, l *MessageLog, i int, room biz.RoomID, content []byte, clientID func() (uuid.UUID, error), left *atomic.Int64) {
+	b.Helper()
 	sender := biz.UserID(fmt.Sprintf("user-%d", i))
 	done := make(chan error, 1)
 	answer := func(_ biz.Receipt, err error) { done <- err }
 	for n := left.Add(-1); n >= 0; n = left.Add(-1) {
 		d := &biz.Draft{Message: biz.Message{Room: room, Sender: sender, Type: biz.TypeText, Content: content}}
-		if clientID {
-			d.ClientID = fmt.Sprintf("%016x", n)
+		id, err := clientID()
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		if id != (uuid.UUID{}) {
+			d.ClientID = id.String()
 		}
 		l.Append(d, answer)
 		if err := <-done; err != nil {

@@ -23,6 +23,6 @@
 //
 // # Errors
 //
-// Every error is a *biz.Error, or wraps the context error that ended a call. What is wrong with
+// Every error of a repository is a *biz.Error, or wraps the context error that ended a call. What is wrong with
 // the database as a whole is KindUnavailable with reason STORE_UNAVAILABLE.
 package data

@@ -13,13 +13,19 @@ import (
 // errClosed is what a writer answers once it was closed.
 var errClosed = errors.New("the database is closed")
 
-// storeError turns what a database says into what callers understand. Errors of biz and of
-// contexts pass through.
+// refusal is an error of a caller's own function, which goes back to him as it is.
+type refusal struct{ error }
+
+// storeError turns what a database says into what callers understand. Refusals, errors of biz and
+// of contexts pass through.
 func storeError(err error) error {
 	var known *biz.Error
+	var own refusal
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &own):
+		return own.error
 	case errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case isRowFault(err):

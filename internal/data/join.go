@@ -65,7 +65,7 @@ func join(g *gorm.DB, room biz.RoomID, user biz.UserID, decide func(biz.JoinStat
 	}
 	plan, err := decide(shown)
 	if err != nil {
-		return biz.JoinResult{}, err
+		return biz.JoinResult{}, refusal{err}
 	}
 	plan.Member.Room, plan.Member.User = room, user
 	if had != nil {

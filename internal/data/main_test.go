@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"flag"
 	"io"
 	"log/slog"
 	"sync"
@@ -13,46 +14,53 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// Every check of the model opens databases; -rapid.checks asks for more.
+	if err := flag.Set("rapid.checks", "30"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 // openDB opens a store in dir and closes it with the test.
-func openDB(t testing.TB, dir string) *DB {
-	t.Helper()
-	db, err := Open(t.Context(), Options{Dir: dir}, quiet())
+func openDB(tb testing.TB, dir string) *DB {
+	tb.Helper()
+	db, err := Open(tb.Context(), Options{Dir: dir}, quiet())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return db
 }
 
 // runLog runs a log until the test ends or stop is called, whichever is first.
-func runLog(t testing.TB, db *DB, live biz.Deliverer, opts LogOptions) (l *MessageLog, stop func()) {
-	t.Helper()
+func runLog(tb testing.TB, db *DB, live biz.Deliverer, opts LogOptions) (l *MessageLog, stop func()) {
+	tb.Helper()
 	l, err := NewMessageLog(db, live, opts, quiet())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return l, runUntil(t, l.Run)
+	return l, runUntil(tb, l.Run)
 }
 
-func runUntil(t testing.TB, run func(context.Context) error) (stop func()) {
+func runUntil(tb testing.TB, run func(context.Context) error) (stop func()) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("Run: %v", err)
+			tb.Errorf("Run: %v", err)
 		}
 	})
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }
 
@@ -80,11 +88,11 @@ func (r *recorder) delivered(room biz.RoomID) []biz.Message {
 }
 
 // joinRoom makes a member, and the room where there is none.
-func joinRoom(t testing.TB, db *DB, room biz.RoomID, user biz.UserID) biz.JoinResult {
-	t.Helper()
-	res, err := NewMembers(db).Join(t.Context(), room, user, admit(room, user))
+func joinRoom(tb testing.TB, db *DB, room biz.RoomID, user biz.UserID) biz.JoinResult {
+	tb.Helper()
+	res, err := NewMembers(db).Join(tb.Context(), room, user, admit(room, user))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return res
 }
@@ -121,38 +129,55 @@ func appendAsync(l *MessageLog, d *biz.Draft) <-chan outcome {
 	return done
 }
 
-func appendOne(t testing.TB, l *MessageLog, d *biz.Draft) outcome {
-	t.Helper()
+func appendOne(tb testing.TB, l *MessageLog, d *biz.Draft) outcome {
+	tb.Helper()
 	select {
 	case o := <-appendAsync(l, d):
 		return o
 	case <-time.After(20 * time.Second):
-		t.Fatal("no outcome after 20 s")
+		tb.Fatal("no outcome after 20 s")
 		return outcome{}
 	}
 }
 
-func mustAppend(t testing.TB, l *MessageLog, d *biz.Draft) biz.Receipt {
-	t.Helper()
-	o := appendOne(t, l, d)
+func mustAppend(tb testing.TB, l *MessageLog, d *biz.Draft) biz.Receipt {
+	tb.Helper()
+	o := appendOne(tb, l, d)
 	if o.err != nil {
-		t.Fatalf("append: %v", o.err)
+		tb.Fatalf("append: %v", o.err)
 	}
 	return o.Receipt
 }
 
 // readAll pages through a room from its beginning.
-func readAll(t testing.TB, l *MessageLog, room biz.RoomID) []*biz.Message {
-	t.Helper()
+func readAll(tb testing.TB, l *MessageLog, room biz.RoomID) []*biz.Message {
+	tb.Helper()
 	var all []*biz.Message
 	for after := int64(0); ; after = all[len(all)-1].Seq {
 		page, err := l.Page(context.Background(), room, after, 100)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if len(page) == 0 {
 			return all
 		}
 		all = append(all, page...)
 	}
+}
+
+// noError is the kind of no error, and of no real one.
+const noError = biz.Kind(255)
+
+func kindOf(err error) biz.Kind {
+	if err == nil {
+		return noError
+	}
+	return biz.KindOf(err)
+}
+
+func reasonOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return biz.AsError(err).Reason
 }

@@ -90,6 +90,8 @@ func (q *queue) release(entries []*entry) {
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.deadline = time.Now().Add(q.opts.DrainTimeout)
-	q.ready.Broadcast()
+	if q.deadline.IsZero() {
+		q.deadline = time.Now().Add(q.opts.DrainTimeout)
+		q.ready.Broadcast()
+	}
 }

@@ -167,7 +167,7 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	}
 	h.node.Open(s)
 	if err := h.followAll(ctx, s, o); err != nil {
-		h.node.End(s, transport.InternalError)
+		h.node.End(s, transport.StoreGone.Because("%s", biz.AsError(err).Text))
 		return nil, err
 	}
 	return s, nil

@@ -59,7 +59,7 @@ CREATE TABLE idempotency (
   seq          INTEGER NOT NULL,
   message_id   TEXT    NOT NULL,
   created_at   INTEGER NOT NULL,
-  UNIQUE (room_id, sender, client_id)
+  UNIQUE (client_id, sender, room_id) -- in this order ids that rise with time touch few pages
 );
 
 CREATE TABLE cursors (

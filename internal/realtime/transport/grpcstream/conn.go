@@ -174,17 +174,17 @@ func (c *Conn) Close(why transport.Disconnect) {
 	c.cancel()
 }
 
-// Finish ends writing and returns the status with which the handler returns: what the node closed
-// the connection for, or err. Nothing touches the stream afterwards.
+// Finish ends writing and returns the status with which the handler returns: what the connection was
+// closed for, or err if nobody closed it. Nothing touches the stream afterwards.
 func (c *Conn) Finish(err error) error {
-	c.Close(transport.Ended) // lets go of a write that is blocked; without effect after another Close
+	c.cancel() // lets go of a write that is blocked
 	c.writing.Lock()
 	c.finished = true
 	c.writing.Unlock()
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.why.Code == transport.Ended.Code {
+	if c.why == nil || c.why.Code == transport.Ended.Code {
 		return err
 	}
 	return status.Error(statusOf(*c.why), c.why.Reason)

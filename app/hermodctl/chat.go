@@ -1,0 +1,103 @@
+package hermodctl
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/game-im/hermod/app/hermodctl/chat"
+	"github.com/game-im/hermod/sdk/client"
+	"github.com/game-im/hermod/sdk/discovery"
+	"github.com/spf13/cobra"
+)
+
+// chatFlags are the flags of chat.
+type chatFlags struct {
+	user, room, nick, device string
+	addr, token              string
+	follow                   bool
+}
+
+func newChat(s *streams) *cobra.Command {
+	var f chatFlags
+	cmd := &cobra.Command{
+		Use:   "chat --user USER --room ROOM",
+		Short: "Chat in a room",
+		Long: `chat enters a room and shows what was missed, who is there and what is said;
+lines that you type are sent. Lines that begin with a slash are commands: /who,
+/join ROOM, /leave, /help and /quit.
+
+With its input piped in, chat sends every line, waits until all are stored and
+ends, with exit code 1 if one was not; --follow makes it stay and listen.
+Colours are off when the output is not a terminal or NO_COLOR is set.`,
+		Example: `  hermodctl chat --user alice --room lobby
+  # with a name that others see
+  hermodctl chat --user bob --room lobby --nick "Bob the Builder"
+  # from a script
+  echo "deployed" | hermodctl chat --user bot --room ops
+  # listen only
+  hermodctl chat --user bot --room ops --follow </dev/null`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runChat(cmd.Context(), f, s) },
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.user, "user", "", "who you are (required)")
+	flags.StringVar(&f.room, "room", "", "room to enter; it is created if need be (required)")
+	flags.StringVar(&f.nick, "nick", "", "name that others see")
+	flags.StringVar(&f.device, "device", "", "name of this device, for what it has missed; without one all of a user's devices count as one")
+	flags.StringVar(&f.addr, "addr", "127.0.0.1:8083", "IM gRPC address")
+	flags.StringVar(&f.token, "token", os.Getenv("HERMOD_TOKEN"), "token that proves who you are (default $HERMOD_TOKEN)")
+	flags.Lookup("token").DefValue = "" // the help must not show it
+	flags.BoolVar(&f.follow, "follow", false, "stay when the piped input ends")
+	return cmd
+}
+
+func runChat(ctx context.Context, f chatFlags, s *streams) error {
+	if err := requireFlags(required{"user", f.user}, required{"room", f.room}); err != nil {
+		return err
+	}
+	if err := checkAddress(f.addr); err != nil {
+		return err
+	}
+	screen, interactive, err := chat.Open(s.in, s.out)
+	if err != nil {
+		return err
+	}
+	defer screen.Close() //nolint:errcheck // the process ends; nothing could be done about it
+	talk := chat.New(chat.Config{
+		User:   f.user,
+		Room:   f.room,
+		Nick:   f.nick,
+		Echo:   !interactive,
+		Follow: f.follow && !interactive,
+		Style:  chat.Style{Color: chat.Colors(s.out)},
+	}, screen)
+	im, err := client.NewClient(f.clientConfig(talk))
+	if err != nil {
+		return err
+	}
+	if err := im.Connect(); err != nil {
+		return describe(err, f.addr)
+	}
+	defer im.Disconnect() //nolint:errcheck // always nil
+	if err := talk.Run(ctx, im); err != nil {
+		return describe(err, f.addr)
+	}
+	return nil
+}
+
+func (f *chatFlags) clientConfig(talk *chat.Chat) *client.Config {
+	return &client.Config{
+		UserID:        f.user,
+		DefaultRoomID: f.room,
+		DeviceID:      f.device,
+		Token:         f.token,
+		Services:      []*discovery.ServiceInfo{{Address: f.addr}},
+		MaxRetries:    -1,
+		RetryInterval: 500 * time.Millisecond,
+		OnMessage:     talk.Message,
+		OnConnect:     talk.Connected,
+		OnDisconnect:  talk.Disconnected,
+		OnError:       talk.Failed,
+	}
+}

@@ -1,0 +1,71 @@
+package chat
+
+import (
+	"context"
+	"errors"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/sdk/client"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+func (c *Chat) send(ctx context.Context, text string) {
+	if c.room == "" {
+		c.problem("you are in no room; /join ROOM enters one")
+		c.unsent = true
+		return
+	}
+	req := &imv1.MessageRequest{RoomId: c.room, Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte(text)}
+	c.do(ctx, func(ctx context.Context) func() {
+		result, err := c.client.Send(ctx, req)
+		return func() { c.sent(req, result, err) }
+	})
+}
+
+func (c *Chat) sent(req *imv1.MessageRequest, result *client.SendResult, err error) {
+	if err != nil {
+		c.unsent = true
+		c.problem("not sent: %s: %q", why(err), req.GetContent())
+		return
+	}
+	if !c.cfg.Echo {
+		return
+	}
+	c.receive(&imv1.MessageResponse{
+		FromUserId: c.cfg.User,
+		RoomId:     req.GetRoomId(),
+		Type:       req.GetType(),
+		Content:    req.GetContent(),
+		Seq:        result.Seq,
+		Timestamp:  timestamppb.New(result.Time),
+	})
+}
+
+// why returns the part of err that a person needs.
+func why(err error) string {
+	if refused, ok := errors.AsType[*client.RefusedError](err); ok {
+		if refused.Reason == "" {
+			return refused.Message
+		}
+		return refused.Message + " (" + refused.Reason + ")"
+	}
+	if closed, ok := errors.AsType[*client.DisconnectError](err); ok {
+		return closed.Reason
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time, so it may or may not have arrived"
+	}
+	with, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
+	if !ok {
+		return err.Error()
+	}
+	st := with.GRPCStatus()
+	if reason := client.Reason(err); reason != "" {
+		return st.Message() + " (" + reason + ")"
+	}
+	return st.Message() + " (" + st.Code().String() + ")"
+}

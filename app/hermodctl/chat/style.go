@@ -1,0 +1,142 @@
+package chat
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+	"unicode"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+)
+
+// Style turns what happens into lines. What others wrote cannot steer the terminal: control
+// characters are replaced.
+type Style struct {
+	Color    bool
+	Location *time.Location   // nil: local time
+	Now      func() time.Time // nil: time.Now; days other than today are shown
+}
+
+// ANSI attributes.
+const (
+	dim    = "2"
+	bold   = "1"
+	red    = "31"
+	yellow = "33"
+)
+
+var nameColors = []string{"32", "34", "35", "36", "92", "94", "95", "96"}
+
+func (s Style) paint(attribute, text string) string {
+	if !s.Color || text == "" {
+		return text
+	}
+	return "\x1b[" + attribute + "m" + text + "\x1b[0m"
+}
+
+// Message returns the line of a message. room is shown when it is not empty.
+func (s Style) Message(msg *imv1.MessageResponse, name, room string) string {
+	var b strings.Builder
+	b.WriteString(s.stamp(msg))
+	if room != "" {
+		b.WriteString(s.paint(dim, "#"+clean(room)) + " ")
+	}
+	switch msg.GetType() {
+	case imv1.MessageType_MESSAGE_TYPE_JOIN_ROOM:
+		b.WriteString(s.paint(dim, "* "+clean(name)+" joined"))
+	case imv1.MessageType_MESSAGE_TYPE_LEAVE_ROOM:
+		b.WriteString(s.paint(dim, "* "+clean(name)+" left"))
+	case imv1.MessageType_MESSAGE_TYPE_SYSTEM:
+		b.WriteString(s.paint(yellow, "! "+system(msg)))
+	default:
+		b.WriteString(s.name(name) + ": " + content(msg))
+	}
+	return b.String()
+}
+
+// Note returns a line of the chat's own.
+func (s Style) Note(format string, args ...any) string {
+	return s.paint(dim, "-- "+clean(fmt.Sprintf(format, args...)))
+}
+
+// Problem returns a line about something that went wrong.
+func (s Style) Problem(format string, args ...any) string {
+	return s.paint(red, "-- "+clean(fmt.Sprintf(format, args...)))
+}
+
+// Heading returns the line above a block.
+func (s Style) Heading(format string, args ...any) string {
+	return s.paint(bold, "-- "+clean(fmt.Sprintf(format, args...))+" --")
+}
+
+func (s Style) name(name string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails, by the contract of hash.Hash
+	return s.paint(nameColors[h.Sum32()%uint32(len(nameColors))], clean(name))
+}
+
+func (s Style) stamp(msg *imv1.MessageResponse) string {
+	if msg.GetTimestamp() == nil {
+		return ""
+	}
+	location, now := s.Location, s.Now
+	if location == nil {
+		location = time.Local
+	}
+	if now == nil {
+		now = time.Now
+	}
+	at, today := msg.GetTimestamp().AsTime().In(location), now().In(location)
+	layout := "15:04"
+	if at.YearDay() != today.YearDay() || at.Year() != today.Year() {
+		layout = "2 Jan 15:04"
+	}
+	return s.paint(dim, at.Format(layout)) + " "
+}
+
+func content(msg *imv1.MessageResponse) string {
+	text := clean(string(msg.GetContent()))
+	switch msg.GetType() {
+	case imv1.MessageType_MESSAGE_TYPE_TEXT:
+		return text
+	case imv1.MessageType_MESSAGE_TYPE_AUDIO:
+		return "[audio] " + text
+	case imv1.MessageType_MESSAGE_TYPE_RICH_TEXT:
+		return "[rich text] " + text
+	}
+	return "[" + msg.GetType().String() + "] " + text
+}
+
+// system returns the text of a SYSTEM message: a push, which says what it is in its metadata, or
+// something that a service said in a room.
+func system(msg *imv1.MessageResponse) string {
+	md := msg.GetMetadata()
+	var parts []string
+	if kind := md["msg_type"]; kind != "" {
+		parts = append(parts, "["+kind+"]")
+	}
+	for _, part := range []string{md["title"], md["content"], string(msg.GetContent())} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return clean(strings.Join(parts, " "))
+}
+
+// clean replaces what would move the cursor, change colours or break the line. Further lines are
+// indented, so that nobody can write lines in another's name.
+func clean(text string) string {
+	text = strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return r
+		case r == '\n':
+			return r
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && r != '\u200d':
+			return '\ufffd'
+		}
+		return r
+	}, strings.ReplaceAll(text, "\n", "\n      "))
+}

@@ -1,0 +1,220 @@
+package hermodctl
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+type outcome struct {
+	code     int
+	out, err string
+}
+
+func execute(t *testing.T, in string, args ...string) outcome {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), args, &streams{in: strings.NewReader(in), out: &out, err: &errs})
+	return outcome{code, out.String(), errs.String()}
+}
+
+func TestWrongCommandLines(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		args string
+		want string
+	}{
+		{"chta", `there is no command "chta"; did you mean "chat"?`},
+		{"chat", "--user and --room are required"},
+		{"chat --user alice", "--room is required"},
+		{"chat --user alice --room lobby now", `unexpected argument "now"`},
+		{"chat --user alice --room lobby --addr nowhere", `--addr "nowhere" is not an address; host:port is allowed`},
+		{"chat --usr alice", "unknown flag: --usr"},
+		{"push", "one of --openid, --gid, --session and --all is required"},
+		{"push --openid a --all", "2 targets; only one of"},
+		{"push --all --store", "--store is allowed with --openid only"},
+		{"push --gid alice", `--gid "alice" is not a gid; a whole number`},
+		{"push --openid a --timeout 0s", "--timeout 0s is too short"},
+		{"push --openid a --timeout soon", `invalid argument "soon" for "--timeout"`},
+		{"push --openid a --addr :", `--addr ":" is not an address`},
+		{"version 2", `unexpected argument "2"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			t.Parallel()
+			got := execute(t, "", strings.Fields(tt.args)...)
+			if got.code != exitUsage || !strings.Contains(got.err, tt.want) || !strings.Contains(got.err, "--help") {
+				t.Errorf("exit %d, stderr %q; want exit %d and %q", got.code, got.err, exitUsage, tt.want)
+			}
+			if got.out != "" {
+				t.Errorf("stdout %q", got.out)
+			}
+		})
+	}
+}
+
+func TestHelpTeaches(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"--help"}, {"chat", "--help"}, {"push", "--help"}, {"version", "--help"}} {
+		got := execute(t, "", args...)
+		if got.code != exitOK || !strings.Contains(got.out, "Examples:") || got.err != "" {
+			t.Errorf("%v: exit %d, stderr %q, stdout\n%s", args, got.code, got.err, got.out)
+		}
+	}
+}
+
+func TestHelpKeepsTheTokenSecret(t *testing.T) {
+	t.Setenv("HERMOD_TOKEN", "hush")
+	for _, cmd := range []string{"chat", "push"} {
+		if got := execute(t, "", cmd, "--help"); strings.Contains(got.out, "hush") {
+			t.Errorf("%s --help shows the token", cmd)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	if got := execute(t, "", "version"); got.code != exitOK || !strings.HasPrefix(got.out, "hermodctl ") {
+		t.Errorf("exit %d, %q", got.code, got.out)
+	}
+}
+
+// gateway answers by the target's id and remembers what it was asked last.
+type gateway struct {
+	gatewayv1.UnimplementedGatewayServiceServer
+	mu        sync.Mutex
+	md        metadata.MD
+	unicast   *gatewayv1.UnicastPushRequest
+	broadcast *gatewayv1.BroadcastRequest
+}
+
+func (g *gateway) PushToClient(ctx context.Context, req *gatewayv1.UnicastPushRequest) (*gatewayv1.UnicastPushResponse, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.md, _ = metadata.FromIncomingContext(ctx)
+	g.unicast = req
+	switch req.GetTargetId() {
+	case "away":
+		return &gatewayv1.UnicastPushResponse{Message: "no session", ErrorCode: "TARGET_OFFLINE"}, nil
+	case "stranger":
+		return nil, status.Error(codes.Unauthenticated, "a token is required")
+	}
+	return &gatewayv1.UnicastPushResponse{Success: true, Message: "delivered"}, nil
+}
+
+func (g *gateway) BroadcastToClients(_ context.Context, req *gatewayv1.BroadcastRequest) (*gatewayv1.BroadcastResponse, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.broadcast = req
+	return &gatewayv1.BroadcastResponse{SentCount: 3}, nil
+}
+
+func serveGateway(t *testing.T) (*gateway, string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{}
+	server := grpc.NewServer()
+	gatewayv1.RegisterGatewayServiceServer(server, g)
+	go server.Serve(listener)
+	t.Cleanup(server.Stop)
+	return g, listener.Addr().String()
+}
+
+func TestPush(t *testing.T) {
+	t.Parallel()
+	g, addr := serveGateway(t)
+	got := execute(t, "", "push", "--openid", "alice", "--type", "mail", "--title", "T", "--content", "C", "--data", "D",
+		"--store", "--token", "secret", "--addr", addr)
+	if want := (outcome{exitOK, "openid alice: delivered\n", ""}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	want := &gatewayv1.UnicastPushRequest{TargetType: "openid", TargetId: "alice", MsgType: "mail", Title: "T", Content: "C", Data: []byte("D")}
+	if !proto.Equal(g.unicast, want) {
+		t.Errorf("asked for %v", g.unicast)
+	}
+	if g.md.Get("offline")[0] != "store" || g.md.Get("authorization")[0] != "Bearer secret" {
+		t.Errorf("metadata %v", g.md)
+	}
+}
+
+func TestPushTargets(t *testing.T) {
+	t.Parallel()
+	g, addr := serveGateway(t)
+	if got := execute(t, "", "push", "--gid", "-7", "--addr", addr); got.code != exitOK || g.unicast.GetTargetType() != "gid" || g.unicast.GetTargetId() != "-7" {
+		t.Errorf("gid: %+v, asked for %v", got, g.unicast)
+	}
+	if got := execute(t, "", "push", "--session", "s1", "--addr", addr); got.code != exitOK || g.unicast.GetTargetType() != "session" {
+		t.Errorf("session: %+v, asked for %v", got, g.unicast)
+	}
+	if len(g.md.Get("offline")) > 0 {
+		t.Error("stored unasked")
+	}
+	got := execute(t, "", "push", "--all", "--addr", addr)
+	if got.code != exitOK || got.out != "all: sent to 3 sessions\n" || g.broadcast.GetMsgType() != "notice" {
+		t.Errorf("all: %+v, asked for %v", got, g.broadcast)
+	}
+}
+
+func TestPushFailures(t *testing.T) {
+	t.Parallel()
+	_, addr := serveGateway(t)
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"offline", []string{"--openid", "away", "--addr", addr}, "openid away: no session (TARGET_OFFLINE)"},
+		{"no token", []string{"--openid", "stranger", "--addr", addr}, "give --token: a token is required (Unauthenticated)"},
+		{"no node", []string{"--openid", "alice", "--addr", "127.0.0.1:1"}, "no node answers at 127.0.0.1:1"},
+		{"no file", []string{"--openid", "alice", "--addr", addr, "--data", "@/does/not/exist"}, "/does/not/exist"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := execute(t, "", append([]string{"push"}, tt.args...)...)
+			if got.code != exitFailed || got.out != "" || !strings.Contains(got.err, tt.want) || strings.Contains(got.err, "--help") {
+				t.Errorf("got %+v, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestPushData(t *testing.T) {
+	t.Parallel()
+	g, addr := serveGateway(t)
+	file := filepath.Join(t.TempDir(), "data")
+	if err := os.WriteFile(file, []byte("from a file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for data, want := range map[string]string{"@" + file: "from a file\n", "@-": "from stdin", "@": "@", "plain": "plain"} {
+		if got := execute(t, "from stdin", "push", "--session", "s", "--addr", addr, "--data", data); got.code != exitOK {
+			t.Errorf("--data %s: %+v", data, got)
+		}
+		if string(g.unicast.GetData()) != want {
+			t.Errorf("--data %s sent %q, want %q", data, g.unicast.GetData(), want)
+		}
+	}
+}
+
+func TestChatWithoutNode(t *testing.T) {
+	t.Parallel()
+	got := execute(t, "hello\n", "chat", "--user", "alice", "--room", "lobby", "--addr", "127.0.0.1:1")
+	if got.code != exitFailed || !strings.Contains(got.err, "no node answers at 127.0.0.1:1") {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -1,0 +1,147 @@
+package datatest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// Stores are the repositories on one database.
+type Stores struct {
+	Rooms   biz.RoomRepo
+	Members biz.MemberRepo
+	Log     biz.MessageLog
+	Cursors biz.CursorRepo
+	Inbox   biz.Inbox
+}
+
+// Opener returns repositories on an empty database, everything running, the log delivering to
+// live. It has the test clean up.
+type Opener func(t *testing.T, live biz.Deliverer) Stores
+
+// Run runs every suite.
+func Run(t *testing.T, open Opener) {
+	t.Helper()
+	t.Run("RoomRepo", func(t *testing.T) { runAll(t, open, roomSuite) })
+	t.Run("MemberRepo", func(t *testing.T) { runAll(t, open, memberSuite) })
+	t.Run("MessageLog", func(t *testing.T) { runAll(t, open, logSuite) })
+	t.Run("CursorRepo", func(t *testing.T) { runAll(t, open, cursorSuite) })
+	t.Run("Inbox", func(t *testing.T) { runAll(t, open, inboxSuite) })
+}
+
+type scene struct {
+	Stores
+	t    *testing.T
+	live *recorder
+}
+
+func runAll(t *testing.T, open Opener, suite map[string]func(scene)) {
+	t.Helper()
+	for name, test := range suite {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			live := &recorder{rooms: make(map[biz.RoomID][]biz.Message)}
+			test(scene{Stores: open(t, live), t: t, live: live})
+		})
+	}
+}
+
+// recorder is a Deliverer that remembers. A log calls nothing but Deliver.
+type recorder struct {
+	biz.Deliverer
+	mu    sync.Mutex
+	rooms map[biz.RoomID][]biz.Message
+}
+
+func (r *recorder) Deliver(d *biz.Draft) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rooms[d.Room] = append(r.rooms[d.Room], d.Message)
+}
+
+func (r *recorder) delivered(room biz.RoomID) []biz.Message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]biz.Message(nil), r.rooms[room]...)
+}
+
+// strangeIDs are identifiers that differ in some byte, and that a database may take for the same
+// when it folds case, pads with blanks or normalises.
+var strangeIDs = []string{"a", "A", "a ", " a", "ä", "a\u0308", "a%", "a_", "a'", `a"`, "a\\", "ａ", "😀", "a\n"}
+
+func (s scene) context() context.Context { return s.t.Context() }
+
+func (s scene) join(room biz.RoomID, user biz.UserID) biz.JoinResult {
+	s.t.Helper()
+	res, err := s.Members.Join(s.context(), room, user, admit(room, user))
+	if err != nil {
+		s.t.Fatalf("join: %v", err)
+	}
+	return res
+}
+
+// admit lets everybody in and creates rooms.
+func admit(room biz.RoomID, user biz.UserID) func(biz.JoinState) (biz.JoinPlan, error) {
+	return func(s biz.JoinState) (biz.JoinPlan, error) {
+		plan := biz.JoinPlan{Member: biz.Member{Room: room, User: user, Role: biz.RoleUser, JoinedAt: aTime}}
+		if s.Member != nil {
+			plan.Member = *s.Member
+		}
+		if s.Room == nil {
+			plan.Create = &biz.Room{ID: room, Name: "name", Config: biz.DefaultRoomConfig(), CreatedAt: aTime, LastActive: aTime}
+		}
+		return plan, nil
+	}
+}
+
+// aTime has the resolution that stores keep.
+var aTime = time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC)
+
+type outcome struct {
+	biz.Receipt
+	err error
+}
+
+func (s scene) append(d *biz.Draft) outcome {
+	s.t.Helper()
+	done := make(chan outcome, 1)
+	s.Log.Append(d, func(r biz.Receipt, err error) { done <- outcome{r, err} })
+	select {
+	case o := <-done:
+		return o
+	case <-time.After(20 * time.Second):
+		s.t.Fatal("no outcome after 20 s")
+		return outcome{}
+	}
+}
+
+func (s scene) mustAppend(d *biz.Draft) biz.Receipt {
+	s.t.Helper()
+	o := s.append(d)
+	if o.err != nil {
+		s.t.Fatalf("append: %v", o.err)
+	}
+	return o.Receipt
+}
+
+func text(room biz.RoomID, sender biz.UserID, clientID, content string) *biz.Draft {
+	return &biz.Draft{Message: biz.Message{Room: room, Sender: sender, ClientID: clientID, Type: biz.TypeText, Content: []byte(content)}}
+}
+
+func (s scene) wantKind(err error, kind biz.Kind) {
+	s.t.Helper()
+	if err == nil || biz.KindOf(err) != kind {
+		s.t.Fatalf("error = %v, want kind %d", err, kind)
+	}
+}
+
+func (s scene) equal(what string, got, want any) {
+	s.t.Helper()
+	if g, w := fmt.Sprintf("%#v", got), fmt.Sprintf("%#v", want); g != w {
+		s.t.Fatalf("%s:\n got %s\nwant %s", what, g, w)
+	}
+}

@@ -1,0 +1,192 @@
+package data
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+func count(t *testing.T, db *DB, table string) (n int64) {
+	t.Helper()
+	if err := db.reading(t.Context()).Table(table).Count(&n).Error; err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func cursorOf(t *testing.T, c *Cursors, device biz.DeviceID) biz.CursorState {
+	t.Helper()
+	states, err := c.Cursors(t.Context(), "u", device, []biz.RoomID{"r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return states["r"]
+}
+
+func TestCursorsAreWrittenInGroups(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	c := NewCursors(db, quiet())
+	for seq := range int64(1000) {
+		c.Advance(biz.Cursor{Room: "r", User: "u", Device: "d", Delivered: seq})
+	}
+	if n := count(t, db, "cursors"); n != 0 {
+		t.Errorf("%d rows before the flush", n)
+	}
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "cursors"); n != 1 {
+		t.Errorf("%d rows after the flush", n)
+	}
+	c.Advance(biz.Cursor{Room: "r", User: "u", Device: "d", Delivered: 5}) // memory has forgotten the 999
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := cursorOf(t, c, "d"); got.Delivered != 999 {
+		t.Errorf("cursor %+v went back", got)
+	}
+}
+
+func TestCursorsSurviveAFailedFlush(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	joinRoom(t, db, "r", "u") // opens the connection
+	c := NewCursors(db, quiet())
+	c.Advance(biz.Cursor{Room: "r", User: "u", Device: "d", Delivered: 5})
+	pragma(t, db, "query_only=1")
+	if err := c.Flush(t.Context()); kindOf(err) != biz.KindUnavailable {
+		t.Fatalf("flush: %v", err)
+	}
+	if got := cursorOf(t, c, "d"); got.Delivered != 5 {
+		t.Errorf("cursor %+v is lost", got)
+	}
+	pragma(t, db, "query_only=0")
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "cursors"); n != 1 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+func TestCoalescerKeepsWhatRoseDuringAWrite(t *testing.T) {
+	t.Parallel()
+	c := newCoalescer[string, int]()
+	c.raise(mark[string, int]{"g", 1, 10})
+	c.raise(mark[string, int]{"g", 2, 10})
+	failure := errors.New("failure")
+	write := func([]mark[string, int]) error {
+		c.raise(mark[string, int]{"g", 1, 11})
+		return failure
+	}
+	if err := c.flush(write); !errors.Is(err, failure) || len(c.of("g")) != 2 {
+		t.Fatalf("%v, marks %v", err, c.of("g"))
+	}
+	failure = nil
+	write = func([]mark[string, int]) error {
+		c.raise(mark[string, int]{"g", 1, 12})
+		return nil
+	}
+	if err := c.flush(write); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.of("g"); len(got) != 1 || got[0].value != 12 {
+		t.Errorf("marks %v", got)
+	}
+	if err := c.flush(func([]mark[string, int]) error { return nil }); err != nil || len(c.of("g")) != 0 {
+		t.Errorf("%v, marks %v", err, c.of("g"))
+	}
+}
+
+func TestJanitor(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	joinRoom(t, db, "r", "u")
+	l, _ := runLog(t, db, &recorder{}, LogOptions{})
+	cursors, inbox := NewCursors(db, quiet()), NewInbox(db, quiet())
+	start := time.Now()
+	const keys = purgeRows + 10
+	outcomes := make([]<-chan outcome, keys)
+	for i := range outcomes {
+		outcomes[i] = appendAsync(l, textDraft("r", "u", time.Duration(i).String(), "x"))
+	}
+	for _, c := range outcomes {
+		if o := <-c; o.err != nil {
+			t.Fatal(o.err)
+		}
+	}
+	for _, life := range []time.Duration{time.Hour, 1000 * time.Hour} {
+		if err := inbox.Store(t.Context(), "u", &biz.Push{}, start.Add(life), 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cursors.Advance(biz.Cursor{Room: "r", User: "u", Device: "old", Delivered: 1})
+	if err := cursors.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	j := NewJanitor(db, 0, quiet())
+	for _, step := range []struct {
+		after                 time.Duration
+		keys, pushes, cursors int64
+	}{
+		{0, keys, 2, 1},
+		{2 * time.Hour, keys, 1, 1},
+		{23 * time.Hour, keys, 1, 1},
+		{25 * time.Hour, 0, 1, 1},
+		{29 * 24 * time.Hour, 0, 1, 1},
+		{31 * 24 * time.Hour, 0, 1, 0},
+		{100 * 24 * time.Hour, 0, 0, 0},
+	} {
+		for range 2 { // the second finds nothing more
+			if err := j.Sweep(t.Context(), start.Add(step.after)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if k, p, c := count(t, db, "idempotency"), count(t, db, "inbox"), count(t, db, "cursors"); k != step.keys || p != step.pushes || c != step.cursors {
+			t.Errorf("after %v: %d keys, %d pushes, %d cursors; want %+v", step.after, k, p, c, step)
+		}
+	}
+	if n := count(t, db, "messages"); n != keys {
+		t.Errorf("%d messages are left", n)
+	}
+	push := &biz.Push{}
+	if err := inbox.Store(t.Context(), "u", push, start.Add(time.Hour), 10); err != nil || push.InboxSeq != 3 {
+		t.Errorf("the next push got seq %d, %v", push.InboxSeq, err)
+	}
+}
+
+// TestAskedForIsUsed: a cursor of a silent room does not expire under a user who keeps coming.
+func TestAskedForIsUsed(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	c := NewCursors(db, quiet())
+	c.Advance(biz.Cursor{Room: "r", User: "u", Device: "d", Delivered: 5})
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	mutate(t, db, "UPDATE cursors SET updated_at = ?", time.Now().Add(-29*24*time.Hour).UnixMicro())
+	cursorOf(t, c, "other")
+	cursorOf(t, c, "d")
+	if err := c.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := NewJanitor(db, 0, quiet()).Sweep(t.Context(), time.Now().Add(5*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if got := cursorOf(t, c, "d"); !got.Known || got.Delivered != 5 {
+		t.Errorf("cursor %+v", got)
+	}
+}
+
+func TestJanitorEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := NewJanitor(openDB(t, t.TempDir()), 0, quiet()).Run(ctx); err != nil {
+		t.Error(err)
+	}
+}

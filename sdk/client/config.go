@@ -1,0 +1,136 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/sdk/discovery"
+	"google.golang.org/grpc"
+)
+
+// Defaults for Config fields that are zero.
+const (
+	defaultServiceName       = "im-service"
+	defaultConnectTimeout    = 10 * time.Second
+	defaultRequestTimeout    = 30 * time.Second
+	defaultHeartbeatInterval = 30 * time.Second
+	defaultMaxRetries        = 3
+	defaultRetryInterval     = 5 * time.Second
+)
+
+// Config says who a Client is and how it behaves. Only UserID is required, and a way to find the
+// service: Discovery, Services, Client.SetServices or a LoadBalancer that was Updated. NewClient
+// copies the Config; changing it later has no effect.
+type Config struct {
+	// ServiceName is what Discovery is asked for. Default im-service.
+	ServiceName string
+	// Discovery finds the service anew for every connection. nil: the addresses are given.
+	Discovery discovery.ServiceDiscovery
+	// LoadBalancer chooses among the instances. Default round robin.
+	LoadBalancer discovery.LoadBalancer
+	// Services are the instances when there is no Discovery.
+	Services []*discovery.ServiceInfo
+
+	// ConnectTimeout bounds one attempt to connect. Default 10 s.
+	ConnectTimeout time.Duration
+	// RequestTimeout bounds every call, and a send until it is acknowledged. Default 30 s.
+	RequestTimeout time.Duration
+	// HeartbeatInterval is the time between heartbeats. Default 30 s; the server may ask for a
+	// shorter one. A connection on which nothing was heard since the last heartbeat is given up.
+	HeartbeatInterval time.Duration
+	// MaxRetries is how often a lost connection is tried again before the client gives up.
+	// Default 3; negative: for ever.
+	MaxRetries int
+	// RetryInterval is the unit of the default Backoff. Default 5 s.
+	RetryInterval time.Duration
+	// Backoff returns how long to wait before the given attempt, the first being 1. By default
+	// a random time up to RetryInterval, doubled with each further attempt, at most a minute.
+	Backoff func(attempt int) time.Duration
+
+	// UserID is who the client is.
+	UserID string
+	// DefaultRoomID is joined on connecting. Empty: messages of all the user's rooms arrive;
+	// otherwise those of this room and of the rooms joined through the client.
+	DefaultRoomID string
+	// DeviceID names the installation, so that each device of a user gets everything. Clients
+	// without one share what they have received.
+	DeviceID string
+
+	// Token is sent as `authorization: Bearer`. Empty: none.
+	Token string
+	// TokenSource, when set, is asked for the token at every connection, call and heartbeat,
+	// from several goroutines, and replaces Token. It should cache what it returns.
+	TokenSource func(ctx context.Context) (string, error)
+	// DialOptions are added to the client's own, and win over them. Without transport
+	// credentials among them connections are in plain text.
+	DialOptions []grpc.DialOption
+
+	// Logger gets what the client decides by itself; nothing is logged per message. Default:
+	// nothing is logged.
+	Logger *slog.Logger
+
+	// OnMessage gets every message, notice and push. Returning acknowledges it; without an
+	// OnMessage everything is acknowledged on arrival.
+	OnMessage func(*imv1.MessageResponse)
+	// OnConnect is called after every successful connection, the first included.
+	OnConnect func()
+	// OnDisconnect is called once for every OnConnect, with why the connection ended:
+	// ErrDisconnected after Disconnect, a *DisconnectError when the server closed it, else the
+	// error of the stream.
+	OnDisconnect func(error)
+	// OnError is called with every failure that no method returns: a lost connection (just
+	// before OnDisconnect), an attempt to reconnect that failed, and at last ErrGaveUp when
+	// there will be no other.
+	OnError func(error)
+}
+
+// DefaultConfig returns a Config with the defaults filled in and a round robin balancer. UserID
+// and the addresses remain to be set.
+func DefaultConfig() *Config {
+	cfg := new(Config).withDefaults()
+	return &cfg
+}
+
+func (c *Config) withDefaults() Config {
+	cfg := *c
+	setDefault(&cfg.ServiceName, defaultServiceName)
+	setDefault(&cfg.ConnectTimeout, defaultConnectTimeout)
+	setDefault(&cfg.RequestTimeout, defaultRequestTimeout)
+	setDefault(&cfg.HeartbeatInterval, defaultHeartbeatInterval)
+	setDefault(&cfg.MaxRetries, defaultMaxRetries)
+	setDefault(&cfg.RetryInterval, defaultRetryInterval)
+	if cfg.LoadBalancer == nil {
+		cfg.LoadBalancer = discovery.NewRoundRobinBalancer()
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return cfg
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c *Config) validate() error {
+	if c.UserID == "" {
+		return errors.New("client: Config.UserID is empty")
+	}
+	for name, d := range map[string]time.Duration{
+		"ConnectTimeout":    c.ConnectTimeout,
+		"RequestTimeout":    c.RequestTimeout,
+		"HeartbeatInterval": c.HeartbeatInterval,
+		"RetryInterval":     c.RetryInterval,
+	} {
+		if d < 0 {
+			return errors.New("client: Config." + name + " is negative")
+		}
+	}
+	return nil
+}

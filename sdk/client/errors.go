@@ -1,0 +1,126 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+var (
+	// ErrNotConnected is returned by methods that need a connection when there is none.
+	ErrNotConnected = errors.New("client: not connected")
+	// ErrDisconnected is what ended when Disconnect was called.
+	ErrDisconnected = errors.New("client: disconnected by Disconnect")
+	// ErrGaveUp is what OnError gets last when the client stops trying by itself: the attempts
+	// are used up, or another one is pointless. The error wraps the cause as well.
+	ErrGaveUp = errors.New("client: not reconnecting any more")
+	// ErrTooLarge is returned for a message that no server accepts.
+	ErrTooLarge = errors.New("client: message too large")
+	// ErrDuplicateID is returned when a message_id is sent while it is being sent already.
+	ErrDuplicateID = errors.New("client: a message with this message_id is being sent already")
+
+	errStreamEnded = fmt.Errorf("client: the server ended the stream: %w", io.EOF)
+	errSilent      = status.Error(codes.Unavailable, "client: no answer to the heartbeat")
+	errGap         = errors.New("client: frames are missing in the stream")
+)
+
+// DisconnectError is how the server closed a session.
+type DisconnectError struct {
+	Code   int // 3000-3999: the client may come back, and does; 4000-4999: it must not
+	Reason string
+	cause  error
+}
+
+func (e *DisconnectError) Error() string {
+	return fmt.Sprintf("client: closed by the server: %s (%d)", e.Reason, e.Code)
+}
+
+// Unwrap returns the gRPC error of the stream, if there is one.
+func (e *DisconnectError) Unwrap() error { return e.cause }
+
+// Final tells whether the server asked the client not to come back.
+func (e *DisconnectError) Final() bool { return e.Code >= 4000 && e.Code < 5000 }
+
+// disconnectError returns what the stream's trailer says of its end; cause is its status. False:
+// the trailer says nothing.
+func disconnectError(trailer metadata.MD, cause error) (*DisconnectError, bool) {
+	code, err := strconv.Atoi(first(trailer, keyDisconnectCode))
+	if err != nil {
+		return nil, false
+	}
+	return &DisconnectError{Code: code, Reason: first(trailer, keyDisconnectReason), cause: cause}, true
+}
+
+// RefusedError is the server's refusal of a request that it understood.
+type RefusedError struct {
+	Reason    string // for programs, such as NOT_A_MEMBER; may be empty
+	Message   string // for people
+	RoomID    string
+	MessageID string // the client's id of a refused send, else empty
+}
+
+func (e *RefusedError) Error() string {
+	if e.Reason == "" {
+		return "client: refused: " + e.Message
+	}
+	return fmt.Sprintf("client: refused: %s (%s)", e.Message, e.Reason)
+}
+
+// Reason returns the server's machine-readable reason for err, such as NOT_A_MEMBER, from a
+// *RefusedError or the details of a gRPC status; empty when there is none.
+func Reason(err error) string {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return refused.Reason
+	}
+	st, ok := status.FromError(err)
+	if !ok {
+		return ""
+	}
+	for _, detail := range st.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
+}
+
+// final tells whether err says that trying again is pointless. Unavailable never does: a server
+// that is overloaded may refuse a session before it knows better what to say. With a source of
+// tokens the next attempt brings another one.
+func (c *Client) final(err error) bool {
+	if status.Code(err) == codes.Unavailable {
+		return false
+	}
+	if closed, ok := errors.AsType[*DisconnectError](err); ok {
+		return closed.Final()
+	}
+	switch status.Code(err) {
+	case codes.PermissionDenied, codes.InvalidArgument:
+		return true
+	case codes.Unauthenticated:
+		return c.cfg.TokenSource == nil
+	}
+	return false
+}
+
+// streamError says why a stream ended: by the server's word, by what this side found wrong, or
+// by the transport.
+func streamError(ctx context.Context, trailer metadata.MD, err error) error {
+	if closed, ok := disconnectError(trailer, err); ok {
+		return closed
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if errors.Is(err, io.EOF) {
+		return errStreamEnded
+	}
+	return err
+}

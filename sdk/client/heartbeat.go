@@ -1,0 +1,54 @@
+package client
+
+import (
+	"context"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+)
+
+func (c *Client) heartbeat() *imv1.MessageRequest {
+	return &imv1.MessageRequest{
+		UserId:  c.cfg.UserID,
+		RoomId:  c.cfg.DefaultRoomID,
+		Type:    imv1.MessageType_MESSAGE_TYPE_HEARTBEAT,
+		Content: []byte("ping"),
+	}
+}
+
+// keepBeating sends a heartbeat after every interval for as long as the connection lives, and
+// ends it when nothing has been read since the one before.
+func (c *Client) keepBeating(cn *connection) {
+	var lastRead uint64
+	var beaten bool
+	var beat func()
+	beat = func() {
+		read := cn.frames.Load()
+		if beaten && read == lastRead && !cn.waiting.Load() {
+			cn.fail(errSilent)
+			return
+		}
+		lastRead, beaten = read, c.sendBeat(cn)
+		cn.after(cn.beat, beat)
+	}
+	cn.after(cn.beat, beat)
+}
+
+// sendBeat tells whether an answer is to be expected. A writer that is stuck for a whole
+// interval means that nothing flows any more, just as silence does.
+func (c *Client) sendBeat(cn *connection) bool {
+	ctx, done := context.WithTimeout(cn.ctx, cn.beat)
+	defer done()
+	req := c.heartbeat()
+	if c.cfg.TokenSource != nil {
+		token, err := c.token(ctx)
+		if err != nil {
+			c.reportError(err)
+		} else if token != "" {
+			req.Metadata = map[string]string{keyAuthorization: bearer(token)}
+		}
+	}
+	if err := cn.write(ctx, req); err != nil && ctx.Err() != nil {
+		cn.fail(errSilent)
+	}
+	return true
+}

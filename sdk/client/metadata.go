@@ -1,0 +1,96 @@
+package client
+
+import (
+	"context"
+
+	"google.golang.org/grpc/metadata"
+)
+
+// Metadata keys of the im.v1 stream; docs/protocol.md says what they mean.
+const (
+	keyUserID           = "user-id"
+	keyRoomID           = "room-id"
+	keyAuthorization    = "authorization"
+	keyDeviceID         = "device-id"
+	keyCapabilities     = "capabilities"
+	keySessionID        = "session-id"
+	keyResumeTicket     = "resume-ticket"
+	keyLastLinkSeq      = "last-link-seq"
+	keyResumed          = "resumed"
+	keyHeartbeatSeconds = "heartbeat-seconds"
+	keyDisconnectCode   = "disconnect-code"
+	keyDisconnectReason = "disconnect-reason"
+
+	// In the metadata of a frame.
+	keyLinkSeq = "link-seq"
+	keyReason  = "reason"
+)
+
+const capabilities = "ack,resume,batch"
+
+// token returns the present token, empty when the client has none.
+func (c *Client) token(ctx context.Context) (string, error) {
+	if c.cfg.TokenSource != nil {
+		return c.cfg.TokenSource(ctx)
+	}
+	return c.cfg.Token, nil
+}
+
+func bearer(token string) string { return "Bearer " + token }
+
+// identify returns ctx with what says who calls, for one unary call.
+func (c *Client) identify(ctx context.Context) (context.Context, error) {
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var pairs []string
+	if headerSafe(c.cfg.UserID) {
+		pairs = append(pairs, keyUserID, c.cfg.UserID)
+	}
+	if token != "" {
+		pairs = append(pairs, keyAuthorization, bearer(token))
+	}
+	return metadata.AppendToOutgoingContext(ctx, pairs...), nil
+}
+
+// streamMetadata returns what a stream is opened with. Ids that gRPC metadata cannot carry are
+// left out; sayHello sends them instead.
+func (c *Client) streamMetadata(token string) []string {
+	pairs := []string{keyCapabilities, capabilities}
+	if c.idsInMetadata() {
+		pairs = append(pairs, keyUserID, c.cfg.UserID)
+		if c.cfg.DefaultRoomID != "" {
+			pairs = append(pairs, keyRoomID, c.cfg.DefaultRoomID)
+		}
+	}
+	if c.cfg.DeviceID != "" && headerSafe(c.cfg.DeviceID) {
+		pairs = append(pairs, keyDeviceID, c.cfg.DeviceID)
+	}
+	if token != "" {
+		pairs = append(pairs, keyAuthorization, bearer(token))
+	}
+	return append(pairs, c.session.resumeMetadata()...)
+}
+
+func (c *Client) idsInMetadata() bool {
+	return headerSafe(c.cfg.UserID) && headerSafe(c.cfg.DefaultRoomID)
+}
+
+// headerSafe tells whether gRPC metadata can carry s unchanged: printable ASCII, and no space at
+// either end, which transports trim.
+func headerSafe(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return s == "" || (s[0] != ' ' && s[len(s)-1] != ' ')
+}
+
+func first(md metadata.MD, key string) string {
+	if values := md.Get(key); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}

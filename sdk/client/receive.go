@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// taskOverhead is roughly what a waiting message takes beside its content.
+const taskOverhead = 512
+
+// read takes in everything the stream brings and returns why it ended.
+func (c *Client) read(cn *connection) error {
+	for {
+		frame, err := cn.stream.Recv()
+		if err != nil {
+			return streamError(cn.ctx, cn.stream.Trailer(), err)
+		}
+		cn.frames.Add(1)
+		if err := c.open(cn, frame); err != nil {
+			cn.fail(err)
+			return err
+		}
+	}
+}
+
+// open takes in one frame, or each item of an envelope.
+func (c *Client) open(cn *connection, frame *imv1.MessageResponse) error {
+	link := frame.GetLinkSeq()
+	if len(frame.GetBatch()) == 0 {
+		return c.take(cn, frame, link)
+	}
+	for i, item := range frame.GetBatch() {
+		itemLink := item.GetLinkSeq()
+		if link > 0 {
+			itemLink = link + uint64(i)
+		}
+		if err := c.take(cn, item, itemLink); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take sorts one message in. Answers to sends are given at once, since a callback may be waiting
+// for one; all else goes through the queue, so that acknowledgements keep the order.
+func (c *Client) take(cn *connection, msg *imv1.MessageResponse, link uint64) error {
+	switch c.session.arrive(link) {
+	case repeated: // it is in the queue
+		return nil
+	case missing:
+		return errGap
+	}
+	switch msg.GetType() {
+	case imv1.MessageType_MESSAGE_TYPE_ACK:
+		c.settle(msg)
+	case imv1.MessageType_MESSAGE_TYPE_HEARTBEAT:
+	default:
+		if c.cfg.OnMessage != nil {
+			c.enqueue(cn, msg, link)
+			return nil
+		}
+	}
+	if link > 0 {
+		c.queue.push(task{run: func() { c.handled(cn, link) }, message: true})
+	}
+	return nil
+}
+
+func (c *Client) enqueue(cn *connection, msg *imv1.MessageResponse, link uint64) {
+	cn.waiting.Store(true)
+	c.queue.waitRoom(cn.ctx, c.mustRead)
+	cn.waiting.Store(false)
+	if !c.alive() {
+		return // Disconnect was called; it comes again
+	}
+	c.queue.push(task{
+		run: func() {
+			if c.seen.advance(msg) {
+				c.cfg.OnMessage(msg)
+			}
+			c.handled(cn, link)
+		},
+		callback: true,
+		message:  true,
+		bytes:    len(msg.GetContent()) + taskOverhead,
+	})
+}
+
+// mustRead tells whether reading must go on although OnMessage is far behind: the stream may
+// hold the answer to a send that OnMessage itself is waiting for, or its own end.
+func (c *Client) mustRead() bool { return c.sends.any() || !c.alive() }
+
+// settle gives a send its answer. A refusal that nobody waits for is reported, not lost.
+func (c *Client) settle(msg *imv1.MessageResponse) {
+	var content imv1.AckContent
+	if err := proto.Unmarshal(msg.GetContent(), &content); err != nil {
+		c.cfg.Logger.Warn("unreadable answer to a send", "error", err)
+		return
+	}
+	var err error
+	if !content.GetSuccess() {
+		err = &RefusedError{
+			Reason:    msg.GetMetadata()[keyReason],
+			Message:   content.GetErrorMessage(),
+			RoomID:    msg.GetRoomId(),
+			MessageID: content.GetOriginalMessageId(),
+		}
+	}
+	found := c.sends.settle(content.GetOriginalMessageId(), resultOf(msg, content.GetOriginalMessageId()), err)
+	if !found && err != nil {
+		c.reportError(err)
+	}
+}
+
+func (c *Client) handled(cn *connection, link uint64) {
+	switch unacked := c.session.handle(cn.session, link); {
+	case unacked == 0:
+	case unacked >= ackEvery:
+		c.flushAck(context.Background(), c.current())
+	case unacked == 1:
+		c.ackSoon()
+	}
+}

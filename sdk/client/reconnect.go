@@ -1,0 +1,121 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// run reads one connection after the other until the life ends. It is the client's one
+// permanent goroutine.
+func (c *Client) run(l *life, cn *connection) {
+	defer close(l.over)
+	for cn != nil {
+		err := c.read(cn)
+		if l.isClosing() {
+			err = ErrDisconnected
+		}
+		c.detach(cn, err)
+		if errors.Is(err, ErrDisconnected) || c.final(err) {
+			c.session.forget()
+			c.finish(l, err)
+			c.reportLoss(err)
+			c.reportGivingUp(err)
+			return
+		}
+		c.reportLoss(err)
+		cn, err = c.reconnect(l, err)
+		if err != nil {
+			c.finish(l, err)
+			c.reportGivingUp(err)
+		}
+	}
+}
+
+// detach takes cn out of use. Sends that a server found too large would be the end of every
+// further connection as well, so they are not repeated.
+func (c *Client) detach(cn *connection, err error) {
+	c.mu.Lock()
+	c.conn = nil
+	c.mu.Unlock()
+	if errors.Is(err, ErrDisconnected) {
+		cn.end(nil)
+		return
+	}
+	c.cfg.Logger.Info("connection lost", "endpoint", cn.ep.name, "error", err)
+	cn.end(err)
+	_, told := errors.AsType[*DisconnectError](err)
+	if !told && status.Code(err) == codes.ResourceExhausted {
+		c.sends.failWritten(cn, err)
+	}
+}
+
+// reconnect tries until it has a connection, which it adopts, or until the attempts are used up
+// or pointless. No lock is held while it waits and dials.
+func (c *Client) reconnect(l *life, lost error) (*connection, error) {
+	last := lost
+	for attempt := 1; c.cfg.MaxRetries < 0 || attempt <= c.cfg.MaxRetries; attempt++ {
+		if err := pause(l.ctx, c.cfg.Backoff(attempt)); err != nil {
+			return nil, err
+		}
+		cn, err := c.dial(l.ctx)
+		if l.isClosing() {
+			if err == nil {
+				cn.end(nil)
+			}
+			return nil, ErrDisconnected
+		}
+		if err == nil {
+			c.cfg.Logger.Info("connection is back", "endpoint", cn.ep.name, "attempt", attempt, "resumed", cn.resumed)
+			c.adopt(cn)
+			return cn, nil
+		}
+		if last = err; c.final(err) {
+			return nil, err
+		}
+		c.reportError(err)
+	}
+	return nil, fmt.Errorf("%d attempts to reconnect: %w", c.cfg.MaxRetries, last)
+}
+
+// finish ends the life: from here on nobody tries to connect.
+func (c *Client) finish(l *life, err error) {
+	c.mu.Lock()
+	c.life = nil
+	c.mu.Unlock()
+	l.cancel(err)
+	c.sends.failAll(err)
+}
+
+func (c *Client) reportConnect() {
+	if c.cfg.OnConnect != nil {
+		c.queue.push(task{run: c.cfg.OnConnect, callback: true})
+	}
+}
+
+// reportLoss tells the program that a connection has ended, and with what error unless it asked
+// for the end itself.
+func (c *Client) reportLoss(err error) {
+	if !errors.Is(err, ErrDisconnected) {
+		c.reportError(err)
+	}
+	if c.cfg.OnDisconnect != nil {
+		c.queue.push(task{run: func() { c.cfg.OnDisconnect(err) }, callback: true})
+	}
+}
+
+func (c *Client) reportGivingUp(err error) {
+	if errors.Is(err, ErrDisconnected) {
+		return
+	}
+	c.cfg.Logger.Warn("not reconnecting any more", "error", err)
+	c.reportError(fmt.Errorf("%w: %w", ErrGaveUp, err))
+}
+
+func (c *Client) reportError(err error) {
+	if c.cfg.OnError != nil {
+		c.queue.push(task{run: func() { c.cfg.OnError(err) }, callback: true})
+	}
+}

@@ -1,0 +1,128 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+)
+
+// rooms are those joined through the client, with the metadata they were joined with. The zero
+// value is ready; safe for concurrent use.
+type rooms struct {
+	mu     sync.Mutex
+	joined map[string]map[string]string
+}
+
+func (r *rooms) add(roomID string, metadata map[string]string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.joined == nil {
+		r.joined = map[string]map[string]string{}
+	}
+	r.joined[roomID] = maps.Clone(metadata)
+}
+
+func (r *rooms) remove(roomID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.joined, roomID)
+}
+
+func (r *rooms) all() map[string]map[string]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make(map[string]map[string]string, len(r.joined))
+	maps.Copy(all, r.joined)
+	return all
+}
+
+// JoinRoom makes the user a member of the room and has its messages arrive here, now and after
+// every reconnect. Metadata may hold `nickname` and `role`. Joining again is no error and tells
+// who is online now.
+func (c *Client) JoinRoom(roomID string, metadata map[string]string) (*imv1.JoinRoomResponse, error) {
+	resp, err := c.joinRoom(context.Background(), roomID, metadata)
+	if err == nil {
+		c.joined.add(roomID, metadata)
+	}
+	return resp, err
+}
+
+// LeaveRoom ends the membership. Leaving a room that one is not in is no error.
+func (c *Client) LeaveRoom(roomID string) (*imv1.LeaveRoomResponse, error) {
+	var resp *imv1.LeaveRoomResponse
+	err := c.call(context.Background(), roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
+		resp, err = stub.LeaveRoom(ctx, &imv1.LeaveRoomRequest{UserId: c.cfg.UserID, RoomId: roomID})
+		return resp.GetStatus(), err
+	})
+	if err == nil {
+		c.joined.remove(roomID)
+	}
+	return resp, err
+}
+
+// GetRoomInfo describes the room and its members.
+func (c *Client) GetRoomInfo(roomID string) (*imv1.GetRoomInfoResponse, error) {
+	var resp *imv1.GetRoomInfoResponse
+	err := c.call(context.Background(), roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
+		resp, err = stub.GetRoomInfo(ctx, &imv1.GetRoomInfoRequest{UserId: c.cfg.UserID, RoomId: roomID})
+		return resp.GetStatus(), err
+	})
+	return resp, err
+}
+
+func (c *Client) joinRoom(ctx context.Context, roomID string, metadata map[string]string) (*imv1.JoinRoomResponse, error) {
+	var resp *imv1.JoinRoomResponse
+	err := c.call(ctx, roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
+		resp, err = stub.JoinRoom(ctx, &imv1.JoinRoomRequest{UserId: c.cfg.UserID, RoomId: roomID, Metadata: metadata})
+		return resp.GetStatus(), err
+	})
+	return resp, err
+}
+
+// call makes one unary call on the present connection. A status other than success is an error
+// as well.
+func (c *Client) call(ctx context.Context, roomID string, do func(context.Context, imv1.IMServiceClient) (*imv1.ResponseStatus, error)) error {
+	cn := c.current()
+	if cn == nil {
+		return ErrNotConnected
+	}
+	ctx, done := c.bound(ctx)
+	defer done()
+	ctx, err := c.identify(ctx)
+	if err != nil {
+		return fmt.Errorf("client: token: %w", err)
+	}
+	st, err := do(ctx, cn.ep.stub)
+	if err != nil {
+		return err
+	}
+	if st.GetCode() != 0 {
+		return &RefusedError{Reason: st.GetDetails()[keyReason], Message: st.GetMessage(), RoomID: roomID}
+	}
+	return nil
+}
+
+// rejoin has the rooms that were joined through the client followed by a session that does not
+// know of them. It goes through the queue so that OnConnect finds them joined.
+func (c *Client) rejoin(cn *connection) {
+	rooms := c.joined.all()
+	if room := c.cfg.DefaultRoomID; !headerSafe(room) && rooms[room] == nil {
+		rooms[room] = nil // where a token says who the user is, the first message is not asked for the room
+	}
+	if len(rooms) == 0 {
+		return
+	}
+	c.queue.push(task{run: func() {
+		for roomID, metadata := range rooms {
+			if cn.ctx.Err() != nil {
+				return // the next connection does it
+			}
+			if _, err := c.joinRoom(cn.ctx, roomID, metadata); err != nil && cn.ctx.Err() == nil {
+				c.reportError(fmt.Errorf("client: rejoin room %s: %w", roomID, err))
+			}
+		}
+	}})
+}

@@ -1,0 +1,159 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/sdk/discovery"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// An endpoint is where one connection goes.
+type endpoint struct {
+	stub imv1.IMServiceClient
+	name string // for errors and logs
+	// release gives the endpoint back; failure is what was wrong with it, or nil.
+	release func(failure error)
+}
+
+// source yields an endpoint for every attempt to connect. It is called by one goroutine at a
+// time, for it is the connection's owner that asks.
+type source interface {
+	endpoint(ctx context.Context) (*endpoint, error)
+}
+
+// maxReceiveBytes leaves room for an envelope of many large messages.
+const maxReceiveBytes = 32 << 20
+
+// dialer is the source of clients that own their connections: it finds the instances, chooses
+// one and dials it.
+type dialer struct {
+	name      string
+	discovery discovery.ServiceDiscovery // may be nil
+	balancer  discovery.LoadBalancer
+	options   []grpc.DialOption
+
+	mu       sync.Mutex
+	services []*discovery.ServiceInfo // as set, or as last discovered
+	failed   string                   // the target that failed last
+}
+
+func newDialer(cfg *Config) *dialer {
+	options := append([]grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceiveBytes)),
+	}, cfg.DialOptions...)
+	return &dialer{
+		name:      cfg.ServiceName,
+		discovery: cfg.Discovery,
+		balancer:  cfg.LoadBalancer,
+		options:   options,
+		services:  slices.Clone(cfg.Services),
+	}
+}
+
+func (d *dialer) setServices(services []*discovery.ServiceInfo) {
+	d.mu.Lock()
+	d.services = slices.Clone(services)
+	d.mu.Unlock()
+	d.balancer.Update(services)
+}
+
+func (d *dialer) endpoint(ctx context.Context) (*endpoint, error) {
+	services, err := d.candidates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	service, err := d.choose(services)
+	if err != nil {
+		return nil, err
+	}
+	name := target(service)
+	conn, err := grpc.NewClient(name, d.options...)
+	if err != nil {
+		return nil, fmt.Errorf("client: dial %s: %w", name, err)
+	}
+	return &endpoint{
+		stub: imv1.NewIMServiceClient(conn),
+		name: name,
+		release: func(failure error) {
+			d.remember(name, failure)
+			_ = conn.Close() // closing twice is its only error
+		},
+	}, nil
+}
+
+// candidates returns the instances to choose from. When the discovery cannot be asked, those it
+// named last are better than none.
+func (d *dialer) candidates(ctx context.Context) ([]*discovery.ServiceInfo, error) {
+	if d.discovery == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.services, nil
+	}
+	found, err := d.discovery.Discover(ctx, d.name)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		if len(d.services) == 0 {
+			return nil, fmt.Errorf("client: discover %s: %w", d.name, err)
+		}
+		return d.services, nil
+	}
+	d.services = found
+	d.balancer.Update(found)
+	return found, nil
+}
+
+// choose asks the balancer, and asks again as long as it names the instance that just failed
+// and there are others.
+func (d *dialer) choose(services []*discovery.ServiceInfo) (*discovery.ServiceInfo, error) {
+	d.mu.Lock()
+	failed := d.failed
+	d.mu.Unlock()
+	var service *discovery.ServiceInfo
+	for range max(1, len(services)) {
+		var err error
+		if service, err = d.balancer.Select(services); err != nil {
+			return nil, explain(err)
+		}
+		if service == nil {
+			return nil, explain(discovery.ErrNoService)
+		}
+		if target(service) != failed {
+			break
+		}
+	}
+	return service, nil
+}
+
+func (d *dialer) remember(name string, failure error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if failure != nil {
+		d.failed = name
+	} else if d.failed == name {
+		d.failed = ""
+	}
+}
+
+func explain(err error) error {
+	if errors.Is(err, discovery.ErrNoService) {
+		return fmt.Errorf("client: nowhere to connect to, set Config.Services or Config.Discovery: %w", err)
+	}
+	return err
+}
+
+func target(s *discovery.ServiceInfo) string {
+	if s.Port == 0 {
+		return s.Address
+	}
+	return net.JoinHostPort(s.Address, strconv.Itoa(s.Port))
+}
