@@ -56,7 +56,6 @@ func Run(ctx context.Context, args []string, out, logs io.Writer, plugins ...plu
 	if err != nil {
 		return err
 	}
-	defer raiseGCFloor()()
 	log := newLogger(c.GetLog(), logs)
 	node, cleanup, err := assemble(ctx, c, plugins, log)
 	if err != nil {

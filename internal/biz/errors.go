@@ -71,5 +71,10 @@ func AsError(err error) *Error {
 	return Errorf(KindInternal, "INTERNAL", "internal error").Because(err)
 }
 
-// KindOf returns the kind of err.
-func KindOf(err error) Kind { return AsError(err).Kind }
+// KindOf returns the kind of err, which must be an error: that of nil says nothing.
+func KindOf(err error) Kind {
+	if err == nil {
+		return KindInternal
+	}
+	return AsError(err).Kind
+}

@@ -105,84 +105,90 @@ func TestA1ReopenKeepsEverything(t *testing.T) {
 
 func TestA2Idempotent(t *testing.T) {
 	t.Parallel()
-	t.Run("within one batch", func(t *testing.T) {
-		t.Parallel()
-		db := openDB(t, t.TempDir())
-		joinRoom(t, db, "r", "u")
-		live := &recorder{}
-		l, err := NewMessageLog(db, live, LogOptions{}, quiet())
-		if err != nil {
-			t.Fatal(err)
+	t.Run("within one batch", testIdempotentInBatch)
+	t.Run("at the same time", testIdempotentConcurrent)
+	t.Run("until the window is over", testIdempotentWindow)
+}
+
+func testIdempotentInBatch(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	joinRoom(t, db, "r", "u")
+	live := &recorder{}
+	l, err := NewMessageLog(db, live, LogOptions{}, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := appendAsync(l, textDraft("r", "u", "id", "x"))
+	other := appendAsync(l, textDraft("r", "u", "id2", "x"))
+	same := appendAsync(l, textDraft("r", "u", "id", "x"))
+	conflict := appendAsync(l, textDraft("r", "u", "id", "y"))
+	runUntil(t, l.Run)
+	want := <-first
+	if want.Duplicate || want.Seq != 1 {
+		t.Fatalf("first: %+v", want)
+	}
+	if o := <-other; o.Seq != 2 {
+		t.Errorf("other: %+v", o)
+	}
+	want.Duplicate = true
+	if o := <-same; o != want {
+		t.Errorf("same: %+v, want %+v", o, want)
+	}
+	if o := <-conflict; kindOf(o.err) != biz.KindConflict || o.Receipt != (biz.Receipt{}) {
+		t.Errorf("conflict: %+v", o)
+	}
+	if n := len(live.delivered("r")); n != 2 {
+		t.Errorf("%d delivered", n)
+	}
+}
+
+func testIdempotentConcurrent(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	joinRoom(t, db, "r", "u")
+	live := &recorder{}
+	l, _ := runLog(t, db, live, LogOptions{BatchRows: 3})
+	var wg sync.WaitGroup
+	outcomes := make([]outcome, 50)
+	for i := range outcomes {
+		wg.Go(func() { outcomes[i] = <-appendAsync(l, textDraft("r", "u", "id", "x")) })
+	}
+	wg.Wait()
+	fresh := 0
+	for _, o := range outcomes {
+		if o.err != nil || o.ID != outcomes[0].ID || o.Seq != 1 {
+			t.Errorf("outcome %+v, first %+v", o, outcomes[0])
 		}
-		first := appendAsync(l, textDraft("r", "u", "id", "x"))
-		other := appendAsync(l, textDraft("r", "u", "id2", "x"))
-		same := appendAsync(l, textDraft("r", "u", "id", "x"))
-		conflict := appendAsync(l, textDraft("r", "u", "id", "y"))
-		runUntil(t, l.Run)
-		want := <-first
-		if want.Duplicate || want.Seq != 1 {
-			t.Fatalf("first: %+v", want)
+		if !o.Duplicate {
+			fresh++
 		}
-		if o := <-other; o.Seq != 2 {
-			t.Errorf("other: %+v", o)
-		}
-		want.Duplicate = true
-		if o := <-same; o != want {
-			t.Errorf("same: %+v, want %+v", o, want)
-		}
-		if o := <-conflict; kindOf(o.err) != biz.KindConflict || o.Receipt != (biz.Receipt{}) {
-			t.Errorf("conflict: %+v", o)
-		}
-		if n := len(live.delivered("r")); n != 2 {
-			t.Errorf("%d delivered", n)
-		}
-	})
-	t.Run("at the same time", func(t *testing.T) {
-		t.Parallel()
-		db := openDB(t, t.TempDir())
-		joinRoom(t, db, "r", "u")
-		live := &recorder{}
-		l, _ := runLog(t, db, live, LogOptions{BatchRows: 3})
-		var wg sync.WaitGroup
-		outcomes := make([]outcome, 50)
-		for i := range outcomes {
-			wg.Go(func() { outcomes[i] = <-appendAsync(l, textDraft("r", "u", "id", "x")) })
-		}
-		wg.Wait()
-		fresh := 0
-		for _, o := range outcomes {
-			if o.err != nil || o.ID != outcomes[0].ID || o.Seq != 1 {
-				t.Errorf("outcome %+v, first %+v", o, outcomes[0])
-			}
-			if !o.Duplicate {
-				fresh++
-			}
-		}
-		if fresh != 1 || len(live.delivered("r")) != 1 || len(readAll(t, l, "r")) != 1 {
-			t.Errorf("%d new, %d delivered", fresh, len(live.delivered("r")))
-		}
-	})
-	t.Run("until the window is over", func(t *testing.T) {
-		t.Parallel()
-		db := openDB(t, t.TempDir())
-		joinRoom(t, db, "r", "u")
-		l, _ := runLog(t, db, &recorder{}, LogOptions{})
-		mustAppend(t, l, textDraft("r", "u", "id", "x"))
-		age := func(by time.Duration) {
-			mutate(t, db, "UPDATE idempotency SET created_at = created_at - ?", by.Microseconds())
-		}
-		age(23 * time.Hour)
-		if o := mustAppend(t, l, textDraft("r", "u", "id", "x")); !o.Duplicate {
-			t.Errorf("after 23 h: %+v", o)
-		}
-		age(2 * time.Hour)
-		if o := mustAppend(t, l, textDraft("r", "u", "id", "y")); o.Duplicate || o.Seq != 2 {
-			t.Errorf("after 25 h: %+v", o)
-		}
-		if o := mustAppend(t, l, textDraft("r", "u", "id", "y")); !o.Duplicate || o.Seq != 2 {
-			t.Errorf("after the new one: %+v", o)
-		}
-	})
+	}
+	if fresh != 1 || len(live.delivered("r")) != 1 || len(readAll(t, l, "r")) != 1 {
+		t.Errorf("%d new, %d delivered", fresh, len(live.delivered("r")))
+	}
+}
+
+func testIdempotentWindow(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	joinRoom(t, db, "r", "u")
+	l, _ := runLog(t, db, &recorder{}, LogOptions{})
+	mustAppend(t, l, textDraft("r", "u", "id", "x"))
+	age := func(by time.Duration) {
+		mutate(t, db, "UPDATE idempotency SET created_at = created_at - ?", by.Microseconds())
+	}
+	age(23 * time.Hour)
+	if o := mustAppend(t, l, textDraft("r", "u", "id", "x")); !o.Duplicate {
+		t.Errorf("after 23 h: %+v", o)
+	}
+	age(2 * time.Hour)
+	if o := mustAppend(t, l, textDraft("r", "u", "id", "y")); o.Duplicate || o.Seq != 2 {
+		t.Errorf("after 25 h: %+v", o)
+	}
+	if o := mustAppend(t, l, textDraft("r", "u", "id", "y")); !o.Duplicate || o.Seq != 2 {
+		t.Errorf("after the new one: %+v", o)
+	}
 }
 
 // mutate runs a statement on the writer, as only tests do.

@@ -84,3 +84,32 @@ func TestRejoinWritesNothing(t *testing.T) {
 		t.Errorf("rejoined as %+v, was %+v", again, first)
 	}
 }
+
+// TestFailedPartIsUndone: what a part had written before it failed goes, what the others wrote in
+// the same transaction stays.
+func TestFailedPartIsUndone(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	var failure error = biz.Errorf(biz.KindInvalid, "NO", "no")
+	write := func(user string, err error) func(*tx) error {
+		return func(t *tx) error {
+			_, execErr := t.exec(upsertCursor, user, "r", "d", 1, 1)
+			return errors.Join(execErr, err)
+		}
+	}
+	var wg sync.WaitGroup
+	db.writer.mu.Lock()
+	for i, err := range []error{nil, failure, nil} {
+		wg.Go(func() {
+			if got := db.writer.do(t.Context(), write(fmt.Sprint(i), err), func() {}); (got == nil) != (err == nil) {
+				t.Errorf("part %d: %v", i, got)
+			}
+		})
+	}
+	waitFor(t, func() bool { return db.writer.jobs.count() == 3 })
+	db.writer.mu.Unlock()
+	wg.Wait()
+	if n := count(t, db, "cursors"); n != 2 {
+		t.Errorf("%d rows, want those of the two parts that succeeded", n)
+	}
+}

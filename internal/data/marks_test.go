@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -109,7 +110,7 @@ func TestJanitor(t *testing.T) {
 	l, _ := runLog(t, db, &recorder{}, LogOptions{})
 	cursors, inbox := NewCursors(db, quiet()), NewInbox(db, quiet())
 	start := time.Now()
-	const keys = purgeRows + 10
+	const keys, cursorRows = purgeRows + 10, 2*purgeRows + 10
 	outcomes := make([]<-chan outcome, keys)
 	for i := range outcomes {
 		outcomes[i] = appendAsync(l, textDraft("r", "u", time.Duration(i).String(), "x"))
@@ -124,7 +125,9 @@ func TestJanitor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cursors.Advance(biz.Cursor{Room: "r", User: "u", Device: "old", Delivered: 1})
+	for i := range int64(cursorRows) {
+		cursors.Advance(biz.Cursor{Room: "r", User: biz.UserID(strconv.FormatInt(i, 10)), Device: "old", Delivered: 1})
+	}
 	if err := cursors.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -133,11 +136,11 @@ func TestJanitor(t *testing.T) {
 		after                 time.Duration
 		keys, pushes, cursors int64
 	}{
-		{0, keys, 2, 1},
-		{2 * time.Hour, keys, 1, 1},
-		{23 * time.Hour, keys, 1, 1},
-		{25 * time.Hour, 0, 1, 1},
-		{29 * 24 * time.Hour, 0, 1, 1},
+		{0, keys, 2, cursorRows},
+		{2 * time.Hour, keys, 1, cursorRows},
+		{23 * time.Hour, keys, 1, cursorRows},
+		{25 * time.Hour, 0, 1, cursorRows},
+		{29 * 24 * time.Hour, 0, 1, cursorRows},
 		{31 * 24 * time.Hour, 0, 1, 0},
 		{100 * 24 * time.Hour, 0, 0, 0},
 	} {

@@ -4,9 +4,8 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Reasons why a draft was not stored, as hermod_store_failures_total has them.
 const (
-	failUnavailable = "unavailable"  // the database could not be written
+	failUnavailable = "unavailable"  // the database could not be written, or the log had stopped
 	failOverloaded  = "overloaded"   // too much was waiting
-	failClosed      = "closed"       // the log had stopped
 	failConflict    = "conflict"     // the client's id was used for another payload
 	failUnknownRoom = "unknown_room" // there is no such room
 	failRefused     = "refused"      // the database refused the row

@@ -35,7 +35,7 @@ const (
 	// The write buffer of a connection takes what several batches of frames make, and is shared by
 	// all connections: one at rest has none. The read buffer is a connection's own.
 	writeBuffer = 64 << 10
-	readBuffer  = 4 << 10
+	readBuffer  = 2 << 10
 	// minPing lets clients with a keepalive of their own ping this often.
 	minPing = 5 * time.Second
 )

@@ -74,6 +74,7 @@ func testLogDuplicates(s scene) {
 	want.Duplicate = true
 	s.equal("receipt", second, want)
 	s.equal("stored", len(s.page("r", 0, 10)), 1)
+	s.equal("last active", s.room("r").LastActive.Equal(first.Time), true)
 	s.equal("delivered", len(s.live.delivered("r")), 1)
 
 	for _, other := range []*biz.Draft{text("r", "other", "id", "x"), text("r2", "u", "id", "x"), text("r", "u", "", "x"), text("r", "u", "", "x")} {

@@ -68,39 +68,52 @@ func NewHandler(n *node.Node, rules Rules, auth Refresher, cfg Config, log *slog
 // Serve runs a client's connection until it ends and returns why: nil after a clean end by the
 // client. greet answers the client once its session exists; nothing is written before.
 func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) error {
-	first, err := h.identify(conn, &o)
+	var (
+		r   *reader
+		s   *session.Session
+		err error
+	)
+	aside(func() { r, s, err = h.begin(ctx, conn, o, greet) })
 	if err != nil {
 		return err
-	}
-	s, err := h.open(ctx, conn, o, greet)
-	if err != nil {
-		return err
-	}
-	r := newReader(h, s, o)
-	if first != nil {
-		r.handle(ctx, first)
 	}
 	err = r.run(ctx, conn)
 	if !errors.Is(err, io.EOF) {
 		h.node.Done(s, conn, transport.ConnLost)
 		return err
 	}
-	h.finish(r, s)
+	r.finish()
 	h.node.Done(s, conn, transport.Ended)
 	return nil
 }
 
-// finish lets the last answers reach a client that has ended its half of the stream.
-func (h *Handler) finish(r *reader, s *session.Session) {
-	timeout := time.NewTimer(flushWindow)
-	defer timeout.Stop()
-	if r.settle(timeout.C) {
-		select {
-		case <-s.Drained():
-		case <-timeout.C:
-		}
+// aside runs f in a goroutine of its own and waits for it. Looking up a session's rooms needs a deep
+// stack for a moment; the goroutine that then waits for the client, for hours maybe, keeps its small
+// one.
+func aside(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	<-done
+}
+
+// begin finds out who opens a session, opens it, and handles the message that said who, if one did.
+func (h *Handler) begin(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) (*reader, *session.Session, error) {
+	first, err := h.identify(conn, &o)
+	if err != nil {
+		return nil, nil, err
 	}
-	s.Heard() // the end of its half is the last thing heard from the client
+	s, err := h.open(ctx, conn, o, greet)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := newReader(h, s, o)
+	if first != nil {
+		r.handle(ctx, first)
+	}
+	return r, s, nil
 }
 
 // identify completes who opens the session from its first message, if nothing else said it. That

@@ -184,3 +184,16 @@ func (r *reader) settle(timeout <-chan time.Time) bool {
 	}
 	return true
 }
+
+// finish lets the last answers reach a client that has ended its half of the stream.
+func (r *reader) finish() {
+	timeout := time.NewTimer(flushWindow)
+	defer timeout.Stop()
+	if r.settle(timeout.C) {
+		select {
+		case <-r.session.Drained():
+		case <-timeout.C:
+		}
+	}
+	r.session.Heard() // the end of its half is the last thing heard from the client
+}

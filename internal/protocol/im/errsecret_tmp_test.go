@@ -1,0 +1,5 @@
+package im_test
+
+import "errors"
+
+var errSecret = errors.New("secret")

@@ -1,0 +1,103 @@
+package im_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol/im"
+)
+
+func from(md map[string]string) func(string) string {
+	return func(key string) string { return md[key] }
+}
+
+func TestReadOpening(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		md   map[string]string
+		want im.Opening
+	}{
+		{"nothing", nil, im.Opening{}},
+		{"everything", map[string]string{
+			"room-id": "r", "session-id": "s", "resume-ticket": "t", "last-link-seq": "18446744073709551615",
+			"capabilities": "ack,resume,batch,rooms",
+		}, im.Opening{Room: "r", Session: "s", Ticket: "t", LastLink: 1<<64 - 1, Ack: true, Resume: true, Batch: true, Rooms: true}},
+		{"blanks between capabilities", map[string]string{"capabilities": " ack , batch"}, im.Opening{Ack: true, Batch: true}},
+		{"capabilities of a newer client", map[string]string{"capabilities": "teleport,,resume"}, im.Opening{Resume: true}},
+		{"capabilities are case sensitive", map[string]string{"capabilities": "ACK"}, im.Opening{}},
+		{"nothing received", map[string]string{"last-link-seq": "0"}, im.Opening{}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := im.ReadOpening(biz.Identity{User: "alice", GID: 7}, from(test.md))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Identity.User != "alice" || got.Identity.GID != 7 {
+				t.Errorf("identity %+v", got.Identity)
+			}
+			got.Identity = biz.Identity{}
+			if o, w := flat(got), flat(test.want); !maps.Equal(o, w) {
+				t.Errorf("got %v, want %v", o, w)
+			}
+		})
+	}
+}
+
+// flat makes an opening comparable; its Identity is not looked at.
+func flat(o im.Opening) map[string]any {
+	return map[string]any{
+		"room": o.Room, "session": o.Session, "ticket": o.Ticket, "last": o.LastLink,
+		"ack": o.Ack, "resume": o.Resume, "batch": o.Batch, "rooms": o.Rooms,
+	}
+}
+
+func TestReadOpeningRefuses(t *testing.T) {
+	t.Parallel()
+	for _, last := range []string{"-1", "x", "1.5", "18446744073709551616", " 1", "0x1"} {
+		_, err := im.ReadOpening(biz.Identity{}, from(map[string]string{"last-link-seq": last}))
+		if err == nil || biz.AsError(err).Reason != "INVALID_ARGUMENT" {
+			t.Errorf("last-link-seq %q: %v", last, err)
+		}
+	}
+}
+
+func FuzzReadOpening(f *testing.F) {
+	f.Add("r", "s", "t", "1", "ack,resume")
+	f.Add("", "", "", "", ",")
+	f.Fuzz(func(t *testing.T, room, session, ticket, last, capabilities string) {
+		o, err := im.ReadOpening(biz.Identity{}, from(map[string]string{
+			"room-id": room, "session-id": session, "resume-ticket": ticket, "last-link-seq": last, "capabilities": capabilities,
+		}))
+		if err != nil && biz.KindOf(err) != biz.KindInvalid {
+			t.Errorf("not the client's fault: %v", err)
+		}
+		if err == nil && (string(o.Room) != room || o.Session != session || o.Ticket != ticket) {
+			t.Errorf("read as %+v", o)
+		}
+	})
+}
+
+func TestWelcomeHeaders(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		w    im.Welcome
+		want map[string]string
+	}{
+		"new": {
+			im.Welcome{Session: "s", Heartbeat: 30},
+			map[string]string{"session-id": "s", "resumed": "false", "heartbeat-seconds": "30"},
+		},
+		"resumed": {
+			im.Welcome{Session: "s", Ticket: "t", Resumed: true, Heartbeat: 5},
+			map[string]string{"session-id": "s", "resumed": "true", "heartbeat-seconds": "5", "resume-ticket": "t"},
+		},
+	} {
+		if got := test.w.Headers(); !maps.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package protocol_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/broker"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/presence"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
+	"github.com/game-im/hermod/internal/realtime/transport/transporttest"
+)
+
+// words is a format that tells each kind of payload apart.
+var words = frame.NewFormat(frame.Encoders{
+	Name: "words",
+	Body: func(dst []byte, payload any) ([]byte, error) {
+		switch p := payload.(type) {
+		case *biz.Message:
+			return fmt.Appendf(dst, "message %s", p.Content), nil
+		case protocol.Own:
+			return fmt.Appendf(dst, "own %s as %s", p.Content, p.ClientID), nil
+		case *protocol.Ack:
+			return fmt.Appendf(dst, "ack %s at %d", p.ClientID, p.Receipt.Seq), nil
+		case *protocol.Notice:
+			return fmt.Appendf(dst, "notice %d of %s %v", p.Type, p.User, p.Metadata), nil
+		case *biz.Push:
+			return fmt.Appendf(dst, "push %s", p.Title), nil
+		}
+		return nil, fmt.Errorf("a %T", payload)
+	},
+})
+
+// bench is a node in a synctest bubble.
+type bench struct {
+	*node.Node
+	live *protocol.Deliverer
+	push *protocol.Pusher
+}
+
+func run(t *testing.T, test func(t *testing.T, b *bench)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		core := session.NewCore(session.Config{QueueBytes: 200, ResumeWindow: time.Minute, StallTimeout: time.Minute}, slog.New(slog.DiscardHandler))
+		n := node.New(core, broker.NewMemory(), presence.New(time.Second))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- n.Run(ctx) }()
+		test(t, &bench{n, protocol.NewDeliverer(n), protocol.NewPusher(n)})
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// connect opens a session that follows nothing yet.
+func (b *bench) connect(o session.Options) *recorded {
+	conn := transporttest.NewConn()
+	o.GID, o.Format, o.Resume, o.Replies = 7, words, true, true
+	s := session.New(b.Core(), o, conn, time.Time{})
+	b.Open(s)
+	return &recorded{s, conn}
+}
+
+// member opens a session on room r, which keeps nothing.
+func (b *bench) member(id, user string) *recorded {
+	r := b.connect(session.Options{ID: id, User: user})
+	b.Subscribe(r.Session, protocol.RoomChannel("r"), nil, 0)
+	return r
+}
+
+// recorded is a session with its client.
+type recorded struct {
+	*session.Session
+	conn *transporttest.Conn
+}
+
+// away loses a session's connection.
+func (b *bench) away(r *recorded) {
+	r.conn.Close(transport.ConnLost)
+	b.Done(r.Session, r.conn, transport.ConnLost)
+}
+
+func want(t *testing.T, r *recorded, texts ...string) {
+	t.Helper()
+	synctest.Wait()
+	if got := r.conn.Texts(); !slices.Equal(got, texts) {
+		t.Errorf("got %q, want %q", got, texts)
+	}
+}

@@ -1,0 +1,108 @@
+package protocol_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/session"
+)
+
+func TestPushOutcomes(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		here := b.member("here", "alice")
+		lost := b.member("lost", "bob")
+		b.away(lost)
+		slow := b.member("slow", "carol")
+		slow.conn.SetReading(false)
+		for b.push.PushSession("slow", &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
+		}
+		both := b.member("both-1", "dave")
+		b.away(both)
+		b.member("both-2", "dave")
+
+		p := &biz.Push{Title: "p"}
+		for name, test := range map[string]struct{ got, want biz.Outcome }{
+			"a session":                    {b.push.PushSession("here", p), biz.OutcomeDelivered},
+			"a session that is away":       {b.push.PushSession("lost", p), biz.OutcomeQueued},
+			"an unknown session":           {b.push.PushSession("none", p), biz.OutcomeNotFound},
+			"a session with a full queue":  {b.push.PushSession("slow", p), biz.OutcomeSlow},
+			"a user":                       {b.push.PushUser("alice", p), biz.OutcomeDelivered},
+			"a user who is away":           {b.push.PushUser("bob", p), biz.OutcomeQueued},
+			"a user without a session":     {b.push.PushUser("eve", p), biz.OutcomeOffline},
+			"a user, the best of sessions": {b.push.PushUser("dave", p), biz.OutcomeDelivered},
+			"a gid":                        {b.push.PushGID(7, p), biz.OutcomeDelivered},
+			"an unknown gid":               {b.push.PushGID(8, p), biz.OutcomeOffline},
+			"no gid":                       {b.push.PushGID(0, p), biz.OutcomeOffline},
+		} {
+			if test.got != test.want {
+				t.Errorf("%s: %v, want %v", name, test.got, test.want)
+			}
+		}
+		want(t, here, "push p", "push p", "push p")
+	})
+}
+
+func TestBroadcastReachesWhoIsConnected(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		a, c := b.member("1", "alice"), b.member("2", "carol")
+		lost := b.member("3", "bob")
+		b.away(lost)
+		if sent, total := b.push.Broadcast(&biz.Push{Title: "all"}); sent != 2 || total != 3 {
+			t.Errorf("sent to %d of %d", sent, total)
+		}
+		want(t, a, "push all")
+		want(t, c, "push all")
+	})
+}
+
+// TestAPushIsPreparedOnce: targets of a batch share one encoded frame.
+func TestAPushIsPreparedOnce(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.member("1", "alice")
+		p := &biz.Push{Title: "p"}
+		b.push.PushUser("alice", p)
+		first, ok := p.Prepared.(*frame.Frame)
+		if !ok {
+			t.Fatalf("prepared: %T", p.Prepared)
+		}
+		b.push.PushSession("1", p)
+		b.push.Broadcast(p)
+		if p.Prepared != any(first) {
+			t.Error("prepared again")
+		}
+	})
+}
+
+// kept is an inbox that fills while it is followed.
+type kept struct {
+	mu    sync.Mutex
+	items []session.Entry
+}
+
+func (k *kept) Page(context.Context, int64, int) ([]session.Entry, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	page := k.items
+	k.items = nil
+	return page, nil
+}
+
+func (*kept) Received(int64) {}
+
+func TestAnInboxThatGrewIsRead(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		inbox := &kept{}
+		r := b.connect(session.Options{ID: "1", User: "alice"})
+		b.Subscribe(r.Session, protocol.InboxChannel("alice"), inbox, 0)
+		want(t, r)
+		inbox.items = []session.Entry{{Seq: 1, Frame: frame.New(&biz.Push{Title: "kept"})}}
+		want(t, r)
+		b.push.InboxGrew("alice", 1)
+		want(t, r, "push kept")
+		b.push.InboxGrew("nobody", 1)
+	})
+}
