@@ -25,8 +25,6 @@ func (s shape) String() string {
 	return [...]string{"section", "list", "text", "bool", "number", "size", "duration"}[s]
 }
 
-func (s shape) scalar() bool { return s >= shapeText }
-
 var durationName = (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullName()
 
 // shapeOf tells the notation of a field. An integer whose name ends in _bytes is a size.

@@ -32,8 +32,8 @@ const (
 	handshakeTimeout = 10 * time.Second
 	// frameOverhead is what a message may have beside its content and metadata: ids, tags, times.
 	frameOverhead = 64 << 10
-	// The write buffer of a connection takes what several batches of frames make, and is shared by
-	// all connections: one at rest has none. The read buffer is a connection's own.
+	// The write buffer of a connection takes what several batches of frames make; gRPC shares them,
+	// so that a connection at rest has none. The read buffer is a connection's own.
 	writeBuffer = 64 << 10
 	readBuffer  = 2 << 10
 	// minPing lets clients with a keepalive of their own ping this often.
@@ -112,6 +112,5 @@ func connection(c *conf.Config, maxMessage int64) []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.WriteBufferSize(writeBuffer),
 		grpc.ReadBufferSize(readBuffer),
-		grpc.SharedWriteBuffer(true),
 	}
 }

@@ -46,7 +46,6 @@ func runBare(ctx context.Context, args []string) error {
 func serveBare(ctx context.Context, lis net.Listener) error {
 	srv := grpc.NewServer(
 		grpc.ForceServerCodecV2(rawCodec{}),
-		grpc.SharedWriteBuffer(true),
 		grpc.WriteBufferSize(bareWriteBuffer),
 		grpc.ReadBufferSize(bareReadBuffer),
 	)

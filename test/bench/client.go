@@ -102,7 +102,6 @@ func (f *fleet) dial() (*grpc.ClientConn, error) {
 	conn, err := grpc.NewClient("passthrough:///"+f.addr,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})),
-		grpc.WithSharedWriteBuffer(true),
 	)
 	if err == nil {
 		f.conns = append(f.conns, conn)

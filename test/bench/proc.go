@@ -41,12 +41,12 @@ type usage struct {
 }
 
 // launch starts a command that writes its output to dir/NAME.log and waits until ready says so.
-func launch(ctx context.Context, name, dir, addr string, cmd *exec.Cmd, ready func(context.Context) error) (*server, error) {
+func launch(ctx context.Context, name, dir, addr string, cmd *exec.Cmd, ready func(context.Context) error) (_ *server, err error) {
 	out, err := os.Create(filepath.Join(dir, name+".log"))
 	if err != nil {
 		return nil, err
 	}
-	defer out.Close()
+	defer func() { err = errors.Join(err, out.Close()) }()
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -70,14 +70,14 @@ func launch(ctx context.Context, name, dir, addr string, cmd *exec.Cmd, ready fu
 func supervise(life context.Context, p *os.Process, exited <-chan error) error {
 	select {
 	case err := <-exited:
-		return fmt.Errorf("it ended by itself: %v", err)
+		return fmt.Errorf("it ended by itself: %w", err)
 	case <-life.Done():
 	}
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	select {
-	case <-exited:
+	case <-exited: // as it was told to, whatever its status
 		return nil
 	case <-time.After(stopLimit):
 	}

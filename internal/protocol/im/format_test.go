@@ -1,6 +1,7 @@
 package im_test
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -81,7 +82,7 @@ func TestPayloads(t *testing.T) {
 			},
 		},
 		"refusal": {
-			&protocol.Ack{Room: "r", ClientID: "c1", Err: biz.Errorf(biz.KindInternal, "WHY", "text").Because(errSecret)},
+			&protocol.Ack{Room: "r", ClientID: "c1", Err: biz.Errorf(biz.KindInternal, "WHY", "text").Because(errors.New("secret"))},
 			&imv1.MessageResponse{
 				RoomId: "r", Type: imv1.MessageType_MESSAGE_TYPE_ACK, Metadata: map[string]string{"reason": "WHY"},
 				Content: bytesOf(t, &imv1.AckContent{OriginalMessageId: "c1", ErrorMessage: "text"}),

@@ -1,5 +1,0 @@
-package im_test
-
-import "errors"
-
-var errSecret = errors.New("secret")

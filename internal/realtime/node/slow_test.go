@@ -1,0 +1,152 @@
+package node_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
+	"github.com/game-im/hermod/internal/realtime/transport/transporttest"
+)
+
+// TestSlowConsumer fills the queue of a client that does not read with what no log could bring
+// back: it is closed as slow and nobody else notices.
+func TestSlowConsumer(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, slow := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		_, fine := b.connect(session.Options{ID: "2", User: "carol"}, 0)
+		synctest.Wait()
+		slow.SetReading(false)
+		refused := 0
+		for range 300 {
+			if b.PushUser("bob", frame.New("0123456789")) == session.Full {
+				refused++
+			}
+		}
+		if refused == 0 {
+			t.Error("a full queue refused no push")
+		}
+		if st := s.Stats(); st.QueueBytes > testConfig.QueueBytes {
+			t.Errorf("%d bytes in a queue of %d", st.QueueBytes, testConfig.QueueBytes)
+		}
+		s.Reply(frame.New("an answer that must be kept"))
+		if why, ok := slow.Closed(); !ok || why != transport.Slow {
+			t.Errorf("closed %v, %v", ok, why)
+		}
+		b.send("alice", "")
+		want(t, fine, "1")
+	})
+}
+
+func TestAStalledClientIsClosedAsSlow(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		_, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		synctest.Wait()
+		conn.SetReading(false)
+		for range 100 {
+			b.send("alice", "")
+		}
+		time.Sleep(29 * time.Second)
+		if _, ok := conn.Closed(); ok {
+			t.Error("closed too early")
+		}
+		time.Sleep(3 * time.Second)
+		if why, ok := conn.Closed(); !ok || why != transport.Slow {
+			t.Errorf("closed %v, %v", ok, why)
+		}
+	})
+}
+
+// TestStuckClientsDoNotDelayOthers blocks as many writes as there are clients.
+func TestStuckClientsDoNotDelayOthers(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		const stuck = 200
+		for i := range stuck {
+			_, conn := b.connect(session.Options{ID: fmt.Sprint("s", i), User: fmt.Sprint("stuck", i)}, 0)
+			conn.SetReading(false)
+		}
+		_, fine := b.connect(session.Options{ID: "fine", User: "carol"}, 0)
+		synctest.Wait()
+		start := time.Now()
+		b.send("alice", "")
+		for len(fine.Texts()) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if took := time.Since(start); took > 200*time.Millisecond {
+			t.Errorf("%d stuck clients delayed another one by %v", stuck, took)
+		}
+	})
+}
+
+func TestAnExpiredTokenEndsTheConnection(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		s.SetExpiry(time.Now().Add(time.Minute))
+		time.Sleep(85 * time.Second)
+		if _, ok := conn.Closed(); ok {
+			t.Error("closed within the grace period")
+		}
+		time.Sleep(7 * time.Second)
+		if why, ok := conn.Closed(); !ok || why != transport.TokenExpired {
+			t.Errorf("closed %v, %v", ok, why)
+		}
+	})
+}
+
+func TestAnUnreadableLogClosesTheConnection(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.log.setFail(fmt.Errorf("no store"))
+		_, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		time.Sleep(20 * time.Second)
+		if _, ok := conn.Closed(); ok {
+			t.Error("closed at the first failure")
+		}
+		time.Sleep(12 * time.Second)
+		if why, ok := conn.Closed(); !ok || why != transport.StoreGone {
+			t.Errorf("closed %v, %v", ok, why)
+		}
+	})
+}
+
+func TestAnUnreadableLogIsReadOnceItCanBe(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.log.setFail(fmt.Errorf("no store"))
+		_, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+		b.send("alice", "")
+		time.Sleep(5 * time.Second)
+		b.log.setFail(nil)
+		time.Sleep(time.Second)
+		want(t, conn, "1")
+	})
+}
+
+func TestDrainSpreadsSessionsOverTheWindow(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		var conns []*transporttest.Conn
+		for i := range 10 {
+			_, conn := b.connect(session.Options{ID: fmt.Sprint(i), User: fmt.Sprint(i)}, 0)
+			conns = append(conns, conn)
+		}
+		start := time.Now()
+		go b.Drain(t.Context(), 10*time.Second)
+		time.Sleep(5*time.Second + 500*time.Millisecond)
+		closed := 0
+		for _, c := range conns {
+			if why, ok := c.Closed(); ok && why == transport.Shutdown {
+				closed++
+			}
+		}
+		if closed < 4 || closed > 7 {
+			t.Errorf("%d of 10 closed after half of the window", closed)
+		}
+		time.Sleep(time.Until(start.Add(10 * time.Second)))
+		for i, c := range conns {
+			if _, ok := c.Closed(); !ok {
+				t.Errorf("session %d was not closed", i)
+			}
+		}
+	})
+}
