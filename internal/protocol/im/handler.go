@@ -47,6 +47,7 @@ type Handler struct {
 	cfg      Config
 	metrics  metrics
 	log      *slog.Logger
+	opening  chan struct{} // a place for each session that is being opened
 }
 
 // Rules are the use cases that a Handler calls.
@@ -62,20 +63,28 @@ func NewHandler(n *node.Node, rules Rules, auth Refresher, cfg Config, log *slog
 	return &Handler{
 		node: n, rooms: rules.Rooms, messages: rules.Messages, backlog: rules.Backlog, pushes: rules.Pushes,
 		auth: auth, cfg: cfg, metrics: newMetrics(), log: log,
+		opening: make(chan struct{}, maxOpening),
 	}
 }
 
 // Serve runs a client's connection until it ends and returns why: nil after a clean end by the
 // client. greet answers the client once its session exists; nothing is written before.
 func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) error {
-	var (
-		r   *reader
-		s   *session.Session
-		err error
-	)
-	aside(func() { r, s, err = h.begin(ctx, conn, o, greet) })
+	first, err := h.identify(conn, &o)
 	if err != nil {
 		return err
+	}
+	var s *session.Session
+	err = h.aside(ctx, func() (err error) {
+		s, err = h.open(ctx, conn, o, greet)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	r := newReader(h, s, o)
+	if first != nil {
+		r.handle(ctx, first)
 	}
 	err = r.run(ctx, conn)
 	if !errors.Is(err, io.EOF) {
@@ -87,33 +96,25 @@ func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, gre
 	return nil
 }
 
+// maxOpening bounds how many sessions a node opens at once. When thousands of clients come back in
+// the same moment, the rest waits, at the price of a goroutine each, and not of a query each.
+const maxOpening = 128
+
 // aside runs f in a goroutine of its own and waits for it. Looking up a session's rooms needs a deep
 // stack for a moment; the goroutine that then waits for the client, for hours maybe, keeps its small
 // one.
-func aside(f func()) {
-	done := make(chan struct{})
+func (h *Handler) aside(ctx context.Context, f func() error) error {
+	select {
+	case h.opening <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	done := make(chan error, 1)
 	go func() {
-		defer close(done)
-		f()
+		defer func() { <-h.opening }()
+		done <- f()
 	}()
-	<-done
-}
-
-// begin finds out who opens a session, opens it, and handles the message that said who, if one did.
-func (h *Handler) begin(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) (*reader, *session.Session, error) {
-	first, err := h.identify(conn, &o)
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := h.open(ctx, conn, o, greet)
-	if err != nil {
-		return nil, nil, err
-	}
-	r := newReader(h, s, o)
-	if first != nil {
-		r.handle(ctx, first)
-	}
-	return r, s, nil
+	return <-done
 }
 
 // identify completes who opens the session from its first message, if nothing else said it. That

@@ -1,8 +1,8 @@
 package im
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -29,17 +29,33 @@ type reader struct {
 	h        *Handler
 	session  *session.Session
 	identity biz.Identity
-	room     biz.RoomID    // for messages that name none
-	limit    *rate.Limiter // nil: none
+	room     biz.RoomID // for messages that name none
+
+	// Made when the client sends something for the first time: many only read.
+	limit    *rate.Limiter
 	inFlight chan struct{} // a place for each send without an outcome
 }
 
 func newReader(h *Handler, s *session.Session, o Opening) *reader {
-	r := &reader{h: h, session: s, identity: o.Identity, room: o.Room, inFlight: make(chan struct{}, maxInFlight)}
-	if h.cfg.SendsPerSecond > 0 {
-		r.limit = rate.NewLimiter(rate.Limit(h.cfg.SendsPerSecond), h.cfg.SendBurst)
+	return &reader{h: h, session: s, identity: o.Identity, room: o.Room}
+}
+
+// admit waits until the client may have another send in flight. It is false when the client sends
+// more than it may.
+func (r *reader) admit() bool {
+	if r.inFlight == nil {
+		r.inFlight = make(chan struct{}, maxInFlight)
+		limit := rate.Limit(r.h.cfg.SendsPerSecond)
+		if limit <= 0 {
+			limit = rate.Inf
+		}
+		r.limit = rate.NewLimiter(limit, r.h.cfg.SendBurst)
 	}
-	return r
+	if !r.limit.Allow() {
+		return false
+	}
+	r.inFlight <- struct{}{}
+	return true
 }
 
 // run handles messages until the connection ends.
@@ -121,8 +137,8 @@ func (r *reader) ack(req *imv1.MessageRequest) {
 func ackContent(content []byte) (*imv1.AckContent, *biz.Error) {
 	c := &imv1.AckContent{}
 	var err error
-	if trimmed := bytes.TrimLeft(content, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
-		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(trimmed, c)
+	if json.Valid(content) { // which no AckContent in protobuf is, whatever its first bytes look like
+		err = protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(content, c)
 	} else {
 		err = proto.Unmarshal(content, c)
 	}
@@ -135,11 +151,10 @@ func ackContent(content []byte) (*imv1.AckContent, *biz.Error) {
 // send hands a message on. Its outcome reaches the client as an ACK: a refusal always, anything
 // else if the client asked for it.
 func (r *reader) send(ctx context.Context, req *imv1.MessageRequest) {
-	if r.limit != nil && !r.limit.Allow() {
+	if !r.admit() {
 		r.refuse(req, biz.Errorf(biz.KindResourceLimit, "RATE_LIMITED", "more than %g messages per second; slow down and send it again", r.h.cfg.SendsPerSecond))
 		return
 	}
-	r.inFlight <- struct{}{}
 	d := &biz.Draft{
 		Message: biz.Message{
 			Room:     biz.RoomID(req.GetRoomId()),
@@ -175,7 +190,7 @@ func (r *reader) refuse(req *imv1.MessageRequest, err *biz.Error) {
 
 // settle waits until every send has its outcome, and tells whether that came in time.
 func (r *reader) settle(timeout <-chan time.Time) bool {
-	for range maxInFlight {
+	for range cap(r.inFlight) {
 		select {
 		case r.inFlight <- struct{}{}:
 		case <-timeout:
