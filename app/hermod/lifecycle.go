@@ -41,9 +41,11 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		k       *kratos.App
 		failed  error
 		once    sync.Once
+		started = make(chan struct{})
 		failure = func(err error) { // of something that runs in the background: the node cannot go on
 			once.Do(func() { failed = err })
 			a.Log.Error("the node stops because a part of it failed", "error", err)
+			<-started
 			a.stop(k)
 		}
 		realtime = background(failure, a.Node.Run)
@@ -65,7 +67,11 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		}),
 		kratos.AfterStart(func(context.Context) error {
 			a.Ready.SetServing(true)
-			return a.greet(out)
+			if err := a.greet(out); err != nil {
+				a.Log.Warn("the greeting could not be written", "error", err)
+			}
+			close(started)
+			return nil
 		}),
 		kratos.BeforeStop(func(ctx context.Context) error {
 			drained.Do(func() {
@@ -80,7 +86,10 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			return nil
 		}),
 	)
-	defer context.AfterFunc(ctx, func() { a.stop(k) })()
+	defer context.AfterFunc(ctx, func() {
+		<-started // what is starting cannot be stopped
+		a.stop(k)
+	})()
 	if err := k.Run(); err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		Services: serviceGuard,
 	}
 	metrics := server.NewMetrics()
-	serverIM, err := server.NewIM(c, serviceIM, handler, callers, readiness, metrics, log)
+	serverIM, cleanup3, err := server.NewIM(c, serviceIM, handler, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -87,20 +87,25 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 	}
 	gatewayMetrics := service.NewGatewayMetrics()
 	gateway := service.NewGateway(pushes, gatewayMetrics, log)
-	serverGateway, err := server.NewGateway(c, gateway, callers, readiness, metrics, log)
+	serverGateway, cleanup4, err := server.NewGateway(c, gateway, callers, readiness, metrics, log)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	gatherer, err := newMetricsRegistry(db, nodeNode, metrics, gatewayMetrics, handler)
 	if err != nil {
+		cleanup4()
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	ops, err := server.NewOps(c, readiness, gatherer, metrics)
+	ops, cleanup5, err := server.NewOps(c, readiness, gatherer, metrics)
 	if err != nil {
+		cleanup4()
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -120,6 +125,9 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		Janitor:  janitor,
 	}
 	return hermodApp, func() {
+		cleanup5()
+		cleanup4()
+		cleanup3()
 		cleanup2()
 		cleanup()
 	}, nil

@@ -39,14 +39,6 @@ func (id Identity) ActAs(named UserID) (UserID, error) {
 	return named, checkID("user_id", string(named))
 }
 
-// Validate refuses an identity whose ids no store would keep. Not having said who one is, is valid.
-func (id Identity) Validate() error {
-	if err := checkOptionalID("user_id", string(id.User)); err != nil {
-		return err
-	}
-	return checkOptionalID("device_id", string(id.Device))
-}
-
 type identityKey struct{}
 
 // WithIdentity returns a context that carries who is calling.

@@ -51,27 +51,6 @@ func TestActAs(t *testing.T) {
 	}
 }
 
-func TestIdentityValidate(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("x", biz.MaxIDBytes)
-	for name, test := range map[string]struct {
-		id     biz.Identity
-		reason string
-	}{
-		"nobody":            {nobody, ""},
-		"at the limit":      {biz.Identity{User: biz.UserID(long), Device: biz.DeviceID(long)}, ""},
-		"user too long":     {biz.Identity{User: biz.UserID(long + "x")}, "INVALID_ARGUMENT"},
-		"device too long":   {biz.Identity{User: "u", Device: biz.DeviceID(long + "x")}, "INVALID_ARGUMENT"},
-		"device with NUL":   {biz.Identity{User: "u", Device: "\x00"}, "INVALID_ARGUMENT"},
-		"user not in UTF-8": {biz.Identity{User: "\xc3\x28"}, "INVALID_ARGUMENT"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			wantError(t, test.id.Validate(), biz.KindInvalid, test.reason)
-		})
-	}
-}
-
 func TestIdentityTravelsInTheContext(t *testing.T) {
 	t.Parallel()
 	if got := biz.IdentityFrom(biz.WithIdentity(t.Context(), bob)); got.User != "bob" {

@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"slices"
 	"time"
@@ -31,8 +32,16 @@ func (c *Cursors) Advance(to biz.Cursor) {
 	c.moves.raise(mark[cursorPlace, biz.DeviceID]{cursorPlace{to.User, to.Room}, to.Device, to.Delivered})
 }
 
-// maxAsked bounds how many rooms one query names.
-const maxAsked = 500
+// A query names one room, as most that ask want no more, or askedRooms.
+const (
+	askedRooms    = 64
+	selectCursors = `SELECT ` + cursorColumns + ` FROM cursors WHERE user_id = ? AND room_id `
+)
+
+var (
+	selectInOne  = selectCursors + `= ?`
+	selectInMany = selectCursors + `IN (` + places(askedRooms) + `)`
+)
 
 // touchAfter is the age at which a cursor that is asked for is written again: being asked for is
 // use, and the janitor takes those that are not used.
@@ -48,21 +57,39 @@ func (c *Cursors) Cursors(ctx context.Context, user biz.UserID, device biz.Devic
 			merge(states, room, m.key == device, m.value)
 		}
 	}
-	for part := range slices.Chunk(rooms, maxAsked) {
-		var rows []cursorRow
-		err := c.db.reading(ctx).Where("user_id = ? AND room_id IN ?", string(user), part).Find(&rows).Error
-		if err != nil {
-			return nil, storeError(err)
-		}
-		for _, r := range rows {
+	for part := range slices.Chunk(rooms, askedRooms) {
+		query, args := askFor(user, part)
+		err := c.db.reader.each(ctx, query, args, func(rows *sql.Rows) error {
+			var r cursorRow
+			if err := rows.Scan(r.fields()...); err != nil {
+				return err
+			}
 			own := r.DeviceID == string(device)
 			merge(states, biz.RoomID(r.RoomID), own, r.Delivered)
 			if own {
 				c.touch(r)
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, storeError(err)
 		}
 	}
 	return states, nil
+}
+
+// askFor names the last room again and again where there are fewer than the query has places for,
+// which changes nothing: a statement for each number of rooms would be too many to keep.
+func askFor(user biz.UserID, rooms []biz.RoomID) (query string, args []any) {
+	if len(rooms) == 1 {
+		return selectInOne, []any{string(user), string(rooms[0])}
+	}
+	args = make([]any, 1, 1+askedRooms)
+	args[0] = string(user)
+	for i := range askedRooms {
+		args = append(args, string(rooms[min(i, len(rooms)-1)]))
+	}
+	return selectInMany, args
 }
 
 func (c *Cursors) touch(r cursorRow) {
@@ -83,7 +110,7 @@ func merge(states map[biz.RoomID]biz.CursorState, room biz.RoomID, own bool, del
 // Run writes moves about twice a second, and the last ones when ctx ends.
 func (c *Cursors) Run(ctx context.Context) error { return c.moves.run(ctx, c.Flush) }
 
-const upsertCursor = `INSERT INTO cursors (user_id, room_id, device_id, delivered, updated_at) VALUES (?, ?, ?, ?, ?)
+var upsertCursor = insertInto("cursors", cursorColumns) + `
 	ON CONFLICT (user_id, room_id, device_id) DO UPDATE
 	SET delivered = max(delivered, excluded.delivered), updated_at = excluded.updated_at`
 

@@ -69,7 +69,8 @@ var drivers = map[string]driver{
 // DB is an opened store: what the repositories share.
 type DB struct {
 	writer  *writer
-	reader  *gorm.DB
+	reader  *reader
+	orm     *gorm.DB // on the reading connections
 	pools   pools
 	rooms   *cache[biz.RoomID, biz.Room]
 	members *cache[memberKey, biz.Member]
@@ -118,7 +119,7 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 		return nil, err
 	}
 	return &DB{
-		writer: newWriter(p.write, write, log), reader: read, pools: p,
+		writer: newWriter(p.write, write, log), reader: newReader(p.read), orm: read, pools: p,
 		rooms: rooms, members: members, metrics: newMetrics(), logger: log,
 	}, nil
 }
@@ -154,4 +155,4 @@ func (db *DB) Collectors() []prometheus.Collector { return db.metrics.collectors
 func (p pools) close() error { return errors.Join(p.read.Close(), p.write.Close()) }
 
 // reading gives a GORM session on the reading connections.
-func (db *DB) reading(ctx context.Context) *gorm.DB { return db.reader.WithContext(ctx) }
+func (db *DB) reading(ctx context.Context) *gorm.DB { return db.orm.WithContext(ctx) }

@@ -56,7 +56,7 @@ func TestGroupedWrites(t *testing.T) {
 			t.Errorf("caller %d: %v", i, err)
 		}
 	}
-	room, err := loadRoom(db.reading(t.Context()), "r")
+	room, err := loadRoom(db.reader.scanning(t.Context()), "r")
 	if err != nil {
 		t.Fatal(err)
 	}

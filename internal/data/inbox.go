@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"time"
 
@@ -56,16 +57,22 @@ func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires
 }
 
 func (b *Inbox) count(g *gorm.DB, user biz.UserID) (n int64, err error) {
-	return n, b.living(g, user, 0).Model(&pushRow{}).Count(&n).Error
+	err = g.Model(&pushRow{}).Where(livingPushes, b.living(user, 0)...).Count(&n).Error
+	return n, err
 }
 
-// living selects what is above after, not acknowledged and not expired.
-func (b *Inbox) living(g *gorm.DB, user biz.UserID, after int64) *gorm.DB {
+// livingPushes selects, with what living returns, those above after that are not acknowledged and
+// not expired.
+const livingPushes = `user_id = ? AND seq > ? AND expires_at > ?`
+
+func (b *Inbox) living(user biz.UserID, after int64) []any {
 	for _, m := range b.acks.of(user) {
 		after = max(after, m.value)
 	}
-	return g.Where("user_id = ? AND seq > ? AND expires_at > ?", string(user), after, time.Now().UnixMicro())
+	return []any{string(user), after, time.Now().UnixMicro()}
 }
+
+const selectPushes = `SELECT ` + pushColumns + ` FROM inbox WHERE ` + livingPushes + ` ORDER BY seq LIMIT ?`
 
 // Page returns what is kept above after, in order. Limits above 1,000, and those that are not
 // positive, count as 1,000.
@@ -73,17 +80,18 @@ func (b *Inbox) Page(ctx context.Context, user biz.UserID, after int64, limit in
 	if limit <= 0 || limit > maxPage {
 		limit = maxPage
 	}
-	var rows []pushRow
-	if err := b.living(b.db.reading(ctx), user, after).Order("seq").Limit(limit).Find(&rows).Error; err != nil {
-		return nil, storeError(err)
-	}
-	page := make([]*biz.Push, len(rows))
-	for i, r := range rows {
-		p, err := fromPushRow(r)
-		if err != nil {
-			return nil, storeError(err)
+	var page []*biz.Push
+	err := b.db.reader.each(ctx, selectPushes, append(b.living(user, after), limit), func(rows *sql.Rows) error {
+		var r pushRow
+		if err := rows.Scan(r.fields()...); err != nil {
+			return err
 		}
-		page[i] = p
+		p, err := fromPushRow(r)
+		page = append(page, p)
+		return err
+	})
+	if err != nil {
+		return nil, storeError(err)
 	}
 	return page, nil
 }

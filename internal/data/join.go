@@ -16,7 +16,7 @@ func (r *Members) Join(ctx context.Context, room biz.RoomID, user biz.UserID, de
 	}
 	var res biz.JoinResult
 	err := r.db.writer.do(ctx, func(t *tx) (err error) {
-		res, err = join(t.orm, room, user, decide)
+		res, err = join(t, room, user, decide)
 		return err
 	}, func() {
 		r.db.rooms.put(room, res.Room)
@@ -40,7 +40,7 @@ func (r *Members) rejoin(ctx context.Context, room biz.RoomID, user biz.UserID, 
 	if err != nil {
 		return biz.JoinResult{}, false
 	}
-	rooms, err := countRooms(r.db.reading(ctx), user)
+	rooms, err := countRooms(r.db.reader.scanning(ctx), user)
 	if err != nil {
 		return biz.JoinResult{}, false
 	}
@@ -52,8 +52,8 @@ func (r *Members) rejoin(ctx context.Context, room biz.RoomID, user biz.UserID, 
 	return biz.JoinResult{Room: info, Member: before}, true
 }
 
-func join(g *gorm.DB, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (biz.JoinResult, error) {
-	state, err := loadJoinState(g, room, user)
+func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (biz.JoinResult, error) {
+	state, err := loadJoinState(t.scan, room, user)
 	if err != nil {
 		return biz.JoinResult{}, err
 	}
@@ -69,37 +69,38 @@ func join(g *gorm.DB, room biz.RoomID, user biz.UserID, decide func(biz.JoinStat
 	}
 	plan.Member.Room, plan.Member.User = room, user
 	if had != nil {
-		return changeMember(g, *state.Room, *had, plan.Member)
+		return changeMember(t.orm, *state.Room, *had, plan.Member)
 	}
-	return addMember(g, state.Room, plan)
+	return addMember(t, state.Room, plan)
 }
 
-func loadJoinState(g *gorm.DB, room biz.RoomID, user biz.UserID) (biz.JoinState, error) {
+func loadJoinState(read scan, room biz.RoomID, user biz.UserID) (biz.JoinState, error) {
 	var state biz.JoinState
-	info, err := loadRoom(g, room)
+	info, err := loadRoom(read, room)
 	switch {
 	case err == nil:
 		state.Room = &info
 	case !notFound(err):
 		return state, err
 	}
-	member, err := loadMember(g, room, user)
+	member, err := loadMember(read, room, user)
 	switch {
 	case err == nil:
 		state.Member = &member
 	case !notFound(err):
 		return state, err
 	}
-	state.Rooms, err = countRooms(g, user)
+	state.Rooms, err = countRooms(read, user)
 	return state, err
 }
 
 func notFound(err error) bool { return biz.KindOf(err) == biz.KindNotFound }
 
-func countRooms(g *gorm.DB, user biz.UserID) (int, error) {
-	var n int64
-	err := g.Model(&memberRow{}).Where("user_id = ?", string(user)).Count(&n).Error
-	return int(n), err
+const selectRoomCount = `SELECT count(*) FROM members WHERE user_id = ?`
+
+func countRooms(read scan, user biz.UserID) (n int, err error) {
+	err = read(selectRoomCount, []any{string(user)}, &n)
+	return n, err
 }
 
 func changeMember(g *gorm.DB, room biz.Room, had, want biz.Member) (biz.JoinResult, error) {
@@ -110,16 +111,21 @@ func changeMember(g *gorm.DB, room biz.Room, had, want biz.Member) (biz.JoinResu
 	return biz.JoinResult{Room: room, Member: want}, err
 }
 
+var (
+	insertRoom   = insertInto("rooms", roomColumns)
+	insertMember = insertInto("members", memberColumns)
+)
+
 // addMember begins a membership at the head: the committer writes on the same connection, so
 // whatever is committed after this transaction has a higher seq, and whatever was before has not.
-func addMember(g *gorm.DB, room *biz.Room, plan biz.JoinPlan) (biz.JoinResult, error) {
+func addMember(t *tx, room *biz.Room, plan biz.JoinPlan) (biz.JoinResult, error) {
 	if room == nil {
 		if plan.Create == nil {
 			return biz.JoinResult{}, biz.ErrRoomNotFound(plan.Member.Room)
 		}
 		row := toRoomRow(*plan.Create)
 		row.ID, row.HeadSeq, row.FloorSeq, row.Members = string(plan.Member.Room), 0, 0, 0
-		if err := g.Create(&row).Error; err != nil {
+		if _, err := t.exec(insertRoom, row.fields()...); err != nil {
 			return biz.JoinResult{}, err
 		}
 		created := fromRoomRow(row)
@@ -127,10 +133,10 @@ func addMember(g *gorm.DB, room *biz.Room, plan biz.JoinPlan) (biz.JoinResult, e
 	}
 	plan.Member.JoinSeq = room.HeadSeq
 	row := toMemberRow(plan.Member)
-	if err := g.Create(&row).Error; err != nil {
+	if _, err := t.exec(insertMember, row.fields()...); err != nil {
 		return biz.JoinResult{}, err
 	}
 	info := *room
 	info.Members++
-	return biz.JoinResult{Room: info, Member: fromMemberRow(row), Fresh: true}, countMembers(g, info.ID, 1)
+	return biz.JoinResult{Room: info, Member: fromMemberRow(row), Fresh: true}, changeCount(t, info.ID, 1)
 }

@@ -27,7 +27,12 @@ func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)
 // openDB opens a store in dir and closes it with the test.
 func openDB(tb testing.TB, dir string) *DB {
 	tb.Helper()
-	db, err := Open(tb.Context(), Options{Dir: dir}, quiet())
+	return openWith(tb, Options{Dir: dir})
+}
+
+func openWith(tb testing.TB, opts Options) *DB {
+	tb.Helper()
+	db, err := Open(tb.Context(), opts, quiet())
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -2,9 +2,8 @@ package data
 
 import (
 	"context"
+	"database/sql"
 	"errors"
-
-	"gorm.io/gorm"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -25,15 +24,17 @@ func NewMembers(db *DB) *Members { return &Members{db: db} }
 // Member returns a membership, or KindNotFound.
 func (r *Members) Member(ctx context.Context, room biz.RoomID, user biz.UserID) (biz.Member, error) {
 	member, err := r.db.members.get(memberKey{room, user}, func() (biz.Member, error) {
-		return loadMember(r.db.reading(ctx), room, user)
+		return loadMember(r.db.reader.scanning(ctx), room, user)
 	})
 	return member, storeError(err)
 }
 
-func loadMember(g *gorm.DB, room biz.RoomID, user biz.UserID) (biz.Member, error) {
+const selectMember = `SELECT ` + memberColumns + ` FROM members WHERE room_id = ? AND user_id = ?`
+
+func loadMember(read scan, room biz.RoomID, user biz.UserID) (biz.Member, error) {
 	var row memberRow
-	err := g.Take(&row, "room_id = ? AND user_id = ?", string(room), string(user)).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
+	err := read(selectMember, []any{string(room), string(user)}, row.fields()...)
+	if errors.Is(err, sql.ErrNoRows) {
 		return biz.Member{}, biz.ErrNotAMember(room, user)
 	}
 	if err != nil {
@@ -56,11 +57,21 @@ func (r *Members) Members(ctx context.Context, room biz.RoomID, limit int) ([]bi
 	return members, nil
 }
 
+const selectRoomsOf = `SELECT room_id FROM members WHERE user_id = ? ORDER BY no`
+
 // RoomsOf returns the rooms that the user is a member of, in the order in which he joined them.
 func (r *Members) RoomsOf(ctx context.Context, user biz.UserID) ([]biz.RoomID, error) {
 	var rooms []biz.RoomID
-	err := r.db.reading(ctx).Model(&memberRow{}).Where("user_id = ?", string(user)).Order("no").Pluck("room_id", &rooms).Error
-	return rooms, storeError(err)
+	err := r.db.reader.each(ctx, selectRoomsOf, []any{string(user)}, func(row *sql.Rows) error {
+		var room string
+		err := row.Scan(&room)
+		rooms = append(rooms, biz.RoomID(room))
+		return err
+	})
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return rooms, nil
 }
 
 // Leave removes a membership and tells whether there was one.
@@ -71,7 +82,7 @@ func (r *Members) Leave(ctx context.Context, room biz.RoomID, user biz.UserID) (
 			return res.Error
 		}
 		left = true
-		return countMembers(t.orm, room, -1)
+		return changeCount(t, room, -1)
 	}, func() {
 		r.db.members.drop(memberKey{room, user})
 		if left {
@@ -81,7 +92,9 @@ func (r *Members) Leave(ctx context.Context, room biz.RoomID, user biz.UserID) (
 	return left && err == nil, err
 }
 
-func countMembers(g *gorm.DB, room biz.RoomID, change int) error {
-	return g.Model(&roomRow{}).Where("id = ?", string(room)).
-		Update("members", gorm.Expr("members + ?", change)).Error
+const updateCount = `UPDATE rooms SET members = members + ? WHERE id = ?`
+
+func changeCount(t *tx, room biz.RoomID, by int) error {
+	_, err := t.exec(updateCount, by, string(room))
+	return err
 }

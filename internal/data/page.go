@@ -14,8 +14,7 @@ const (
 	maxPageBytes = 512 << 10
 )
 
-const selectPage = `SELECT room_id, seq, id, sender, client_id, type, content, metadata, ack_required, created_at
-	FROM messages WHERE room_id = ? AND seq > ? ORDER BY seq LIMIT ?`
+const selectPage = `SELECT ` + messageColumns + ` FROM messages WHERE room_id = ? AND seq > ? ORDER BY seq LIMIT ?`
 
 // Page returns messages of room above after, in order, at most limit of them and fewer when they
 // are large; none means that after is at or above the head. Limits above 1,000, and those that are
@@ -24,38 +23,23 @@ func (l *MessageLog) Page(ctx context.Context, room biz.RoomID, after int64, lim
 	if limit <= 0 || limit > maxPage {
 		limit = maxPage
 	}
-	rows, err := l.db.reading(ctx).Raw(selectPage, string(room), after, limit).Rows()
-	if err != nil {
-		return nil, storeError(err)
-	}
-	page, err := scanPage(rows, limit)
+	var page []*biz.Message
+	size := 0
+	err := l.db.reader.each(ctx, selectPage, []any{string(room), after, limit}, func(rows *sql.Rows) error {
+		var r messageRow
+		if err := rows.Scan(r.fields()...); err != nil {
+			return err
+		}
+		size += len(r.Content) + len(r.Metadata)
+		if size > maxPageBytes && len(page) > 0 {
+			return errEnough
+		}
+		m, err := fromMessageRow(&r)
+		page = append(page, m)
+		return err
+	})
 	if err != nil {
 		return nil, storeError(err)
 	}
 	return page, nil
-}
-
-func scanPage(rows *sql.Rows, limit int) (page []*biz.Message, err error) {
-	defer func() {
-		if e := rows.Close(); err == nil {
-			err = e
-		}
-	}()
-	page = make([]*biz.Message, 0, min(limit, 128))
-	for size := 0; rows.Next(); {
-		var r messageRow
-		if err := rows.Scan(&r.RoomID, &r.Seq, &r.ID, &r.Sender, &r.ClientID, &r.Type, &r.Content, &r.Metadata, &r.AckRequired, &r.CreatedAt); err != nil {
-			return nil, err
-		}
-		size += len(r.Content) + len(r.Metadata)
-		if size > maxPageBytes && len(page) > 0 {
-			return page, nil
-		}
-		m, err := fromMessageRow(&r)
-		if err != nil {
-			return nil, err
-		}
-		page = append(page, m)
-	}
-	return page, rows.Err()
 }

@@ -2,9 +2,8 @@ package data
 
 import (
 	"context"
+	"database/sql"
 	"errors"
-
-	"gorm.io/gorm"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -28,14 +27,16 @@ func (r *Rooms) Room(ctx context.Context, id biz.RoomID) (biz.Room, error) {
 }
 
 func (db *DB) room(ctx context.Context, id biz.RoomID) (biz.Room, error) {
-	room, err := db.rooms.get(id, func() (biz.Room, error) { return loadRoom(db.reading(ctx), id) })
+	room, err := db.rooms.get(id, func() (biz.Room, error) { return loadRoom(db.reader.scanning(ctx), id) })
 	return room, storeError(err)
 }
 
-func loadRoom(g *gorm.DB, id biz.RoomID) (biz.Room, error) {
+const selectRoom = `SELECT ` + roomColumns + ` FROM rooms WHERE id = ?`
+
+func loadRoom(read scan, id biz.RoomID) (biz.Room, error) {
 	var row roomRow
-	err := g.Take(&row, "id = ?", string(id)).Error
-	if errors.Is(err, gorm.ErrRecordNotFound) {
+	err := read(selectRoom, []any{string(id)}, row.fields()...)
+	if errors.Is(err, sql.ErrNoRows) {
 		return biz.Room{}, biz.ErrRoomNotFound(id)
 	}
 	if err != nil {

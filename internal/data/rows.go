@@ -9,7 +9,9 @@ import (
 )
 
 // A row is a table's record as it is stored; each has one pair of functions that turn it into what
-// biz knows and back.
+// biz knows and back. GORM knows the columns from the fields. Prepared statements name them by a
+// constant, without those that the database fills in, and take them from fields or put them there,
+// which has the same order.
 
 type roomRow struct {
 	ID             string `gorm:"primaryKey"`
@@ -30,6 +32,16 @@ type roomRow struct {
 }
 
 func (roomRow) TableName() string { return "rooms" }
+
+const roomColumns = `id, name, description, max_users, persistent, message_ttl, idle_timeout,
+	allow_audio, allow_rich_text, auto_transcribe, created_at, last_active, head_seq, floor_seq, members`
+
+func (r *roomRow) fields() []any {
+	return []any{
+		&r.ID, &r.Name, &r.Description, &r.MaxUsers, &r.Persistent, &r.MessageTTL, &r.IdleTimeout,
+		&r.AllowAudio, &r.AllowRichText, &r.AutoTranscribe, &r.CreatedAt, &r.LastActive, &r.HeadSeq, &r.FloorSeq, &r.Members,
+	}
+}
 
 func toRoomRow(r biz.Room) roomRow {
 	return roomRow{
@@ -68,6 +80,12 @@ type memberRow struct {
 
 func (memberRow) TableName() string { return "members" }
 
+const memberColumns = `room_id, user_id, nickname, role, muted, join_seq, joined_at`
+
+func (r *memberRow) fields() []any {
+	return []any{&r.RoomID, &r.UserID, &r.Nickname, &r.Role, &r.Muted, &r.JoinSeq, &r.JoinedAt}
+}
+
 func toMemberRow(m biz.Member) memberRow {
 	return memberRow{
 		RoomID: string(m.Room), UserID: string(m.User), Nickname: m.Nickname, Role: int8(m.Role),
@@ -93,6 +111,14 @@ type messageRow struct {
 	Metadata    []byte
 	AckRequired bool
 	CreatedAt   int64
+}
+
+const messageColumns = `room_id, seq, id, sender, client_id, type, content, metadata, ack_required, created_at`
+
+func (r *messageRow) fields() []any {
+	return []any{
+		&r.RoomID, &r.Seq, &r.ID, &r.Sender, &r.ClientID, &r.Type, &r.Content, &r.Metadata, &r.AckRequired, &r.CreatedAt,
+	}
 }
 
 // toMessageRow takes the metadata as the log encoded it already.
@@ -132,6 +158,14 @@ type pushRow struct {
 
 func (pushRow) TableName() string { return "inbox" }
 
+const pushColumns = `user_id, seq, id, msg_type, title, content, data, metadata, created_at, expires_at`
+
+func (r *pushRow) fields() []any {
+	return []any{
+		&r.UserID, &r.Seq, &r.ID, &r.MsgType, &r.Title, &r.Content, &r.Data, &r.Metadata, &r.CreatedAt, &r.ExpiresAt,
+	}
+}
+
 func toPushRow(user biz.UserID, p *biz.Push, expires time.Time) (pushRow, error) {
 	md, err := encodeMetadata(p.Metadata)
 	return pushRow{
@@ -158,6 +192,12 @@ type cursorRow struct {
 }
 
 func (cursorRow) TableName() string { return "cursors" }
+
+const cursorColumns = `user_id, room_id, device_id, delivered, updated_at`
+
+func (r *cursorRow) fields() []any {
+	return []any{&r.UserID, &r.RoomID, &r.DeviceID, &r.Delivered, &r.UpdatedAt}
+}
 
 // encodeMetadata writes a map as a JSON object, keys in order, and an empty one as nil.
 func encodeMetadata(md map[string]string) ([]byte, error) {

@@ -2,8 +2,12 @@ package data
 
 import (
 	"reflect"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"gorm.io/gorm/schema"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -77,6 +81,88 @@ func TestRowsRoundTrip(t *testing.T) {
 			t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 		}
 	})
+}
+
+// TestColumns: prepared statements and GORM have the same idea of every table.
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	for columns, row := range map[string]interface{ fields() []any }{
+		roomColumns: &roomRow{}, memberColumns: &memberRow{}, messageColumns: &messageRow{},
+		pushColumns: &pushRow{}, cursorColumns: &cursorRow{},
+	} {
+		known, err := schema.Parse(row, new(sync.Map), schema.NamingStrategy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		var fields []any
+		for _, f := range known.Fields {
+			if f.DBName != "no" {
+				names = append(names, f.DBName)
+				fields = append(fields, reflect.ValueOf(row).Elem().FieldByName(f.Name).Addr().Interface())
+			}
+		}
+		if got := strings.Join(strings.Fields(columns), " "); got != strings.Join(names, ", ") {
+			t.Errorf("%T: statements name %s; GORM names %s", row, got, strings.Join(names, ", "))
+		}
+		if !reflect.DeepEqual(addresses(row.fields()), addresses(fields)) {
+			t.Errorf("%T: fields are not in the order of the columns", row)
+		}
+	}
+}
+
+func addresses(pointers []any) []uintptr {
+	out := make([]uintptr, len(pointers))
+	for i, p := range pointers {
+		out[i] = reflect.ValueOf(p).Pointer()
+	}
+	return out
+}
+
+// TestStatementsAndGORMAgree: each reads what the other wrote.
+func TestStatementsAndGORMAgree(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	at := time.Date(2031, 1, 2, 3, 4, 5, 678901000, time.UTC)
+	room := biz.Room{
+		Name: "n", Description: "d", CreatedAt: at, LastActive: at.Add(time.Second), HeadSeq: 3, FloorSeq: 2, Members: 4,
+		Config: biz.RoomConfig{MaxUsers: 5, Persistent: true, MessageTTL: time.Hour, IdleTimeout: time.Minute, AllowRichText: true},
+	}
+	member := biz.Member{User: "u", Nickname: "n", Role: biz.RoleAdmin, Muted: true, JoinSeq: 9, JoinedAt: at}
+	for id, write := range map[biz.RoomID]func(*tx, *roomRow, *memberRow) error{
+		"by statement": func(t *tx, r *roomRow, m *memberRow) error {
+			if _, err := t.exec(insertRoom, r.fields()...); err != nil {
+				return err
+			}
+			_, err := t.exec(insertMember, m.fields()...)
+			return err
+		},
+		"by GORM": func(t *tx, r *roomRow, m *memberRow) error {
+			if err := t.orm.Create(r).Error; err != nil {
+				return err
+			}
+			return t.orm.Create(m).Error
+		},
+	} {
+		room.ID, member.Room = id, id
+		r, m := toRoomRow(room), toMemberRow(member)
+		if err := db.writer.transact(func(t *tx) error { return write(t, &r, &m) }, func() {}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := loadRoom(db.reader.scanning(t.Context()), id); err != nil || got != room {
+			t.Errorf("room %s by statement: %+v, %v", id, got, err)
+		}
+		if got, err := loadMember(db.reader.scanning(t.Context()), id, "u"); err != nil || got != member {
+			t.Errorf("member %s by statement: %+v, %v", id, got, err)
+		}
+		var gotRoom roomRow
+		if err := db.reading(t.Context()).Take(&gotRoom, "id = ?", id).Error; err != nil || fromRoomRow(gotRoom) != room {
+			t.Errorf("room %s by GORM: %+v, %v", id, gotRoom, err)
+		}
+		if got, err := NewMembers(db).Members(t.Context(), id, 2); err != nil || len(got) != 1 || got[0] != member {
+			t.Errorf("member %s by GORM: %+v, %v", id, got, err)
+		}
+	}
 }
 
 func TestZeroTimeRoundTrip(t *testing.T) {

@@ -4,18 +4,16 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/game-im/hermod/internal/biz"
 )
 
-// The statements of a commit, which runs them once per message or room, prepared.
+// The statements of a commit, which runs them once per message or room, prepared. Those of an
+// opening session are beside the functions that run them.
 const (
 	selectHead = `SELECT head_seq FROM rooms WHERE id = ?`
 	updateHead = `UPDATE rooms SET head_seq = ?, last_active = ? WHERE id = ?`
-
-	insertMessageSQL = `INSERT INTO messages
-		(room_id, seq, id, sender, client_id, type, content, metadata, ack_required, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	insertClaim = `INSERT INTO idempotency
 		(room_id, sender, client_id, payload_hash, seq, message_id, created_at)
@@ -24,6 +22,16 @@ const (
 		WHERE room_id = ? AND sender = ? AND client_id = ?`
 	deleteClaim = `DELETE FROM idempotency WHERE room_id = ? AND sender = ? AND client_id = ?`
 )
+
+var insertMessageSQL = insertInto("messages", messageColumns)
+
+// insertInto writes the statement that inserts a row.
+func insertInto(table, columns string) string {
+	return "INSERT INTO " + table + " (" + columns + ") VALUES (" + places(strings.Count(columns, ",")+1) + ")"
+}
+
+// places writes n places for arguments.
+func places(n int) string { return strings.Repeat("?, ", n-1) + "?" }
 
 func insertMessage(t *tx, r *messageRow) error {
 	var metadata any // NULL when there is none

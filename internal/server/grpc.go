@@ -52,11 +52,11 @@ type Callers struct {
 	Services *auth.ServiceGuard
 }
 
-// NewIM opens the listener of IMService.
-func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*IM, error) {
-	lis, err := listen("im", c.GetServer().GetIm().GetAddr(), m)
+// NewIM opens the listener of IMService. The cleanup closes it if it was never served.
+func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*IM, func(), error) {
+	lis, cleanup, err := listen("im", c.GetServer().GetIm().GetAddr(), m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	limit := c.GetMessage().GetMaxContentBytes() + c.GetMessage().GetMaxMetadataBytes() + frameOverhead
 	srv := kgrpc.NewServer(
@@ -65,22 +65,22 @@ func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Read
 		kgrpc.CustomHealth(),
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), identify(by.Clients, log)),
 		kgrpc.Options(append(connection(c, limit),
-			grpc.ForceServerCodecV2(grpcstream.Codec()),
 			grpc.InTapHandle(grpcstream.Tap),
 			grpc.StreamInterceptor(sessionStreams(by.Clients, ready, m, log)),
 		)...),
 	)
-	malformed := func(err error) error { return service.Error(log, malformedRequest(err)) }
+	malformed := refuseMalformed(m, log)
 	srv.RegisterService(strict(imv1.IMService_ServiceDesc, imService, malformed), &imServer{IM: s, handler: h, log: log})
 	healthpb.RegisterHealthServer(srv, ready.health)
-	return &IM{srv}, nil
+	return &IM{srv}, cleanup, nil
 }
 
-// NewGateway opens the listener of GatewayService, which is served under both of its names.
-func NewGateway(c *conf.Config, s *service.Gateway, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*Gateway, error) {
-	lis, err := listen("gateway", c.GetServer().GetGateway().GetAddr(), m)
+// NewGateway opens the listener of GatewayService, which is served under both of its names. The
+// cleanup closes it if it was never served.
+func NewGateway(c *conf.Config, s *service.Gateway, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*Gateway, func(), error) {
+	lis, cleanup, err := listen("gateway", c.GetServer().GetGateway().GetAddr(), m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// A batch names its targets beside the push itself.
 	limit := c.GetPush().GetMaxBytes() + int64(c.GetPush().GetMaxTargets())*512 + frameOverhead
@@ -91,18 +91,28 @@ func NewGateway(c *conf.Config, s *service.Gateway, by Callers, ready *Readiness
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log)),
 		kgrpc.Options(connection(c, limit)...),
 	)
-	malformed := func(err error) error { return service.Error(log, malformedRequest(err)) }
+	malformed := refuseMalformed(m, log)
 	for _, name := range gatewayServices {
 		srv.RegisterService(strict(gatewayv1.GatewayService_ServiceDesc, name, malformed), s)
 	}
 	healthpb.RegisterHealthServer(srv, ready.health)
-	return &Gateway{srv}, nil
+	return &Gateway{srv}, cleanup, nil
+}
+
+// refuseMalformed answers requests that cannot be decoded, which no middleware gets to see.
+func refuseMalformed(m *Metrics, log *slog.Logger) func(error) error {
+	return func(err error) error {
+		err = service.Error(log, malformedRequest(err))
+		m.refused(err)
+		return err
+	}
 }
 
 // connection returns the options that both listeners share.
 func connection(c *conf.Config, maxMessage int64) []grpc.ServerOption {
 	ka := c.GetServer().GetKeepalive()
 	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(strictCodec()),
 		grpc.MaxRecvMsgSize(int(maxMessage)),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{

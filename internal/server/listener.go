@@ -9,12 +9,15 @@ import (
 )
 
 // listen opens a listener whose connections are counted.
-func listen(name, addr string, m *Metrics) (net.Listener, error) {
+func listen(name, addr string, m *Metrics) (_ net.Listener, cleanup func(), err error) {
 	lis, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("server.%s.addr: %w", name, err)
+		return nil, nil, fmt.Errorf("server.%s.addr: %w", name, err)
 	}
-	return &countingListener{Listener: lis, open: m.connections.WithLabelValues(name)}, nil
+	cleanup = func() {
+		_ = lis.Close() // fails when its server has closed it, as usual
+	}
+	return &countingListener{Listener: lis, open: m.connections.WithLabelValues(name)}, cleanup, nil
 }
 
 type countingListener struct {

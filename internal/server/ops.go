@@ -15,19 +15,23 @@ import (
 // Ops is the listener of those who run the node.
 type Ops struct{ *khttp.Server }
 
-// NewOps opens the operations listener:
+// NewOps opens the operations listener; the cleanup closes it if it was never served:
 //
 //	/healthz      the process lives
 //	/readyz       the node serves; 503 with the reason when it does not
 //	/metrics      Prometheus, see docs/metrics.md
 //	/debug/pprof  profiles, when configured
-func NewOps(c *conf.Config, ready *Readiness, metrics prometheus.Gatherer, m *Metrics) (*Ops, error) {
-	lis, err := listen("ops", c.GetServer().GetOps().GetAddr(), m)
+func NewOps(c *conf.Config, ready *Readiness, metrics prometheus.Gatherer, m *Metrics) (*Ops, func(), error) {
+	lis, cleanup, err := listen("ops", c.GetServer().GetOps().GetAddr(), m)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// No timeout: Kratos' is of one second, and a profile takes thirty.
-	srv := khttp.NewServer(khttp.Listener(lis), khttp.Address(lis.Addr().String()), khttp.Timeout(0))
+	// And nothing but what is named here: Kratos would look further in http.DefaultServeMux, where
+	// profiles are whenever their package is linked.
+	none := http.NotFoundHandler()
+	srv := khttp.NewServer(khttp.Listener(lis), khttp.Address(lis.Addr().String()), khttp.Timeout(0),
+		khttp.NotFoundHandler(none), khttp.MethodNotAllowedHandler(none))
 	srv.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	srv.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready.Ready(r.Context()); err != nil {
@@ -44,5 +48,5 @@ func NewOps(c *conf.Config, ready *Readiness, metrics prometheus.Gatherer, m *Me
 		srv.HandleFunc("/debug/pprof/trace", pprof.Trace)
 		srv.HandlePrefix("/debug/pprof/", http.HandlerFunc(pprof.Index))
 	}
-	return &Ops{srv}, nil
+	return &Ops{srv}, cleanup, nil
 }

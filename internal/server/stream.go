@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 
+	kerrors "github.com/go-kratos/kratos/v2/errors"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
@@ -67,9 +68,13 @@ func sessionStreams(v *auth.Verifier, ready *Readiness, m *Metrics, log *slog.Lo
 			m.refused(err)
 			return err
 		}
-		return srv.(imv1.IMServiceServer).StreamMessages(&grpc.GenericServerStream[imv1.MessageRequest, imv1.MessageResponse]{
+		err = srv.(imv1.IMServiceServer).StreamMessages(&grpc.GenericServerStream[imv1.MessageRequest, imv1.MessageResponse]{
 			ServerStream: &identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)},
 		})
+		if kerrors.Reason(err) != "" { // refused, and not just over
+			m.refused(err)
+		}
+		return err
 	}
 }
 

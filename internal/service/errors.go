@@ -3,6 +3,8 @@
 package service
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 
 	kerrors "github.com/go-kratos/kratos/v2/errors"
@@ -32,8 +34,14 @@ func Error(log *slog.Logger, err error) error {
 		return nil
 	}
 	e := biz.AsError(err)
-	if e.Kind == biz.KindInternal || e.Unwrap() != nil && e.Kind == biz.KindUnavailable {
+	if ours(e) {
 		log.Error("a call failed", "reason", e.Reason, "error", e)
 	}
 	return kerrors.New(codes[e.Kind], e.Reason, e.Text)
+}
+
+// ours tells a fault of the node from one of the caller, whose deadline is his own.
+func ours(e *biz.Error) bool {
+	unavailable := e.Kind == biz.KindUnavailable && e.Unwrap() != nil
+	return e.Kind == biz.KindInternal || unavailable && !errors.Is(e, context.DeadlineExceeded)
 }

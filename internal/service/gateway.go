@@ -105,7 +105,9 @@ func (s *Gateway) explain(r biz.PushResult) (text, code string) {
 	if _, listed := gatewayv1.PushErrorCode_value[r.Err.Reason]; listed {
 		return r.Err.Text, r.Err.Reason
 	}
-	s.log.Error("a push failed", "reason", r.Err.Reason, "error", r.Err)
+	if r.Err.Kind == biz.KindInternal || r.Err.Unwrap() != nil {
+		s.log.Error("a push failed", "reason", r.Err.Reason, "error", r.Err)
+	}
 	return r.Err.Text, gatewayv1.PushErrorCode_PUSH_FAILED.String()
 }
 

@@ -77,15 +77,14 @@ func supervise(life context.Context, p *os.Process, exited <-chan error) error {
 		return err
 	}
 	select {
-	case <-exited: // as it was told to, whatever its status
+	case <-exited: //nolint:errcheck // as it was told to, whatever its status
 		return nil
 	case <-time.After(stopLimit):
 	}
 	if err := p.Kill(); err != nil {
 		return err
 	}
-	<-exited
-	return fmt.Errorf("it did not stop within %v", stopLimit)
+	return fmt.Errorf("it did not stop within %v: %w", stopLimit, <-exited)
 }
 
 func (s *server) await(ctx context.Context, ready func(context.Context) error) error {

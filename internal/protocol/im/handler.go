@@ -102,19 +102,29 @@ const maxOpening = 128
 
 // aside runs f in a goroutine of its own and waits for it. Looking up a session's rooms needs a deep
 // stack for a moment; the goroutine that then waits for the client, for hours maybe, keeps its small
-// one.
+// one. A panic of f is one of the caller.
 func (h *Handler) aside(ctx context.Context, f func() error) error {
 	select {
 	case h.opening <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	done := make(chan error, 1)
+	var (
+		err      error
+		panicked any
+		done     = make(chan struct{})
+	)
 	go func() {
+		defer close(done)
 		defer func() { <-h.opening }()
-		done <- f()
+		defer func() { panicked = recover() }()
+		err = f()
 	}()
-	return <-done
+	<-done
+	if panicked != nil {
+		panic(panicked)
+	}
+	return err
 }
 
 // identify completes who opens the session from its first message, if nothing else said it. That

@@ -2,6 +2,8 @@ package im_test
 
 import (
 	"errors"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -49,7 +51,7 @@ func TestAutoJoin(t *testing.T) {
 }
 
 func TestWhoeverSaysNothingIsKnownByTheFirstMessage(t *testing.T) {
-	run(t, config, func(t *testing.T, b *bench) {
+	run(t, config, func(_ *testing.T, b *bench) {
 		bob := b.open(as("bob"))
 		c := b.open(im.Opening{Identity: biz.Identity{Trusted: true}})
 		first := text("first")
@@ -96,7 +98,7 @@ func TestRefusedOpenings(t *testing.T) {
 		"a room with NUL":             {im.Opening{Identity: biz.Identity{User: "alice"}, Room: "\x00"}, nil, "INVALID_ARGUMENT"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, config, func(t *testing.T, b *bench) {
+			run(t, config, func(_ *testing.T, b *bench) {
 				c := b.open(test.opening)
 				if test.first != nil {
 					c.in <- test.first
@@ -246,6 +248,36 @@ func TestAnotherUserCannotResume(t *testing.T) {
 		if s := b.node.OfUser("alice"); len(s) != 1 || s[0].State() != session.Active {
 			t.Error("the session was disturbed")
 		}
+	})
+}
+
+// TestAPanicWhileOpeningIsTheStreamsAlone: it comes out of Serve, where the server recovers it, and
+// does not end the process. A process of its own shows that.
+func TestAPanicWhileOpeningIsTheStreamsAlone(t *testing.T) {
+	const child = "HERMOD_TEST_PANIC"
+	if os.Getenv(child) == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), child+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("the process ended with %v:\n%.500s", err, out)
+		}
+		return
+	}
+	run(t, config, func(t *testing.T, b *bench) {
+		c := b.open(as("carol"))
+		served := func() (err error) {
+			defer func() {
+				if r := recover(); r != nil {
+					err = errLost
+				}
+			}()
+			return b.handler.Serve(t.Context(), c, as("alice"), func(im.Welcome) error { panic("at the worst moment") })
+		}
+		if err := served(); err == nil {
+			t.Error("Serve went on")
+		}
+		c.send(heartbeat())
+		c.want("joined alice", "heartbeat ping")
 	})
 }
 

@@ -68,7 +68,7 @@ func TestRefusedSends(t *testing.T) {
 }
 
 func TestAMalformedFrameKeepsTheStream(t *testing.T) {
-	run(t, config, func(t *testing.T, b *bench) {
+	run(t, config, func(_ *testing.T, b *bench) {
 		c := b.open(as("alice"))
 		for _, data := range []string{"\xff", "GET / HTTP/1.1\r\n", "\x0a\x05x", "\x0a\x01\xff"} {
 			c.in <- []byte(data)
@@ -98,7 +98,7 @@ func TestAcksOfSends(t *testing.T) {
 }
 
 func TestHeartbeatsStayOnTheirStream(t *testing.T) {
-	run(t, config, func(t *testing.T, b *bench) {
+	run(t, config, func(_ *testing.T, b *bench) {
 		alice, second, bob := b.open(as("alice")), b.open(as("alice")), b.open(as("bob"))
 		alice.send(heartbeat())
 		alice.want("joined bob", "heartbeat ping")

@@ -151,14 +151,14 @@ func TestRaces(t *testing.T) {
 			for round := range 20 {
 				s, _ := b.add(session.Options{ID: fmt.Sprint(i, "-", round), User: users[r.IntN(len(users))], GID: int64(r.IntN(3))})
 				for range 50 {
-					any := b.All()[0] // there is one, this one at least
+					some := b.All()[0] // there is one, s at least
 					switch r.IntN(6) {
 					case 0:
-						b.Subscribe(any, channel(), nil, 0)
+						b.Subscribe(some, channel(), nil, 0)
 					case 1:
-						b.Unsubscribe(any, channel())
+						b.Unsubscribe(some, channel())
 					case 2:
-						b.Deliver(&frame.Publication{Channel: channel(), Frame: frame.New("x"), Origin: any.ID})
+						b.Deliver(&frame.Publication{Channel: channel(), Frame: frame.New("x"), Origin: some.ID})
 					case 3:
 						b.OfUser(users[0])
 						b.OfGID(1)

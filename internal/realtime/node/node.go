@@ -115,8 +115,8 @@ func wait(ctx context.Context, done <-chan struct{}, d time.Duration) {
 
 // Open makes a session known. Its client has been greeted.
 func (n *Node) Open(s *session.Session) {
+	n.presence.Arrive(s.User) // first: once it is known, a session may end
 	n.hub.Add(s)
-	n.presence.Arrive(s.User)
 }
 
 // End closes a session for good.

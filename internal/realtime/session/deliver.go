@@ -11,8 +11,8 @@ import (
 func (s *Session) Deliver(sub *Subscription, p *frame.Publication, origin bool) (wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == Closed {
-		return false
+	if s.subs[sub.Name] != sub {
+		return false // it has just left the channel, or ended
 	}
 	f := s.choose(p, origin)
 	if p.Seq > 0 && (!sub.live || p.Frame == nil || p.Seq != sub.next) {
@@ -127,7 +127,7 @@ func (s *Session) keepLocked(it item, f *frame.Frame) (wake bool) {
 	if added {
 		return wake
 	}
-	s.slowLocked()
+	s.disconnectLocked(transport.Slow)
 	if s.queue.bytes > s.core.Config.QueueBytes {
 		s.lost = true
 		return false
@@ -150,14 +150,6 @@ func (s *Session) wakeLocked() bool {
 	}
 	s.writing = true
 	return true
-}
-
-// slowLocked closes the connection of a client that reads too slowly.
-func (s *Session) slowLocked() {
-	if s.conn != nil {
-		s.core.Metrics.disconnected(transport.Slow)
-		s.conn.Close(transport.Slow)
-	}
 }
 
 // passLocked notes that the client gets nothing for a place in the log. With frames still waiting

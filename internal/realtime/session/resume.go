@@ -30,7 +30,7 @@ func (s *Session) Reattach(conn transport.Conn, ticket string, last uint64) (nex
 	receipts := s.ackLinkLocked(last)
 	s.core.Metrics.Retransmits.Add(float64(s.queue.rewind()))
 	s.conn, s.state, s.progress = conn, Active, time.Now()
-	s.greeting = true
+	s.greeting, s.closing = true, false
 	s.ticket = newTicket()
 	next = s.ticket
 	s.mu.Unlock()

@@ -68,6 +68,7 @@ type Session struct {
 	progress time.Time // when the client last took or acknowledged something, or had nothing to take
 	detached time.Time
 	greeting bool          // on a new connection, whose client has not been greeted yet
+	closing  bool          // the connection is being closed
 	lost     bool          // a frame is missing, so that the session cannot be resumed
 	drained  chan struct{} // closed when the queue is empty, if somebody waits for that
 }
@@ -122,7 +123,7 @@ func (s *Session) Add(sub *Subscription) bool {
 func (s *Session) Start(sub *Subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !sub.live {
+	if !sub.live && s.subs[sub.Name] == sub {
 		s.fallBehindLocked(sub)
 	}
 }
@@ -150,12 +151,20 @@ func (s *Session) Channels() []string {
 // decided when the connection's reader returns.
 func (s *Session) Disconnect(why transport.Disconnect) {
 	s.mu.Lock()
-	conn := s.conn
+	s.disconnectLocked(why)
 	s.mu.Unlock()
-	if conn != nil {
-		s.core.Metrics.disconnected(why)
-		conn.Close(why)
+}
+
+// disconnectLocked closes the connection, which does not block, and counts it once.
+func (s *Session) disconnectLocked(why transport.Disconnect) {
+	if s.conn == nil {
+		return
 	}
+	if !s.closing {
+		s.closing = true
+		s.core.Metrics.disconnected(why)
+	}
+	s.conn.Close(why)
 }
 
 // Detach takes the connection from the session after its reader has returned. over tells that the

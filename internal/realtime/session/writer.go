@@ -142,6 +142,9 @@ func (w *Writer) work() {
 			again = s
 		}
 		b.reset()
+		// What the transport has to do for this session, it does now, while the frames are in the
+		// processor's cache, and not after every other session has been through here.
+		runtime.Gosched()
 	}
 }
 

@@ -190,7 +190,9 @@ func (c *Conn) Finish(err error) error {
 	return status.Error(statusOf(*c.why), c.why.Reason)
 }
 
-// statusOf gives clients that read no trailer the same advice: Unavailable invites to come back.
+// statusOf gives clients that read no trailer the same advice: Unavailable invites to come back. (A
+// stream that was reading or writing when it was closed has ended as Canceled before that; the
+// trailers say why all the same.)
 func statusOf(why transport.Disconnect) codes.Code {
 	switch {
 	case why.Code == transport.TokenExpired.Code:
