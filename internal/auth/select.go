@@ -46,7 +46,9 @@ func Select(mode string, plugins []plugin.Plugin) (plugin.Authenticator, error) 
 	}
 	if chosen == nil {
 		slices.Sort(names)
-		return nil, fmt.Errorf("auth.mode: %q is not known; one of %s", mode, strings.Join(names, ", "))
+		return nil, conf.Problems{{
+			Path: "auth.mode", Text: fmt.Sprintf("%q is not known; one of %s", mode, strings.Join(names, ", ")),
+		}}
 	}
 	return chosen, nil
 }

@@ -10,12 +10,14 @@ import (
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
-// followTimeout bounds looking up where a session starts in a room that its user has just joined.
+// followTimeout bounds looking up where a session starts in its rooms.
 const followTimeout = 10 * time.Second
 
 // followAll subscribes a new session to its user's inbox and to its rooms: the one that it was
 // opened with, or all.
-func (h *Handler) followAll(ctx context.Context, s *session.Session, o Opening) error {
+func (h *Handler) followAll(s *session.Session, o Opening) error {
+	ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
+	defer cancel()
 	rooms := []biz.RoomID{o.Room}
 	if o.Room == "" || o.Rooms {
 		var err error

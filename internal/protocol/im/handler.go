@@ -160,12 +160,7 @@ func (h *Handler) open(ctx context.Context, conn transport.Conn, o Opening, gree
 		if ok {
 			s.SetExpiry(o.Identity.Expiry)
 			welcome.Session, welcome.Ticket, welcome.Resumed = s.ID, ticket, true
-			if err := greet(welcome); err != nil {
-				h.node.Done(s, conn, transport.ConnLost)
-				return nil, err
-			}
-			s.Continue()
-			return s, nil
+			return s, h.greet(s, conn, welcome, greet)
 		}
 	}
 	return h.start(ctx, conn, o, welcome, greet)
@@ -185,16 +180,24 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 		ID: id.String(), User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
 		Format: Proto, Resume: o.Resume, Replies: o.Ack, Follow: h.followLater(o.Identity),
 	}, conn, o.Identity.Expiry)
-	welcome.Session, welcome.Ticket = s.ID, s.Ticket()
-	if err := greet(welcome); err != nil {
-		return nil, err
-	}
+	// The session is whole before the client hears of it: from then on it may send, be pushed to, or
+	// lose its connection and resume on another one.
 	h.node.Open(s)
-	if err := h.followAll(ctx, s, o); err != nil {
+	if err := h.followAll(s, o); err != nil {
 		h.node.End(s, transport.StoreGone.Because("%s", biz.AsError(err).Text))
 		return nil, err
 	}
-	return s, nil
+	welcome.Session, welcome.Ticket = s.ID, s.Ticket()
+	return s, h.greet(s, conn, welcome, greet)
+}
+
+func (h *Handler) greet(s *session.Session, conn transport.Conn, w Welcome, greet func(Welcome) error) error {
+	if err := greet(w); err != nil {
+		h.node.Done(s, conn, transport.ConnLost)
+		return err
+	}
+	s.Continue()
+	return nil
 }
 
 func malformed(err error) *biz.Error {

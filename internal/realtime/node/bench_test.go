@@ -45,6 +45,7 @@ func BenchmarkFanout(b *testing.B) {
 				s := session.New(n.Core(), session.Options{ID: id, User: "user-" + id, Format: transporttest.Text}, sink{&frames}, time.Time{})
 				n.Open(s)
 				n.Subscribe(s, "room", nil, 0)
+				s.Continue()
 			}
 			b.ReportAllocs()
 			b.ResetTimer()

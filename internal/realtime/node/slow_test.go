@@ -33,6 +33,12 @@ func TestSlowConsumer(t *testing.T) {
 			t.Errorf("%d bytes in a queue of %d", st.QueueBytes, testConfig.QueueBytes)
 		}
 		s.Reply(frame.New("an answer that must be kept"))
+		if _, ok := slow.Closed(); ok {
+			t.Error("closed although there is room for answers")
+		}
+		for range 100 {
+			s.Reply(frame.New("an answer that must be kept"))
+		}
 		if why, ok := slow.Closed(); !ok || why != transport.Slow {
 			t.Errorf("closed %v, %v", ok, why)
 		}

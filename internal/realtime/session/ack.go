@@ -20,7 +20,12 @@ func (s *Session) writtenLocked(sub *Subscription, seq int64) {
 		return
 	}
 	sub.written = seq
-	if !s.Resume && !sub.dirty && sub.source != nil {
+	s.dirtyLocked(sub)
+}
+
+// dirtyLocked lists a subscription with more written than received, for Heard to look at.
+func (s *Session) dirtyLocked(sub *Subscription) {
+	if !s.Resume && !sub.dirty && sub.source != nil && sub.written > sub.received {
 		sub.dirty = true
 		s.dirty = append(s.dirty, sub)
 	}
@@ -54,6 +59,7 @@ func (s *Session) Ack(channel string, seq int64) bool {
 		return false
 	}
 	receipts := sub.appendReceipt(nil, seq, true)
+	s.dirtyLocked(sub) // what came behind it waits to be confirmed as well
 	for s.queue.sent > 0 {
 		it := s.queue.items[s.queue.head]
 		if it.sub == nil || it.seq > it.sub.received {

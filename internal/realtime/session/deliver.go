@@ -106,35 +106,43 @@ func (s *Session) Offer(f *frame.Frame) (o Offered, wake bool) {
 
 // tryLocked queues a frame if there is room for it.
 func (s *Session) tryLocked(it item, f *frame.Frame) (wake, added bool) {
-	var err error
-	if it.enc, err = f.In(s.Format); err != nil {
+	enc, err := f.In(s.Format)
+	if err != nil {
 		s.cannotEncode(err)
 		return false, true // nor could it be later
 	}
-	if !s.queue.fits(it.enc.Size(), s.core.Config.QueueBytes) {
+	if !s.queue.fits(enc.Size(), s.core.Config.QueueBytes) {
 		return false, false
 	}
+	it.enc = enc
 	s.queue.push(it)
 	return s.wakeLocked(), true
 }
 
-// keepLocked queues a frame that nothing could bring back. When the queue is full it goes in all
-// the same, as the last one: the connection is closed as slow, and a session that can resume has
-// lost nothing. If another one comes before the client does, the session is over and the client
-// will be told to start anew.
+// keepLocked queues a frame that nothing could bring back: a reply, a notice, a message of a room
+// that keeps none. Half as much again as the queue holds is there for these alone, since a queue full
+// of what the log brings back says little of a client. When that is full too, the frame goes in as
+// the last one and the connection is closed as slow: a session that can resume has lost nothing. If
+// another one comes before the client does, the session is over and the client will be told to start
+// anew.
 func (s *Session) keepLocked(it item, f *frame.Frame) (wake bool) {
-	wake, added := s.tryLocked(it, f)
-	if added {
-		return wake
-	}
-	s.disconnectLocked(transport.Slow)
-	if s.queue.bytes > s.core.Config.QueueBytes {
-		s.lost = true
+	enc, err := f.In(s.Format)
+	if err != nil {
+		s.cannotEncode(err)
 		return false
 	}
-	if it.enc, _ = f.In(s.Format); it.enc != nil { // it could be encoded a moment ago
-		s.queue.push(it)
+	reserve := s.core.Config.QueueBytes / 2
+	full := !s.queue.fits(enc.Size(), s.core.Config.QueueBytes) && s.queue.kept+enc.Size() > reserve
+	if full {
+		s.disconnectLocked(transport.Slow)
+		if s.overfull {
+			s.lost = true
+			return false
+		}
 	}
+	s.overfull = full
+	it.enc, it.kept = enc, true
+	s.queue.push(it)
 	return s.wakeLocked()
 }
 

@@ -8,6 +8,7 @@ type item struct {
 	sub      *Subscription // nil: the frame is not of a log
 	seq      int64         // place in sub's channel
 	required bool          // only an explicit ack confirms it
+	kept     bool          // nothing could bring it back
 }
 
 // queue holds a session's frames in order: first those that were written and wait for their ack
@@ -19,6 +20,7 @@ type queue struct {
 	sent  int    // written ones, from head on
 	acked uint64 // number of the last frame that is gone
 	bytes int
+	kept  int // bytes of frames that nothing could bring back
 }
 
 // compactAt is the number of consumed slots from which on moving the rest down pays.
@@ -31,6 +33,9 @@ func (q *queue) lastSent() uint64 { return q.acked + uint64(q.sent) }
 func (q *queue) push(it item) {
 	q.items = append(q.items, it)
 	q.bytes += it.enc.Size()
+	if it.kept {
+		q.kept += it.enc.Size()
+	}
 }
 
 // fits tells whether a frame may be added under the limit. An empty queue takes any frame, so that
@@ -69,6 +74,9 @@ func (q *queue) drop() item {
 	q.head++
 	q.acked++
 	q.bytes -= it.enc.Size()
+	if it.kept {
+		q.kept -= it.enc.Size()
+	}
 	if q.sent > 0 {
 		q.sent--
 	}

@@ -42,7 +42,7 @@ func (s *Session) Reattach(conn transport.Conn, ticket string, last uint64) (nex
 	return next, true
 }
 
-// Continue lets a reattached session write.
+// Continue lets a session write whose client has been greeted.
 func (s *Session) Continue() {
 	s.mu.Lock()
 	s.greeting = false

@@ -69,14 +69,16 @@ type Session struct {
 	detached time.Time
 	greeting bool          // on a new connection, whose client has not been greeted yet
 	closing  bool          // the connection is being closed
+	overfull bool          // a frame was kept beyond every limit, the last one that is
 	lost     bool          // a frame is missing, so that the session cannot be resumed
 	drained  chan struct{} // closed when the queue is empty, if somebody waits for that
 }
 
-// New makes an active session on a connection.
+// New makes an active session on a connection. It gathers what comes for it and writes nothing before
+// Continue is called, so that the client can be greeted first.
 func New(core *Core, o Options, conn transport.Conn, expiry time.Time) *Session {
 	now := time.Now()
-	s := &Session{Options: o, core: core, Started: now, conn: conn, expiry: expiry, progress: now}
+	s := &Session{Options: o, core: core, Started: now, conn: conn, expiry: expiry, progress: now, greeting: true}
 	if o.Resume {
 		s.ticket = newTicket()
 	}

@@ -174,8 +174,9 @@ func (c *Conn) Close(why transport.Disconnect) {
 	c.cancel()
 }
 
-// Finish ends writing and returns the status with which the handler returns: what the connection was
-// closed for, or err if nobody closed it. Nothing touches the stream afterwards.
+// Finish ends writing and returns the status with which the handler returns: Canceled if the
+// connection was closed, which is what gRPC has told the client by then and which the trailers
+// explain, or else err. Nothing touches the stream afterwards.
 func (c *Conn) Finish(err error) error {
 	c.cancel() // lets go of a write that is blocked
 	c.writing.Lock()
@@ -187,20 +188,5 @@ func (c *Conn) Finish(err error) error {
 	if c.why == nil || c.why.Code == transport.Ended.Code {
 		return err
 	}
-	return status.Error(statusOf(*c.why), c.why.Reason)
-}
-
-// statusOf gives clients that read no trailer the same advice: Unavailable invites to come back. (A
-// stream that was reading or writing when it was closed has ended as Canceled before that; the
-// trailers say why all the same.)
-func statusOf(why transport.Disconnect) codes.Code {
-	switch {
-	case why.Code == transport.TokenExpired.Code:
-		return codes.Unauthenticated
-	case why.Reconnect():
-		return codes.Unavailable
-	case why.Code == transport.BadRequest.Code:
-		return codes.InvalidArgument
-	}
-	return codes.Aborted
+	return status.Error(codes.Canceled, c.why.Reason)
 }
