@@ -244,8 +244,8 @@ func TestFinish(t *testing.T) {
 	}{
 		"a clean end":                    {nil, nil, codes.OK},
 		"a refusal":                      {nil, refused, codes.NotFound},
-		"closed, then an error":          {&transport.Shutdown, refused, codes.Unavailable},
-		"closed, then none":              {&transport.Shutdown, nil, codes.Unavailable},
+		"closed, then an error":          {&transport.Shutdown, refused, codes.Canceled},
+		"closed, then none":              {&transport.Shutdown, nil, codes.Canceled},
 		"closed because the client ends": {&transport.Ended, nil, codes.OK},
 	} {
 		t.Run(name, func(t *testing.T) {
