@@ -11,11 +11,12 @@ import (
 // goroutine that publishes them.
 type Memory struct {
 	handler  Handler
-	channels sync.Map // name → struct{}
+	mu       sync.RWMutex
+	channels map[string]struct{}
 }
 
 // NewMemory returns a broker for one node.
-func NewMemory() *Memory { return &Memory{} }
+func NewMemory() *Memory { return &Memory{channels: make(map[string]struct{})} }
 
 // Attach implements Broker.
 func (m *Memory) Attach(h Handler) { m.handler = h }
@@ -28,19 +29,26 @@ func (m *Memory) Run(ctx context.Context) error {
 
 // Subscribe implements Broker.
 func (m *Memory) Subscribe(_ context.Context, channel string) error {
-	m.channels.Store(channel, struct{}{})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.channels[channel] = struct{}{}
 	return nil
 }
 
 // Unsubscribe implements Broker.
 func (m *Memory) Unsubscribe(_ context.Context, channel string) error {
-	m.channels.Delete(channel)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.channels, channel)
 	return nil
 }
 
 // Publish implements Broker.
 func (m *Memory) Publish(_ context.Context, p *frame.Publication) error {
-	if _, ok := m.channels.Load(p.Channel); ok || p.Origin != "" {
+	m.mu.RLock()
+	_, subscribed := m.channels[p.Channel]
+	m.mu.RUnlock()
+	if subscribed || p.Origin != "" {
 		m.handler(p)
 	}
 	return nil

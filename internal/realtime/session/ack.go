@@ -53,7 +53,7 @@ func (s *Session) Heard() {
 // written to it is ignored. It returns false when the session does not follow the channel.
 func (s *Session) Ack(channel string, seq int64) bool {
 	s.mu.Lock()
-	sub := s.subs[channel]
+	sub := s.findLocked(channel)
 	if sub == nil {
 		s.mu.Unlock()
 		return false

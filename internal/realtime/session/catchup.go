@@ -136,7 +136,7 @@ func (s *Session) catchUp(ctx context.Context) (again bool, err error) {
 	}
 	s.mu.Lock()
 	s.unread = time.Time{}
-	wake := s.subs[sub.Name] == sub && s.queuePageLocked(sub, page)
+	wake := !sub.gone && s.queuePageLocked(sub, page)
 	s.mu.Unlock()
 	if wake {
 		s.core.Writer.Wake(s)

@@ -11,8 +11,8 @@ import (
 func (s *Session) Deliver(sub *Subscription, p *frame.Publication, origin bool) (wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.subs[sub.Name] != sub {
-		return false // it has just left the channel, or ended
+	if sub.gone {
+		return false
 	}
 	f := s.choose(p, origin)
 	if p.Seq > 0 && (!sub.live || p.Frame == nil || p.Seq != sub.next) {

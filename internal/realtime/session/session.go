@@ -1,7 +1,6 @@
 package session
 
 import (
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -57,8 +56,8 @@ type Session struct {
 	conn     transport.Conn // nil unless Active
 	ended    transport.Disconnect
 	queue    queue
-	writing  bool // a writer has the session, or is about to
-	subs     map[string]*Subscription
+	writing  bool            // a writer has the session, or is about to
+	subs     []*Subscription // few in most sessions, so that a map would be the larger part
 	behind   []*Subscription // those that are not live, the one being read first
 	catching bool            // a catcher has the session, or is about to
 	dirty    []*Subscription // those with more written than received
@@ -111,21 +110,27 @@ func (s *Session) SetExpiry(t time.Time) {
 func (s *Session) Add(sub *Subscription) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == Closed || s.subs[sub.Name] != nil {
+	if s.state == Closed || s.findLocked(sub.Name) != nil {
 		return false
 	}
-	if s.subs == nil {
-		s.subs = make(map[string]*Subscription, 1)
-	}
-	s.subs[sub.Name] = sub
+	s.subs = append(s.subs, sub)
 	return true
+}
+
+func (s *Session) findLocked(channel string) *Subscription {
+	for _, sub := range s.subs {
+		if sub.Name == channel {
+			return sub
+		}
+	}
+	return nil
 }
 
 // Start lets an added subscription that has a log catch up.
 func (s *Session) Start(sub *Subscription) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !sub.live && s.subs[sub.Name] == sub {
+	if !sub.live && !sub.gone {
 		s.fallBehindLocked(sub)
 	}
 }
@@ -134,11 +139,14 @@ func (s *Session) Start(sub *Subscription) {
 func (s *Session) Remove(channel string) *Subscription {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	sub := s.subs[channel]
-	delete(s.subs, channel)
-	if sub != nil {
-		s.notBehindLocked(sub)
+	sub := s.findLocked(channel)
+	if sub == nil {
+		return nil
 	}
+	sub.gone = true
+	i := slices.Index(s.subs, sub)
+	s.subs = slices.Delete(s.subs, i, i+1)
+	s.notBehindLocked(sub)
 	return sub
 }
 
@@ -146,7 +154,11 @@ func (s *Session) Remove(channel string) *Subscription {
 func (s *Session) Channels() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Collect(maps.Keys(s.subs))
+	names := make([]string, len(s.subs))
+	for i, sub := range s.subs {
+		names[i] = sub.Name
+	}
+	return names
 }
 
 // Disconnect closes the connection, which tells the client why. What becomes of the session is
@@ -196,8 +208,9 @@ func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool
 	}
 	conn := s.conn
 	s.state, s.conn, s.ended = Closed, nil, why
-	for _, sub := range s.subs {
-		subs = append(subs, sub)
+	subs = s.subs
+	for _, sub := range subs {
+		sub.gone = true
 	}
 	s.subs, s.behind, s.dirty, s.queue = nil, nil, nil, queue{}
 	s.drainedLocked()

@@ -49,6 +49,7 @@ type Subscription struct {
 	received int64   // highest seq that the client has
 	required []int64 // written, and confirmed by an explicit ack only
 	dirty    bool    // listed in Session.dirty
+	gone     bool    // the session has left the channel, or ended
 }
 
 // NewSubscription makes a subscription that continues after a place in the channel's log; with a
