@@ -43,6 +43,9 @@ type Push struct {
 	Time     time.Time
 	// InboxSeq is the push's place in the user's inbox when it was kept there, 0 otherwise.
 	InboxSeq int64
+	// StoreOffline asks that a user who is not connected finds the push in his inbox. A session that
+	// is away does not take it: it could end before its client comes back, and the inbox does not.
+	StoreOffline bool
 	// Prepared is for the implementation of PushSessions: its own form of the push, made once for
 	// all targets. A push goes to one target after another.
 	Prepared any

@@ -11,7 +11,8 @@ import (
 // PushSessions reaches the sessions that are connected or may still resume, on any node.
 type PushSessions interface {
 	// PushSession, PushUser and PushGID queue p for every session that the target names. With
-	// several sessions the best outcome counts.
+	// several sessions the best outcome counts. When p.StoreOffline is set, PushUser queues it for
+	// connected ones only and answers OutcomeOffline when there is none.
 	PushSession(id SessionID, p *Push) Outcome
 	PushUser(id UserID, p *Push) Outcome
 	PushGID(gid int64, p *Push) Outcome
@@ -55,7 +56,7 @@ func NewPushes(sessions PushSessions, inbox Inbox, rules PushRules) *Pushes {
 
 // PushOptions qualify a push.
 type PushOptions struct {
-	StoreOffline bool // keep it in the inbox of an openid who has no session
+	StoreOffline bool // keep it in the inbox of an openid who is not connected
 }
 
 // PushResult is the outcome for one target. Err says why when nothing was delivered or queued.
@@ -69,7 +70,8 @@ func (s *Pushes) Push(ctx context.Context, t Target, p *Push, o PushOptions) Pus
 	if err := s.stamp(p); err != nil {
 		return PushResult{Outcome: OutcomeRejected, Err: err}
 	}
-	return s.push(ctx, t, p, o)
+	p.StoreOffline = o.StoreOffline
+	return s.push(ctx, t, p)
 }
 
 // Batch sends p to every target; the results are in the order of the targets.
@@ -80,9 +82,10 @@ func (s *Pushes) Batch(ctx context.Context, targets []Target, p *Push, o PushOpt
 	if err := s.stamp(p); err != nil {
 		return nil, err
 	}
+	p.StoreOffline = o.StoreOffline
 	results := make([]PushResult, len(targets))
 	for i, t := range targets {
-		results[i] = s.push(ctx, t, p, o)
+		results[i] = s.push(ctx, t, p)
 	}
 	return results, nil
 }
@@ -96,7 +99,7 @@ func (s *Pushes) Broadcast(_ context.Context, p *Push) (sent, total int, err err
 	return sent, total, nil
 }
 
-func (s *Pushes) push(ctx context.Context, t Target, p *Push, o PushOptions) PushResult {
+func (s *Pushes) push(ctx context.Context, t Target, p *Push) PushResult {
 	if err := checkID("target_id", t.ID); err != nil {
 		return PushResult{Outcome: OutcomeRejected, Err: invalidTarget(AsError(err).Text)}
 	}
@@ -112,7 +115,7 @@ func (s *Pushes) push(ctx context.Context, t Target, p *Push, o PushOptions) Pus
 		out = s.sessions.PushGID(gid, p)
 	case TargetUser:
 		out = s.sessions.PushUser(UserID(t.ID), p)
-		if out == OutcomeOffline && o.StoreOffline {
+		if out == OutcomeOffline && p.StoreOffline {
 			return s.keep(ctx, UserID(t.ID), p)
 		}
 	default:

@@ -20,7 +20,11 @@ func (p *Pusher) PushSession(id biz.SessionID, push *biz.Push) biz.Outcome {
 
 // PushUser implements biz.PushSessions.
 func (p *Pusher) PushUser(id biz.UserID, push *biz.Push) biz.Outcome {
-	return outcome(p.node.PushUser(string(id), prepared(push)), biz.OutcomeOffline)
+	offer := p.node.PushUser
+	if push.StoreOffline {
+		offer = p.node.PushConnected
+	}
+	return outcome(offer(string(id), prepared(push)), biz.OutcomeOffline)
 }
 
 // PushGID implements biz.PushSessions.

@@ -32,6 +32,7 @@ func TestPushOutcomes(t *testing.T) {
 			"a session with a full queue":  {b.push.PushSession("slow", p), biz.OutcomeSlow},
 			"a user":                       {b.push.PushUser("alice", p), biz.OutcomeDelivered},
 			"a user who is away":           {b.push.PushUser("bob", p), biz.OutcomeQueued},
+			"a user who is away, stored":   {b.push.PushUser("bob", &biz.Push{Title: "p", StoreOffline: true}), biz.OutcomeOffline},
 			"a user without a session":     {b.push.PushUser("eve", p), biz.OutcomeOffline},
 			"a user, the best of sessions": {b.push.PushUser("dave", p), biz.OutcomeDelivered},
 			"a gid":                        {b.push.PushGID(7, p), biz.OutcomeDelivered},

@@ -204,6 +204,40 @@ func TestA8Detached(t *testing.T) {
 	}
 }
 
+// TestA8StoredForADetachedSession: a push that is to be stored does not depend on a session that is
+// away. It comes once, to the session if that is resumed, and to the next one if it is not.
+func TestA8StoredForADetachedSession(t *testing.T) {
+	t.Parallel()
+	n := Start(t, "session:\n  resume_window: 2s\n")
+	for _, resumed := range []bool{true, false} {
+		r := newResumer(t, n, n.IM, Hello{User: "bob", Capabilities: "resume"})
+		r.Cut()
+		n.AwaitMetric(1, "hermod_sessions", `state="detached"`)
+		if resp := pushTo(t, store(t), n.Pushes(), "bob", "kept"); resp.GetMessage() != "queued" {
+			t.Fatalf("resumed %v: %v", resumed, resp)
+		}
+		if resumed {
+			if !r.back(0) {
+				t.Fatal("not resumed")
+			}
+		} else {
+			n.AwaitMetric(0, "hermod_sessions", `state="detached"`)
+			r = newResumer(t, n, n.IM, r.hello)
+		}
+		f := r.Next()
+		if string(f.GetContent()) != "kept" {
+			t.Errorf("resumed %v: %v", resumed, f)
+		}
+		r.AckLink(f.Link)
+		for _, f := range r.Flush() {
+			if string(f.GetContent()) == "kept" {
+				t.Errorf("resumed %v: the push came again", resumed)
+			}
+		}
+		r.End()
+	}
+}
+
 // TestA8OfflineStore: a push that was kept comes with the next connection, again until it was
 // acknowledged, and survives what happens to the node.
 func TestA8OfflineStore(t *testing.T) {

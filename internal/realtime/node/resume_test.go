@@ -91,6 +91,9 @@ func TestTheResumeWindowEnds(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		s, conn := b.connect(session.Options{ID: "1", User: "bob", Resume: true}, 0)
 		b.Done(s, conn, transport.ConnLost)
+		if o := b.PushConnected("bob", frame.New("push")); o != session.Gone {
+			t.Errorf("a push for the connected to a detached session: %v", o)
+		}
 		if o := b.PushUser("bob", frame.New("push")); o != session.Kept {
 			t.Errorf("a push to a detached session: %v", o)
 		}

@@ -80,18 +80,18 @@ type Offered uint8
 
 // The outcomes of Offer, from worst to best.
 const (
-	Gone   Offered = iota // the session has ended
+	Gone   Offered = iota // the session has ended, or has no connection
 	Full                  // the queue is full; nothing was queued
 	Kept                  // queued until the client comes back
 	Queued                // queued for a connected client
 )
 
-// Offer queues a frame if there is room for it. Like Deliver it leaves waking a writer to the
-// caller.
-func (s *Session) Offer(f *frame.Frame) (o Offered, wake bool) {
+// Offer queues a frame if there is room for it; if connected is set, only while the session has a
+// connection. Like Deliver it leaves waking a writer to the caller.
+func (s *Session) Offer(f *frame.Frame, connected bool) (o Offered, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == Closed {
+	if s.state == Closed || connected && s.state == Detached {
 		return Gone, false
 	}
 	wake, added := s.tryLocked(item{}, f)
