@@ -234,7 +234,7 @@ func TestNothingTwice(t *testing.T) {
 			}
 		})
 	}
-	for i := range 20_000 {
+	for i := 0; i < 20_000 || conn.Writes() == 0; i++ { // until the two were there at least once
 		b.Deliver(&frame.Publication{Channel: "room", Frame: frame.New(fmt.Sprint(i))})
 	}
 	close(done)
@@ -248,9 +248,6 @@ func TestNothingTwice(t *testing.T) {
 			t.Fatalf("%s came twice", text)
 		}
 		seen[text] = true
-	}
-	if len(seen) == 0 {
-		t.Error("nothing came at all")
 	}
 }
 
