@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -41,10 +43,22 @@ const (
 )
 
 // IM is the listener that clients connect to.
-type IM struct{ *kgrpc.Server }
+type IM struct{ listener }
 
 // Gateway is the listener of business services.
-type Gateway struct{ *kgrpc.Server }
+type Gateway struct{ listener }
+
+// listener is a Kratos server for which being stopped before it began to serve is no failure: a node
+// may be told to stop in that moment.
+type listener struct{ *kgrpc.Server }
+
+// Start implements transport.Server.
+func (l listener) Start(ctx context.Context) error {
+	if err := l.Server.Start(ctx); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
 
 // Callers tells who may call.
 type Callers struct {
@@ -72,7 +86,7 @@ func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Read
 	malformed := refuseMalformed(m, log)
 	srv.RegisterService(strict(imv1.IMService_ServiceDesc, imService, malformed), &imServer{IM: s, handler: h, log: log})
 	healthpb.RegisterHealthServer(srv, ready.health)
-	return &IM{srv}, cleanup, nil
+	return &IM{listener{srv}}, cleanup, nil
 }
 
 // NewGateway opens the listener of GatewayService, which is served under both of its names. The
@@ -96,7 +110,7 @@ func NewGateway(c *conf.Config, s *service.Gateway, by Callers, ready *Readiness
 		srv.RegisterService(strict(gatewayv1.GatewayService_ServiceDesc, name, malformed), s)
 	}
 	healthpb.RegisterHealthServer(srv, ready.health)
-	return &Gateway{srv}, cleanup, nil
+	return &Gateway{listener{srv}}, cleanup, nil
 }
 
 // refuseMalformed answers requests that cannot be decoded, which no middleware gets to see.
