@@ -5,10 +5,13 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	received *prometheus.CounterVec
 	refusals *prometheus.CounterVec
+
+	// The kinds of received, looked up once and not for every message.
+	sends, acks, heartbeats prometheus.Counter
 }
 
 func newMetrics() metrics {
-	return metrics{
+	m := metrics{
 		received: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hermod_im_received_total", Help: "Messages read from im.v1 sessions, by kind (send, ack, heartbeat).",
 		}, []string{"kind"}),
@@ -16,6 +19,10 @@ func newMetrics() metrics {
 			Name: "hermod_im_refusals_total", Help: "Messages of im.v1 sessions that were refused, by reason.",
 		}, []string{"reason"}),
 	}
+	m.sends = m.received.WithLabelValues("send")
+	m.acks = m.received.WithLabelValues("ack")
+	m.heartbeats = m.received.WithLabelValues("heartbeat")
+	return m
 }
 
 // Collectors returns the handler's instruments for registration.

@@ -78,13 +78,13 @@ func (r *reader) handle(ctx context.Context, req *imv1.MessageRequest) {
 	r.session.Heard()
 	switch req.GetType() {
 	case imv1.MessageType_MESSAGE_TYPE_HEARTBEAT:
-		r.h.metrics.received.WithLabelValues("heartbeat").Inc()
+		r.h.metrics.heartbeats.Inc()
 		r.heartbeat(ctx, req)
 	case imv1.MessageType_MESSAGE_TYPE_ACK:
-		r.h.metrics.received.WithLabelValues("ack").Inc()
+		r.h.metrics.acks.Inc()
 		r.ack(req)
 	default:
-		r.h.metrics.received.WithLabelValues("send").Inc()
+		r.h.metrics.sends.Inc()
 		r.send(ctx, req)
 	}
 }
