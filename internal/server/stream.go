@@ -36,6 +36,7 @@ func (s *imServer) StreamMessages(stream grpc.BidiStreamingServer[imv1.MessageRe
 	if err != nil {
 		return service.Error(s.log, err)
 	}
+	defer func() { _ = conn.Finish(nil) }() // after a panic; its status is the interceptor's business
 	err = s.handler.Serve(ctx, conn, opening, func(w im.Welcome) error {
 		return stream.SendHeader(metadata.New(w.Headers()))
 	})

@@ -52,7 +52,7 @@ func (h *Handler) follow(ctx context.Context, s *session.Session, id biz.Identit
 }
 
 // followLater returns what subscribes a session to a room that its user joins while it is open. One
-// that could not be subscribed is disconnected: when it comes back, it finds the room.
+// that could not be subscribed is disconnected rather than left without the room unawares.
 func (h *Handler) followLater(id biz.Identity) func(s *session.Session, room string) {
 	return func(s *session.Session, room string) {
 		ctx, cancel := context.WithTimeout(context.Background(), followTimeout)

@@ -82,17 +82,17 @@ func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, gre
 	if err != nil {
 		return err
 	}
+	end := transport.ConnLost
+	defer func() { h.node.Done(s, conn, end) }() // after a panic as well
 	r := newReader(h, s, o)
 	if first != nil {
 		r.handle(ctx, first)
 	}
-	err = r.run(ctx, conn)
-	if !errors.Is(err, io.EOF) {
-		h.node.Done(s, conn, transport.ConnLost)
+	if err = r.run(ctx, conn); !errors.Is(err, io.EOF) {
 		return err
 	}
 	r.finish()
-	h.node.Done(s, conn, transport.Ended)
+	end = transport.Ended
 	return nil
 }
 
@@ -183,19 +183,32 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	// The session is whole before the client hears of it: from then on it may send, be pushed to, or
 	// lose its connection and resume on another one.
 	h.node.Open(s)
+	whole := false
+	defer func() {
+		if !whole {
+			h.node.End(s, transport.InternalError) // a panic: nobody else knows of it
+		}
+	}()
 	if err := h.followAll(s, o); err != nil {
 		h.node.End(s, transport.StoreGone.Because("%s", biz.AsError(err).Text))
 		return nil, err
 	}
+	whole = true
 	welcome.Session, welcome.Ticket = s.ID, s.Ticket()
 	return s, h.greet(s, conn, welcome, greet)
 }
 
 func (h *Handler) greet(s *session.Session, conn transport.Conn, w Welcome, greet func(Welcome) error) error {
+	greeted := false
+	defer func() { // after a panic as well
+		if !greeted {
+			h.node.Done(s, conn, transport.ConnLost)
+		}
+	}()
 	if err := greet(w); err != nil {
-		h.node.Done(s, conn, transport.ConnLost)
 		return err
 	}
+	greeted = true
 	s.Continue()
 	return nil
 }

@@ -276,6 +276,9 @@ func TestAPanicWhileOpeningIsTheStreamsAlone(t *testing.T) {
 		if err := served(); err == nil {
 			t.Error("Serve went on")
 		}
+		if left := b.node.OfUser("alice"); len(left) > 0 {
+			t.Errorf("%d sessions are left of the one that panicked", len(left))
+		}
 		c.send(heartbeat())
 		c.want("joined alice", "heartbeat ping")
 	})

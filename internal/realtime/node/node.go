@@ -113,7 +113,7 @@ func wait(ctx context.Context, done <-chan struct{}, d time.Duration) {
 	}
 }
 
-// Open makes a session known. Its client has been greeted.
+// Open makes a session known: from now on it can be pushed to and resumed.
 func (n *Node) Open(s *session.Session) {
 	n.presence.Arrive(s.User) // first: once it is known, a session may end
 	n.hub.Add(s)

@@ -54,7 +54,6 @@ type Session struct {
 	mu       sync.Mutex
 	state    State
 	conn     transport.Conn // nil unless Active
-	ended    transport.Disconnect
 	queue    queue
 	writing  bool            // a writer has the session, or is about to
 	subs     []*Subscription // few in most sessions, so that a map would be the larger part
@@ -207,7 +206,7 @@ func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool
 		return nil, false
 	}
 	conn := s.conn
-	s.state, s.conn, s.ended = Closed, nil, why
+	s.state, s.conn = Closed, nil
 	subs = s.subs
 	for _, sub := range subs {
 		sub.gone = true
