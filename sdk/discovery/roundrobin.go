@@ -1,24 +1,12 @@
 package discovery
 
-import (
-	"errors"
-	"net"
-	"slices"
-	"strconv"
-	"sync"
-)
-
-// ErrNoService means that there is no instance to choose: none is known, or all are unhealthy.
-var ErrNoService = errors.New("discovery: no usable service instance")
-
-// RoundRobinBalancer chooses the instances in turn and skips unhealthy ones. Its place is the
-// instance that it chose last, so a new list, whatever its order and length, does not make it
-// begin again with the first one. It is safe for concurrent use.
+// RoundRobinBalancer chooses the instances in turn and passes over unhealthy ones and those that
+// just failed. Its place is the instance that it chose last, so a new list, whatever its order
+// and length, does not make it begin again with the first one. It is safe for concurrent use.
 type RoundRobinBalancer struct {
-	mu       sync.Mutex
-	services []*ServiceInfo
-	last     string // key of the instance chosen last
-	index    int    // where it stood
+	roster
+	last  identity // of the instance chosen last
+	index int      // where it stood
 }
 
 // NewRoundRobinBalancer returns a balancer that knows no instance yet.
@@ -26,26 +14,18 @@ func NewRoundRobinBalancer() *RoundRobinBalancer {
 	return &RoundRobinBalancer{index: -1}
 }
 
-// Update replaces the instances that Select falls back to.
-func (b *RoundRobinBalancer) Update(services []*ServiceInfo) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.services = slices.Clone(services)
-}
-
 // Select returns the next usable instance of services, or of the last Update when services is
 // empty.
 func (b *RoundRobinBalancer) Select(services []*ServiceInfo) (*ServiceInfo, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(services) == 0 {
-		services = b.services
-	}
+	services = b.candidatesLocked(services)
+	filter := b.cooling.among(services)
 	start := b.nextLocked(services)
 	for i := range services {
 		at := (start + i) % len(services)
-		if s := services[at]; usable(s) {
-			b.last, b.index = key(s), at
+		if s := services[at]; filter.takes(s) {
+			b.last, b.index = s.identity(), at
 			return s, nil
 		}
 	}
@@ -58,19 +38,17 @@ func (b *RoundRobinBalancer) nextLocked(services []*ServiceInfo) int {
 	if b.index < 0 {
 		return 0
 	}
-	at := slices.IndexFunc(services, func(s *ServiceInfo) bool { return s != nil && key(s) == b.last })
-	if at >= 0 {
-		return at + 1
+	if b.index < len(services) && b.isLastLocked(services[b.index]) {
+		return b.index + 1
+	}
+	for i, s := range services {
+		if b.isLastLocked(s) {
+			return i + 1
+		}
 	}
 	return b.index
 }
 
-func usable(s *ServiceInfo) bool { return s != nil && s.Health != HealthUnhealthy }
-
-// key tells instances apart. Lists written by hand often have no IDs.
-func key(s *ServiceInfo) string {
-	if s.ID != "" {
-		return s.ID
-	}
-	return net.JoinHostPort(s.Address, strconv.Itoa(s.Port))
+func (b *RoundRobinBalancer) isLastLocked(s *ServiceInfo) bool {
+	return s != nil && s.identity() == b.last
 }
