@@ -76,27 +76,16 @@ func (b *WeightedRoundRobinBalancer) Select(services []*ServiceInfo) (*ServiceIn
 	return b.weighing.services[best], nil
 }
 
-// weighLocked makes services those to choose from. Who stays keeps what he is owed, in relation to
-// the others who stay: if those who left were owed something, the others would be paid it first,
-// and who comes now would wait for that.
+// weighLocked makes services those to choose from. Who stays keeps what he is owed.
 func (b *WeightedRoundRobinBalancer) weighLocked(services []*ServiceInfo) {
-	before := make(map[identity]int64, len(b.owed))
+	owed := make(map[identity]int64, len(b.owed))
 	for i, s := range b.weighing.services {
-		before[s.identity()] = b.owed[i]
+		owed[s.identity()] = b.owed[i]
 	}
 	b.weighing = weigh(services)
 	b.owed = make([]int64, len(b.weighing.services))
-	var sum, stayed int64
-	for _, s := range b.weighing.services {
-		if owed, ok := before[s.identity()]; ok {
-			sum += owed
-			stayed++
-		}
-	}
 	for i, s := range b.weighing.services {
-		if owed, ok := before[s.identity()]; ok {
-			b.owed[i] = owed - sum/stayed
-		}
+		b.owed[i] = owed[s.identity()]
 	}
 }
 
