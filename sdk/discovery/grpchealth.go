@@ -64,7 +64,7 @@ func (c *GRPCHealthChecker) Check(ctx context.Context, service *ServiceInfo) err
 	if err != nil {
 		return fmt.Errorf("discovery: check %s: %w", target, err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // closing twice is its only error
 	answer, err := healthv1.NewHealthClient(conn).Check(ctx, new(healthv1.HealthCheckRequest))
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -170,7 +170,7 @@ func (h *healthCheck) run(ctx context.Context, interval time.Duration, check fun
 			return // the result is about ctx, not about the instance
 		}
 		select {
-		case <-h.results: // nobody has read it, and it is out of date
+		case <-h.results: //nolint:errcheck // nobody has read it, and it is out of date
 		default:
 		}
 		h.results <- result

@@ -252,10 +252,10 @@ func concurrently(b *bench) {
 func (b *bench) roundTrip(ctx context.Context, instance *discovery.ServiceInfo) error {
 	lists, err := b.Watch(ctx, b.service)
 	if err != nil {
-		return fmt.Errorf("Watch: %w", err)
+		return fmt.Errorf("watch: %w", err)
 	}
 	if err := b.Register(ctx, instance); err != nil {
-		return fmt.Errorf("Register: %w", err)
+		return fmt.Errorf("register: %w", err)
 	}
 	late := time.After(b.registry.Within)
 	for seen := false; !seen; {
@@ -267,7 +267,7 @@ func (b *bench) roundTrip(ctx context.Context, instance *discovery.ServiceInfo) 
 		}
 	}
 	if err := b.Deregister(ctx, instance.ID); err != nil {
-		return fmt.Errorf("Deregister: %w", err)
+		return fmt.Errorf("deregister: %w", err)
 	}
 	return nil
 }

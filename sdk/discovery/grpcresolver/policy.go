@@ -106,7 +106,7 @@ func (c *firstTries) NewSubConn(addresses []resolver.Address, options balancer.N
 		c.observe(addresses, s.ConnectivityState)
 		report(s)
 	}
-	return c.ClientConn.NewSubConn(addresses, options)
+	return c.ClientConn.NewSubConn(addresses, options) //nolint:staticcheck // base passes one address, as is required
 }
 
 func (c *firstTries) expect(instances map[string]*discovery.ServiceInfo) {
