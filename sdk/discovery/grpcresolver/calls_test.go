@@ -2,13 +2,13 @@ package grpcresolver_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/game-im/hermod/sdk/discovery"
 	"github.com/game-im/hermod/sdk/discovery/grpcresolver"
@@ -206,9 +206,20 @@ func TestNobodyThere(t *testing.T) {
 		_, err := c.call(t.Context(), grpc.WaitForReady(true))
 		waited <- err
 	}()
-	register(t, d, start(t, "a", "1"))
+	a := start(t, "a", "1")
+	register(t, d, a)
 	if err := <-waited; err != nil {
 		t.Errorf("a call that waits for an instance: %v", err)
+	}
+	deregister(t, d, a)
+	for deadline := time.Now().Add(patience); ; {
+		_, err := c.call(t.Context())
+		if err != nil && strings.Contains(err.Error(), "there is no instance") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after the last instance went, a call ends with %v", err)
+		}
 	}
 	unhealthy := start(t, "a", "1")
 	unhealthy.info.Health = discovery.HealthUnhealthy
@@ -270,30 +281,29 @@ func TestClosedDiscovery(t *testing.T) {
 	}
 }
 
-// failing is a discovery whose registry is away at first.
-type failing struct {
+// A fallible discovery's registry is away now and then.
+type fallible struct {
 	discovery.ServiceDiscovery
-	mu       sync.Mutex
-	failures int
+	away atomic.Bool
 }
 
-func (f *failing) Watch(ctx context.Context, name string) (<-chan []*discovery.ServiceInfo, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.failures > 0 {
-		f.failures--
-		return nil, errors.New("the registry is away")
+func (f *fallible) Watch(ctx context.Context, name string) (<-chan []*discovery.ServiceInfo, error) {
+	if f.away.Load() {
+		return nil, errAway
 	}
 	return f.ServiceDiscovery.Watch(ctx, name)
 }
 
 func TestRegistryIsAwayAtFirst(t *testing.T) {
 	t.Parallel()
-	c := dial(t, &failing{ServiceDiscovery: registry(t, start(t, "a", "1")), failures: 1}, grpcresolver.RoundRobin)
+	d := &fallible{ServiceDiscovery: registry(t, start(t, "a", "1"))}
+	d.away.Store(true)
+	c := dial(t, d, grpcresolver.RoundRobin)
 	_, err := c.call(t.Context())
-	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "the registry is away") {
+	if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), errAway.Error()) {
 		t.Errorf("error %v, want Unavailable with the reason", err)
 	}
+	d.away.Store(false)
 	if _, err := c.call(t.Context(), grpc.WaitForReady(true)); err != nil {
 		t.Errorf("when the registry is back: %v", err)
 	}

@@ -31,13 +31,13 @@ type keyed interface {
 func (p *policy) Build(info base.PickerBuildInfo) balancer.Picker {
 	k := &picker{conn: p.conn, chooser: p.chooser, results: make(map[string]balancer.PickResult)}
 	k.keyed, _ = p.chooser.(keyed)
-	connected := make(map[*discovery.ServiceInfo]bool)
+	ready := make(map[*discovery.ServiceInfo]bool)
 	for sub, of := range info.ReadySCs {
 		instance, ok := p.instances[of.Address.Addr]
 		if !ok {
 			continue // it is about to be closed
 		}
-		connected[instance] = true
+		ready[instance] = true
 		k.connected = append(k.connected, instance)
 		k.results[instance.Key()] = balancer.PickResult{SubConn: sub, Done: p.doneWith(instance)}
 	}
@@ -48,7 +48,7 @@ func (p *policy) Build(info base.PickerBuildInfo) balancer.Picker {
 	if k.keyed != nil {
 		k.all = slices.Clone(k.connected)
 		for address, instance := range p.instances {
-			if !connected[instance] && p.conn.waitsFor(address) {
+			if !ready[instance] && p.conn.of(address) == trying {
 				k.all = append(k.all, instance)
 			}
 		}
@@ -96,8 +96,9 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	if result, ok := p.results[chosen.Key()]; ok {
 		return result, nil
 	}
-	if p.conn.waitsFor(chosen.Target()) {
-		return balancer.PickResult{}, balancer.ErrNoSubConnAvailable // until the state of any changes
+	switch p.conn.of(chosen.Target()) {
+	case trying, connected:
+		return balancer.PickResult{}, balancer.ErrNoSubConnAvailable // until something changes
 	}
 	if chosen, err = p.choose(info.Ctx, p.connected); err != nil {
 		return balancer.PickResult{}, err

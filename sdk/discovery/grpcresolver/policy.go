@@ -2,12 +2,10 @@ package grpcresolver
 
 import (
 	"fmt"
-	"sync"
 
 	"github.com/game-im/hermod/sdk/discovery"
 	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/balancer/base"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/resolver"
 )
 
@@ -49,7 +47,7 @@ func (b *policyBuilder) Name() string { return b.name }
 // Build wraps gRPC's base balancer, which connects to all addresses and builds a picker whenever
 // another set of them is connected.
 func (b *policyBuilder) Build(conn balancer.ClientConn, options balancer.BuildOptions) balancer.Balancer {
-	p := &policy{conn: &firstTries{ClientConn: conn, pending: make(map[string]bool)}, chooser: b.open()}
+	p := &policy{conn: &firstTries{ClientConn: conn}, chooser: b.open()}
 	p.Balancer = base.NewBalancerBuilder(b.name, p, base.Config{HealthCheck: true}).Build(p.conn, options)
 	return p
 }
@@ -88,48 +86,4 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 // instanceAt is an instance of which only the address is known.
 func instanceAt(address resolver.Address) *discovery.ServiceInfo {
 	return &discovery.ServiceInfo{ID: address.Addr, Address: address.Addr}
-}
-
-// firstTries is a connection's view of gRPC that knows which of the first instances have neither
-// been reached nor failed yet. A choice by key waits for them: otherwise whoever is connected
-// first would get everything, and the calls of a program's first moments would all be in the
-// wrong place. Instances that come later are chosen when they are connected.
-type firstTries struct {
-	balancer.ClientConn
-	mu      sync.Mutex
-	pending map[string]bool // by address
-}
-
-func (c *firstTries) NewSubConn(addresses []resolver.Address, options balancer.NewSubConnOptions) (balancer.SubConn, error) {
-	report := options.StateListener
-	options.StateListener = func(s balancer.SubConnState) {
-		c.observe(addresses, s.ConnectivityState)
-		report(s)
-	}
-	return c.ClientConn.NewSubConn(addresses, options) //nolint:staticcheck // base passes one address, as is required
-}
-
-func (c *firstTries) expect(instances map[string]*discovery.ServiceInfo) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for address := range instances {
-		c.pending[address] = true
-	}
-}
-
-func (c *firstTries) observe(addresses []resolver.Address, state connectivity.State) {
-	if state == connectivity.Idle || state == connectivity.Connecting {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, a := range addresses {
-		delete(c.pending, a.Addr)
-	}
-}
-
-func (c *firstTries) waitsFor(address string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.pending[address]
 }

@@ -68,6 +68,7 @@ type watcher struct {
 	discovery discovery.ServiceDiscovery
 	service   string
 	conn      resolver.ClientConn
+	some      bool          // gRPC has addresses; of the goroutine that runs
 	again     chan struct{} // ResolveNow was called
 	cancel    context.CancelFunc
 	ended     chan struct{}
@@ -152,9 +153,12 @@ func (w *watcher) resolve(ctx context.Context) {
 }
 
 func (w *watcher) update(list []*discovery.ServiceInfo) {
-	// The error is that there are no addresses; resolvers that poll would try again then.
-	_ = w.conn.UpdateState(stateOf(list))
-	if len(list) == 0 { // gRPC has given up its addresses, and this is the reason that calls see
+	state := stateOf(list)
+	if w.some || len(state.Addresses) > 0 {
+		// The error is that there are no addresses; resolvers that poll would try again then.
+		_ = w.conn.UpdateState(state)
+	}
+	if w.some = len(state.Addresses) > 0; !w.some { // the reason that calls see
 		w.conn.ReportError(fmt.Errorf("grpcresolver: there is no instance of %s", w.service))
 	}
 }
