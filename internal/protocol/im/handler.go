@@ -154,7 +154,11 @@ func (h *Handler) identify(conn transport.Conn, o *Opening) (first *imv1.Message
 
 // open resumes the session that the client names, or makes one.
 func (h *Handler) open(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) (*session.Session, error) {
-	welcome := Welcome{Heartbeat: int(h.cfg.Heartbeat / time.Second)}
+	welcome := Welcome{
+		Heartbeat:      int(h.cfg.Heartbeat / time.Second),
+		SendsPerSecond: h.cfg.SendsPerSecond,
+		SendBurst:      h.cfg.SendBurst,
+	}
 	if o.Resume && o.Session != "" {
 		s, ticket, ok := h.node.Resume(o.Session, string(o.Identity.User), o.Ticket, o.LastLink, conn)
 		if ok {

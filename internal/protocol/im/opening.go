@@ -66,6 +66,9 @@ type Welcome struct {
 	Ticket    string // empty: the session cannot be resumed
 	Resumed   bool
 	Heartbeat int // seconds
+
+	SendsPerSecond float64 // 0: no limit
+	SendBurst      int
 }
 
 // Headers returns the welcome as the response's metadata.
@@ -77,6 +80,10 @@ func (w Welcome) Headers() map[string]string {
 	}
 	if w.Ticket != "" {
 		h[keyTicket] = w.Ticket
+	}
+	if w.SendsPerSecond > 0 {
+		h["sends-per-second"] = strconv.FormatFloat(w.SendsPerSecond, 'f', -1, 64)
+		h["send-burst"] = strconv.Itoa(w.SendBurst)
 	}
 	return h
 }

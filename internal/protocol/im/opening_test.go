@@ -95,6 +95,10 @@ func TestWelcomeHeaders(t *testing.T) {
 			im.Welcome{Session: "s", Ticket: "t", Resumed: true, Heartbeat: 5},
 			map[string]string{"session-id": "s", "resumed": "true", "heartbeat-seconds": "5", "resume-ticket": "t"},
 		},
+		"limited": {
+			im.Welcome{Session: "s", Heartbeat: 30, SendsPerSecond: 1000, SendBurst: 2000},
+			map[string]string{"session-id": "s", "resumed": "false", "heartbeat-seconds": "30", "sends-per-second": "1000", "send-burst": "2000"},
+		},
 	} {
 		if got := test.w.Headers(); !maps.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
