@@ -31,6 +31,7 @@ func (c *Client) flushAck(ctx context.Context, cn *connection) {
 	if link == 0 {
 		return
 	}
+	c.stats.acks.Add(1)
 	// An error ends the connection, and with it what it knew; see session.takeAck.
 	_ = cn.write(ctx, &imv1.MessageRequest{
 		UserId:   c.cfg.UserID,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/sdk/discovery"
 )
 
@@ -13,10 +14,12 @@ type Client struct {
 	cfg     Config
 	source  source
 	session session
-	sends   *sends
-	queue   *queue
+	sends   sends
+	queue   queue
 	seen    places // touched by tasks of queue only
 	joined  rooms
+	stats   stats
+	pacer   pacer
 
 	mu   sync.Mutex
 	life *life       // nil: not connected, and nobody tries
@@ -25,39 +28,63 @@ type Client struct {
 
 // life is the time from a Connect to its Disconnect, or until the client gives up.
 type life struct {
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	ctx    context.Context         // bounds attempts and calls, not the stream: that may end in peace
+	cancel context.CancelCauseFunc // by Disconnect, under Client.mu, with ErrDisconnected; or by finish
 
 	begun chan struct{} // closed when the first attempt has ended
 	err   error         // of that attempt; set before begun is closed
 
-	closing chan struct{} // closed by Disconnect
-	once    sync.Once     // closes it
-	over    chan struct{} // closed when nothing of this life runs any more
+	once sync.Once     // of Disconnect
+	over chan struct{} // closed when nothing of this life runs any more
 }
 
 // NewClient returns a client that owns its connections. It does not connect yet.
 func NewClient(config *Config) (*Client, error) {
-	if config == nil {
-		return nil, errors.New("client: no Config")
-	}
-	if err := config.validate(); err != nil {
+	if err := config.check(); err != nil {
 		return nil, err
 	}
 	cfg := config.withDefaults()
+	setDefault(&cfg.MaxRetries, defaultMaxRetries)
 	return newClient(cfg, newDialer(&cfg)), nil
+}
+
+// NewClientWithGRPC is NewClientWithGRPCAndConfig for a user without any wishes: all his rooms
+// are followed, and nothing is done with what arrives but acknowledging it.
+func NewClientWithGRPC(stub imv1.IMServiceClient, userID string) (*Client, error) {
+	return NewClientWithGRPCAndConfig(stub, &Config{UserID: userID})
+}
+
+// NewClientWithGRPCAndConfig returns a client that works over somebody else's connection, which
+// any number of clients may share. The client never closes it. When its stream breaks it opens
+// another one on the same stub, whatever the stub then is connected to; unless Config.MaxRetries
+// says otherwise, it tries that until Disconnect, since it is for the stub's owner to mend or to
+// move the connection.
+//
+// ServiceName, Discovery, LoadBalancer, Services, TLS and DialOptions are the owner's business as
+// well and have no effect here; everything else means what it means for NewClient.
+func NewClientWithGRPCAndConfig(stub imv1.IMServiceClient, config *Config) (*Client, error) {
+	if stub == nil {
+		return nil, errors.New("client: no IMServiceClient")
+	}
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	cfg := config.withDefaults()
+	setDefault(&cfg.MaxRetries, forEver)
+	return newClient(cfg, shared(stub)), nil
 }
 
 func newClient(cfg Config, from source) *Client {
 	if cfg.Backoff == nil {
 		cfg.Backoff = fullJitter(cfg.RetryInterval)
 	}
-	q := newQueue()
-	return &Client{cfg: cfg, source: from, sends: newSends(), queue: q, seen: places{}}
+	c := &Client{cfg: cfg, source: from}
+	c.queue.room = make(chan struct{}, 1)
+	return c
 }
 
 // SetServices replaces the instances to connect to, from the next connection on. With a
-// Discovery the instances are found and this has no effect.
+// Discovery, or over somebody else's connection, the instances are found and this has no effect.
 func (c *Client) SetServices(services []*discovery.ServiceInfo) {
 	if s, ok := c.source.(interface {
 		setServices([]*discovery.ServiceInfo)
@@ -76,17 +103,16 @@ func (c *Client) current() *connection {
 }
 
 // alive tells whether there is a connection, or somebody who tries to get one back.
-func (c *Client) alive() bool {
+func (c *Client) alive() bool { return c.living() != nil }
+
+// living returns the present life; nil when there is none, or not for long.
+func (c *Client) living() *life {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.life != nil && !c.life.isClosing()
+	if c.life == nil || c.life.isClosing() {
+		return nil
+	}
+	return c.life
 }
 
-func (l *life) isClosing() bool {
-	select {
-	case <-l.closing:
-		return true
-	default:
-		return false
-	}
-}
+func (l *life) isClosing() bool { return l.ctx.Err() != nil }

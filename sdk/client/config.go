@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"time"
@@ -19,11 +20,15 @@ const (
 	defaultHeartbeatInterval = 30 * time.Second
 	defaultMaxRetries        = 3
 	defaultRetryInterval     = 5 * time.Second
+
+	forEver = -1 // as MaxRetries
 )
 
-// Config says who a Client is and how it behaves. Only UserID is required, and a way to find the
-// service: Discovery, Services, Client.SetServices or a LoadBalancer that was Updated. NewClient
-// copies the Config; changing it later has no effect.
+var silent = slog.New(slog.DiscardHandler)
+
+// Config says who a Client is and how it behaves. Only UserID is required and, for NewClient, a
+// way to find the service: Discovery, Services, Client.SetServices or a LoadBalancer that was
+// Updated. The Config is copied; changing it later has no effect.
 type Config struct {
 	// ServiceName is what Discovery is asked for. Default im-service.
 	ServiceName string
@@ -42,7 +47,7 @@ type Config struct {
 	// shorter one. A connection on which nothing was heard since the last heartbeat is given up.
 	HeartbeatInterval time.Duration
 	// MaxRetries is how often a lost connection is tried again before the client gives up.
-	// Default 3; negative: for ever.
+	// Negative: for ever. Default 3, over somebody else's connection for ever.
 	MaxRetries int
 	// RetryInterval is the unit of the default Backoff. Default 5 s.
 	RetryInterval time.Duration
@@ -64,14 +69,20 @@ type Config struct {
 	// TokenSource, when set, is asked for the token at every connection, call and heartbeat,
 	// from several goroutines, and replaces Token. It should cache what it returns.
 	TokenSource func(ctx context.Context) (string, error)
-	// DialOptions are added to the client's own, and win over them. Without transport
-	// credentials among them connections are in plain text.
+	// TLS has connections encrypted, and says which servers are trusted. nil: plain text, tokens
+	// included, which is for development and for networks that are encrypted by other means.
+	TLS *tls.Config
+	// DialOptions are added to the client's own, and win over them, TLS included.
 	DialOptions []grpc.DialOption
 
 	// Logger gets what the client decides by itself; nothing is logged per message. Default:
 	// nothing is logged.
 	Logger *slog.Logger
 
+	// Validate is asked about everything that OnMessage is to get, just before it. What it
+	// returns an error for OnMessage does not get: it is acknowledged and counted in
+	// Stats.Invalid, and OnError is told with an *InvalidMessageError.
+	Validate func(*imv1.MessageResponse) error
 	// OnMessage gets every message, notice and push. Returning acknowledges it; without an
 	// OnMessage everything is acknowledged on arrival.
 	OnMessage func(*imv1.MessageResponse)
@@ -91,6 +102,8 @@ type Config struct {
 // and the addresses remain to be set.
 func DefaultConfig() *Config {
 	cfg := new(Config).withDefaults()
+	cfg.MaxRetries = defaultMaxRetries
+	cfg.LoadBalancer = discovery.NewRoundRobinBalancer()
 	return &cfg
 }
 
@@ -100,13 +113,9 @@ func (c *Config) withDefaults() Config {
 	setDefault(&cfg.ConnectTimeout, defaultConnectTimeout)
 	setDefault(&cfg.RequestTimeout, defaultRequestTimeout)
 	setDefault(&cfg.HeartbeatInterval, defaultHeartbeatInterval)
-	setDefault(&cfg.MaxRetries, defaultMaxRetries)
 	setDefault(&cfg.RetryInterval, defaultRetryInterval)
-	if cfg.LoadBalancer == nil {
-		cfg.LoadBalancer = discovery.NewRoundRobinBalancer()
-	}
 	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
+		cfg.Logger = silent
 	}
 	return cfg
 }
@@ -118,7 +127,11 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-func (c *Config) validate() error {
+// check tells what of c cannot be meant; nil is no Config.
+func (c *Config) check() error {
+	if c == nil {
+		return errors.New("client: no Config")
+	}
 	if c.UserID == "" {
 		return errors.New("client: Config.UserID is empty")
 	}

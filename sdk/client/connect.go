@@ -12,17 +12,28 @@ const closeGrace = 3 * time.Second
 // Connect opens the session and returns when the server has accepted it. It tries once; only a
 // connection that is lost later is tried again. It does nothing when the client is connected or
 // on its way back, and may be called again after Disconnect or after the client gave up.
-func (c *Client) Connect() error {
+func (c *Client) Connect() error { return c.ConnectContext(context.Background()) }
+
+// ConnectContext is Connect for at most as long as ctx lasts. Once it has returned, ctx has no
+// effect on the session.
+func (c *Client) ConnectContext(ctx context.Context) error {
 	for {
 		l, mine := c.begin()
 		if mine {
-			return c.start(l)
+			return c.start(ctx, l)
 		}
-		if !l.isClosing() {
-			<-l.begun
+		ended := l.begun
+		if l.isClosing() {
+			ended = l.over
+		}
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if ended == l.begun {
 			return l.err
 		}
-		<-l.over
 	}
 }
 
@@ -35,21 +46,18 @@ func (c *Client) begin() (l *life, mine bool) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c.life = &life{
-		ctx:     ctx,
-		cancel:  cancel,
-		begun:   make(chan struct{}),
-		closing: make(chan struct{}),
-		over:    make(chan struct{}),
+		ctx:    ctx,
+		cancel: cancel,
+		begun:  make(chan struct{}),
+		over:   make(chan struct{}),
 	}
 	return c.life, true
 }
 
-func (c *Client) start(l *life) error {
-	cn, err := c.dial(l.ctx)
-	if err == nil && l.isClosing() {
-		cn.end(nil)
-		err = ErrDisconnected
-	}
+func (c *Client) start(ctx context.Context, l *life) error {
+	ctx, done := l.bind(ctx)
+	defer done()
+	cn, err := c.connect(ctx, l)
 	if err != nil {
 		l.err = err
 		c.finish(l, err)
@@ -57,18 +65,50 @@ func (c *Client) start(l *life) error {
 		close(l.over)
 		return err
 	}
-	c.adopt(cn)
 	close(l.begun)
 	go c.run(l, cn)
 	return nil
 }
 
-// adopt makes cn the connection that everybody uses and brings it up to date.
-func (c *Client) adopt(cn *connection) {
-	cn.turn <- struct{}{} // free: nobody knows cn yet
+// bind returns ctx so that it ends with the life too.
+func (l *life) bind(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(l.ctx, func() { cancel(context.Cause(l.ctx)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
+// connect makes one attempt, and makes what comes of it the connection that everybody uses.
+func (c *Client) connect(ctx context.Context, l *life) (*connection, error) {
+	cn, err := c.dial(ctx)
+	if err == nil && !c.adopt(l, cn) {
+		cn.end(nil)
+		err = ErrDisconnected
+	}
+	if err == nil {
+		c.update(cn)
+	}
+	return cn, err
+}
+
+// adopt is false when Disconnect was called meanwhile.
+func (c *Client) adopt(l *life, cn *connection) bool {
+	cn.turn <- struct{}{} // free: nobody knows cn yet; see update
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.isClosing() {
+		return false
+	}
 	c.conn = cn
-	c.mu.Unlock()
+	return true
+}
+
+// update brings a new connection up to date. The turn to write is its until the sends that wait
+// have been repeated, so that none overtakes them.
+func (c *Client) update(cn *connection) {
+	c.stats.connected(cn.resumed)
 	cn.spawn(func() {
 		defer cn.passTurn()
 		c.repeatSends(cn)
@@ -87,26 +127,31 @@ func (c *Client) adopt(cn *connection) {
 // wait for that one, so callbacks may call it. It may be called any number of times and returns
 // nil.
 func (c *Client) Disconnect() error {
-	c.mu.Lock()
-	l, cn := c.life, c.conn
-	c.mu.Unlock()
+	l, cn := c.close()
 	if l == nil {
 		c.queue.wait()
 		return nil
 	}
 	l.once.Do(func() {
-		close(l.closing)
 		c.queue.dropMessages()
 		c.sends.failAll(ErrDisconnected)
-		if cn == nil {
-			l.cancel(ErrDisconnected)
-			return
+		if cn != nil {
+			c.hangUp(l, cn)
 		}
-		c.hangUp(l, cn)
 	})
 	<-l.over
 	c.queue.wait()
 	return nil
+}
+
+// close ends attempts and calls, and returns what is left to end.
+func (c *Client) close() (*life, *connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.life != nil {
+		c.life.cancel(ErrDisconnected)
+	}
+	return c.life, c.conn
 }
 
 // hangUp ends the stream so that the server sees a clean end, and cuts it off when that takes
@@ -119,6 +164,6 @@ func (c *Client) hangUp(l *life, cn *connection) {
 	select {
 	case <-l.over:
 	case <-ctx.Done(): // out of time, or the connection was lost just now
-		l.cancel(ErrDisconnected)
+		cn.fail(ErrDisconnected)
 	}
 }

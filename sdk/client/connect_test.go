@@ -102,7 +102,7 @@ func TestZeroConfigGetsDefaults(t *testing.T) {
 	want := DefaultConfig()
 	if c.cfg.HeartbeatInterval != want.HeartbeatInterval || c.cfg.RequestTimeout != 30*time.Second ||
 		c.cfg.ConnectTimeout != 10*time.Second || c.cfg.MaxRetries != 3 || c.cfg.RetryInterval != 5*time.Second ||
-		c.cfg.ServiceName != "im-service" || c.cfg.LoadBalancer == nil || c.cfg.Backoff == nil {
+		c.cfg.ServiceName != "im-service" || c.cfg.Backoff == nil {
 		t.Errorf("defaults: %+v", c.cfg)
 	}
 	if err := c.Connect(); !errors.Is(err, discovery.ErrNoService) {

@@ -25,8 +25,9 @@ type connection struct {
 	turn   chan struct{} // held by who writes
 	hungUp bool          // nothing more is written; guarded by turn
 
-	frames  atomic.Uint64 // read so far
-	waiting atomic.Bool   // the reader waits for OnMessage, so silence means nothing
+	frames   atomic.Uint64 // read so far
+	waiting  atomic.Bool   // the reader waits for OnMessage, so silence means nothing
+	beatSent atomic.Int64  // when the heartbeat was sent that has no answer yet, in nanoseconds since epoch; else 0
 
 	mu     sync.Mutex
 	timers []*time.Timer

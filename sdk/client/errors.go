@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 
+	imv1 "github.com/game-im/hermod/api/im/v1"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -72,6 +73,20 @@ func (e *RefusedError) Error() string {
 	}
 	return fmt.Sprintf("client: refused: %s (%s)", e.Message, e.Reason)
 }
+
+// InvalidMessageError is what OnError gets when Config.Validate refused a message.
+type InvalidMessageError struct {
+	Message *imv1.MessageResponse
+	Err     error // what Validate returned
+}
+
+func (e *InvalidMessageError) Error() string {
+	return fmt.Sprintf("client: message %s of %s in room %s is not valid: %v",
+		e.Message.GetMessageId(), e.Message.GetFromUserId(), e.Message.GetRoomId(), e.Err)
+}
+
+// Unwrap returns what Validate returned.
+func (e *InvalidMessageError) Unwrap() error { return e.Err }
 
 // Reason returns the server's machine-readable reason for err, such as NOT_A_MEMBER, from a
 // *RefusedError or the details of a gRPC status; empty when there is none.

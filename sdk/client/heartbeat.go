@@ -2,9 +2,13 @@ package client
 
 import (
 	"context"
+	"time"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 )
+
+// epoch is where heartbeats are timed from: differences to it do not change with the wall clock.
+var epoch = time.Now()
 
 func (c *Client) heartbeat() *imv1.MessageRequest {
 	return &imv1.MessageRequest{
@@ -47,6 +51,7 @@ func (c *Client) sendBeat(cn *connection) bool {
 			req.Metadata = map[string]string{keyAuthorization: bearer(token)}
 		}
 	}
+	cn.beatSent.Store(int64(time.Since(epoch)))
 	if err := cn.write(ctx, req); err != nil && ctx.Err() != nil {
 		cn.fail(errSilent)
 	}

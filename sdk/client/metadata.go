@@ -18,6 +18,8 @@ const (
 	keyLastLinkSeq      = "last-link-seq"
 	keyResumed          = "resumed"
 	keyHeartbeatSeconds = "heartbeat-seconds"
+	keySendsPerSecond   = "sends-per-second"
+	keySendBurst        = "send-burst"
 	keyDisconnectCode   = "disconnect-code"
 	keyDisconnectReason = "disconnect-reason"
 

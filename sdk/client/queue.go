@@ -28,11 +28,7 @@ type queue struct {
 	idle       chan struct{} // closed when the goroutine ends; nil while there is none
 	inCallback bool
 
-	room chan struct{} // a token: something may have changed for who waits in waitRoom
-}
-
-func newQueue() *queue {
-	return &queue{room: make(chan struct{}, 1)}
+	room chan struct{} // holds a token: something may have changed for who waits in waitRoom
 }
 
 // push adds a task. It never blocks; who adds many calls waitRoom.
@@ -108,6 +104,12 @@ func (q *queue) poke() {
 	case q.room <- struct{}{}:
 	default:
 	}
+}
+
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.tasks)
 }
 
 func (q *queue) full() bool {

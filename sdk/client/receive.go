@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"time"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"google.golang.org/protobuf/proto"
@@ -48,6 +49,7 @@ func (c *Client) open(cn *connection, frame *imv1.MessageResponse) error {
 func (c *Client) take(cn *connection, msg *imv1.MessageResponse, link uint64) error {
 	switch c.session.arrive(link) {
 	case repeated: // it is in the queue
+		c.stats.duplicates.Add(1)
 		return nil
 	case missing:
 		return errGap
@@ -56,11 +58,15 @@ func (c *Client) take(cn *connection, msg *imv1.MessageResponse, link uint64) er
 	case imv1.MessageType_MESSAGE_TYPE_ACK:
 		c.settle(msg)
 	case imv1.MessageType_MESSAGE_TYPE_HEARTBEAT:
+		if sent := cn.beatSent.Swap(0); sent != 0 {
+			c.stats.rtt.Store(int64(time.Since(epoch)) - sent)
+		}
 	default:
 		if c.cfg.OnMessage != nil {
 			c.enqueue(cn, msg, link)
 			return nil
 		}
+		c.stats.delivered(len(msg.GetContent()))
 	}
 	if link > 0 {
 		c.queue.push(task{run: func() { c.handled(cn, link) }, message: true})
@@ -77,15 +83,30 @@ func (c *Client) enqueue(cn *connection, msg *imv1.MessageResponse, link uint64)
 	}
 	c.queue.push(task{
 		run: func() {
-			if c.seen.advance(msg) {
-				c.cfg.OnMessage(msg)
-			}
+			c.deliver(msg)
 			c.handled(cn, link)
 		},
 		callback: true,
 		message:  true,
 		bytes:    len(msg.GetContent()) + taskOverhead,
 	})
+}
+
+// deliver hands a message to the program, unless it has had it or does not want it.
+func (c *Client) deliver(msg *imv1.MessageResponse) {
+	if !c.seen.advance(msg) {
+		c.stats.duplicates.Add(1)
+		return
+	}
+	if c.cfg.Validate != nil {
+		if err := c.cfg.Validate(msg); err != nil {
+			c.stats.invalid.Add(1)
+			c.reportError(&InvalidMessageError{Message: msg, Err: err})
+			return
+		}
+	}
+	c.stats.delivered(len(msg.GetContent()))
+	c.cfg.OnMessage(msg)
 }
 
 // mustRead tells whether reading must go on although OnMessage is far behind: the stream may
@@ -108,8 +129,12 @@ func (c *Client) settle(msg *imv1.MessageResponse) {
 			MessageID: content.GetOriginalMessageId(),
 		}
 	}
-	found := c.sends.settle(content.GetOriginalMessageId(), resultOf(msg, content.GetOriginalMessageId()), err)
-	if !found && err != nil {
+	id := content.GetOriginalMessageId()
+	switch out := c.sends.settle(id, resultOf(msg, id), err); {
+	case out != nil:
+		c.stats.settled(len(out.req.GetContent()), err)
+	case err != nil:
+		c.stats.settled(0, err)
 		c.reportError(err)
 	}
 }

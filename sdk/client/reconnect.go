@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -12,6 +13,7 @@ import (
 // permanent goroutine.
 func (c *Client) run(l *life, cn *connection) {
 	defer close(l.over)
+	growStack()
 	for cn != nil {
 		err := c.read(cn)
 		if l.isClosing() {
@@ -32,6 +34,15 @@ func (c *Client) run(l *life, cn *connection) {
 			c.reportGivingUp(err)
 		}
 	}
+}
+
+// growStack has the stack grow now to what the first message would make it grow to. Of thousands of
+// clients the small ones, left one by one between those of gRPC, would be memory that nobody uses.
+//
+//go:noinline
+func growStack() byte {
+	var depth [4 << 10]byte
+	return depth[rand.IntN(len(depth))]
 }
 
 // detach takes cn out of use. Sends that a server found too large would be the end of every
@@ -60,17 +71,14 @@ func (c *Client) reconnect(l *life, lost error) (*connection, error) {
 		if err := pause(l.ctx, c.cfg.Backoff(attempt)); err != nil {
 			return nil, err
 		}
-		cn, err := c.dial(l.ctx)
-		if l.isClosing() {
-			if err == nil {
-				cn.end(nil)
-			}
-			return nil, ErrDisconnected
-		}
+		cn, err := c.connect(l.ctx, l)
 		if err == nil {
+			c.stats.reconnects.Add(1)
 			c.cfg.Logger.Info("connection is back", "endpoint", cn.ep.name, "attempt", attempt, "resumed", cn.resumed)
-			c.adopt(cn)
 			return cn, nil
+		}
+		if l.isClosing() {
+			return nil, ErrDisconnected
 		}
 		if last = err; c.final(err) {
 			return nil, err

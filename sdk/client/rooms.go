@@ -43,7 +43,12 @@ func (r *rooms) all() map[string]map[string]string {
 // every reconnect. Metadata may hold `nickname` and `role`. Joining again is no error and tells
 // who is online now.
 func (c *Client) JoinRoom(roomID string, metadata map[string]string) (*imv1.JoinRoomResponse, error) {
-	resp, err := c.joinRoom(context.Background(), roomID, metadata)
+	return c.JoinRoomContext(context.Background(), roomID, metadata)
+}
+
+// JoinRoomContext is JoinRoom for at most as long as ctx lasts; see Client.Send for deadlines.
+func (c *Client) JoinRoomContext(ctx context.Context, roomID string, metadata map[string]string) (*imv1.JoinRoomResponse, error) {
+	resp, err := c.joinRoom(ctx, roomID, metadata)
 	if err == nil {
 		c.joined.add(roomID, metadata)
 	}
@@ -52,8 +57,13 @@ func (c *Client) JoinRoom(roomID string, metadata map[string]string) (*imv1.Join
 
 // LeaveRoom ends the membership. Leaving a room that one is not in is no error.
 func (c *Client) LeaveRoom(roomID string) (*imv1.LeaveRoomResponse, error) {
+	return c.LeaveRoomContext(context.Background(), roomID)
+}
+
+// LeaveRoomContext is LeaveRoom for at most as long as ctx lasts.
+func (c *Client) LeaveRoomContext(ctx context.Context, roomID string) (*imv1.LeaveRoomResponse, error) {
 	var resp *imv1.LeaveRoomResponse
-	err := c.call(context.Background(), roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
+	err := c.call(ctx, roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
 		resp, err = stub.LeaveRoom(ctx, &imv1.LeaveRoomRequest{UserId: c.cfg.UserID, RoomId: roomID})
 		return resp.GetStatus(), err
 	})
@@ -65,8 +75,13 @@ func (c *Client) LeaveRoom(roomID string) (*imv1.LeaveRoomResponse, error) {
 
 // GetRoomInfo describes the room and its members.
 func (c *Client) GetRoomInfo(roomID string) (*imv1.GetRoomInfoResponse, error) {
+	return c.GetRoomInfoContext(context.Background(), roomID)
+}
+
+// GetRoomInfoContext is GetRoomInfo for at most as long as ctx lasts.
+func (c *Client) GetRoomInfoContext(ctx context.Context, roomID string) (*imv1.GetRoomInfoResponse, error) {
 	var resp *imv1.GetRoomInfoResponse
-	err := c.call(context.Background(), roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
+	err := c.call(ctx, roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
 		resp, err = stub.GetRoomInfo(ctx, &imv1.GetRoomInfoRequest{UserId: c.cfg.UserID, RoomId: roomID})
 		return resp.GetStatus(), err
 	})
@@ -80,29 +95,6 @@ func (c *Client) joinRoom(ctx context.Context, roomID string, metadata map[strin
 		return resp.GetStatus(), err
 	})
 	return resp, err
-}
-
-// call makes one unary call on the present connection. A status other than success is an error
-// as well.
-func (c *Client) call(ctx context.Context, roomID string, do func(context.Context, imv1.IMServiceClient) (*imv1.ResponseStatus, error)) error {
-	cn := c.current()
-	if cn == nil {
-		return ErrNotConnected
-	}
-	ctx, done := c.bound(ctx)
-	defer done()
-	ctx, err := c.identify(ctx)
-	if err != nil {
-		return fmt.Errorf("client: token: %w", err)
-	}
-	st, err := do(ctx, cn.ep.stub)
-	if err != nil {
-		return err
-	}
-	if st.GetCode() != 0 {
-		return &RefusedError{Reason: st.GetDetails()[keyReason], Message: st.GetMessage(), RoomID: roomID}
-	}
-	return nil
 }
 
 // rejoin has the rooms that were joined through the client followed by a session that does not

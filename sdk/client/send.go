@@ -43,21 +43,42 @@ func (c *Client) Send(ctx context.Context, req *imv1.MessageRequest) (*SendResul
 	if !answered(req.GetType()) {
 		return c.sendUnanswered(ctx, req)
 	}
+	c.pacer.note()
+	out, err := c.post(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return c.await(ctx, out)
+}
+
+// post has req sent, now or over the next connection. Its outcome is to be awaited.
+func (c *Client) post(ctx context.Context, req *imv1.MessageRequest) (*outgoing, error) {
 	out, err := c.sends.add(req)
 	if err != nil {
 		return nil, err
 	}
-	defer c.sends.remove(out)
 	c.queue.poke() // a reader that waits for OnMessage must now look for the answer
 	if !c.alive() {
+		c.sends.remove(out)
 		return nil, ErrNotConnected
 	}
 	c.transmit(ctx, out)
+	return out, nil
+}
+
+// await returns the outcome, or gives up and forgets the send when ctx ends.
+func (c *Client) await(ctx context.Context, out *outgoing) (*SendResult, error) {
+	defer c.sends.remove(out)
 	select {
 	case <-out.done:
 		return out.result, out.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("client: send %s, no answer: %w", req.GetMessageId(), ctx.Err())
+	}
+	select {
+	case <-out.done: // at the same time
+		return out.result, out.err
+	default:
+		return nil, fmt.Errorf("client: send %s, no answer: %w", out.req.GetMessageId(), context.Cause(ctx))
 	}
 }
 
@@ -70,11 +91,17 @@ func (c *Client) SendMessage(req *imv1.MessageRequest) error {
 
 // SendTextMessage sends text to a room as SendMessage does.
 func (c *Client) SendTextMessage(roomID, content string) error {
-	return c.SendMessage(&imv1.MessageRequest{
+	return c.SendTextMessageContext(context.Background(), roomID, content)
+}
+
+// SendTextMessageContext sends text to a room as Send does.
+func (c *Client) SendTextMessageContext(ctx context.Context, roomID, content string) error {
+	_, err := c.Send(ctx, &imv1.MessageRequest{
 		RoomId:  roomID,
 		Type:    imv1.MessageType_MESSAGE_TYPE_TEXT,
 		Content: []byte(content),
 	})
+	return err
 }
 
 // prepare returns a filled-in copy of req, which shares content and metadata with it. What
@@ -150,6 +177,7 @@ func (c *Client) writeOut(cn *connection, out *outgoing) {
 	}
 	if cn.plain {
 		c.sends.settle(out.req.GetMessageId(), writtenResult(out.req), nil)
+		c.stats.settled(len(out.req.GetContent()), nil)
 	}
 }
 
@@ -166,12 +194,4 @@ func resultOf(ack *imv1.MessageResponse, clientID string) *SendResult {
 		Seq:             ack.GetSeq(),
 		Time:            ack.GetTimestamp().AsTime(),
 	}
-}
-
-// bound returns ctx with the request timeout unless it has a deadline.
-func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, has := ctx.Deadline(); has {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, c.cfg.RequestTimeout)
 }

@@ -17,21 +17,22 @@ type outgoing struct {
 	err    error
 }
 
-// sends are the sends that wait for an answer, in the order in which they were made. Safe for
-// concurrent use.
+// sends are the sends that wait for an answer, in the order in which they were made. The zero
+// value is ready; safe for concurrent use.
 type sends struct {
 	mu    sync.Mutex
 	byID  map[string]*outgoing
 	order []*outgoing
 }
 
-func newSends() *sends { return &sends{byID: map[string]*outgoing{}} }
-
 func (s *sends) add(req *imv1.MessageRequest) (*outgoing, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, taken := s.byID[req.GetMessageId()]; taken {
 		return nil, ErrDuplicateID
+	}
+	if s.byID == nil {
+		s.byID = map[string]*outgoing{}
 	}
 	o := &outgoing{req: req, done: make(chan struct{})}
 	s.byID[req.GetMessageId()] = o
@@ -56,15 +57,15 @@ func (s *sends) removeLocked(o *outgoing) bool {
 	return true
 }
 
-// settle gives the send with this id its outcome and tells whether there was one.
-func (s *sends) settle(id string, result *SendResult, err error) bool {
+// settle gives the send with this id its outcome and returns it, or nil when there is none.
+func (s *sends) settle(id string, result *SendResult, err error) *outgoing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o, found := s.byID[id]
-	if found {
+	o := s.byID[id]
+	if o != nil {
 		s.settleLocked(o, result, err)
 	}
-	return found
+	return o
 }
 
 func (s *sends) settleLocked(o *outgoing, result *SendResult, err error) {

@@ -15,6 +15,8 @@ type session struct {
 	id     string
 	ticket string // good for one resume
 
+	pace pace // how fast the server lets it send
+
 	received uint64 // all frames up to here have arrived
 	handled  uint64 // all frames up to here need nothing more
 	acked    uint64 // the server was told so up to here
@@ -56,7 +58,14 @@ func (s *session) open(header metadata.MD) (number uint64, resumed bool) {
 	}
 	s.id = first(header, keySessionID)
 	s.ticket = first(header, keyResumeTicket)
+	s.pace = paceOf(header)
 	return s.number, resumed
+}
+
+func (s *session) allowedPace() pace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pace
 }
 
 // forget ends the session: the next connection begins another one.

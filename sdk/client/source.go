@@ -12,13 +12,15 @@ import (
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/sdk/discovery"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 )
 
 // An endpoint is where one connection goes.
 type endpoint struct {
-	stub imv1.IMServiceClient
-	name string // for errors and logs
+	stub    imv1.IMServiceClient
+	name    string            // for errors and logs
+	options []grpc.CallOption // for the stream
 	// release gives the endpoint back; failure is what was wrong with it, or nil.
 	release func(failure error)
 }
@@ -46,14 +48,22 @@ type dialer struct {
 }
 
 func newDialer(cfg *Config) *dialer {
+	creds := insecure.NewCredentials()
+	if cfg.TLS != nil {
+		creds = credentials.NewTLS(cfg.TLS)
+	}
+	balancer := cfg.LoadBalancer
+	if balancer == nil {
+		balancer = discovery.NewRoundRobinBalancer()
+	}
 	options := append([]grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceiveBytes)),
 	}, cfg.DialOptions...)
 	return &dialer{
 		name:      cfg.ServiceName,
 		discovery: cfg.Discovery,
-		balancer:  cfg.LoadBalancer,
+		balancer:  balancer,
 		options:   options,
 		services:  slices.Clone(cfg.Services),
 	}

@@ -13,8 +13,8 @@ import (
 
 // dial makes one attempt at a connection: an endpoint, a stream on it, and the server's word
 // that the session exists. No lock is held meanwhile.
-func (c *Client) dial(parent context.Context) (*connection, error) {
-	attempt, done := context.WithTimeout(parent, c.cfg.ConnectTimeout)
+func (c *Client) dial(ctx context.Context) (*connection, error) {
+	attempt, done := context.WithTimeout(ctx, c.cfg.ConnectTimeout)
 	defer done()
 	token, err := c.token(attempt)
 	if err != nil {
@@ -24,7 +24,7 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	cn, err := c.openStream(parent, attempt, ep, token)
+	cn, err := c.openStream(attempt, ep, token)
 	if err != nil {
 		ep.release(err)
 		return nil, fmt.Errorf("client: connect to %s: %w", ep.name, err)
@@ -32,12 +32,12 @@ func (c *Client) dial(parent context.Context) (*connection, error) {
 	return cn, nil
 }
 
-// openStream opens the stream within attempt; the stream itself lives as long as parent.
-func (c *Client) openStream(parent, attempt context.Context, ep *endpoint, token string) (*connection, error) {
-	ctx, cancel := context.WithCancelCause(parent)
+// openStream opens the stream within attempt; the stream itself lives until connection.end.
+func (c *Client) openStream(attempt context.Context, ep *endpoint, token string) (*connection, error) {
+	ctx, cancel := context.WithCancelCause(context.Background())
 	stop := context.AfterFunc(attempt, func() { cancel(context.Cause(attempt)) })
 	md := metadata.AppendToOutgoingContext(ctx, c.streamMetadata(token)...)
-	stream, err := ep.stub.StreamMessages(md)
+	stream, err := ep.stub.StreamMessages(md, ep.options...)
 	if err != nil {
 		cancel(err)
 		return nil, err

@@ -1,0 +1,73 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// call makes one unary call on the present connection. A status other than success is an error
+// as well.
+func (c *Client) call(ctx context.Context, roomID string, do func(context.Context, imv1.IMServiceClient) (*imv1.ResponseStatus, error)) error {
+	cn, l := c.active()
+	if cn == nil {
+		return ErrNotConnected
+	}
+	ctx, done := c.bound(ctx)
+	defer done()
+	ctx, unbind := l.bind(ctx)
+	defer unbind()
+	ctx, err := c.identify(ctx)
+	if err != nil {
+		return fmt.Errorf("client: token: %w", err)
+	}
+	st, err := do(ctx, cn.ep.stub)
+	if err != nil {
+		return callError(ctx, cn, err)
+	}
+	return statusError(st, roomID)
+}
+
+// active returns the present connection and the life it belongs to; nil, nil: there is none.
+func (c *Client) active() (*connection, *life) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn == nil {
+		return nil, nil
+	}
+	return c.conn, c.life
+}
+
+// bound returns ctx with the request timeout unless it has a deadline.
+func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, c.cfg.RequestTimeout)
+}
+
+// callError says why a call failed. What gRPC says of a call that this side has ended is true of
+// any: the cause is put before it.
+func callError(ctx context.Context, cn *connection, err error) error {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, ErrDisconnected):
+		return ErrDisconnected
+	case cause != nil:
+		return fmt.Errorf("client: %w: %w", cause, err)
+	case cn.ctx.Err() != nil && status.Code(err) == codes.Canceled:
+		return fmt.Errorf("client: the connection was lost during the call: %w", context.Cause(cn.ctx))
+	}
+	return err
+}
+
+func statusError(st *imv1.ResponseStatus, roomID string) error {
+	if st.GetCode() == 0 {
+		return nil
+	}
+	return &RefusedError{Reason: st.GetDetails()[keyReason], Message: st.GetMessage(), RoomID: roomID}
+}

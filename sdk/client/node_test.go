@@ -1,0 +1,158 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(withNode{m}) }
+
+// withNode stops the node, if a test has started it, before goroutines are counted.
+type withNode struct{ *testing.M }
+
+func (m withNode) Run() int {
+	code := m.M.Run()
+	if err := theNode.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	return code
+}
+
+// node is a real node, in a process and a folder of its own. All tests share one, so each uses
+// users and rooms with names of its own.
+type node struct {
+	once sync.Once
+	err  error
+
+	dir, im, ops string
+	cmd          *exec.Cmd
+	exited       chan error
+}
+
+var theNode node
+
+// startNode returns the address of the node's IM listener.
+func startNode(tb testing.TB) string {
+	tb.Helper()
+	theNode.once.Do(func() { theNode.err = theNode.start() })
+	if theNode.err != nil {
+		tb.Fatal(theNode.err)
+	}
+	return theNode.im
+}
+
+func (n *node) start() error {
+	var err error
+	if n.dir, err = os.MkdirTemp("", "hermod-sdk-"); err != nil {
+		return err
+	}
+	program := filepath.Join(n.dir, "hermod")
+	build := exec.Command("go", "build", "-o", program, "github.com/game-im/hermod/app/hermod/cmd/hermod")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("the node does not build: %w\n%s", err, out)
+	}
+	addrs, err := freeAddrs(3)
+	if err != nil {
+		return err
+	}
+	n.im, n.ops = addrs[0], addrs[2]
+	n.cmd = exec.Command(program, "-im", n.im, "-grpc", addrs[1], "-ops", n.ops)
+	n.cmd.Dir = n.dir
+	n.cmd.Env = append(os.Environ(), "HERMOD_DATA_DIR="+filepath.Join(n.dir, "data"))
+	log, err := os.Create(n.log())
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	n.cmd.Stdout, n.cmd.Stderr = log, log
+	if err := n.cmd.Start(); err != nil {
+		return err
+	}
+	n.exited = make(chan error, 1)
+	go func() { n.exited <- n.cmd.Wait() }()
+	return n.waitReady()
+}
+
+func (n *node) log() string { return filepath.Join(n.dir, "log") }
+
+func (n *node) waitReady() error {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-n.exited:
+			n.exited <- err
+			return n.failure("the node ended before it was ready", err)
+		default:
+		}
+		resp, err := http.Get("http://" + n.ops + "/readyz")
+		if err != nil {
+			continue
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+	return n.failure("the node does not become ready", nil)
+}
+
+func (n *node) failure(what string, err error) error {
+	log, _ := os.ReadFile(n.log())
+	return fmt.Errorf("%s: %v\n%s", what, err, log)
+}
+
+func (n *node) stop() error {
+	if n.dir == "" {
+		return nil
+	}
+	defer os.RemoveAll(n.dir)
+	if n.exited == nil {
+		return nil
+	}
+	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case err := <-n.exited:
+		if err != nil {
+			return n.failure("the node did not stop cleanly", err)
+		}
+		return nil
+	case <-time.After(20 * time.Second):
+		_ = n.cmd.Process.Kill()
+		<-n.exited
+		return n.failure("the node still runs long after SIGTERM", nil)
+	}
+}
+
+// freeAddrs returns addresses that nobody listens on, with ports that systems do not give to
+// outgoing connections.
+func freeAddrs(n int) ([]string, error) {
+	var addrs []string
+	for range 100 * n {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		lis, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		lis.Close()
+		if addrs = append(addrs, addr); len(addrs) == n {
+			return addrs, nil
+		}
+	}
+	return nil, errors.New("found no free port")
+}
