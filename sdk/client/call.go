@@ -54,6 +54,9 @@ func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc
 // any: the cause is put before it.
 func callError(ctx context.Context, cn *connection, err error) error {
 	cause := context.Cause(ctx)
+	if cause == nil && status.Code(err) == codes.DeadlineExceeded { // the other side's clock was faster
+		cause = context.DeadlineExceeded
+	}
 	switch {
 	case errors.Is(cause, ErrDisconnected):
 		return ErrDisconnected

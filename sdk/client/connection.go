@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,8 +107,7 @@ func (cn *connection) after(d time.Duration, work func()) {
 func (cn *connection) drop(timer *time.Timer) {
 	for i, t := range cn.timers {
 		if t == timer {
-			cn.timers[i] = cn.timers[len(cn.timers)-1]
-			cn.timers = cn.timers[:len(cn.timers)-1]
+			cn.timers = slices.Delete(cn.timers, i, i+1)
 			return
 		}
 	}

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/pprof"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"google.golang.org/grpc"
@@ -22,27 +22,28 @@ const (
 )
 
 // TestFootprint connects many clients over four connections to a node in another process, and
-// measures what each costs here, and again when each has sent and received. HERMOD_CLIENTS says
-// how many; 10000 need half a minute.
+// measures what each costs here: once they are connected, and when each has sent and received.
+// HERMOD_CLIENTS says how many there are; 10000 take half a minute.
 func TestFootprint(t *testing.T) {
-	clients := 1000
+	all := make([]*Client, 1000)
 	if s := os.Getenv("HERMOD_CLIENTS"); s != "" {
-		var err error
-		if clients, err = strconv.Atoi(s); err != nil {
+		n, err := strconv.Atoi(s)
+		if err != nil {
 			t.Fatal(err)
 		}
+		all = make([]*Client, n)
 	}
 	stubs := dialStubs(t, startNode(t), 4)
 	before := measure()
-	received := make(chan struct{}, clients)
-	all := make([]*Client, clients)
+	var received sync.WaitGroup
+	received.Add(len(all))
 	each(t, all, func(i int) (err error) {
 		all[i], err = NewClientWithGRPCAndConfig(stubs[i%len(stubs)], &Config{
 			UserID:        fmt.Sprintf("footprint-%d", i),
 			DefaultRoomID: fmt.Sprintf("footprint-%d", i/2),
 			OnMessage: func(m *imv1.MessageResponse) {
 				if m.GetType() == imv1.MessageType_MESSAGE_TYPE_TEXT {
-					received <- struct{}{}
+					received.Done()
 				}
 			},
 			OnConnect:    func() {},
@@ -54,47 +55,48 @@ func TestFootprint(t *testing.T) {
 		}
 		return err
 	})
-	judge(t, "connected", before, clients)
+	if t.Failed() {
+		return
+	}
+	judge(t, "connected", before, len(all))
 	each(t, all, func(i int) error { return all[i].SendTextMessage("", "hello") })
-	for range all {
-		wait(t, received, "a message")
-	}
-	time.Sleep(time.Second)
-	judge(t, "after a message", before, clients)
-	if f := os.Getenv("HERMOD_PROFILE"); f != "" {
-		w, _ := os.Create(f)
-		pprof.Lookup("heap").WriteTo(w, 0)
-		w.Close()
-	}
+	received.Wait()
+	eventually(t, func() bool {
+		return !slices.ContainsFunc(all, func(c *Client) bool { return c.Stats().Acks == 0 || c.Stats().Queued > 0 })
+	})
+	judge(t, "after a message", before, len(all))
 	each(t, all, func(i int) error { return all[i].Disconnect() })
 }
 
-const gcs = 2
+type footprint struct{ bytes, goroutines int }
 
-type footprint struct {
-	bytes       int64
-	heap, stack int64
-	goroutines  int
-}
-
+// measure returns what the process takes, with what is free inside of its pages.
 func measure() footprint {
-	for range gcs {
-		runtime.GC()
-	}
+	runtime.GC()
+	runtime.GC() // sweeps what the first one found
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return footprint{int64(m.HeapInuse + m.StackInuse), int64(m.HeapAlloc), int64(m.StackInuse), runtime.NumGoroutine()}
+	return footprint{int(m.HeapInuse + m.StackInuse), runtime.NumGoroutine()}
 }
 
 func judge(t *testing.T, when string, before footprint, clients int) {
 	t.Helper()
 	now := measure()
-	bytes := (now.bytes - before.bytes) / int64(clients)
+	bytes := (now.bytes - before.bytes) / clients
 	goroutines := float64(now.goroutines-before.goroutines) / float64(clients)
-	t.Logf("%d clients, %s: %d bytes and %.2f goroutines each (heap %d stack %d)", clients, when, bytes, goroutines, (now.heap-before.heap)/int64(clients), (now.stack-before.stack)/int64(clients))
-	if bytes > footprintBytes || goroutines > footprintGoroutines+0.1 {
-		t.Errorf("allowed are %d bytes and %d goroutines", footprintBytes, footprintGoroutines)
+	t.Logf("%d clients, %s: %d bytes and %.2f goroutines each", clients, when, bytes, goroutines)
+	if bytes > footprintBytes && !raceDetector() {
+		t.Errorf("%d bytes are allowed", footprintBytes)
 	}
+	if goroutines > footprintGoroutines+0.05 { // those of the connections are among them
+		t.Errorf("%d goroutines are allowed", footprintGoroutines)
+	}
+}
+
+// raceDetector tells whether the race detector is at work, which takes memory of its own.
+func raceDetector() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 func dialStubs(t *testing.T, addr string, n int) []imv1.IMServiceClient {

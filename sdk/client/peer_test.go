@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,9 @@ type peer struct {
 	listener *bufconn.Listener
 	streams  chan *peerStream
 	joins    chan *imv1.JoinRoomRequest
+
+	upload     atomic.Pointer[uploadHandler]
+	transcript atomic.Pointer[transcriptHandler]
 }
 
 func newPeer(t *testing.T) *peer {
@@ -52,8 +56,12 @@ func newPeer(t *testing.T) *peer {
 	return p
 }
 
-func (p *peer) JoinRoom(_ context.Context, req *imv1.JoinRoomRequest) (*imv1.JoinRoomResponse, error) {
+func (p *peer) JoinRoom(ctx context.Context, req *imv1.JoinRoomRequest) (*imv1.JoinRoomResponse, error) {
 	p.joins <- req
+	if req.GetRoomId() == "slow" {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if req.GetRoomId() == "full" {
 		return &imv1.JoinRoomResponse{Status: &imv1.ResponseStatus{
 			Code: 1, Message: "the room is full", Details: map[string]string{"reason": "ROOM_FULL"},

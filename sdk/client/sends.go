@@ -54,6 +54,9 @@ func (s *sends) removeLocked(o *outgoing) bool {
 	delete(s.byID, o.req.GetMessageId())
 	i := slices.Index(s.order, o) // answers come in order: it is among the first
 	s.order = slices.Delete(s.order, i, i+1)
+	if len(s.order) == 0 {
+		s.byID, s.order = nil, nil // most clients of thousands are silent most of the time
+	}
 	return true
 }
 
