@@ -156,8 +156,10 @@ func TestSendBatchEnds(t *testing.T) {
 	if o := got.outcomes; o[0].Err != nil || !errors.Is(o[1].Err, context.Canceled) || !errors.Is(o[499].Err, context.Canceled) || !errors.Is(got.err, context.Canceled) {
 		t.Errorf("after cancel: %v, %v", got.err, o[0].Err)
 	}
-	out = sendBatch(t.Context(), c, texts("a", 500))
-	ps.recv(t)
+	out = sendBatch(t.Context(), c, texts("b", 500))
+	for ps.recv(t).GetRoomId() != "b" {
+		continue // of the first batch
+	}
 	p.disconnect(t, c)
 	got = wait(t, out, "SendBatch")
 	if o := got.outcomes; !errors.Is(o[0].Err, ErrDisconnected) || !errors.Is(o[499].Err, ErrDisconnected) {
