@@ -203,7 +203,7 @@ func TestSendBatchSurvivesAReconnect(t *testing.T) {
 // refused.
 func TestSendBatchToANode(t *testing.T) {
 	t.Parallel()
-	c, err := NewClientWithGRPCAndConfig(dialStubs(t, startNode(t), 1)[0], &Config{UserID: "batch-user", DefaultRoomID: "batch-room"})
+	c, err := NewClientWithGRPCAndConfig(dialStubs(t, StartNode(t), 1)[0], &Config{UserID: "batch-user", DefaultRoomID: "batch-room"})
 	if err != nil {
 		t.Fatal(err)
 	}

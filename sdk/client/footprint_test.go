@@ -33,7 +33,7 @@ func TestFootprint(t *testing.T) {
 		}
 		all = make([]*Client, n)
 	}
-	stubs := dialStubs(t, startNode(t), 4)
+	stubs := dialStubs(t, StartNode(t), 4)
 	before := measure()
 	var received sync.WaitGroup
 	received.Add(len(all))

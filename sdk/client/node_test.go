@@ -45,8 +45,8 @@ type node struct {
 
 var theNode node
 
-// startNode returns the address of the node's IM listener.
-func startNode(tb testing.TB) string {
+// StartNode returns the address of the node's IM listener.
+func StartNode(tb testing.TB) string {
 	tb.Helper()
 	theNode.once.Do(func() { theNode.err = theNode.start() })
 	if theNode.err != nil {
