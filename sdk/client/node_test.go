@@ -45,6 +45,9 @@ type node struct {
 
 var theNode node
 
+// home is the package's folder; a test may have gone to another one.
+var home, _ = os.Getwd()
+
 // StartNode returns the address of the node's IM listener.
 func StartNode(tb testing.TB) string {
 	tb.Helper()
@@ -62,6 +65,7 @@ func (n *node) start() error {
 	}
 	program := filepath.Join(n.dir, "hermod")
 	build := exec.Command("go", "build", "-o", program, "github.com/game-im/hermod/app/hermod/cmd/hermod")
+	build.Dir = home
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("the node does not build: %w\n%s", err, out)
