@@ -8,6 +8,7 @@ SHELL := bash
 MODULE := github.com/game-im/hermod
 TOOL := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+MODULES := tools $(patsubst %/go.mod,%,$(wildcard test/registries/*/go.mod docs/examples/*/go.mod))
 APP ?= hermod
 ARGS ?=
 FUZZTIME ?= 10s
@@ -40,8 +41,12 @@ test: ## run all tests with nothing but Go
 	go test -shuffle=on ./...
 
 .PHONY: race
-race: ## run all tests under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -shuffle=on ./...
+race: registries ## run all tests under the race detector, with real registries (needs a C compiler)
+	HERMOD_TEST_REGISTRIES=1 CGO_ENABLED=1 go test -race -shuffle=on ./...
+
+.PHONY: registries
+registries: ## build the registries that tests run against, once (takes minutes)
+	HERMOD_TEST_REGISTRIES=1 go test -count=1 -timeout 40m -run '^TestBuild$$' ./test/registries
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
@@ -69,9 +74,8 @@ fmt-check: ## list files that gofmt would change
 	@unformatted=$$(gofmt -l .); [[ -z $$unformatted ]] || { echo "not as gofmt has it (make fmt):"; echo "$$unformatted"; exit 1; }
 
 .PHONY: tidy-check
-tidy-check: ## compare go.mod and go.sum of both modules with what go mod tidy writes
-	go mod tidy -diff
-	cd tools && go mod tidy -diff
+tidy-check: ## compare go.mod and go.sum of every module with what go mod tidy writes
+	@for module in . $(MODULES); do (cd "$$module" && go mod tidy -diff); done
 
 .PHONY: wires
 wires: ## check the .proto files and compare them with the published wires

@@ -81,6 +81,12 @@ func TestJudge(t *testing.T) {
 		{"app/hermod/cmd/hermod/main.go", own + "internal/server", "only calls its app"},
 		{"app/hermodctl/chat.go", own + "app/hermod", "share nothing"},
 		{"test/e2e/kill_test.go", own + "internal/data", "what a user sees"},
+		{"test/registries/server.go", own + "api/im/v1", "not ours"},
+		{"sdk/discovery/nacos_test.go", own + "test/registries", ""},
+		{"sdk/discovery/nacos.go", own + "test/registries", "by its wire alone"},
+		{"internal/registry/nacos_test.go", own + "test/registries", ""},
+		{"app/hermod/run_test.go", own + "test/registries", ""},
+		{"app/hermod/run_test.go", own + "test/e2e", "put the parts together"},
 
 		{"internal/conf/load.go", own + "configs", ""},
 		{"internal/conf/load.go", own + "internal/biz", "none of them is known"},

@@ -124,6 +124,10 @@ var layers = []layer{
 		folder: "test", may: []string{"api", "sdk"},
 		why: "a black-box test sees what a user sees",
 	},
+	{
+		folder: "test/registries",
+		why:    "it starts programs that are not ours, for tests of every layer",
+	},
 }
 
 // A ban keeps packages of other modules out of folders. A package is named with what is below it;

@@ -1,0 +1,124 @@
+package registries
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// nacosGRPC is how far Nacos' gRPC port is above its HTTP port: clients count on it.
+const nacosGRPC = 1000
+
+var (
+	nacos = kind{
+		program: program{"nacosd", "."},
+		ports:   []int{0, nacosGRPC},
+		args: func(port int, dir string) []string {
+			return []string{"-port", strconv.Itoa(port), "-dir", dir}
+		},
+		ready: nacosReady,
+	}
+	etcd = kind{
+		program: program{"etcdd", "."},
+		ports:   []int{0, 1},
+		args: func(port int, dir string) []string {
+			return []string{"-port", strconv.Itoa(port), "-peer-port", strconv.Itoa(port + 1), "-dir", dir}
+		},
+		ready: func(addr string) error { return answers("http://"+addr+"/health", `"health":"true"`) },
+	}
+	consul = kind{
+		program: program{"consuld", "github.com/hashicorp/consul"},
+		ports:   []int{0, 1, 2},
+		args:    consulArgs,
+		ready:   consulReady,
+	}
+)
+
+// StartNacos starts a server of the Nacos protocol, with neither users nor tokens. It has two faults
+// that Alibaba's does not have: pushes reach subscribers of DEFAULT_GROUP only, so that tests are to
+// be kept apart by namespace, and its instances appear to others a second later.
+func StartNacos(t testing.TB) *Server {
+	t.Helper()
+	return start(t, nacos)
+}
+
+// StartEtcd starts an etcd server of one member, without users.
+func StartEtcd(t testing.TB) *Server {
+	t.Helper()
+	return start(t, etcd)
+}
+
+// StartConsul starts a Consul server of one member, without ACLs. Addr is its HTTP port.
+func StartConsul(t testing.TB) *Server {
+	t.Helper()
+	return start(t, consul)
+}
+
+// nacosReady asks both listeners, which start one after the other.
+func nacosReady(addr string) error {
+	if err := answers("http://"+addr+"/nacos/v1/ns/operator/metrics", ""); err != nil {
+		return err
+	}
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return err
+	}
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, strconv.Itoa(port+nacosGRPC)), time.Second)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// consulArgs make a server that keeps its data, which -dev does not, and elects itself at once.
+func consulArgs(port int, dir string) []string {
+	return []string{
+		"agent", "-server", "-bootstrap", "-node=test", "-data-dir=" + dir,
+		"-bind=127.0.0.1", "-client=127.0.0.1", "-log-level=warn",
+		"-hcl", fmt.Sprintf("ports { http = %d, server = %d, serf_lan = %d, serf_wan = -1, dns = -1, grpc = -1 }", port, port+1, port+2),
+		"-hcl", "performance { raft_multiplier = 1 }",
+		"-hcl", "disable_update_check = true",
+	}
+}
+
+// consulReady waits for a leader that has taken the agent into its catalog: before, services that
+// register are not to be found.
+func consulReady(addr string) error {
+	if err := answers("http://"+addr+"/v1/status/leader", ":"); err != nil {
+		return err
+	}
+	return answers("http://"+addr+"/v1/health/node/test", "serfHealth")
+}
+
+// answers tells whether a page is served and says something.
+func answers(url, says string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), says) {
+		return fmt.Errorf("%s: %s: %s", url, resp.Status, body)
+	}
+	return nil
+}
