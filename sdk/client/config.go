@@ -34,7 +34,8 @@ type Config struct {
 	ServiceName string
 	// Discovery finds the service anew for every connection. nil: the addresses are given.
 	Discovery discovery.ServiceDiscovery
-	// LoadBalancer chooses among the instances. Default round robin.
+	// LoadBalancer chooses among the instances. Default round robin. A ConsistentHashBalancer whose
+	// Key is the user's ID sends him to the same node every time.
 	LoadBalancer discovery.LoadBalancer
 	// Services are the instances when there is no Discovery.
 	Services []*discovery.ServiceInfo

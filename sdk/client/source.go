@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"sync"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
@@ -85,7 +83,7 @@ func (d *dialer) endpoint(ctx context.Context) (*endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := target(service)
+	name := service.Target()
 	conn, err := grpc.NewClient(name, d.options...)
 	if err != nil {
 		return nil, fmt.Errorf("client: dial %s: %w", name, err)
@@ -94,7 +92,7 @@ func (d *dialer) endpoint(ctx context.Context) (*endpoint, error) {
 		stub: imv1.NewIMServiceClient(conn),
 		name: name,
 		release: func(failure error) {
-			d.remember(name, failure)
+			d.remember(service, failure)
 			_ = conn.Close() // closing twice is its only error
 		},
 	}, nil
@@ -123,7 +121,7 @@ func (d *dialer) candidates(ctx context.Context) ([]*discovery.ServiceInfo, erro
 }
 
 // choose asks the balancer, and asks again as long as it names the instance that just failed
-// and there are others.
+// and there are others: a balancer of the program's own may not be a FailureReporter.
 func (d *dialer) choose(services []*discovery.ServiceInfo) (*discovery.ServiceInfo, error) {
 	d.mu.Lock()
 	failed := d.failed
@@ -137,19 +135,22 @@ func (d *dialer) choose(services []*discovery.ServiceInfo) (*discovery.ServiceIn
 		if service == nil {
 			return nil, explain(discovery.ErrNoService)
 		}
-		if target(service) != failed {
+		if service.Target() != failed {
 			break
 		}
 	}
 	return service, nil
 }
 
-func (d *dialer) remember(name string, failure error) {
+func (d *dialer) remember(service *discovery.ServiceInfo, failure error) {
+	if reporter, ok := d.balancer.(discovery.FailureReporter); ok && failure != nil {
+		reporter.Failed(service)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if failure != nil {
-		d.failed = name
-	} else if d.failed == name {
+		d.failed = service.Target()
+	} else if d.failed == service.Target() {
 		d.failed = ""
 	}
 }
@@ -159,11 +160,4 @@ func explain(err error) error {
 		return fmt.Errorf("client: nowhere to connect to, set Config.Services or Config.Discovery: %w", err)
 	}
 	return err
-}
-
-func target(s *discovery.ServiceInfo) string {
-	if s.Port == 0 {
-		return s.Address
-	}
-	return net.JoinHostPort(s.Address, strconv.Itoa(s.Port))
 }

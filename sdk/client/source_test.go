@@ -65,6 +65,13 @@ func TestDialerSkipsWhatJustFailed(t *testing.T) {
 	if got := take(t, d, nil); got == two || one == two {
 		t.Errorf("%s was tried again although it just failed", got)
 	}
+
+	// Asked again, it would name the same one: it has to be told.
+	d = dialerOf(Config{Services: instances(1, 2), LoadBalancer: discovery.NewConsistentHashBalancer()})
+	home := take(t, d, lost)
+	if got := take(t, d, nil); got == home {
+		t.Errorf("consistent hash names %s again although it just failed", got)
+	}
 }
 
 // stubborn always chooses the first.
