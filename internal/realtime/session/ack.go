@@ -45,6 +45,7 @@ func (s *Session) Heard() {
 	}
 	clear(s.dirty)
 	s.dirty = s.dirty[:0]
+	s.awaitedHeardLocked()
 	s.mu.Unlock()
 	tell(receipts)
 }
@@ -103,6 +104,7 @@ func (s *Session) ackLinkLocked(link uint64) (receipts []receipt) {
 		}
 		receipts = append(receipts, receipt{it.sub.source, seq})
 	}
+	s.awaitedAckedLocked()
 	return receipts
 }
 

@@ -78,12 +78,14 @@ func (s *Session) Reply(f *frame.Frame) {
 // Offered is what became of a frame that was offered.
 type Offered uint8
 
-// The outcomes of Offer, from worst to best.
+// The outcomes of an offer, from worst to best. Unsure and Acked are of OfferAwaited alone.
 const (
 	Gone   Offered = iota // the session has ended, or has no connection
 	Full                  // the queue is full; nothing was queued
+	Unsure                // awaited, written, and the session ended before the client acknowledged it
 	Kept                  // queued until the client comes back
 	Queued                // queued for a connected client
+	Acked                 // awaited, and acknowledged by the client
 )
 
 // Offer queues a frame if there is room for it; if connected is set, only while the session has a
@@ -91,6 +93,10 @@ const (
 func (s *Session) Offer(f *frame.Frame, connected bool) (o Offered, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.offerLocked(f, connected)
+}
+
+func (s *Session) offerLocked(f *frame.Frame, connected bool) (o Offered, wake bool) {
 	if s.state == Closed || connected && s.state == Detached {
 		return Gone, false
 	}

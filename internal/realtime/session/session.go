@@ -60,6 +60,7 @@ type Session struct {
 	behind   []*Subscription // those that are not live, the one being read first
 	catching bool            // a catcher has the session, or is about to
 	dirty    []*Subscription // those with more written than received
+	awaited  []awaited       // frames that somebody waits for, by number
 	unread   time.Time       // since when the log could not be read; zero: it can
 	ticket   string
 	expiry   time.Time // of the token; zero: none
@@ -194,6 +195,7 @@ func (s *Session) Detach(conn transport.Conn, clean bool) (over bool) {
 		return true
 	}
 	s.state, s.detached = Detached, time.Now()
+	s.abandonAwaitedLocked(false)
 	return false
 }
 
@@ -211,6 +213,7 @@ func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool
 	for _, sub := range subs {
 		sub.gone = true
 	}
+	s.abandonAwaitedLocked(true)
 	s.subs, s.behind, s.dirty, s.queue = nil, nil, nil, queue{}
 	s.drainedLocked()
 	s.mu.Unlock()

@@ -194,6 +194,9 @@ func (s *Session) write(b *batch) (more bool) {
 		s.restLocked()
 		return false
 	}
+	if !s.Resume {
+		s.awaitedWrittenLocked(first + uint64(len(b.items)) - 1)
+	}
 	for _, it := range b.items {
 		if it.sub != nil {
 			if it.required {
