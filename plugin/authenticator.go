@@ -38,6 +38,9 @@ type Identity struct {
 	GID      int64    // the group that pushes may address; 0: none
 	DeviceID string   // empty: the device that all sessions without one share
 	Roles    []string // "service" may act for every user
+	// Subject names the service whose credentials these are; empty when it has no name of its own, and
+	// for users. At most 255 bytes of UTF-8 without NUL.
+	Subject string
 	// Trusted says that whoever can connect is believed to be who he says he is.
 	Trusted bool
 	// Expiry is when the identity must have been proven again; zero: never. A session whose identity

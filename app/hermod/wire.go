@@ -31,6 +31,7 @@ var (
 		logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)),
 		data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)),
 		data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)),
+		data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)),
 		newJanitor,
 	)
 	realtimeSet = wire.NewSet(

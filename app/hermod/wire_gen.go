@@ -56,8 +56,9 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 	backlog := biz.NewBacklog(rooms, members, messageLog, cursors)
 	pusher := protocol.NewPusher(nodeNode)
 	inbox := data.NewInbox(db, log)
+	pushKeys := data.NewPushKeys(db, log)
 	bizPushRules := pushRules(c)
-	pushes := biz.NewPushes(pusher, inbox, bizPushRules)
+	pushes := biz.NewPushes(pusher, inbox, pushKeys, bizPushRules)
 	rules := im.Rules{
 		Rooms:    bizRooms,
 		Messages: messages,
@@ -138,7 +139,7 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), newJanitor,
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), newJanitor,
 	)
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, newPresence, broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)), node.New,

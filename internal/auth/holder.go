@@ -59,7 +59,7 @@ func (h holder) identity(c plugin.Credentials) (plugin.Identity, error) {
 		return plugin.Identity{}, err
 	}
 	if h.service() {
-		return plugin.Identity{UserID: c.UserID, GID: gid, DeviceID: c.DeviceID, Roles: h.roles, Expiry: h.expiry}, nil
+		return plugin.Identity{UserID: c.UserID, GID: gid, DeviceID: c.DeviceID, Roles: h.roles, Subject: h.user, Expiry: h.expiry}, nil
 	}
 	switch {
 	case c.UserID != "" && c.UserID != h.user:

@@ -29,37 +29,37 @@ func NewServiceGuard(c *conf.Auth, tokens *Verifier) *ServiceGuard {
 	}
 }
 
-// Check returns nil when the caller may push. authorization is the value of the header or metadata
-// of that name. Errors: KindUnauthenticated, KindPermissionDenied for a token without the role, and
-// KindUnavailable.
-func (g *ServiceGuard) Check(ctx context.Context, authorization string) error {
+// Check returns who is calling when the caller may push: somebody without a name, unless he has a
+// token of his own. authorization is the value of the header or metadata of that name. Errors:
+// KindUnauthenticated, KindPermissionDenied for a token without the role, and KindUnavailable.
+func (g *ServiceGuard) Check(ctx context.Context, authorization string) (biz.Identity, error) {
 	if g.open {
-		return nil
+		return biz.Identity{}, nil
 	}
 	token, ok := Bearer(authorization)
 	if !ok {
-		return biz.Errorf(biz.KindUnauthenticated, "UNAUTHENTICATED", "a service token is required: authorization: Bearer TOKEN")
+		return biz.Identity{}, biz.Errorf(biz.KindUnauthenticated, "UNAUTHENTICATED", "a service token is required: authorization: Bearer TOKEN")
 	}
 	// Digests have one length, so that the comparison does not tell the token's. Bearer never gives an
 	// empty token, so that one that is not configured fits nothing.
 	digest := sha256.Sum256([]byte(token))
 	if subtle.ConstantTimeCompare(digest[:], g.shared[:]) == 1 {
-		return nil
+		return biz.Identity{}, nil
 	}
 	return g.checkRole(ctx, token)
 }
 
-func (g *ServiceGuard) checkRole(ctx context.Context, token string) error {
+func (g *ServiceGuard) checkRole(ctx context.Context, token string) (biz.Identity, error) {
 	id, err := g.tokens.Authenticate(ctx, plugin.Credentials{Token: token})
 	switch {
 	case err != nil:
-		return err
+		return biz.Identity{}, err
 	case id.Trusted: // the token was not looked at
-		return biz.Errorf(biz.KindUnauthenticated, "UNAUTHENTICATED", "the service token is not the one that is configured here")
+		return biz.Identity{}, biz.Errorf(biz.KindUnauthenticated, "UNAUTHENTICATED", "the service token is not the one that is configured here")
 	case !slices.Contains(id.Roles, biz.RoleService):
-		return biz.Errorf(biz.KindPermissionDenied, "PERMISSION_DENIED", "the token lacks the role %q", biz.RoleService)
+		return biz.Identity{}, biz.Errorf(biz.KindPermissionDenied, "PERMISSION_DENIED", "the token lacks the role %q", biz.RoleService)
 	}
-	return nil
+	return id, nil
 }
 
 // Bearer takes the token out of an authorization header. It is false for another scheme and for

@@ -98,6 +98,7 @@ func (v *Verifier) refusal(ctx context.Context, err error) error {
 // database would refuse.
 func toIdentity(id plugin.Identity) (biz.Identity, error) {
 	err := errors.Join(checkID("user-id", id.UserID), checkID("device-id", id.DeviceID))
+	err = errors.Join(err, checkID("the subject", id.Subject))
 	for _, role := range id.Roles {
 		err = errors.Join(err, checkID("a role", role))
 	}
@@ -109,6 +110,7 @@ func toIdentity(id plugin.Identity) (biz.Identity, error) {
 		GID:     id.GID,
 		Device:  biz.DeviceID(id.DeviceID),
 		Roles:   id.Roles,
+		Subject: id.Subject,
 		Trusted: id.Trusted,
 		Expiry:  id.Expiry,
 	}, nil

@@ -199,7 +199,10 @@ func TestServiceGuard(t *testing.T) {
 	} {
 		chosen := map[string]plugin.Authenticator{"dev": Dev{}, "trusted": Trusted{}, "jwt": j}[c.mode]
 		g := NewServiceGuard(&conf.Auth{Mode: c.mode, ServiceToken: shared}, NewVerifier(chosen, quiet))
-		err := g.Check(t.Context(), c.header)
+		id, err := g.Check(t.Context(), c.header)
+		if named := id.Subject != ""; named != (c.ok && c.header == service) {
+			t.Errorf("%s %.30q is called %q", c.mode, c.header, id.Subject)
+		}
 		if (err == nil) != c.ok || err != nil && biz.KindOf(err) != c.want {
 			t.Errorf("%s %.30q: %v", c.mode, c.header, err)
 		}
@@ -209,7 +212,7 @@ func TestServiceGuard(t *testing.T) {
 	}
 	unset := NewServiceGuard(&conf.Auth{Mode: "trusted"}, NewVerifier(Trusted{}, quiet))
 	for _, header := range []string{"Bearer", "Bearer ", "Bearer  x"} {
-		if unset.Check(t.Context(), header) == nil {
+		if _, err := unset.Check(t.Context(), header); err == nil {
 			t.Errorf("%q opens a guard without token", header)
 		}
 	}

@@ -16,6 +16,8 @@ type Identity struct {
 	GID    int64  // 0: none
 	Device DeviceID
 	Roles  []string
+	// Subject is the service that calls, whoever it acts for; empty: one without a name, or a user.
+	Subject string
 	// Trusted is set when whoever can connect is trusted to say who he is.
 	Trusted bool
 	Expiry  time.Time // zero: never

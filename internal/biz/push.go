@@ -1,6 +1,9 @@
 package biz
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // TargetKind says what a push target names.
 type TargetKind uint8
@@ -32,6 +35,36 @@ type Target struct {
 	ID   string
 }
 
+// Recipient is a Target that was understood.
+type Recipient struct {
+	Kind TargetKind
+	ID   string // of a session or user
+	GID  int64
+}
+
+// recipient reads the target.
+func (t Target) recipient() (Recipient, *Error) {
+	if err := checkID("target_id", t.ID); err != nil {
+		return Recipient{}, invalidTarget(AsError(err).Text)
+	}
+	to := Recipient{Kind: ParseTargetKind(t.Type), ID: t.ID}
+	switch to.Kind {
+	case TargetInvalid:
+		return Recipient{}, invalidTarget("target_type " + quote(t.Type) + " is unknown; session, openid and gid are allowed")
+	case TargetGID:
+		gid, err := strconv.ParseInt(t.ID, 10, 64)
+		if err != nil {
+			return Recipient{}, invalidTarget("gid " + quote(t.ID) + " is not a decimal number")
+		}
+		to.GID = gid
+	}
+	return to, nil
+}
+
+func invalidTarget(text string) *Error {
+	return &Error{Kind: KindInvalid, Reason: "INVALID_TARGET", Text: text}
+}
+
 // Push is what a service tells a client, unasked.
 type Push struct {
 	ID       string // the server's, unique
@@ -46,6 +79,9 @@ type Push struct {
 	// StoreOffline asks that a user who is not connected finds the push in his inbox. A session that
 	// is away does not take it: it could end before its client comes back, and the inbox does not.
 	StoreOffline bool
+	// Again is set when the push may have been made before, under the same ID and Time, by a node that
+	// stopped in the middle of it. What is in an inbox already is not kept there twice.
+	Again bool
 	// Prepared is for the implementation of PushSessions: its own form of the push, made once for
 	// all targets. A push goes to one target after another.
 	Prepared any
@@ -57,13 +93,23 @@ type Outcome uint8
 // The outcomes.
 const (
 	OutcomeRejected  Outcome = iota // never attempted: the request or the target is wrong
-	OutcomeDelivered                // queued for a connected session
-	OutcomeQueued                   // kept for a session that is away, or in the inbox
+	OutcomeDelivered                // queued for a connected session, or acknowledged if that was waited for
+	OutcomeQueued                   // kept for a session that is away, or in the inbox, or not acknowledged in time
 	OutcomeOffline                  // no session
 	OutcomeNotFound                 // no such session id
 	OutcomeSlow                     // the session's queue was full
-	OutcomeUnknown                  // the node that held the session is gone
+	OutcomeUnknown                  // it may have arrived: the node or session that had it is gone
 )
+
+// ParseOutcome reads what String writes.
+func ParseOutcome(s string) (o Outcome, ok bool) {
+	for o := OutcomeRejected; o <= OutcomeUnknown; o++ {
+		if o.String() == s {
+			return o, true
+		}
+	}
+	return OutcomeRejected, false
+}
 
 // String returns the outcome's name in metrics and answers.
 func (o Outcome) String() string {

@@ -2,7 +2,6 @@ package biz
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,12 +9,12 @@ import (
 
 // PushSessions reaches the sessions that are connected or may still resume, on any node.
 type PushSessions interface {
-	// PushSession, PushUser and PushGID queue p for every session that the target names. With
-	// several sessions the best outcome counts. When p.StoreOffline is set, PushUser queues it for
-	// connected ones only and answers OutcomeOffline when there is none.
-	PushSession(id SessionID, p *Push) Outcome
-	PushUser(id UserID, p *Push) Outcome
-	PushGID(gid int64, p *Push) Outcome
+	// Push queues p for every session of the recipient. With several sessions the best outcome
+	// counts. When p.StoreOffline is set, a push to a user is queued for connected ones only, and
+	// OutcomeOffline says that there is none.
+	Push(to Recipient, p *Push) Outcome
+	// Await does the same for a caller who wants to know that p has arrived.
+	Await(to Recipient, p *Push) AwaitedPush
 	// Broadcast queues p for every connected session: sent of total sessions took it.
 	Broadcast(p *Push) (sent, total int)
 	// InboxGrew tells the user's sessions that his inbox has something up to seq.
@@ -25,7 +24,7 @@ type PushSessions interface {
 // Inbox keeps pushes for users who are away.
 type Inbox interface {
 	// Store keeps p until expires and sets p.InboxSeq. It answers KindResourceLimit when limit
-	// pushes are kept for the user already.
+	// pushes are kept for the user already. If p.Again is set and p is there, it stays where it is.
 	Store(ctx context.Context, user UserID, p *Push, expires time.Time, limit int) error
 	// Page returns what is kept above after and has not expired, in order.
 	Page(ctx context.Context, user UserID, after int64, limit int) ([]*Push, error)
@@ -46,32 +45,43 @@ type PushRules struct {
 type Pushes struct {
 	sessions PushSessions
 	inbox    Inbox
+	once     *onceByKey
 	rules    PushRules
 }
 
 // NewPushes returns the use cases of pushing.
-func NewPushes(sessions PushSessions, inbox Inbox, rules PushRules) *Pushes {
-	return &Pushes{sessions: sessions, inbox: inbox, rules: rules}
-}
-
-// PushOptions qualify a push.
-type PushOptions struct {
-	StoreOffline bool // keep it in the inbox of an openid who is not connected
+func NewPushes(sessions PushSessions, inbox Inbox, keys PushKeys, rules PushRules) *Pushes {
+	return &Pushes{sessions: sessions, inbox: inbox, once: newOnceByKey(keys), rules: rules}
 }
 
 // PushResult is the outcome for one target. Err says why when nothing was delivered or queued.
 type PushResult struct {
 	Outcome Outcome
 	Err     *Error
+	Note    string // more about a success, for people; may be empty
+	// Repeated means that this is the result of an earlier call with the same key: nothing was pushed.
+	Repeated bool
+}
+
+// BroadcastResult is how many of the sessions that there are took a broadcast.
+type BroadcastResult struct {
+	Sent, Total int
+	Repeated    bool // see PushResult
 }
 
 // Push sends p to one target.
 func (s *Pushes) Push(ctx context.Context, t Target, p *Push, o PushOptions) PushResult {
-	if err := s.stamp(p); err != nil {
-		return PushResult{Outcome: OutcomeRejected, Err: err}
+	if err := s.stamp(p, o); err != nil {
+		return rejected(err)
 	}
-	p.StoreOffline = o.StoreOffline
-	return s.push(ctx, t, p)
+	if o.Key == "" {
+		return s.push(ctx, t, p, o)
+	}
+	results, repeated, err := s.pushOnce(ctx, "push", []Target{t}, p, o)
+	if err != nil {
+		return PushResult{Outcome: OutcomeRejected, Err: AsError(err), Repeated: repeated}
+	}
+	return results[0]
 }
 
 // Batch sends p to every target; the results are in the order of the targets.
@@ -79,47 +89,56 @@ func (s *Pushes) Batch(ctx context.Context, targets []Target, p *Push, o PushOpt
 	if len(targets) > s.rules.MaxTargets {
 		return nil, Errorf(KindInvalid, "TOO_MANY_TARGETS", "%d targets in one call; at most %d are allowed", len(targets), s.rules.MaxTargets)
 	}
-	if err := s.stamp(p); err != nil {
+	if err := s.stamp(p, o); err != nil {
 		return nil, err
 	}
-	p.StoreOffline = o.StoreOffline
+	if o.Key == "" {
+		return s.pushAll(ctx, targets, p, o), nil
+	}
+	results, _, err := s.pushOnce(ctx, "batch", targets, p, o)
+	return results, err
+}
+
+// Broadcast sends p to every connected session. Of the options it knows the key alone: nobody waits
+// for everybody, and nothing is kept for everybody.
+func (s *Pushes) Broadcast(ctx context.Context, p *Push, o PushOptions) (BroadcastResult, error) {
+	if o.AckWithin != 0 {
+		return BroadcastResult{}, Errorf(KindInvalid, "INVALID_REQUEST", "a broadcast cannot be waited for; push to targets instead")
+	}
+	if err := s.stamp(p, o); err != nil {
+		return BroadcastResult{}, err
+	}
+	if o.Key == "" {
+		sent, total := s.sessions.Broadcast(p)
+		return BroadcastResult{Sent: sent, Total: total}, nil
+	}
+	return s.broadcastOnce(ctx, p, o)
+}
+
+// pushAll pushes to every target. With a wait they are all offered the push before any is waited for,
+// so that the wait is one for all.
+func (s *Pushes) pushAll(ctx context.Context, targets []Target, p *Push, o PushOptions) []PushResult {
+	if o.AckWithin > 0 {
+		return s.pushAcked(ctx, targets, p, o)
+	}
 	results := make([]PushResult, len(targets))
 	for i, t := range targets {
-		results[i] = s.push(ctx, t, p)
+		results[i] = s.push(ctx, t, p, o)
 	}
-	return results, nil
+	return results
 }
 
-// Broadcast sends p to every connected session.
-func (s *Pushes) Broadcast(_ context.Context, p *Push) (sent, total int, err error) {
-	if err := s.stamp(p); err != nil {
-		return 0, 0, err
+func (s *Pushes) push(ctx context.Context, t Target, p *Push, o PushOptions) PushResult {
+	if o.AckWithin > 0 {
+		return s.pushAcked(ctx, []Target{t}, p, o)[0]
 	}
-	sent, total = s.sessions.Broadcast(p)
-	return sent, total, nil
-}
-
-func (s *Pushes) push(ctx context.Context, t Target, p *Push) PushResult {
-	if err := checkID("target_id", t.ID); err != nil {
-		return PushResult{Outcome: OutcomeRejected, Err: invalidTarget(AsError(err).Text)}
+	to, err := t.recipient()
+	if err != nil {
+		return rejected(err)
 	}
-	var out Outcome
-	switch ParseTargetKind(t.Type) {
-	case TargetSession:
-		out = s.sessions.PushSession(SessionID(t.ID), p)
-	case TargetGID:
-		gid, err := strconv.ParseInt(t.ID, 10, 64)
-		if err != nil {
-			return PushResult{Outcome: OutcomeRejected, Err: invalidTarget("gid " + quote(t.ID) + " is not a decimal number")}
-		}
-		out = s.sessions.PushGID(gid, p)
-	case TargetUser:
-		out = s.sessions.PushUser(UserID(t.ID), p)
-		if out == OutcomeOffline && p.StoreOffline {
-			return s.keep(ctx, UserID(t.ID), p)
-		}
-	default:
-		return PushResult{Outcome: OutcomeRejected, Err: invalidTarget("target_type " + quote(t.Type) + " is unknown; session, openid and gid are allowed")}
+	out := s.sessions.Push(to, p)
+	if out == OutcomeOffline && p.StoreOffline && to.Kind == TargetUser {
+		return s.keep(ctx, UserID(to.ID), p)
 	}
 	return PushResult{Outcome: out, Err: explainOutcome(out, t)}
 }
@@ -128,12 +147,14 @@ func (s *Pushes) keep(ctx context.Context, user UserID, p *Push) PushResult {
 	kept := *p // a place in an inbox is one target's own
 	err := s.inbox.Store(ctx, user, &kept, p.Time.Add(s.rules.InboxTTL), s.rules.InboxPerUser)
 	if err != nil {
-		return PushResult{Outcome: OutcomeRejected, Err: AsError(err)}
+		return rejected(AsError(err))
 	}
 	// He may have connected between the attempt and the store, and read his inbox before.
 	s.sessions.InboxGrew(user, kept.InboxSeq)
 	return PushResult{Outcome: OutcomeQueued}
 }
+
+func rejected(err *Error) PushResult { return PushResult{Outcome: OutcomeRejected, Err: err} }
 
 func explainOutcome(o Outcome, t Target) *Error {
 	switch o {
@@ -149,12 +170,11 @@ func explainOutcome(o Outcome, t Target) *Error {
 	return Errorf(KindUnavailable, "UNKNOWN", "the node that held %s %q is gone", t.Type, t.ID)
 }
 
-func invalidTarget(text string) *Error {
-	return &Error{Kind: KindInvalid, Reason: "INVALID_TARGET", Text: text}
-}
-
 // stamp checks what every target shares and gives the push its id and time.
-func (s *Pushes) stamp(p *Push) *Error {
+func (s *Pushes) stamp(p *Push, o PushOptions) *Error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	for name, text := range map[string]string{"msg_type": p.MsgType, "title": p.Title, "content": p.Content} {
 		if err := checkText(name, text); err != nil {
 			return invalidPush(err)
@@ -174,7 +194,7 @@ func (s *Pushes) stamp(p *Push) *Error {
 	if err != nil {
 		return Errorf(KindInternal, "PUSH_FAILED", "no id could be made").Because(err)
 	}
-	p.ID, p.Time = id.String(), time.Now()
+	p.ID, p.Time, p.StoreOffline = id.String(), time.Now(), o.StoreOffline
 	return nil
 }
 

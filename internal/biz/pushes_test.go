@@ -24,6 +24,28 @@ type sessions struct {
 	seen     []*biz.Push
 	grew     map[biz.UserID]int64
 	total    int
+
+	waits int           // AwaitedPush.Wait calls
+	ack   chan struct{} // what a push that is delivered is acknowledged by; nil: at once
+}
+
+// awaitedPush is acknowledged when its sessions say so, if they have taken it.
+type awaitedPush struct {
+	sessions *sessions
+	outcome  biz.Outcome
+}
+
+func (a *awaitedPush) Wait(ctx context.Context) biz.Outcome {
+	a.sessions.waits++
+	if a.outcome != biz.OutcomeDelivered || a.sessions.ack == nil {
+		return a.outcome
+	}
+	select {
+	case <-a.sessions.ack:
+		return biz.OutcomeDelivered
+	case <-ctx.Done():
+		return biz.OutcomeQueued
+	}
 }
 
 func (s *sessions) outcome(target string, p *biz.Push, absent biz.Outcome) biz.Outcome {
@@ -34,16 +56,18 @@ func (s *sessions) outcome(target string, p *biz.Push, absent biz.Outcome) biz.O
 	return absent
 }
 
-func (s *sessions) PushSession(id biz.SessionID, p *biz.Push) biz.Outcome {
-	return s.outcome("session:"+string(id), p, biz.OutcomeNotFound)
+func (s *sessions) Push(to biz.Recipient, p *biz.Push) biz.Outcome {
+	switch to.Kind {
+	case biz.TargetSession:
+		return s.outcome("session:"+to.ID, p, biz.OutcomeNotFound)
+	case biz.TargetGID:
+		return s.outcome(fmt.Sprint("gid:", to.GID), p, biz.OutcomeOffline)
+	}
+	return s.outcome("openid:"+to.ID, p, biz.OutcomeOffline)
 }
 
-func (s *sessions) PushUser(id biz.UserID, p *biz.Push) biz.Outcome {
-	return s.outcome("openid:"+string(id), p, biz.OutcomeOffline)
-}
-
-func (s *sessions) PushGID(gid int64, p *biz.Push) biz.Outcome {
-	return s.outcome(fmt.Sprint("gid:", gid), p, biz.OutcomeOffline)
+func (s *sessions) Await(to biz.Recipient, p *biz.Push) biz.AwaitedPush {
+	return &awaitedPush{s, s.Push(to, p)}
 }
 
 func (s *sessions) Broadcast(p *biz.Push) (sent, total int) {
@@ -84,6 +108,7 @@ func (b *inbox) Ack(user biz.UserID, seq int64) {
 type pushScene struct {
 	*sessions
 	inbox  *inbox
+	keys   *pushKeys
 	pushes *biz.Pushes
 }
 
@@ -91,7 +116,8 @@ func newPushScene() *pushScene {
 	s := &sessions{outcomes: map[string]biz.Outcome{}, grew: map[biz.UserID]int64{}, total: 3}
 	b := &inbox{kept: map[biz.UserID][]*biz.Push{}}
 	rules := biz.PushRules{MaxBytes: maxPush, MaxTargets: 5, InboxTTL: time.Hour, InboxPerUser: 2}
-	return &pushScene{s, b, biz.NewPushes(s, b, rules)}
+	k := &pushKeys{records: map[biz.PushKey]*biz.PushRecord{}}
+	return &pushScene{s, b, k, biz.NewPushes(s, b, k, rules)}
 }
 
 func (s *pushScene) push(t testing.TB, kind, id string) biz.PushResult {
@@ -233,7 +259,7 @@ func TestPushPayload(t *testing.T) {
 			target := biz.Target{Type: "openid", ID: "u"}
 			results := map[string]error{"push": asError(s.pushes.Push(t.Context(), target, &p, orStore).Err)}
 			_, results["batch"] = s.pushes.Batch(t.Context(), []biz.Target{target}, &p, orStore)
-			_, _, results["broadcast"] = s.pushes.Broadcast(t.Context(), &p)
+			_, results["broadcast"] = s.pushes.Broadcast(t.Context(), &p, biz.PushOptions{})
 			reason := "INVALID_REQUEST"
 			if test.ok {
 				reason = ""
@@ -253,7 +279,7 @@ func TestPushSizeCountsMetadata(t *testing.T) {
 	t.Parallel()
 	s := newPushScene()
 	p := &biz.Push{Data: make([]byte, maxPush), Metadata: map[string]string{"k": "v"}}
-	_, _, err := s.pushes.Broadcast(t.Context(), p)
+	_, err := s.pushes.Broadcast(t.Context(), p, biz.PushOptions{})
 	wantError(t, err, biz.KindInvalid, "INVALID_REQUEST")
 }
 
@@ -263,7 +289,7 @@ func TestPushesAreStamped(t *testing.T) {
 	ids := map[string]bool{}
 	for range 1000 {
 		p := &biz.Push{}
-		if _, _, err := s.pushes.Broadcast(t.Context(), p); err != nil {
+		if _, err := s.pushes.Broadcast(t.Context(), p, biz.PushOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		if ids[p.ID] || p.ID == "" || time.Since(p.Time) > time.Minute {
@@ -275,9 +301,9 @@ func TestPushesAreStamped(t *testing.T) {
 
 func TestBroadcastCounts(t *testing.T) {
 	t.Parallel()
-	sent, total, err := newPushScene().pushes.Broadcast(t.Context(), &biz.Push{})
-	if sent != 2 || total != 3 || err != nil {
-		t.Errorf("%d of %d, %v", sent, total, err)
+	got, err := newPushScene().pushes.Broadcast(t.Context(), &biz.Push{}, biz.PushOptions{})
+	if got != (biz.BroadcastResult{Sent: 2, Total: 3}) || err != nil {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
@@ -317,7 +343,11 @@ func TestA8AccountedPush(t *testing.T) {
 			}
 		})
 		targets := rapid.SliceOfN(target, 0, 5).Draw(t, "targets")
-		options := biz.PushOptions{StoreOffline: rapid.Bool().Draw(t, "store")}
+		options := biz.PushOptions{
+			StoreOffline: rapid.Bool().Draw(t, "store"),
+			AckWithin:    time.Duration(rapid.IntRange(0, 1).Draw(t, "wait")) * time.Second,
+			Key:          rapid.SampledFrom([]string{"", "key"}).Draw(t, "key"),
+		}
 		results, err := s.pushes.Batch(t.Context(), targets, &biz.Push{}, options)
 		if err != nil || len(results) != len(targets) {
 			t.Fatalf("%d results of %d targets, %v", len(results), len(targets), err)
@@ -329,7 +359,8 @@ func TestA8AccountedPush(t *testing.T) {
 			if good != (r.Err == nil) {
 				t.Fatalf("target %+v: outcome %v with error %v", targets[i], r.Outcome, r.Err)
 			}
-			if known, ok := s.outcomes[targets[i].Type+":"+targets[i].ID]; ok && r.Outcome != known {
+			known, ok := s.outcomes[targets[i].Type+":"+targets[i].ID]
+			if ok && r.Outcome != known {
 				t.Fatalf("target %+v: outcome %v, want %v", targets[i], r.Outcome, known)
 			}
 		}
@@ -345,6 +376,9 @@ func TestA8AccountedPush(t *testing.T) {
 			kept += len(k)
 		}
 		away := len(slices.DeleteFunc(slices.Clone(s.sessions.pushes), func(p string) bool { return p != "openid:away" }))
+		if options.StoreOffline && options.AckWithin > 0 {
+			away = 0 // it was kept as well
+		}
 		if counts[biz.OutcomeQueued] != kept+away {
 			t.Fatalf("%d queued, but %d kept and %d waiting in a session", counts[biz.OutcomeQueued], kept, away)
 		}

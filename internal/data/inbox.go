@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -28,11 +29,20 @@ func NewInbox(db *DB, logger *slog.Logger) *Inbox {
 const nextInboxSeq = `INSERT INTO inbox_heads (user_id, last_seq) VALUES (?, 1)
 	ON CONFLICT (user_id) DO UPDATE SET last_seq = last_seq + 1 RETURNING last_seq`
 
+const selectKeptPush = `SELECT seq FROM inbox WHERE user_id = ? AND id = ?`
+
 // Store keeps p until expires and sets p.InboxSeq once that is committed. It answers
-// KindResourceLimit when limit pushes are kept for the user already.
+// KindResourceLimit when limit pushes are kept for the user already. A push that is made again and is
+// there stays where it is.
 func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires time.Time, limit int) error {
 	kept := *p
 	err := b.db.writer.do(ctx, func(t *tx) error {
+		if p.Again {
+			err := t.scan(selectKeptPush, []any{string(user), p.ID}, &kept.InboxSeq)
+			if !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+		}
 		n, err := b.count(t.orm, user)
 		if err != nil {
 			return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/game-im/hermod/internal/biz"
 )
 
 const (
@@ -16,8 +18,8 @@ const (
 	purgeRounds = 200
 )
 
-// Janitor deletes what has had its time: idempotency keys after 24 hours, pushes that expired, and
-// cursors that nobody used for 30 days.
+// Janitor deletes what has had its time: idempotency keys of messages and pushes after 24 hours,
+// pushes that expired, and cursors that nobody used for 30 days.
 type Janitor struct {
 	db     *DB
 	logger *slog.Logger
@@ -51,6 +53,9 @@ func (j *Janitor) Run(ctx context.Context) error {
 const purgeKeys = `DELETE FROM idempotency WHERE created_at < ?
 	AND no IN (SELECT no FROM idempotency ORDER BY no LIMIT ?)`
 
+const purgePushKeys = `DELETE FROM push_keys WHERE created_at < ?
+	AND no IN (SELECT no FROM push_keys ORDER BY no LIMIT ?)`
+
 const purgePushes = `DELETE FROM inbox WHERE no IN (SELECT no FROM inbox WHERE expires_at <= ? LIMIT ?)`
 
 // Cursors are written all the time, which an index on updated_at would make dearer. They are looked
@@ -61,6 +66,7 @@ const purgeCursors = `DELETE FROM cursors WHERE updated_at < ? AND no > ? AND no
 func (j *Janitor) Sweep(ctx context.Context, now time.Time) error {
 	return errors.Join(
 		j.sweepTable(ctx, "idempotency", purgeKeys, now.Add(-j.window)),
+		j.sweepTable(ctx, "push_keys", purgePushKeys, now.Add(-biz.PushKeyLife)),
 		j.sweepTable(ctx, "inbox", purgePushes, now),
 		j.sweepCursors(ctx, now.Add(-cursorLife)),
 	)

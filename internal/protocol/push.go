@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"context"
+
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/node"
@@ -13,23 +15,30 @@ type Pusher struct{ node *node.Node }
 // NewPusher returns a Pusher.
 func NewPusher(n *node.Node) *Pusher { return &Pusher{node: n} }
 
-// PushSession implements biz.PushSessions.
-func (p *Pusher) PushSession(id biz.SessionID, push *biz.Push) biz.Outcome {
-	return outcome(p.node.Push(string(id), prepared(push)), biz.OutcomeNotFound)
-}
-
-// PushUser implements biz.PushSessions.
-func (p *Pusher) PushUser(id biz.UserID, push *biz.Push) biz.Outcome {
-	offer := p.node.PushUser
-	if push.StoreOffline {
-		offer = p.node.PushConnected
+// Push implements biz.PushSessions.
+func (p *Pusher) Push(to biz.Recipient, push *biz.Push) biz.Outcome {
+	f := prepared(push)
+	switch {
+	case to.Kind == biz.TargetSession:
+		return outcome(p.node.Push(to.ID, f), biz.OutcomeNotFound)
+	case to.Kind == biz.TargetGID:
+		return outcome(p.node.PushGID(to.GID, f), biz.OutcomeOffline)
+	case push.StoreOffline:
+		return outcome(p.node.PushConnected(to.ID, f), biz.OutcomeOffline)
 	}
-	return outcome(offer(string(id), prepared(push)), biz.OutcomeOffline)
+	return outcome(p.node.PushUser(to.ID, f), biz.OutcomeOffline)
 }
 
-// PushGID implements biz.PushSessions.
-func (p *Pusher) PushGID(gid int64, push *biz.Push) biz.Outcome {
-	return outcome(p.node.PushGID(gid, prepared(push)), biz.OutcomeOffline)
+// Await implements biz.PushSessions.
+func (p *Pusher) Await(to biz.Recipient, push *biz.Push) biz.AwaitedPush {
+	f := prepared(push)
+	switch to.Kind {
+	case biz.TargetSession:
+		return awaited{p.node.Await(to.ID, f), biz.OutcomeNotFound}
+	case biz.TargetGID:
+		return awaited{p.node.AwaitGID(to.GID, f), biz.OutcomeOffline}
+	}
+	return awaited{p.node.AwaitUser(to.ID, f, push.StoreOffline), biz.OutcomeOffline}
 }
 
 // Broadcast implements biz.PushSessions.
@@ -40,6 +49,21 @@ func (p *Pusher) Broadcast(push *biz.Push) (sent, total int) {
 // InboxGrew implements biz.PushSessions.
 func (p *Pusher) InboxGrew(user biz.UserID, seq int64) {
 	p.node.Publish(&frame.Publication{Channel: InboxChannel(user), Seq: seq})
+}
+
+// awaited is a biz.AwaitedPush.
+type awaited struct {
+	*node.Awaited
+	absent biz.Outcome
+}
+
+// Wait implements biz.AwaitedPush.
+func (a awaited) Wait(ctx context.Context) biz.Outcome {
+	o := a.Awaited.Wait(ctx)
+	if o == session.Queued {
+		return biz.OutcomeQueued // nobody has acknowledged it yet
+	}
+	return outcome(o, a.absent)
 }
 
 // prepared returns the frame of a push, which all of its targets share.
@@ -54,12 +78,14 @@ func prepared(push *biz.Push) *frame.Frame {
 
 func outcome(o session.Offered, absent biz.Outcome) biz.Outcome {
 	switch o {
-	case session.Queued:
+	case session.Queued, session.Acked:
 		return biz.OutcomeDelivered
 	case session.Kept:
 		return biz.OutcomeQueued
 	case session.Full:
 		return biz.OutcomeSlow
+	case session.Unsure:
+		return biz.OutcomeUnknown
 	}
 	return absent
 }

@@ -4,12 +4,21 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
 )
+
+func toSession(id string) biz.Recipient { return biz.Recipient{Kind: biz.TargetSession, ID: id} }
+
+func toUser(id string) biz.Recipient { return biz.Recipient{Kind: biz.TargetUser, ID: id} }
+
+func toGID(gid int64) biz.Recipient { return biz.Recipient{Kind: biz.TargetGID, GID: gid} }
 
 func TestPushOutcomes(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
@@ -18,7 +27,7 @@ func TestPushOutcomes(t *testing.T) {
 		b.away(lost)
 		slow := b.member("slow", "carol")
 		slow.conn.SetReading(false)
-		for b.push.PushSession("slow", &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
+		for b.push.Push(toSession("slow"), &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
 		}
 		both := b.member("both-1", "dave")
 		b.away(both)
@@ -26,18 +35,18 @@ func TestPushOutcomes(t *testing.T) {
 
 		p := &biz.Push{Title: "p"}
 		for name, test := range map[string]struct{ got, want biz.Outcome }{
-			"a session":                    {b.push.PushSession("here", p), biz.OutcomeDelivered},
-			"a session that is away":       {b.push.PushSession("lost", p), biz.OutcomeQueued},
-			"an unknown session":           {b.push.PushSession("none", p), biz.OutcomeNotFound},
-			"a session with a full queue":  {b.push.PushSession("slow", p), biz.OutcomeSlow},
-			"a user":                       {b.push.PushUser("alice", p), biz.OutcomeDelivered},
-			"a user who is away":           {b.push.PushUser("bob", p), biz.OutcomeQueued},
-			"a user who is away, stored":   {b.push.PushUser("bob", &biz.Push{Title: "p", StoreOffline: true}), biz.OutcomeOffline},
-			"a user without a session":     {b.push.PushUser("eve", p), biz.OutcomeOffline},
-			"a user, the best of sessions": {b.push.PushUser("dave", p), biz.OutcomeDelivered},
-			"a gid":                        {b.push.PushGID(7, p), biz.OutcomeDelivered},
-			"an unknown gid":               {b.push.PushGID(8, p), biz.OutcomeOffline},
-			"no gid":                       {b.push.PushGID(0, p), biz.OutcomeOffline},
+			"a session":                    {b.push.Push(toSession("here"), p), biz.OutcomeDelivered},
+			"a session that is away":       {b.push.Push(toSession("lost"), p), biz.OutcomeQueued},
+			"an unknown session":           {b.push.Push(toSession("none"), p), biz.OutcomeNotFound},
+			"a session with a full queue":  {b.push.Push(toSession("slow"), p), biz.OutcomeSlow},
+			"a user":                       {b.push.Push(toUser("alice"), p), biz.OutcomeDelivered},
+			"a user who is away":           {b.push.Push(toUser("bob"), p), biz.OutcomeQueued},
+			"a user who is away, stored":   {b.push.Push(toUser("bob"), &biz.Push{Title: "p", StoreOffline: true}), biz.OutcomeOffline},
+			"a user without a session":     {b.push.Push(toUser("eve"), p), biz.OutcomeOffline},
+			"a user, the best of sessions": {b.push.Push(toUser("dave"), p), biz.OutcomeDelivered},
+			"a gid":                        {b.push.Push(toGID(7), p), biz.OutcomeDelivered},
+			"an unknown gid":               {b.push.Push(toGID(8), p), biz.OutcomeOffline},
+			"no gid":                       {b.push.Push(toGID(0), p), biz.OutcomeOffline},
 		} {
 			if test.got != test.want {
 				t.Errorf("%s: %v, want %v", name, test.got, test.want)
@@ -65,12 +74,12 @@ func TestAPushIsPreparedOnce(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		b.member("1", "alice")
 		p := &biz.Push{Title: "p"}
-		b.push.PushUser("alice", p)
+		b.push.Push(toUser("alice"), p)
 		first, ok := p.Prepared.(*frame.Frame)
 		if !ok {
 			t.Fatalf("prepared: %T", p.Prepared)
 		}
-		b.push.PushSession("1", p)
+		b.push.Push(toSession("1"), p)
 		b.push.Broadcast(p)
 		if p.Prepared != any(first) {
 			t.Error("prepared again")
@@ -105,5 +114,49 @@ func TestAnInboxThatGrewIsRead(t *testing.T) {
 		b.push.InboxGrew("alice", 1)
 		want(t, r, "push kept")
 		b.push.InboxGrew("nobody", 1)
+	})
+}
+
+// TestAwaitedPushOutcomes: delivered means acknowledged to whoever waits, and nothing less.
+func TestAwaitedPushOutcomes(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		here := b.member("here", "alice")
+		lost := b.member("lost", "bob")
+		b.away(lost)
+		slow := b.member("slow", "carol")
+		slow.conn.SetReading(false)
+		for b.push.Push(toSession("slow"), &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
+		}
+		gone := b.member("gone", "dave")
+		ended := b.push.Await(toUser("dave"), &biz.Push{Title: "p"})
+		synctest.Wait() // it is written
+		b.End(gone.Session, transport.Ended)
+
+		acked := b.push.Await(toSession("here"), &biz.Push{Title: "1"})
+		silent := b.push.Await(toGID(7), &biz.Push{Title: "2"})
+		want(t, here, "push 1", "push 2")
+		here.AckLink(1)
+		p := &biz.Push{Title: "p"}
+		for name, test := range map[string]struct {
+			push biz.AwaitedPush
+			want biz.Outcome
+		}{
+			"acknowledged":               {acked, biz.OutcomeDelivered},
+			"not acknowledged":           {silent, biz.OutcomeQueued},
+			"the session has ended":      {ended, biz.OutcomeUnknown},
+			"a session that is away":     {b.push.Await(toSession("lost"), p), biz.OutcomeQueued},
+			"a user who is away":         {b.push.Await(toUser("bob"), p), biz.OutcomeQueued},
+			"a user who is away, stored": {b.push.Await(toUser("bob"), &biz.Push{StoreOffline: true}), biz.OutcomeOffline},
+			"a full queue":               {b.push.Await(toUser("carol"), p), biz.OutcomeSlow},
+			"an unknown session":         {b.push.Await(toSession("none"), p), biz.OutcomeNotFound},
+			"a user without a session":   {b.push.Await(toUser("eve"), p), biz.OutcomeOffline},
+			"an unknown gid":             {b.push.Await(toGID(8), p), biz.OutcomeOffline},
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if got := test.push.Wait(ctx); got != test.want {
+				t.Errorf("%s: %v, want %v", name, got, test.want)
+			}
+			cancel()
+		}
 	})
 }

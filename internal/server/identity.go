@@ -36,10 +36,15 @@ func identify(v *auth.Verifier, log *slog.Logger) middleware.Middleware {
 		})
 }
 
-// guard lets only business services call the gateway service.
+// guard lets only business services call the gateway service, and puts which one it is into the
+// context.
 func guard(g *auth.ServiceGuard, serviceName string, log *slog.Logger) middleware.Middleware {
 	return onService(serviceName, "", func(ctx context.Context, header func(string) string) (context.Context, error) {
-		return ctx, service.Error(log, g.Check(ctx, header(keyAuthorization)))
+		id, err := g.Check(ctx, header(keyAuthorization))
+		if err != nil {
+			return nil, service.Error(log, err)
+		}
+		return biz.WithIdentity(ctx, id), nil
 	})
 }
 

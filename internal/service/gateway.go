@@ -4,17 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-
-	"google.golang.org/grpc/metadata"
+	"strconv"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
-)
-
-// keyOffline is the request metadata that says what becomes of a push for somebody who is away.
-const (
-	keyOffline   = "offline"
-	offlineStore = "store"
 )
 
 // Gateway serves GatewayService.
@@ -32,25 +25,39 @@ func NewGateway(pushes *biz.Pushes, metrics *GatewayMetrics, log *slog.Logger) *
 
 // PushToClient implements gatewayv1.GatewayServiceServer.
 func (s *Gateway) PushToClient(ctx context.Context, req *gatewayv1.UnicastPushRequest) (*gatewayv1.UnicastPushResponse, error) {
-	if req.GetSyncHint() != gatewayv1.NotifySyncHint_NSH_IMMEDIATELY && req.GetBindClientSeqId() == 0 {
-		s.metrics.outcome(biz.OutcomeRejected)
-		return &gatewayv1.UnicastPushResponse{
-			Message:   fmt.Sprintf("bind_client_seq_id is required with %s", req.GetSyncHint()),
-			ErrorCode: gatewayv1.PushErrorCode_INVALID_REQUEST.String(),
-		}, nil
+	result := s.push(ctx, req)
+	s.count(result)
+	text, code := s.explain(result)
+	return &gatewayv1.UnicastPushResponse{
+		Success: result.Err == nil, Message: text, ErrorCode: code, Outcome: outcomes[result.Outcome],
+	}, nil
+}
+
+func (s *Gateway) push(ctx context.Context, req *gatewayv1.UnicastPushRequest) biz.PushResult {
+	o, err := options(ctx)
+	hint := req.GetSyncHint()
+	if err == nil && hint != gatewayv1.NotifySyncHint_NSH_IMMEDIATELY {
+		if req.GetBindClientSeqId() == 0 {
+			err = biz.Errorf(biz.KindInvalid, "INVALID_REQUEST", "bind_client_seq_id is required with %s", hint)
+		}
+		o.Bound = hint.String() + " " + strconv.FormatUint(req.GetBindClientSeqId(), 10)
+	}
+	if err != nil {
+		return biz.PushResult{Outcome: biz.OutcomeRejected, Err: err}
 	}
 	p := &biz.Push{
 		MsgType: req.GetMsgType(), Title: req.GetTitle(), Content: req.GetContent(),
 		Data: req.GetData(), Metadata: req.GetMetadata(),
 	}
-	result := s.pushes.Push(ctx, biz.Target{Type: req.GetTargetType(), ID: req.GetTargetId()}, p, options(ctx))
-	s.metrics.outcome(result.Outcome)
-	text, code := s.explain(result)
-	return &gatewayv1.UnicastPushResponse{Success: result.Err == nil, Message: text, ErrorCode: code}, nil
+	return s.pushes.Push(ctx, biz.Target{Type: req.GetTargetType(), ID: req.GetTargetId()}, p, o)
 }
 
 // BatchPushToClients implements gatewayv1.GatewayServiceServer.
 func (s *Gateway) BatchPushToClients(ctx context.Context, req *gatewayv1.BatchUnicastPushRequest) (*gatewayv1.BatchUnicastPushResponse, error) {
+	o, wrong := options(ctx)
+	if wrong != nil {
+		return nil, Error(s.log, wrong)
+	}
 	p := &biz.Push{
 		MsgType: req.GetMsgType(), Title: req.GetTitle(), Content: req.GetContent(),
 		Data: req.GetData(), Metadata: req.GetMetadata(),
@@ -59,7 +66,7 @@ func (s *Gateway) BatchPushToClients(ctx context.Context, req *gatewayv1.BatchUn
 	for i, t := range req.GetTargets() {
 		targets[i] = biz.Target{Type: t.GetTargetType(), ID: t.GetTargetId()}
 	}
-	results, err := s.pushes.Batch(ctx, targets, p, options(ctx))
+	results, err := s.pushes.Batch(ctx, targets, p, o)
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
@@ -68,55 +75,84 @@ func (s *Gateway) BatchPushToClients(ctx context.Context, req *gatewayv1.BatchUn
 		Results:    make([]*gatewayv1.UnicastResult, len(results)),
 	}
 	for i, result := range results {
-		s.metrics.outcome(result.Outcome)
-		one := &gatewayv1.UnicastResult{TargetType: targets[i].Type, TargetId: targets[i].ID, Success: result.Err == nil}
-		if one.Success {
+		resp.Results[i] = s.result(targets[i], result)
+		if result.Err == nil {
 			resp.SuccessCount++
-		} else {
-			one.ErrorMessage, one.ErrorCode = s.explain(result)
 		}
-		resp.Results[i] = one
 	}
 	return resp, nil
 }
 
+// result counts a target's result and puts it in the terms of a batch.
+func (s *Gateway) result(t biz.Target, r biz.PushResult) *gatewayv1.UnicastResult {
+	s.count(r)
+	text, code := s.explain(r)
+	one := &gatewayv1.UnicastResult{
+		TargetType: t.Type, TargetId: t.ID, Success: r.Err == nil, Message: text, ErrorCode: code, Outcome: outcomes[r.Outcome],
+	}
+	if !one.Success {
+		one.ErrorMessage = text
+	}
+	return one
+}
+
 // BroadcastToClients implements gatewayv1.GatewayServiceServer.
 func (s *Gateway) BroadcastToClients(ctx context.Context, req *gatewayv1.BroadcastRequest) (*gatewayv1.BroadcastResponse, error) {
+	o, wrong := options(ctx)
+	if wrong != nil {
+		return nil, Error(s.log, wrong)
+	}
 	p := &biz.Push{
 		MsgType: req.GetMsgType(), Title: req.GetTitle(), Content: req.GetContent(),
 		Data: req.GetData(), Metadata: req.GetMetadata(),
 	}
-	sent, total, err := s.pushes.Broadcast(ctx, p)
+	result, err := s.pushes.Broadcast(ctx, p, o)
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
-	s.metrics.broadcast(sent)
+	if result.Repeated {
+		s.metrics.repeats.Inc()
+	} else {
+		s.metrics.broadcast(result.Sent)
+	}
 	return &gatewayv1.BroadcastResponse{
-		SentCount: int32(sent),
-		Message:   fmt.Sprintf("sent to %d of %d sessions", sent, total),
+		SentCount: int32(result.Sent),
+		Message:   fmt.Sprintf("sent to %d of %d sessions", result.Sent, result.Total),
 	}, nil
+}
+
+// outcomes are those of the rules on the wire.
+var outcomes = [...]gatewayv1.PushOutcome{
+	biz.OutcomeDelivered: gatewayv1.PushOutcome_PUSH_OUTCOME_DELIVERED,
+	biz.OutcomeQueued:    gatewayv1.PushOutcome_PUSH_OUTCOME_QUEUED,
+	biz.OutcomeOffline:   gatewayv1.PushOutcome_PUSH_OUTCOME_OFFLINE,
+	biz.OutcomeNotFound:  gatewayv1.PushOutcome_PUSH_OUTCOME_NOT_FOUND,
+	biz.OutcomeSlow:      gatewayv1.PushOutcome_PUSH_OUTCOME_SLOW,
+	biz.OutcomeRejected:  gatewayv1.PushOutcome_PUSH_OUTCOME_REJECTED,
+	biz.OutcomeUnknown:   gatewayv1.PushOutcome_PUSH_OUTCOME_UNKNOWN,
+}
+
+func (s *Gateway) count(r biz.PushResult) {
+	if r.Repeated {
+		s.metrics.repeats.Inc()
+		return
+	}
+	s.metrics.outcome(r.Outcome)
 }
 
 // explain returns the text and the error code of a result.
 func (s *Gateway) explain(r biz.PushResult) (text, code string) {
-	if r.Err == nil {
+	switch {
+	case r.Err == nil && r.Note != "":
+		return r.Outcome.String() + ": " + r.Note, ""
+	case r.Err == nil:
 		return r.Outcome.String(), ""
 	}
 	if _, listed := gatewayv1.PushErrorCode_value[r.Err.Reason]; listed {
 		return r.Err.Text, r.Err.Reason
 	}
-	if r.Err.Kind == biz.KindInternal || r.Err.Unwrap() != nil {
+	if !r.Repeated && (r.Err.Kind == biz.KindInternal || r.Err.Unwrap() != nil) {
 		s.log.Error("a push failed", "reason", r.Err.Reason, "error", r.Err)
 	}
 	return r.Err.Text, gatewayv1.PushErrorCode_PUSH_FAILED.String()
-}
-
-func options(ctx context.Context) biz.PushOptions {
-	md, _ := metadata.FromIncomingContext(ctx) // without metadata nothing is asked for
-	for _, v := range md.Get(keyOffline) {
-		if v == offlineStore {
-			return biz.PushOptions{StoreOffline: true}
-		}
-	}
-	return biz.PushOptions{}
 }

@@ -23,7 +23,10 @@ import (
 )
 
 // sessions answers pushes by the target's name.
-type sessions struct{ pushes []*biz.Push }
+type sessions struct {
+	pushes []*biz.Push
+	waited []time.Duration
+}
 
 func (s *sessions) outcome(id string, p *biz.Push, absent biz.Outcome) biz.Outcome {
 	s.pushes = append(s.pushes, p)
@@ -35,15 +38,31 @@ func (s *sessions) outcome(id string, p *biz.Push, absent biz.Outcome) biz.Outco
 	return absent
 }
 
-func (s *sessions) PushSession(id biz.SessionID, p *biz.Push) biz.Outcome {
-	return s.outcome(string(id), p, biz.OutcomeNotFound)
+func (s *sessions) Push(to biz.Recipient, p *biz.Push) biz.Outcome {
+	switch to.Kind {
+	case biz.TargetSession:
+		return s.outcome(to.ID, p, biz.OutcomeNotFound)
+	case biz.TargetGID:
+		return biz.OutcomeDelivered
+	}
+	return s.outcome(to.ID, p, biz.OutcomeOffline)
 }
 
-func (s *sessions) PushUser(id biz.UserID, p *biz.Push) biz.Outcome {
-	return s.outcome(string(id), p, biz.OutcomeOffline)
+func (s *sessions) Await(to biz.Recipient, p *biz.Push) biz.AwaitedPush {
+	return awaited{s, s.Push(to, p)}
 }
 
-func (s *sessions) PushGID(int64, *biz.Push) biz.Outcome { return biz.OutcomeDelivered }
+// awaited notes how long somebody would wait.
+type awaited struct {
+	sessions *sessions
+	outcome  biz.Outcome
+}
+
+func (a awaited) Wait(ctx context.Context) biz.Outcome {
+	end, _ := ctx.Deadline()
+	a.sessions.waited = append(a.sessions.waited, time.Until(end))
+	return a.outcome
+}
 
 func (s *sessions) Broadcast(p *biz.Push) (sent, total int) {
 	s.pushes = append(s.pushes, p)
@@ -70,6 +89,19 @@ func (b *inbox) Store(_ context.Context, user biz.UserID, p *biz.Push, _ time.Ti
 func (b *inbox) Page(context.Context, biz.UserID, int64, int) ([]*biz.Push, error) { return nil, nil }
 func (b *inbox) Ack(biz.UserID, int64)                                             {}
 
+// keys remembers requests.
+type keys map[biz.PushKey]*biz.PushRecord
+
+func (k keys) Begin(_ context.Context, key biz.PushKey, r biz.PushRecord) (*biz.PushRecord, error) {
+	if earlier, ok := k[key]; ok {
+		return earlier, nil
+	}
+	k[key] = &r
+	return nil, nil
+}
+
+func (k keys) Finish(_ context.Context, key biz.PushKey, a biz.PushAnswer) { k[key].Answer = &a }
+
 type gateway struct {
 	*service.Gateway
 	sessions *sessions
@@ -81,7 +113,7 @@ type gateway struct {
 func newGateway() *gateway {
 	g := &gateway{sessions: &sessions{}, inbox: &inbox{}, metrics: service.NewGatewayMetrics(), log: &bytes.Buffer{}}
 	rules := biz.PushRules{MaxBytes: 100, MaxTargets: 10, InboxTTL: time.Hour, InboxPerUser: 10}
-	g.Gateway = service.NewGateway(biz.NewPushes(g.sessions, g.inbox, rules), g.metrics, slog.New(slog.NewTextHandler(g.log, nil)))
+	g.Gateway = service.NewGateway(biz.NewPushes(g.sessions, g.inbox, keys{}, rules), g.metrics, slog.New(slog.NewTextHandler(g.log, nil)))
 	return g
 }
 

@@ -11,6 +11,7 @@ type GatewayMetrics struct {
 	outcomes   *prometheus.CounterVec
 	broadcasts prometheus.Counter
 	reached    prometheus.Counter
+	repeats    prometheus.Counter
 }
 
 // NewGatewayMetrics returns fresh instruments, registered nowhere yet.
@@ -25,6 +26,9 @@ func NewGatewayMetrics() *GatewayMetrics {
 		reached: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hermod_push_broadcast_sessions_total", Help: "Connected sessions that broadcasts were queued for.",
 		}),
+		repeats: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hermod_push_repeats_total", Help: "Push targets and broadcasts answered from their idempotency key.",
+		}),
 	}
 	for o := biz.OutcomeRejected; o <= biz.OutcomeUnknown; o++ {
 		m.outcomes.WithLabelValues(o.String()) // present from the start, so that rates are right
@@ -34,7 +38,7 @@ func NewGatewayMetrics() *GatewayMetrics {
 
 // Collectors returns the instruments for registration.
 func (m *GatewayMetrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.outcomes, m.broadcasts, m.reached}
+	return []prometheus.Collector{m.outcomes, m.broadcasts, m.reached, m.repeats}
 }
 
 func (m *GatewayMetrics) outcome(o biz.Outcome) { m.outcomes.WithLabelValues(o.String()).Inc() }

@@ -90,8 +90,11 @@ const (
 	PushErrorCode_TARGET_SLOW PushErrorCode = 4
 	// The request itself cannot be delivered: too large, invalid text, missing field.
 	PushErrorCode_INVALID_REQUEST PushErrorCode = 5
-	// The node that held the session is gone; whether the push arrived is not known.
+	// Whether the push arrived is not known: the node that held the session is gone, the session
+	// ended before the push was acknowledged, or the node stopped while it pushed under the key.
 	PushErrorCode_UNKNOWN PushErrorCode = 6
+	// The idempotency-key was used for another request.
+	PushErrorCode_IDEMPOTENCY_CONFLICT PushErrorCode = 7
 )
 
 // Enum value maps for PushErrorCode.
@@ -104,15 +107,17 @@ var (
 		4: "TARGET_SLOW",
 		5: "INVALID_REQUEST",
 		6: "UNKNOWN",
+		7: "IDEMPOTENCY_CONFLICT",
 	}
 	PushErrorCode_value = map[string]int32{
-		"PUSH_FAILED":      0,
-		"TARGET_NOT_FOUND": 1,
-		"TARGET_OFFLINE":   2,
-		"INVALID_TARGET":   3,
-		"TARGET_SLOW":      4,
-		"INVALID_REQUEST":  5,
-		"UNKNOWN":          6,
+		"PUSH_FAILED":          0,
+		"TARGET_NOT_FOUND":     1,
+		"TARGET_OFFLINE":       2,
+		"INVALID_TARGET":       3,
+		"TARGET_SLOW":          4,
+		"INVALID_REQUEST":      5,
+		"UNKNOWN":              6,
+		"IDEMPOTENCY_CONFLICT": 7,
 	}
 )
 
@@ -141,6 +146,80 @@ func (x PushErrorCode) Number() protoreflect.EnumNumber {
 // Deprecated: Use PushErrorCode.Descriptor instead.
 func (PushErrorCode) EnumDescriptor() ([]byte, []int) {
 	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{1}
+}
+
+// PushOutcome is what became of a push to one target.
+type PushOutcome int32
+
+const (
+	// The node is older than this enum.
+	PushOutcome_PUSH_OUTCOME_UNSPECIFIED PushOutcome = 0
+	// Queued for a connected session; with `wait: acknowledged`, acknowledged by a client.
+	PushOutcome_PUSH_OUTCOME_DELIVERED PushOutcome = 1
+	// Kept for a session that is away, or in the inbox; with `wait: acknowledged`, or not
+	// acknowledged in time.
+	PushOutcome_PUSH_OUTCOME_QUEUED PushOutcome = 2
+	// The user or gid has no session.
+	PushOutcome_PUSH_OUTCOME_OFFLINE PushOutcome = 3
+	// No such session.
+	PushOutcome_PUSH_OUTCOME_NOT_FOUND PushOutcome = 4
+	// The session's queue is full.
+	PushOutcome_PUSH_OUTCOME_SLOW PushOutcome = 5
+	// Never attempted: the request or the target is wrong, or the node could not.
+	PushOutcome_PUSH_OUTCOME_REJECTED PushOutcome = 6
+	// It may have arrived.
+	PushOutcome_PUSH_OUTCOME_UNKNOWN PushOutcome = 7
+)
+
+// Enum value maps for PushOutcome.
+var (
+	PushOutcome_name = map[int32]string{
+		0: "PUSH_OUTCOME_UNSPECIFIED",
+		1: "PUSH_OUTCOME_DELIVERED",
+		2: "PUSH_OUTCOME_QUEUED",
+		3: "PUSH_OUTCOME_OFFLINE",
+		4: "PUSH_OUTCOME_NOT_FOUND",
+		5: "PUSH_OUTCOME_SLOW",
+		6: "PUSH_OUTCOME_REJECTED",
+		7: "PUSH_OUTCOME_UNKNOWN",
+	}
+	PushOutcome_value = map[string]int32{
+		"PUSH_OUTCOME_UNSPECIFIED": 0,
+		"PUSH_OUTCOME_DELIVERED":   1,
+		"PUSH_OUTCOME_QUEUED":      2,
+		"PUSH_OUTCOME_OFFLINE":     3,
+		"PUSH_OUTCOME_NOT_FOUND":   4,
+		"PUSH_OUTCOME_SLOW":        5,
+		"PUSH_OUTCOME_REJECTED":    6,
+		"PUSH_OUTCOME_UNKNOWN":     7,
+	}
+)
+
+func (x PushOutcome) Enum() *PushOutcome {
+	p := new(PushOutcome)
+	*p = x
+	return p
+}
+
+func (x PushOutcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PushOutcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_gateway_v1_gateway_proto_enumTypes[2].Descriptor()
+}
+
+func (PushOutcome) Type() protoreflect.EnumType {
+	return &file_gateway_v1_gateway_proto_enumTypes[2]
+}
+
+func (x PushOutcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PushOutcome.Descriptor instead.
+func (PushOutcome) EnumDescriptor() ([]byte, []int) {
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{2}
 }
 
 type UnicastPushRequest struct {
@@ -257,10 +336,12 @@ func (x *UnicastPushRequest) GetBindClientSeqId() uint64 {
 type UnicastPushResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Success bool                   `protobuf:"varint,1,opt,name=success,proto3" json:"success,omitempty"`
-	// delivered or queued; on failure what was wrong.
+	// delivered or queued, perhaps with more behind a colon; on failure what was wrong.
 	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
 	// Empty on success, else a name from PushErrorCode.
-	ErrorCode     string `protobuf:"bytes,3,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	ErrorCode string `protobuf:"bytes,3,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	// Hermod: what became of the push.
+	Outcome       PushOutcome `protobuf:"varint,4,opt,name=outcome,proto3,enum=hermod.gateway.v1.PushOutcome" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -314,6 +395,13 @@ func (x *UnicastPushResponse) GetErrorCode() string {
 		return x.ErrorCode
 	}
 	return ""
+}
+
+func (x *UnicastPushResponse) GetOutcome() PushOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return PushOutcome_PUSH_OUTCOME_UNSPECIFIED
 }
 
 type BatchUnicastPushRequest struct {
@@ -521,7 +609,11 @@ type UnicastResult struct {
 	// Set when success is false.
 	ErrorMessage string `protobuf:"bytes,4,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
 	// Hermod: empty on success, else a name from PushErrorCode.
-	ErrorCode     string `protobuf:"bytes,5,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	ErrorCode string `protobuf:"bytes,5,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	// Hermod: what became of the push.
+	Outcome PushOutcome `protobuf:"varint,6,opt,name=outcome,proto3,enum=hermod.gateway.v1.PushOutcome" json:"outcome,omitempty"`
+	// Hermod: what UnicastPushResponse.message is.
+	Message       string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -587,6 +679,20 @@ func (x *UnicastResult) GetErrorMessage() string {
 func (x *UnicastResult) GetErrorCode() string {
 	if x != nil {
 		return x.ErrorCode
+	}
+	return ""
+}
+
+func (x *UnicastResult) GetOutcome() PushOutcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return PushOutcome_PUSH_OUTCOME_UNSPECIFIED
+}
+
+func (x *UnicastResult) GetMessage() string {
+	if x != nil {
+		return x.Message
 	}
 	return ""
 }
@@ -738,12 +844,13 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x12bind_client_seq_id\x18\t \x01(\x04R\x0fbindClientSeqId\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"h\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa2\x01\n" +
 	"\x13UnicastPushResponse\x12\x18\n" +
 	"\asuccess\x18\x01 \x01(\bR\asuccess\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1d\n" +
 	"\n" +
-	"error_code\x18\x03 \x01(\tR\terrorCode\"\xc7\x02\n" +
+	"error_code\x18\x03 \x01(\tR\terrorCode\x128\n" +
+	"\aoutcome\x18\x04 \x01(\x0e2\x1e.hermod.gateway.v1.PushOutcomeR\aoutcome\"\xc7\x02\n" +
 	"\x17BatchUnicastPushRequest\x12:\n" +
 	"\atargets\x18\x01 \x03(\v2 .hermod.gateway.v1.UnicastTargetR\atargets\x12\x19\n" +
 	"\bmsg_type\x18\x02 \x01(\tR\amsgType\x12\x14\n" +
@@ -762,7 +869,7 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\rsuccess_count\x18\x01 \x01(\x05R\fsuccessCount\x12\x1f\n" +
 	"\vtotal_count\x18\x02 \x01(\x05R\n" +
 	"totalCount\x12:\n" +
-	"\aresults\x18\x03 \x03(\v2 .hermod.gateway.v1.UnicastResultR\aresults\"\xab\x01\n" +
+	"\aresults\x18\x03 \x03(\v2 .hermod.gateway.v1.UnicastResultR\aresults\"\xff\x01\n" +
 	"\rUnicastResult\x12\x1f\n" +
 	"\vtarget_type\x18\x01 \x01(\tR\n" +
 	"targetType\x12\x1b\n" +
@@ -770,7 +877,9 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\asuccess\x18\x03 \x01(\bR\asuccess\x12#\n" +
 	"\rerror_message\x18\x04 \x01(\tR\ferrorMessage\x12\x1d\n" +
 	"\n" +
-	"error_code\x18\x05 \x01(\tR\terrorCode\"\xfd\x01\n" +
+	"error_code\x18\x05 \x01(\tR\terrorCode\x128\n" +
+	"\aoutcome\x18\x06 \x01(\x0e2\x1e.hermod.gateway.v1.PushOutcomeR\aoutcome\x12\x18\n" +
+	"\amessage\x18\a \x01(\tR\amessage\"\xfd\x01\n" +
 	"\x10BroadcastRequest\x12\x19\n" +
 	"\bmsg_type\x18\x01 \x01(\tR\amsgType\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
@@ -787,7 +896,7 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x0eNotifySyncHint\x12\x13\n" +
 	"\x0fNSH_IMMEDIATELY\x10\x00\x12\x17\n" +
 	"\x13NSH_BEFORE_RESPONSE\x10\x01\x12\x16\n" +
-	"\x12NSH_AFTER_RESPONSE\x10\x02*\x91\x01\n" +
+	"\x12NSH_AFTER_RESPONSE\x10\x02*\xab\x01\n" +
 	"\rPushErrorCode\x12\x0f\n" +
 	"\vPUSH_FAILED\x10\x00\x12\x14\n" +
 	"\x10TARGET_NOT_FOUND\x10\x01\x12\x12\n" +
@@ -795,7 +904,17 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x0eINVALID_TARGET\x10\x03\x12\x0f\n" +
 	"\vTARGET_SLOW\x10\x04\x12\x13\n" +
 	"\x0fINVALID_REQUEST\x10\x05\x12\v\n" +
-	"\aUNKNOWN\x10\x062\xbf\x02\n" +
+	"\aUNKNOWN\x10\x06\x12\x18\n" +
+	"\x14IDEMPOTENCY_CONFLICT\x10\a*\xe2\x01\n" +
+	"\vPushOutcome\x12\x1c\n" +
+	"\x18PUSH_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16PUSH_OUTCOME_DELIVERED\x10\x01\x12\x17\n" +
+	"\x13PUSH_OUTCOME_QUEUED\x10\x02\x12\x18\n" +
+	"\x14PUSH_OUTCOME_OFFLINE\x10\x03\x12\x1a\n" +
+	"\x16PUSH_OUTCOME_NOT_FOUND\x10\x04\x12\x15\n" +
+	"\x11PUSH_OUTCOME_SLOW\x10\x05\x12\x19\n" +
+	"\x15PUSH_OUTCOME_REJECTED\x10\x06\x12\x18\n" +
+	"\x14PUSH_OUTCOME_UNKNOWN\x10\a2\xbf\x02\n" +
 	"\x0eGatewayService\x12]\n" +
 	"\fPushToClient\x12%.hermod.gateway.v1.UnicastPushRequest\x1a&.hermod.gateway.v1.UnicastPushResponse\x12m\n" +
 	"\x12BatchPushToClients\x12*.hermod.gateway.v1.BatchUnicastPushRequest\x1a+.hermod.gateway.v1.BatchUnicastPushResponse\x12_\n" +
@@ -813,41 +932,44 @@ func file_gateway_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_gateway_v1_gateway_proto_rawDescData
 }
 
-var file_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_gateway_v1_gateway_proto_goTypes = []any{
 	(NotifySyncHint)(0),              // 0: hermod.gateway.v1.NotifySyncHint
 	(PushErrorCode)(0),               // 1: hermod.gateway.v1.PushErrorCode
-	(*UnicastPushRequest)(nil),       // 2: hermod.gateway.v1.UnicastPushRequest
-	(*UnicastPushResponse)(nil),      // 3: hermod.gateway.v1.UnicastPushResponse
-	(*BatchUnicastPushRequest)(nil),  // 4: hermod.gateway.v1.BatchUnicastPushRequest
-	(*UnicastTarget)(nil),            // 5: hermod.gateway.v1.UnicastTarget
-	(*BatchUnicastPushResponse)(nil), // 6: hermod.gateway.v1.BatchUnicastPushResponse
-	(*UnicastResult)(nil),            // 7: hermod.gateway.v1.UnicastResult
-	(*BroadcastRequest)(nil),         // 8: hermod.gateway.v1.BroadcastRequest
-	(*BroadcastResponse)(nil),        // 9: hermod.gateway.v1.BroadcastResponse
-	nil,                              // 10: hermod.gateway.v1.UnicastPushRequest.MetadataEntry
-	nil,                              // 11: hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
-	nil,                              // 12: hermod.gateway.v1.BroadcastRequest.MetadataEntry
+	(PushOutcome)(0),                 // 2: hermod.gateway.v1.PushOutcome
+	(*UnicastPushRequest)(nil),       // 3: hermod.gateway.v1.UnicastPushRequest
+	(*UnicastPushResponse)(nil),      // 4: hermod.gateway.v1.UnicastPushResponse
+	(*BatchUnicastPushRequest)(nil),  // 5: hermod.gateway.v1.BatchUnicastPushRequest
+	(*UnicastTarget)(nil),            // 6: hermod.gateway.v1.UnicastTarget
+	(*BatchUnicastPushResponse)(nil), // 7: hermod.gateway.v1.BatchUnicastPushResponse
+	(*UnicastResult)(nil),            // 8: hermod.gateway.v1.UnicastResult
+	(*BroadcastRequest)(nil),         // 9: hermod.gateway.v1.BroadcastRequest
+	(*BroadcastResponse)(nil),        // 10: hermod.gateway.v1.BroadcastResponse
+	nil,                              // 11: hermod.gateway.v1.UnicastPushRequest.MetadataEntry
+	nil,                              // 12: hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
+	nil,                              // 13: hermod.gateway.v1.BroadcastRequest.MetadataEntry
 }
 var file_gateway_v1_gateway_proto_depIdxs = []int32{
-	10, // 0: hermod.gateway.v1.UnicastPushRequest.metadata:type_name -> hermod.gateway.v1.UnicastPushRequest.MetadataEntry
+	11, // 0: hermod.gateway.v1.UnicastPushRequest.metadata:type_name -> hermod.gateway.v1.UnicastPushRequest.MetadataEntry
 	0,  // 1: hermod.gateway.v1.UnicastPushRequest.sync_hint:type_name -> hermod.gateway.v1.NotifySyncHint
-	5,  // 2: hermod.gateway.v1.BatchUnicastPushRequest.targets:type_name -> hermod.gateway.v1.UnicastTarget
-	11, // 3: hermod.gateway.v1.BatchUnicastPushRequest.metadata:type_name -> hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
-	7,  // 4: hermod.gateway.v1.BatchUnicastPushResponse.results:type_name -> hermod.gateway.v1.UnicastResult
-	12, // 5: hermod.gateway.v1.BroadcastRequest.metadata:type_name -> hermod.gateway.v1.BroadcastRequest.MetadataEntry
-	2,  // 6: hermod.gateway.v1.GatewayService.PushToClient:input_type -> hermod.gateway.v1.UnicastPushRequest
-	4,  // 7: hermod.gateway.v1.GatewayService.BatchPushToClients:input_type -> hermod.gateway.v1.BatchUnicastPushRequest
-	8,  // 8: hermod.gateway.v1.GatewayService.BroadcastToClients:input_type -> hermod.gateway.v1.BroadcastRequest
-	3,  // 9: hermod.gateway.v1.GatewayService.PushToClient:output_type -> hermod.gateway.v1.UnicastPushResponse
-	6,  // 10: hermod.gateway.v1.GatewayService.BatchPushToClients:output_type -> hermod.gateway.v1.BatchUnicastPushResponse
-	9,  // 11: hermod.gateway.v1.GatewayService.BroadcastToClients:output_type -> hermod.gateway.v1.BroadcastResponse
-	9,  // [9:12] is the sub-list for method output_type
-	6,  // [6:9] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	2,  // 2: hermod.gateway.v1.UnicastPushResponse.outcome:type_name -> hermod.gateway.v1.PushOutcome
+	6,  // 3: hermod.gateway.v1.BatchUnicastPushRequest.targets:type_name -> hermod.gateway.v1.UnicastTarget
+	12, // 4: hermod.gateway.v1.BatchUnicastPushRequest.metadata:type_name -> hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
+	8,  // 5: hermod.gateway.v1.BatchUnicastPushResponse.results:type_name -> hermod.gateway.v1.UnicastResult
+	2,  // 6: hermod.gateway.v1.UnicastResult.outcome:type_name -> hermod.gateway.v1.PushOutcome
+	13, // 7: hermod.gateway.v1.BroadcastRequest.metadata:type_name -> hermod.gateway.v1.BroadcastRequest.MetadataEntry
+	3,  // 8: hermod.gateway.v1.GatewayService.PushToClient:input_type -> hermod.gateway.v1.UnicastPushRequest
+	5,  // 9: hermod.gateway.v1.GatewayService.BatchPushToClients:input_type -> hermod.gateway.v1.BatchUnicastPushRequest
+	9,  // 10: hermod.gateway.v1.GatewayService.BroadcastToClients:input_type -> hermod.gateway.v1.BroadcastRequest
+	4,  // 11: hermod.gateway.v1.GatewayService.PushToClient:output_type -> hermod.gateway.v1.UnicastPushResponse
+	7,  // 12: hermod.gateway.v1.GatewayService.BatchPushToClients:output_type -> hermod.gateway.v1.BatchUnicastPushResponse
+	10, // 13: hermod.gateway.v1.GatewayService.BroadcastToClients:output_type -> hermod.gateway.v1.BroadcastResponse
+	11, // [11:14] is the sub-list for method output_type
+	8,  // [8:11] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_gateway_v1_gateway_proto_init() }
@@ -860,7 +982,7 @@ func file_gateway_v1_gateway_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gateway_v1_gateway_proto_rawDesc), len(file_gateway_v1_gateway_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,

@@ -33,9 +33,17 @@ const (
 //
 // GatewayService pushes to connected sessions. Its gRPC status is OK whenever the request was
 // understood: whether the push reached its target is in the response.
+//
+// Request metadata, all of it optional, qualifies a push:
+//
+//   - `offline: store` keeps a push to an openid who has no session until the next connection.
+//   - `wait: acknowledged` makes delivered mean that a client has acknowledged the push, and the call
+//     wait for it: for `wait-timeout`, such as 2s or 500ms, 5s by default and 30s at most, and never
+//     past the call's own deadline. Not for broadcasts.
+//   - `idempotency-key` of at most 255 bytes: the same request of the same caller under the same key
+//     within 24 hours pushes nothing and gets the first answer; another request is refused.
 type GatewayServiceClient interface {
-	// PushToClient pushes to one target. With request metadata `offline: store`, a push to an
-	// openid who has no session is kept and delivered on the next connection.
+	// PushToClient pushes to one target.
 	PushToClient(ctx context.Context, in *UnicastPushRequest, opts ...grpc.CallOption) (*UnicastPushResponse, error)
 	// BatchPushToClients pushes the same to many targets, with one result for each, in order.
 	BatchPushToClients(ctx context.Context, in *BatchUnicastPushRequest, opts ...grpc.CallOption) (*BatchUnicastPushResponse, error)
@@ -87,9 +95,17 @@ func (c *gatewayServiceClient) BroadcastToClients(ctx context.Context, in *Broad
 //
 // GatewayService pushes to connected sessions. Its gRPC status is OK whenever the request was
 // understood: whether the push reached its target is in the response.
+//
+// Request metadata, all of it optional, qualifies a push:
+//
+//   - `offline: store` keeps a push to an openid who has no session until the next connection.
+//   - `wait: acknowledged` makes delivered mean that a client has acknowledged the push, and the call
+//     wait for it: for `wait-timeout`, such as 2s or 500ms, 5s by default and 30s at most, and never
+//     past the call's own deadline. Not for broadcasts.
+//   - `idempotency-key` of at most 255 bytes: the same request of the same caller under the same key
+//     within 24 hours pushes nothing and gets the first answer; another request is refused.
 type GatewayServiceServer interface {
-	// PushToClient pushes to one target. With request metadata `offline: store`, a push to an
-	// openid who has no session is kept and delivered on the next connection.
+	// PushToClient pushes to one target.
 	PushToClient(context.Context, *UnicastPushRequest) (*UnicastPushResponse, error)
 	// BatchPushToClients pushes the same to many targets, with one result for each, in order.
 	BatchPushToClients(context.Context, *BatchUnicastPushRequest) (*BatchUnicastPushResponse, error)

@@ -1,0 +1,74 @@
+package biz
+
+import "context"
+
+// AwaitedPush is a push that was offered to the sessions of one recipient.
+type AwaitedPush interface {
+	// Wait waits until a client has acknowledged the push, which is OutcomeDelivered, until none can
+	// any more, or until ctx ends. OutcomeQueued: no client has, and it stays in a session.
+	// OutcomeUnknown: the session has ended with the push on its way. The others are as for Push. It
+	// is to be called once, always.
+	Wait(ctx context.Context) Outcome
+}
+
+// pushAcked pushes to every target and waits for all of them together.
+func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o PushOptions) []PushResult {
+	results := make([]PushResult, len(targets))
+	recipients := make([]Recipient, len(targets))
+	waits := make([]AwaitedPush, len(targets)) // nil: the target is wrong
+	for i, t := range targets {
+		to, err := t.recipient()
+		if err != nil {
+			results[i] = rejected(err)
+			continue
+		}
+		recipients[i], waits[i] = to, s.sessions.Await(to, p)
+	}
+	waiting, cancel := o.waiting(ctx)
+	defer cancel()
+	outcomes := make([]Outcome, len(targets))
+	for i, w := range waits {
+		if w != nil {
+			outcomes[i] = w.Wait(waiting)
+		}
+	}
+	late := waiting.Err() != nil
+	for i, out := range outcomes {
+		if waits[i] != nil {
+			results[i] = s.waitedFor(context.WithoutCancel(ctx), targets[i], recipients[i], p, out, late)
+		}
+	}
+	return results
+}
+
+// waitedFor returns the result of a target that was waited for. Somebody for whom the push is to be
+// kept and who has not acknowledged it finds it in his inbox, rather twice than never: a session that
+// has it may end before its client gets to it.
+func (s *Pushes) waitedFor(ctx context.Context, t Target, to Recipient, p *Push, out Outcome, late bool) PushResult {
+	result := PushResult{Outcome: out, Err: explainOutcome(out, t)}
+	switch out {
+	case OutcomeDelivered, OutcomeSlow:
+		return result
+	case OutcomeQueued:
+		result.Note = "its connection was lost; it waits for the client to come back"
+		if late {
+			result.Note = "not acknowledged in time; it may still arrive"
+		}
+	case OutcomeUnknown:
+		result.Err.Text = "the session of " + t.Type + " " + quote(t.ID) + " ended before the push was acknowledged; whether it arrived is not known"
+	}
+	if !p.StoreOffline || to.Kind != TargetUser {
+		return result
+	}
+	kept := s.keep(ctx, UserID(to.ID), p)
+	switch {
+	case kept.Err == nil:
+		kept.Note = "not acknowledged; it is kept in the inbox"
+		return kept
+	case out == OutcomeOffline:
+		return kept
+	case result.Err == nil:
+		result.Note += "; it could not be kept in the inbox: " + kept.Err.Text
+	}
+	return result
+}
