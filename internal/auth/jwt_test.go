@@ -287,8 +287,8 @@ func TestJWTClaimedIdentity(t *testing.T) {
 		"another device":     {plugin.Credentials{Token: user, DeviceID: "tablet"}, "device-id", plugin.Identity{}},
 		"a device of one's":  {plugin.Credentials{Token: free, DeviceID: "tablet"}, "", plugin.Identity{UserID: "alice", DeviceID: "tablet"}},
 		"a gid of one's":     {plugin.Credentials{Token: free, GID: "7"}, "gid", plugin.Identity{}},
-		"service for bob":    {plugin.Credentials{Token: service, UserID: "bob", GID: "3", DeviceID: "x"}, "", plugin.Identity{UserID: "bob", GID: 3, DeviceID: "x", Roles: []string{"service", "ops"}}},
-		"service for nobody": {plugin.Credentials{Token: service}, "", plugin.Identity{Roles: []string{"service", "ops"}}},
+		"service for bob":    {plugin.Credentials{Token: service, UserID: "bob", GID: "3", DeviceID: "x"}, "", plugin.Identity{UserID: "bob", GID: 3, DeviceID: "x", Roles: []string{"service", "ops"}, Subject: "billing"}},
+		"service for nobody": {plugin.Credentials{Token: service}, "", plugin.Identity{Roles: []string{"service", "ops"}, Subject: "billing"}},
 	} {
 		id, err := j.Authenticate(t.Context(), c.claimed)
 		if c.denied != "" {

@@ -41,6 +41,9 @@ func TestConformanceSQLite(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		return datatest.Stores{Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, Cursors: cursors, Inbox: inbox}
+		return datatest.Stores{
+			Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, Cursors: cursors, Inbox: inbox,
+			PushKeys: data.NewPushKeys(db, quiet),
+		}
 	})
 }

@@ -131,18 +131,24 @@ func TestJanitor(t *testing.T) {
 	if err := cursors.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	requests := NewPushKeys(db, quiet())
+	for i := range 3 {
+		if _, err := requests.Begin(t.Context(), biz.PushKey{Key: strconv.Itoa(i)}, biz.PushRecord{Time: start}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	j := NewJanitor(db, 0, quiet())
 	for _, step := range []struct {
-		after                 time.Duration
-		keys, pushes, cursors int64
+		after                           time.Duration
+		keys, pushes, cursors, requests int64
 	}{
-		{0, keys, 2, cursorRows},
-		{2 * time.Hour, keys, 1, cursorRows},
-		{23 * time.Hour, keys, 1, cursorRows},
-		{25 * time.Hour, 0, 1, cursorRows},
-		{29 * 24 * time.Hour, 0, 1, cursorRows},
-		{31 * 24 * time.Hour, 0, 1, 0},
-		{100 * 24 * time.Hour, 0, 0, 0},
+		{0, keys, 2, cursorRows, 3},
+		{2 * time.Hour, keys, 1, cursorRows, 3},
+		{23 * time.Hour, keys, 1, cursorRows, 3},
+		{25 * time.Hour, 0, 1, cursorRows, 0},
+		{29 * 24 * time.Hour, 0, 1, cursorRows, 0},
+		{31 * 24 * time.Hour, 0, 1, 0, 0},
+		{100 * 24 * time.Hour, 0, 0, 0, 0},
 	} {
 		for range 2 { // the second finds nothing more
 			if err := j.Sweep(t.Context(), start.Add(step.after)); err != nil {
@@ -151,6 +157,9 @@ func TestJanitor(t *testing.T) {
 		}
 		if k, p, c := count(t, db, "idempotency"), count(t, db, "inbox"), count(t, db, "cursors"); k != step.keys || p != step.pushes || c != step.cursors {
 			t.Errorf("after %v: %d keys, %d pushes, %d cursors; want %+v", step.after, k, p, c, step)
+		}
+		if n := count(t, db, "push_keys"); n != step.requests {
+			t.Errorf("after %v: %d requests, want %d", step.after, n, step.requests)
 		}
 	}
 	if n := count(t, db, "messages"); n != keys {

@@ -12,11 +12,12 @@ import (
 
 // Stores are the repositories on one database.
 type Stores struct {
-	Rooms   biz.RoomRepo
-	Members biz.MemberRepo
-	Log     biz.MessageLog
-	Cursors biz.CursorRepo
-	Inbox   biz.Inbox
+	Rooms    biz.RoomRepo
+	Members  biz.MemberRepo
+	Log      biz.MessageLog
+	Cursors  biz.CursorRepo
+	Inbox    biz.Inbox
+	PushKeys biz.PushKeys
 }
 
 // Opener returns repositories on an empty database, everything running, the log delivering to
@@ -31,6 +32,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("MessageLog", func(t *testing.T) { runAll(t, open, logSuite) })
 	t.Run("CursorRepo", func(t *testing.T) { runAll(t, open, cursorSuite) })
 	t.Run("Inbox", func(t *testing.T) { runAll(t, open, inboxSuite) })
+	t.Run("PushKeys", func(t *testing.T) { runAll(t, open, pushKeySuite) })
 }
 
 type scene struct {
