@@ -45,6 +45,10 @@ func TestWrongCommandLines(t *testing.T) {
 		{"push", "one of --openid, --gid, --session and --all is required"},
 		{"push --openid a --all", "2 targets; only one of"},
 		{"push --all --store", "--store is allowed with --openid only"},
+		{"push --all --wait 1s", "--wait is not allowed with --all"},
+		{"push --openid a --wait 31s", "up to 30s is allowed"},
+		{"push --openid a --demo", "2 targets; only one of"},
+		{"push --demo --idempotency-key k", "--demo makes its own calls"},
 		{"push --gid alice", `--gid "alice" is not a gid; a whole number`},
 		{"push --openid a --timeout 0s", "--timeout 0s is too short"},
 		{"push --openid a --timeout soon", `invalid argument "soon" for "--timeout"`},
@@ -114,6 +118,14 @@ func (g *gateway) PushToClient(ctx context.Context, req *gatewayv1.UnicastPushRe
 	return &gatewayv1.UnicastPushResponse{Success: true, Message: "delivered"}, nil
 }
 
+func (g *gateway) BatchPushToClients(_ context.Context, req *gatewayv1.BatchUnicastPushRequest) (*gatewayv1.BatchUnicastPushResponse, error) {
+	resp := &gatewayv1.BatchUnicastPushResponse{}
+	for _, t := range req.GetTargets() {
+		resp.Results = append(resp.Results, &gatewayv1.UnicastResult{TargetType: t.GetTargetType(), TargetId: t.GetTargetId(), ErrorMessage: "nobody", ErrorCode: "TARGET_OFFLINE"})
+	}
+	return resp, nil
+}
+
 func (g *gateway) BroadcastToClients(_ context.Context, req *gatewayv1.BroadcastRequest) (*gatewayv1.BroadcastResponse, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -139,13 +151,16 @@ func TestPush(t *testing.T) {
 	t.Parallel()
 	g, addr := serveGateway(t)
 	got := execute(t, "", "push", "--openid", "alice", "--type", "mail", "--title", "T", "--content", "C", "--data", "D",
-		"--store", "--token", "secret", "--addr", addr)
+		"--store", "--wait", "2s", "--idempotency-key", "k", "--token", "secret", "--addr", addr)
 	if want := (outcome{exitOK, "openid alice: delivered\n", ""}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	want := &gatewayv1.UnicastPushRequest{TargetType: "openid", TargetId: "alice", MsgType: "mail", Title: "T", Content: "C", Data: []byte("D")}
 	if !proto.Equal(g.unicast, want) {
 		t.Errorf("asked for %v", g.unicast)
+	}
+	if g.md.Get("wait")[0] != "acknowledged" || g.md.Get("wait-timeout")[0] != "2s" || g.md.Get("idempotency-key")[0] != "k" {
+		t.Errorf("metadata %v", g.md)
 	}
 	if g.md.Get("offline")[0] != "store" || g.md.Get("authorization")[0] != "Bearer secret" {
 		t.Errorf("metadata %v", g.md)
@@ -161,12 +176,26 @@ func TestPushTargets(t *testing.T) {
 	if got := execute(t, "", "push", "--session", "s1", "--addr", addr); got.code != exitOK || g.unicast.GetTargetType() != "session" {
 		t.Errorf("session: %+v, asked for %v", got, g.unicast)
 	}
-	if len(g.md.Get("offline")) > 0 {
+	if len(g.md.Get("offline"))+len(g.md.Get("wait"))+len(g.md.Get("idempotency-key")) > 0 {
 		t.Error("stored unasked")
 	}
 	got := execute(t, "", "push", "--all", "--addr", addr)
 	if got.code != exitOK || got.out != "all: sent to 3 sessions\n" || g.broadcast.GetMsgType() != "notice" {
 		t.Errorf("all: %+v, asked for %v", got, g.broadcast)
+	}
+}
+
+func TestPushDemo(t *testing.T) {
+	t.Parallel()
+	_, addr := serveGateway(t)
+	got := execute(t, "", "push", "--demo", "--addr", addr)
+	if got.code != exitOK || got.err != "" {
+		t.Errorf("got %+v", got)
+	}
+	for _, want := range []string{"push to gid 12345\n    delivered\n", "0 of 3 succeeded", "session session-uuid: nobody", "sent to 3 connected sessions"} {
+		if !strings.Contains(got.out, want) {
+			t.Errorf("no %q in\n%s", want, got.out)
+		}
 	}
 }
 
@@ -181,6 +210,8 @@ func TestPushFailures(t *testing.T) {
 		{"offline", []string{"--openid", "away", "--addr", addr}, "openid away: no session (TARGET_OFFLINE)"},
 		{"no token", []string{"--openid", "stranger", "--addr", addr}, "give --token: a token is required (Unauthenticated)"},
 		{"no node", []string{"--openid", "alice", "--addr", "127.0.0.1:1"}, "no node answers at 127.0.0.1:1"},
+		{"no gateway for the demo", []string{"--demo", "--addr", "127.0.0.1:1"}, "start a node first, with 'make run' or 'hermod': no node answers at 127.0.0.1:1"},
+		{"a key that is none", []string{"--openid", "alice", "--addr", addr, "--idempotency-key", "ключ"}, "printable ASCII"},
 		{"no file", []string{"--openid", "alice", "--addr", addr, "--data", "@/does/not/exist"}, "/does/not/exist"},
 	}
 	for _, tt := range tests {

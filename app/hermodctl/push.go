@@ -2,50 +2,56 @@ package hermodctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"time"
 
-	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	"github.com/game-im/hermod/sdk/upstream"
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 )
 
 // pushFlags are the flags of push.
 type pushFlags struct {
 	openid, gid, session string
-	all                  bool
+	all, demo            bool
 
 	msgType, title, content, data string
 	store                         bool
+	wait                          time.Duration
+	key                           string
 
 	addr, token string
 	timeout     time.Duration
 }
 
-// pushTarget is whom a push is for; the zero value is everybody.
-type pushTarget struct{ kind, id string }
-
 func newPush(s *streams) *cobra.Command {
 	var f pushFlags
 	cmd := &cobra.Command{
-		Use:   "push (--openid ID | --gid N | --session ID | --all)",
+		Use:   "push (--openid ID | --gid N | --session ID | --all | --demo)",
 		Short: "Push to a user, a session or everybody, as a service does",
 		Long: `push sends something to connected clients through the gateway's GatewayService
 and prints what became of it. A user who is not connected is an error, unless
 --store keeps the push for him.
 
-The exit code is 0 only if the push was delivered, or kept.`,
+Delivered means that the push was queued for a connected session. With --wait
+it means that a client has acknowledged it. With --idempotency-key the same
+command may be repeated: it takes effect once in 24 hours.
+
+The exit code is 0 only if the push was delivered, or kept; with --demo, which
+makes every kind of call once, if the gateway has answered them all.`,
 		Example: `  # to all sessions of a user
   hermodctl push --openid alice --title "Mail" --content "You have mail"
   # kept when she is away
   hermodctl push --openid alice --type mail --content "You have mail" --store
   # data from a file, to everybody who is connected
-  hermodctl push --all --type news --data @news.json`,
+  hermodctl push --all --type news --data @news.json
+  # wait until she has it, and be safe to repeat
+  hermodctl push --openid alice --content "Pay day" --wait 5s --idempotency-key pay-2024-05
+  # every kind of call, to see what they answer
+  hermodctl push --demo`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runPush(cmd.Context(), f, s)
 		},
@@ -56,11 +62,14 @@ The exit code is 0 only if the push was delivered, or kept.`,
 	flags.StringVar(&f.gid, "gid", "", "gid to push to, a number")
 	flags.StringVar(&f.session, "session", "", "session to push to")
 	flags.BoolVar(&f.all, "all", false, "push to every connected session")
+	flags.BoolVar(&f.demo, "demo", false, "make every kind of call once, to made-up targets and everybody")
 	flags.StringVar(&f.msgType, "type", "notice", "msg_type, for the client to tell pushes apart")
 	flags.StringVar(&f.title, "title", "", "title")
 	flags.StringVar(&f.content, "content", "", "text")
 	flags.StringVar(&f.data, "data", "", "data; @FILE reads a file, @- the standard input")
 	flags.BoolVar(&f.store, "store", false, "keep it for a user who is not connected")
+	flags.DurationVar(&f.wait, "wait", 0, "wait so long, 30s at most, for a client to acknowledge it")
+	flags.StringVar(&f.key, "idempotency-key", "", "let the command take effect once, however often it is repeated")
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8082", "gateway gRPC address")
 	flags.StringVar(&f.token, "token", os.Getenv("HERMOD_TOKEN"), "token of the service (default $HERMOD_TOKEN)")
 	flags.Lookup("token").DefValue = "" // the help must not show it
@@ -83,89 +92,113 @@ func runPush(ctx context.Context, f pushFlags, s *streams) error {
 	if err != nil {
 		return err
 	}
-	conn, err := grpc.NewClient(f.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
+	client := upstream.NewUnicastClient(f.addr, upstream.WithToken(f.token))
+	if err := client.Connect(); err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // nothing is pending
-	ctx, done := context.WithTimeout(f.withMetadata(ctx), f.timeout)
+	defer client.Close() //nolint:errcheck // nothing is pending
+	ctx, done := context.WithTimeout(ctx, f.timeout+f.wait)
 	defer done()
-	gateway := gatewayv1.NewGatewayServiceClient(conn)
-	if f.all {
-		return f.broadcast(ctx, gateway, data, s.out)
+	switch {
+	case f.demo:
+		return f.tour(ctx, client, s.out)
+	case f.all:
+		return f.broadcast(ctx, client, data, s.out)
 	}
-	return f.unicast(ctx, gateway, target, data, s.out)
+	return f.unicast(ctx, client, target, data, s.out)
 }
 
-// target returns the one target that the flags name.
-func (f *pushFlags) target() (pushTarget, error) {
-	var named []pushTarget
+// target returns the one target that the flags name; the zero value is everybody.
+func (f *pushFlags) target() (upstream.Target, error) {
+	var named []upstream.Target
 	if f.openid != "" {
-		named = append(named, pushTarget{"openid", f.openid})
+		named = append(named, upstream.OpenID(f.openid))
 	}
 	if f.gid != "" {
-		if _, err := strconv.ParseInt(f.gid, 10, 64); err != nil {
-			return pushTarget{}, usagef("--gid %q is not a gid; a whole number of 64 bits is allowed", f.gid)
+		gid, err := strconv.ParseInt(f.gid, 10, 64)
+		if err != nil {
+			return upstream.Target{}, usagef("--gid %q is not a gid; a whole number of 64 bits is allowed", f.gid)
 		}
-		named = append(named, pushTarget{"gid", f.gid})
+		named = append(named, upstream.GID(gid))
 	}
 	if f.session != "" {
-		named = append(named, pushTarget{"session", f.session})
+		named = append(named, upstream.Session(f.session))
 	}
 	if f.all {
-		named = append(named, pushTarget{})
+		named = append(named, upstream.Target{})
+	}
+	if f.demo {
+		named = append(named, upstream.Target{})
 	}
 	switch {
 	case len(named) == 0:
-		return pushTarget{}, usagef("no target; one of --openid, --gid, --session and --all is required")
+		return upstream.Target{}, usagef("no target; one of --openid, --gid, --session and --all is required, or --demo")
 	case len(named) > 1:
-		return pushTarget{}, usagef("%d targets; only one of --openid, --gid, --session and --all is allowed", len(named))
+		return upstream.Target{}, usagef("%d targets; only one of --openid, --gid, --session, --all and --demo is allowed", len(named))
 	case f.store && f.openid == "":
-		return pushTarget{}, usagef("--store is allowed with --openid only: only a user can be away and come back")
+		return upstream.Target{}, usagef("--store is allowed with --openid only: only a user can be away and come back")
 	}
-	return named[0], nil
+	return named[0], f.checkOptions()
 }
 
-func (f *pushFlags) withMetadata(ctx context.Context) context.Context {
-	if f.token != "" {
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+f.token)
+func (f *pushFlags) checkOptions() error {
+	switch {
+	case f.wait < 0 || f.wait > 30*time.Second:
+		return usagef("--wait %v is not possible; up to 30s is allowed", f.wait)
+	case f.wait > 0 && f.all:
+		return usagef("--wait is not allowed with --all: nobody can wait for everybody")
+	case f.demo && (f.wait > 0 || f.key != ""):
+		return usagef("--demo makes its own calls; --wait and --idempotency-key are not allowed with it")
 	}
+	return nil
+}
+
+func (f *pushFlags) options() (opts []upstream.CallOption) {
 	if f.store {
-		ctx = metadata.AppendToOutgoingContext(ctx, "offline", "store")
+		opts = append(opts, upstream.StoreOffline())
 	}
-	return ctx
+	if f.wait > 0 {
+		opts = append(opts, upstream.WaitForAck(f.wait))
+	}
+	if f.key != "" {
+		opts = append(opts, upstream.IdempotencyKey(f.key))
+	}
+	return opts
 }
 
-func (f *pushFlags) unicast(ctx context.Context, gateway gatewayv1.GatewayServiceClient, to pushTarget, data []byte, out io.Writer) error {
-	resp, err := gateway.PushToClient(ctx, &gatewayv1.UnicastPushRequest{
-		TargetType: to.kind,
-		TargetId:   to.id,
-		MsgType:    f.msgType,
-		Title:      f.title,
-		Content:    f.content,
-		Data:       data,
-	})
-	if err != nil {
+func (f *pushFlags) notification(data []byte) upstream.Notification {
+	return upstream.Notification{MsgType: f.msgType, Title: f.title, Content: f.content, Data: data}
+}
+
+func (f *pushFlags) unicast(ctx context.Context, client *upstream.UnicastClient, to upstream.Target, data []byte, out io.Writer) error {
+	outcome, err := client.Push(ctx, to, f.notification(data), f.options()...)
+	refused, ok := errors.AsType[*upstream.PushError](err)
+	switch {
+	case ok && refused.Target == to:
+		return fmt.Errorf("%s: %s (%s)", to, refused.Message, refused.Code)
+	case err != nil:
 		return describe(err, f.addr)
 	}
-	if !resp.GetSuccess() {
-		return fmt.Errorf("%s %s: %s (%s)", to.kind, to.id, resp.GetMessage(), resp.GetErrorCode())
-	}
-	_, err = fmt.Fprintf(out, "%s %s: %s\n", to.kind, to.id, resp.GetMessage())
+	_, err = fmt.Fprintf(out, "%s: %s\n", to, outcome.Message)
 	return err
 }
 
-func (f *pushFlags) broadcast(ctx context.Context, gateway gatewayv1.GatewayServiceClient, data []byte, out io.Writer) error {
-	resp, err := gateway.BroadcastToClients(ctx, &gatewayv1.BroadcastRequest{
-		MsgType: f.msgType,
-		Title:   f.title,
-		Content: f.content,
-		Data:    data,
-	})
+func (f *pushFlags) broadcast(ctx context.Context, client *upstream.UnicastClient, data []byte, out io.Writer) error {
+	sent, err := client.Broadcast(ctx, f.notification(data), f.options()...)
 	if err != nil {
 		return describe(err, f.addr)
 	}
-	_, err = fmt.Fprintf(out, "all: sent to %d %s\n", resp.GetSentCount(), plural(int(resp.GetSentCount()), "session"))
+	_, err = fmt.Fprintf(out, "all: sent to %d %s\n", sent, plural(sent, "session"))
+	return err
+}
+
+// tour makes every kind of call. What has to be there is a node; that its targets are not is part of
+// what there is to see.
+func (f *pushFlags) tour(ctx context.Context, client *upstream.UnicastClient, out io.Writer) error {
+	if err := client.Demo(ctx, out); err != nil {
+		return fmt.Errorf("the gateway has not answered every call; start a node first, with 'make run' or 'hermod': %w", describe(err, f.addr))
+	}
+	_, err := fmt.Fprint(out, "\nTo see a push arrive: hermodctl chat --user user456 --room lobby, and run this again.\n")
 	return err
 }
 
