@@ -20,6 +20,24 @@ type Audio struct {
 	CreatedAt time.Time
 }
 
+// AudioDraft is what somebody says of a recording before its bytes come.
+type AudioDraft struct {
+	Room    RoomID
+	User    UserID  // empty: the caller's own
+	Format  string  // in any case
+	Size    int64   // bytes, exactly
+	Seconds float64 // 0: not known
+}
+
+// AudioSource is an upload as it arrives. Both methods return soon after ctx has ended.
+type AudioSource interface {
+	// Draft returns what comes first.
+	Draft(ctx context.Context) (AudioDraft, error)
+	// Next returns the bytes that follow, which are valid until it is called again, and io.EOF
+	// after the last.
+	Next(ctx context.Context) ([]byte, error)
+}
+
 // AudioRepo keeps what is known of uploads; their bytes are in Blobs.
 type AudioRepo interface {
 	// Add keeps a finished upload and, when transcribe is set, a transcript of it that is pending:
@@ -37,13 +55,37 @@ type Blobs interface {
 	Open(ctx context.Context, name string) (io.ReadSeekCloser, error)
 	// Delete removes a blob. It is no error when there is none.
 	Delete(ctx context.Context, name string) error
+	// Each calls f with the name of every blob that was committed before a time, until f fails.
+	Each(ctx context.Context, before time.Time, f func(name string) error) error
 }
 
-// BlobWriter takes the bytes of a new blob. Exactly one of Commit and Discard ends it.
+// BlobWriter takes the bytes of a new blob. Exactly one of Commit and Discard ends it; a Commit that
+// fails leaves nothing behind.
 type BlobWriter interface {
 	io.Writer
 	// Commit makes the blob last, as a commit of the store does.
 	Commit() error
 	// Discard leaves nothing behind.
 	Discard() error
+}
+
+// Waker is told that there is a transcript to be made.
+type Waker interface {
+	// Wake returns at once.
+	Wake()
+}
+
+// AudioRules are the node's settings for uploads.
+type AudioRules struct {
+	MaxBytes          int64
+	Formats           []string // in lower case
+	MaxUploads        int      // at the same time
+	MaxUploadsPerUser int
+	IdleTimeout       time.Duration // without a byte from the sender
+	UploadTimeout     time.Duration // for an upload as a whole
+}
+
+// ErrAudioNotFound is what repositories answer for an upload that does not exist.
+func ErrAudioNotFound(id AudioID) *Error {
+	return Errorf(KindNotFound, "AUDIO_NOT_FOUND", "audio %s does not exist", quote(string(id)))
 }

@@ -44,6 +44,7 @@ func TestConformanceSQLite(t *testing.T) {
 		return datatest.Stores{
 			Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, Cursors: cursors, Inbox: inbox,
 			PushKeys: data.NewPushKeys(db, quiet),
+			Audios:   data.NewAudios(db),
 		}
 	})
 }

@@ -199,6 +199,38 @@ func (r *cursorRow) fields() []any {
 	return []any{&r.UserID, &r.RoomID, &r.DeviceID, &r.Delivered, &r.UpdatedAt}
 }
 
+type audioRow struct {
+	ID        string
+	RoomID    string
+	UserID    string
+	Format    string
+	Size      int64
+	Duration  int64 // microseconds
+	CreatedAt int64 `gorm:"autoCreateTime:false"`
+}
+
+func (audioRow) TableName() string { return "audios" }
+
+const audioColumns = `id, room_id, user_id, format, size, duration, created_at`
+
+func (r *audioRow) fields() []any {
+	return []any{&r.ID, &r.RoomID, &r.UserID, &r.Format, &r.Size, &r.Duration, &r.CreatedAt}
+}
+
+func toAudioRow(a biz.Audio) audioRow {
+	return audioRow{
+		ID: string(a.ID), RoomID: string(a.Room), UserID: string(a.User), Format: a.Format, Size: a.Size,
+		Duration: a.Duration.Microseconds(), CreatedAt: toMicros(a.CreatedAt),
+	}
+}
+
+func fromAudioRow(r audioRow) biz.Audio {
+	return biz.Audio{
+		ID: biz.AudioID(r.ID), Room: biz.RoomID(r.RoomID), User: biz.UserID(r.UserID), Format: r.Format, Size: r.Size,
+		Duration: time.Duration(r.Duration) * time.Microsecond, CreatedAt: fromMicros(r.CreatedAt),
+	}
+}
+
 // encodeMetadata writes a map as a JSON object, keys in order, and an empty one as nil.
 func encodeMetadata(md map[string]string) ([]byte, error) {
 	if len(md) == 0 {

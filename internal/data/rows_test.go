@@ -67,6 +67,14 @@ func TestRowsRoundTrip(t *testing.T) {
 			t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 		}
 	})
+	t.Run("audio", func(t *testing.T) {
+		want := biz.Audio{ID: "i", Room: "r", User: "u", Format: "opus", Size: 5, Duration: 1500 * time.Millisecond, CreatedAt: at}
+		assertFull(t, want)
+		assertFull(t, toAudioRow(want))
+		if got := fromAudioRow(toAudioRow(want)); got != want {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	})
 	t.Run("push", func(t *testing.T) {
 		want := &biz.Push{
 			ID: "i", MsgType: "m", Title: "t", Content: "c", Data: []byte("x"), Metadata: map[string]string{"k": "v"}, Time: at, InboxSeq: 7,
@@ -88,7 +96,7 @@ func TestColumns(t *testing.T) {
 	t.Parallel()
 	for columns, row := range map[string]interface{ fields() []any }{
 		roomColumns: &roomRow{}, memberColumns: &memberRow{}, messageColumns: &messageRow{},
-		pushColumns: &pushRow{}, cursorColumns: &cursorRow{},
+		pushColumns: &pushRow{}, cursorColumns: &cursorRow{}, audioColumns: &audioRow{},
 	} {
 		known, err := schema.Parse(row, new(sync.Map), schema.NamingStrategy{})
 		if err != nil {

@@ -18,6 +18,7 @@ type Stores struct {
 	Cursors  biz.CursorRepo
 	Inbox    biz.Inbox
 	PushKeys biz.PushKeys
+	Audios   biz.AudioRepo
 }
 
 // Opener returns repositories on an empty database, everything running, the log delivering to
@@ -33,6 +34,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("CursorRepo", func(t *testing.T) { runAll(t, open, cursorSuite) })
 	t.Run("Inbox", func(t *testing.T) { runAll(t, open, inboxSuite) })
 	t.Run("PushKeys", func(t *testing.T) { runAll(t, open, pushKeySuite) })
+	t.Run("AudioRepo", func(t *testing.T) { runAll(t, open, audioSuite) })
 }
 
 type scene struct {

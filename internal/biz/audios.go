@@ -1,0 +1,275 @@
+package biz
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// maxRecording is longer than anything that fits a message to people.
+const maxRecording = 24 * time.Hour
+
+// Audios is recordings: who may put one into a room, and who may hear it. Safe for concurrent use.
+type Audios struct {
+	rooms       RoomRepo
+	members     MemberRepo
+	audios      AudioRepo
+	blobs       Blobs
+	transcripts Waker
+	rules       AudioRules
+	log         *slog.Logger
+	uploads     uploads
+}
+
+// NewAudios returns the use cases of recordings.
+func NewAudios(rooms RoomRepo, members MemberRepo, audios AudioRepo, blobs Blobs, transcripts Waker, rules AudioRules, log *slog.Logger) *Audios {
+	return &Audios{
+		rooms: rooms, members: members, audios: audios, blobs: blobs, transcripts: transcripts, rules: rules, log: log,
+		uploads: newUploads(rules),
+	}
+}
+
+// Upload takes a recording. Everything that can be known beforehand is checked before a byte is
+// stored, and when it fails nothing stays. Once it has returned an Audio, that is kept as durably
+// as a message.
+func (a *Audios) Upload(ctx context.Context, by Identity, src AudioSource) (Audio, error) {
+	u, err := a.uploads.begin(ctx)
+	if err != nil {
+		return Audio{}, err
+	}
+	defer u.end()
+	audio, err := a.receive(u, by, src)
+	if err != nil {
+		return Audio{}, u.explain(err)
+	}
+	return audio, nil
+}
+
+func (a *Audios) receive(u *upload, by Identity, src AudioSource) (Audio, error) {
+	draft, err := u.draft(src)
+	if err != nil {
+		return Audio{}, err
+	}
+	audio, config, err := a.check(u.ctx, by, draft)
+	if err != nil {
+		return Audio{}, err
+	}
+	if err := u.claim(audio.User); err != nil {
+		return Audio{}, err
+	}
+	if err := a.store(u, audio, src); err != nil {
+		return Audio{}, err
+	}
+	if err := a.audios.Add(u.ctx, audio, config.AutoTranscribe); err != nil {
+		a.forget(u.ctx, audio.ID)
+		return Audio{}, err
+	}
+	if config.AutoTranscribe {
+		a.transcripts.Wake()
+	}
+	return audio, nil
+}
+
+// check tells what the upload will be, and the settings of its room.
+func (a *Audios) check(ctx context.Context, by Identity, d AudioDraft) (Audio, RoomConfig, error) {
+	user, err := by.ActAs(d.User)
+	if err != nil {
+		return Audio{}, RoomConfig{}, err
+	}
+	if err := checkID("room_id", string(d.Room)); err != nil {
+		return Audio{}, RoomConfig{}, err
+	}
+	room, err := a.rooms.Room(ctx, d.Room)
+	if err != nil {
+		return Audio{}, RoomConfig{}, err
+	}
+	member, err := a.members.Member(ctx, d.Room, user)
+	if err != nil {
+		return Audio{}, RoomConfig{}, explainNoMember(ctx, a.rooms, d.Room, user, err)
+	}
+	if member.Muted {
+		return Audio{}, RoomConfig{}, Errorf(KindPermissionDenied, "MUTED", "user %q is muted in room %q", user, d.Room)
+	}
+	if err := room.Config.accepts(TypeAudio); err != nil {
+		return Audio{}, RoomConfig{}, err
+	}
+	audio, err := a.rules.describe(d)
+	if err != nil {
+		return Audio{}, RoomConfig{}, err
+	}
+	audio.User = user
+	return audio, room.Config, nil
+}
+
+// describe turns a draft into what is kept of it, or says what is wrong with it.
+func (r AudioRules) describe(d AudioDraft) (Audio, error) {
+	format := strings.ToLower(d.Format)
+	switch {
+	case !slices.Contains(r.Formats, format):
+		return Audio{}, Errorf(KindInvalid, "AUDIO_FORMAT", "format %s is not taken; %s are", quote(d.Format), strings.Join(r.Formats, ", "))
+	case d.Size <= 0:
+		return Audio{}, Errorf(KindInvalid, "AUDIO_SIZE", "size is %d; it must be the exact number of bytes that follow, and at least 1", d.Size)
+	case d.Size > r.MaxBytes:
+		return Audio{}, Errorf(KindInvalid, "AUDIO_TOO_LARGE", "the recording has %d bytes; at most %d are allowed", d.Size, r.MaxBytes)
+	case !(d.Seconds >= 0 && d.Seconds <= maxRecording.Seconds()): // NaN is neither
+		return Audio{}, Errorf(KindInvalid, "AUDIO_DURATION", "duration is %g; 0 (not known) to %g seconds are allowed", d.Seconds, maxRecording.Seconds())
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Audio{}, err
+	}
+	return Audio{
+		ID: AudioID(id.String()), Room: d.Room, Format: format, Size: d.Size,
+		Duration:  time.Duration(math.Round(d.Seconds*1e6)) * time.Microsecond,
+		CreatedAt: time.Now(),
+	}, nil
+}
+
+// store makes the bytes that src has a blob.
+func (a *Audios) store(u *upload, audio Audio, src AudioSource) error {
+	w, err := a.blobs.Create(u.ctx, string(audio.ID))
+	if err != nil {
+		return err
+	}
+	whole := false
+	defer func() { // after a panic as well
+		if whole {
+			return
+		}
+		if err := w.Discard(); err != nil {
+			a.log.Warn("a broken upload could not be discarded", "audio", audio.ID, "error", err)
+		}
+	}()
+	if err := u.copy(w, src, audio.Size); err != nil {
+		return err
+	}
+	whole = true
+	return w.Commit()
+}
+
+// forgetTimeout bounds the cleaning up after a store that failed, which may go on failing.
+const forgetTimeout = 5 * time.Second
+
+// forget deletes the blob of an upload that was not kept. Where that is in doubt, Sweep does it.
+func (a *Audios) forget(ctx context.Context, id AudioID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
+	defer cancel()
+	_, err := a.audios.Audio(ctx, id)
+	if err == nil || KindOf(err) != KindNotFound {
+		return
+	}
+	if err := a.blobs.Delete(ctx, string(id)); err != nil {
+		a.log.Warn("the bytes of an upload that was not kept could not be deleted", "audio", id, "error", err)
+	}
+}
+
+// Audio describes an upload to a member of its room, to a service, or to a trusted caller who
+// speaks for nobody.
+func (a *Audios) Audio(ctx context.Context, by Identity, named UserID, id AudioID) (Audio, error) {
+	if err := checkID("audio_id", string(id)); err != nil {
+		return Audio{}, err
+	}
+	service := slices.Contains(by.Roles, RoleService)
+	var user UserID
+	switch {
+	case named != "" || by.User != "":
+		var err error
+		if user, err = by.ActAs(named); err != nil {
+			return Audio{}, err
+		}
+	case !by.Trusted && !service:
+		return Audio{}, Errorf(KindUnauthenticated, "UNAUTHENTICATED", "who is calling is not known")
+	}
+	audio, err := a.audios.Audio(ctx, id)
+	if err != nil || service || user == "" {
+		return audio, err
+	}
+	if _, err := a.members.Member(ctx, audio.Room, user); err != nil {
+		return Audio{}, explainNoMember(ctx, a.rooms, audio.Room, user, err)
+	}
+	return audio, nil
+}
+
+// Open returns an upload with its bytes, which the caller closes, to whom Audio describes it.
+func (a *Audios) Open(ctx context.Context, by Identity, id AudioID) (Audio, io.ReadSeekCloser, error) {
+	audio, err := a.Audio(ctx, by, "", id)
+	if err != nil {
+		return Audio{}, nil, err
+	}
+	r, err := a.blobs.Open(ctx, string(id))
+	if err != nil && KindOf(err) == KindNotFound {
+		err = Errorf(KindInternal, "AUDIO_LOST", "the bytes of this audio are lost").Because(err)
+	}
+	if err != nil {
+		return Audio{}, nil, err
+	}
+	return audio, r, nil
+}
+
+// Stop ends the uploads that run, takes no more, and returns when the last has cleaned up, or ctx
+// ends.
+func (a *Audios) Stop(ctx context.Context) error { return a.uploads.stop(ctx) }
+
+const (
+	sweepInterval = time.Hour
+	// orphanAge is far longer than a blob can be without its row while its upload runs.
+	orphanAge = time.Hour
+)
+
+// Run sweeps at once and then every hour, until ctx ends.
+func (a *Audios) Run(ctx context.Context) error {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		if err := a.Sweep(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "sweep of the uploads", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// Sweep deletes what a crash has left between the last byte of an upload and its row: blobs from an
+// hour before now that no upload names. When none has an upload, it deletes none: then the store is
+// more likely to be another one than all uploads to be broken.
+func (a *Audios) Sweep(ctx context.Context, now time.Time) error {
+	kept, orphans := 0, []string(nil)
+	err := a.blobs.Each(ctx, now.Add(-orphanAge), func(name string) error {
+		if uuid.Validate(name) != nil {
+			return nil // not ours
+		}
+		_, err := a.audios.Audio(ctx, AudioID(name))
+		switch {
+		case err == nil:
+			kept++
+		case KindOf(err) == KindNotFound:
+			orphans = append(orphans, name)
+		default:
+			return err
+		}
+		return nil
+	})
+	if err != nil || len(orphans) == 0 {
+		return err
+	}
+	if kept == 0 {
+		a.log.WarnContext(ctx, "there are recordings and the store knows none of them; they are left alone", "recordings", len(orphans))
+		return nil
+	}
+	a.log.InfoContext(ctx, "deleting recordings whose upload was not finished", "recordings", len(orphans))
+	errs := make([]error, len(orphans))
+	for i, name := range orphans {
+		errs[i] = a.blobs.Delete(ctx, name)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,52 @@
+package data
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// Audios is a biz.AudioRepo.
+type Audios struct{ db *DB }
+
+// NewAudios returns the uploads in db.
+func NewAudios(db *DB) *Audios { return &Audios{db: db} }
+
+var insertAudio = insertInto("audios", audioColumns)
+
+// A transcript that nobody has begun with is due at once.
+const insertTranscript = `INSERT INTO transcripts
+	(audio_id, status, text, confidence, reason, attempts, due_at, created_at, updated_at)
+	VALUES (?1, ?2, '', 0, '', 0, ?3, ?3, ?3)`
+
+// Add keeps a finished upload and, when transcribe is set, a transcript of it that is pending.
+func (r *Audios) Add(ctx context.Context, a biz.Audio, transcribe bool) error {
+	row := toAudioRow(a)
+	return r.db.writer.do(ctx, func(t *tx) error {
+		if _, err := t.exec(insertAudio, row.ID, row.RoomID, row.UserID, row.Format, row.Size, row.Duration, row.CreatedAt); err != nil {
+			return err
+		}
+		if !transcribe {
+			return nil
+		}
+		_, err := t.exec(insertTranscript, row.ID, int64(biz.TranscriptPending), row.CreatedAt)
+		return err
+	}, func() {})
+}
+
+const selectAudio = `SELECT ` + audioColumns + ` FROM audios WHERE id = ?`
+
+// Audio returns an upload, or KindNotFound.
+func (r *Audios) Audio(ctx context.Context, id biz.AudioID) (biz.Audio, error) {
+	var row audioRow
+	err := r.db.reader.scanning(ctx)(selectAudio, []any{string(id)}, row.fields()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return biz.Audio{}, biz.ErrAudioNotFound(id)
+	}
+	if err != nil {
+		return biz.Audio{}, storeError(err)
+	}
+	return fromAudioRow(row), nil
+}

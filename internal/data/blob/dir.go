@@ -1,0 +1,195 @@
+// Package blob keeps recordings as files.
+//
+// A blob is one file in one folder. It is written beside its place under a name of its own, forced
+// to the disk, and then renamed, so that what can be opened is whole and stays. A Dir is safe for
+// concurrent use, and a folder belongs to one Dir at a time.
+//
+// gocloud.dev's fileblob does not force files to the disk, and what a crash leaves behind has names
+// that are its own business; so it stays out until there is a second kind of store to share an
+// interface with, which is biz.Blobs.
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+const (
+	// partial ends the names of files that are being written. No name of a blob has a dot.
+	partial = ".part"
+	// maxName leaves room for the ending in what file systems take.
+	maxName = 128
+	// listed is how many files Each reads the names of at a time.
+	listed = 256
+)
+
+// Dir is a biz.Blobs in a folder.
+type Dir struct{ root *os.Root }
+
+// Open opens the store in a folder, which is made where there is none, and removes what uploads that
+// ended with an earlier process have left.
+func Open(path string, log *slog.Logger) (*Dir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("blobs: %w", err)
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("blobs: %w", err)
+	}
+	d := &Dir{root}
+	if err := d.removePartial(log); err != nil {
+		return nil, errors.Join(fmt.Errorf("blobs: %w", err), root.Close())
+	}
+	return d, nil
+}
+
+// Close ends the use of the folder. Blobs that are open stay so.
+func (d *Dir) Close() error { return d.root.Close() }
+
+func (d *Dir) removePartial(log *slog.Logger) error {
+	removed := 0
+	err := d.files(func(f fs.DirEntry) error {
+		if !strings.HasSuffix(f.Name(), partial) {
+			return nil
+		}
+		removed++
+		return gone(d.root.Remove(f.Name()))
+	})
+	if removed > 0 {
+		log.Info("uploads that a stopped node left unfinished are removed", "uploads", removed)
+	}
+	return err
+}
+
+// Create implements biz.Blobs.
+func (d *Dir) Create(ctx context.Context, name string) (biz.BlobWriter, error) {
+	if !valid(name) {
+		return nil, fmt.Errorf("blobs: %q cannot be a name", name)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// Two writers of one name are two uploads with one id: the second must not write into the first.
+	f, err := d.root.OpenFile(name+partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return &writer{dir: d, name: name, file: f}, nil
+}
+
+// Open implements biz.Blobs.
+func (d *Dir) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if !valid(name) {
+		return nil, notFound(name)
+	}
+	f, err := d.root.Open(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, notFound(name)
+	case err != nil:
+		return nil, unavailable(err)
+	}
+	return f, nil
+}
+
+// Delete implements biz.Blobs.
+func (d *Dir) Delete(ctx context.Context, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !valid(name) {
+		return nil
+	}
+	if err := gone(d.root.Remove(name)); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// Each implements biz.Blobs.
+func (d *Dir) Each(ctx context.Context, before time.Time, f func(name string) error) error {
+	return d.files(func(file fs.DirEntry) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !valid(file.Name()) || !file.Type().IsRegular() {
+			return nil
+		}
+		info, err := file.Info()
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return unavailable(err)
+		case !info.ModTime().Before(before):
+			return nil
+		}
+		return f(file.Name())
+	})
+}
+
+// files calls f for everything in the folder, a part at a time, since there may be very many.
+func (d *Dir) files(f func(fs.DirEntry) error) error {
+	dir, err := d.root.Open(".")
+	if err != nil {
+		return unavailable(err)
+	}
+	defer func() { _ = dir.Close() }() // it was only read
+	for {
+		part, err := dir.ReadDir(listed)
+		for _, file := range part {
+			if err := f(file); err != nil {
+				return err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return unavailable(err)
+		}
+	}
+}
+
+// sync makes names last: without it a crash of the machine may forget a rename.
+func (d *Dir) sync() error {
+	dir, err := d.root.Open(".")
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// valid tells whether a name is letters, digits and dashes, and so leads nowhere but here.
+func valid(name string) bool {
+	return name != "" && len(name) <= maxName && strings.Trim(name,
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == ""
+}
+
+// gone takes a file that was not there for one that was removed.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func notFound(name string) error {
+	return biz.Errorf(biz.KindNotFound, "BLOB_NOT_FOUND", "there is no blob %q", name)
+}
+
+func unavailable(cause error) error {
+	return biz.Errorf(biz.KindUnavailable, "STORE_UNAVAILABLE", "the store cannot do it now").Because(cause)
+}

@@ -1,0 +1,358 @@
+package blob_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/data/blob"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func open(t *testing.T, path string) *blob.Dir {
+	t.Helper()
+	d, err := blob.Open(path, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+func create(t *testing.T, d *blob.Dir, name string, parts ...string) biz.BlobWriter {
+	t.Helper()
+	w, err := d.Create(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		if n, err := io.WriteString(w, p); err != nil || n != len(p) {
+			t.Fatalf("wrote %d of %d: %v", n, len(p), err)
+		}
+	}
+	return w
+}
+
+func commit(t *testing.T, d *blob.Dir, name string, parts ...string) {
+	t.Helper()
+	if err := create(t, d, name, parts...).Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, d *blob.Dir, name string) string {
+	t.Helper()
+	r, err := d.Open(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func wantAbsent(t *testing.T, d *blob.Dir, name string) {
+	t.Helper()
+	r, err := d.Open(t.Context(), name)
+	if err == nil {
+		t.Fatalf("%q can be opened: %v", name, r.Close())
+	}
+	if biz.KindOf(err) != biz.KindNotFound {
+		t.Errorf("%q: %v", name, err)
+	}
+}
+
+func files(t *testing.T, path string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestBlobIsWhole(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "deep", "blobs")
+	d := open(t, path)
+	w := create(t, d, "a", "one ", "two ")
+	wantAbsent(t, d, "a") // before it is whole
+	if _, err := io.WriteString(w, "three"); err != nil {
+		t.Fatal(err)
+	}
+	wantAbsent(t, d, "a")
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, d, "a"); got != "one two three" {
+		t.Errorf("read %q", got)
+	}
+	commit(t, d, "empty")
+	if got := read(t, d, "empty"); got != "" {
+		t.Errorf("read %q", got)
+	}
+	if got := read(t, open(t, path), "a"); got != "one two three" {
+		t.Errorf("opened again: %q", got)
+	}
+	for _, name := range []string{"", "a", "empty"} {
+		info, err := os.Stat(filepath.Join(path, name))
+		if err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%q: mode %v, %v", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestBlobSeeks(t *testing.T) {
+	t.Parallel()
+	d := open(t, t.TempDir())
+	commit(t, d, "a", "0123456789")
+	r, err := d.Open(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if n, err := r.Seek(-3, io.SeekEnd); n != 7 || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := d.Delete(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(r); string(b) != "789" || err != nil {
+		t.Errorf("read %q, %v", b, err)
+	}
+}
+
+func TestDiscardLeavesNothing(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	d := open(t, path)
+	for range 2 { // the name is free again
+		if err := create(t, d, "a", "half").Discard(); err != nil {
+			t.Fatal(err)
+		}
+		wantAbsent(t, d, "a")
+	}
+	if left := files(t, path); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestKilledInTheMiddle: neither Commit nor Discard was called, and the process is another one.
+func TestKilledInTheMiddle(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	d := open(t, path)
+	commit(t, d, "whole", "x")
+	create(t, d, "half", "y")
+	if err := os.WriteFile(filepath.Join(path, "not.ours"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, path)
+	if left := files(t, path); !slices.Equal(left, []string{"not.ours", "whole"}) {
+		t.Errorf("left: %v", left)
+	}
+	wantAbsent(t, again, "half")
+	commit(t, again, "half", "z")
+}
+
+func TestFailedCommitLeavesNothing(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	d := open(t, path)
+	if err := os.Mkdir(filepath.Join(path, "a"), 0o700); err != nil { // in the way of the rename
+		t.Fatal(err)
+	}
+	if err := create(t, d, "a", "x").Commit(); biz.KindOf(err) != biz.KindUnavailable {
+		t.Errorf("committed: %v", err)
+	}
+	if left := files(t, path); !slices.Equal(left, []string{"a"}) {
+		t.Errorf("left: %v", left)
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	outer := t.TempDir()
+	d := open(t, filepath.Join(outer, "blobs"))
+	if err := os.WriteFile(filepath.Join(outer, "secret"), []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"", ".", "..", "../secret", "/etc/passwd", "a/b", `a\b`, "a.part", "a\x00", "ä", strings.Repeat("a", 129), "..%2fsecret",
+	} {
+		if w, err := d.Create(t.Context(), name); err == nil {
+			t.Errorf("%q was created: %v", name, w.Discard())
+		}
+		wantAbsent(t, d, name)
+		if err := d.Delete(t.Context(), name); err != nil {
+			t.Errorf("delete %q: %v", name, err)
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join(outer, "secret")); err != nil || string(b) != "secret" {
+		t.Error(b, err)
+	}
+	for _, name := range []string{"a", "A-9", strings.Repeat("a", 128)} {
+		commit(t, d, name, name)
+		if got := read(t, d, name); got != name {
+			t.Errorf("%q: read %q", name, got)
+		}
+	}
+	w := create(t, d, "twice")
+	if _, err := d.Create(t.Context(), "twice"); err == nil {
+		t.Error("two writers of one name")
+	}
+	if err := w.Discard(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLinksLeadNowhere: somebody who can make links in the folder does not get further.
+func TestLinksLeadNowhere(t *testing.T) {
+	t.Parallel()
+	outer := t.TempDir()
+	d := open(t, filepath.Join(outer, "blobs"))
+	if err := os.WriteFile(filepath.Join(outer, "secret"), []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(outer, "secret"), filepath.Join(outer, "blobs", "link")); err != nil {
+		t.Skip(err)
+	}
+	if r, err := d.Open(t.Context(), "link"); err == nil {
+		t.Error("opened", r.Close())
+	}
+}
+
+func TestEach(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	d := open(t, path)
+	now := time.Now()
+	var want []string
+	for i := range 600 { // more than are listed at a time
+		name := strings.Repeat("x", i%100+1) + "-" + string(rune('a'+i/100))
+		commit(t, d, name)
+		if i%2 == 0 {
+			if err := os.Chtimes(filepath.Join(path, name), now, now.Add(-time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, name)
+		}
+	}
+	w := create(t, d, "running")
+	if err := os.WriteFile(filepath.Join(path, "not.ours"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(path, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	if err := d.Each(t.Context(), now.Add(-time.Minute), func(name string) error {
+		got = append(got, name)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d names, want %d", len(got), len(want))
+	}
+	enough := errors.New("enough")
+	if err := d.Each(t.Context(), now.Add(time.Hour), func(string) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("got %v", err)
+	}
+	if err := w.Discard(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCanceled(t *testing.T) {
+	t.Parallel()
+	d := open(t, t.TempDir())
+	commit(t, d, "a")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, createErr := d.Create(ctx, "b")
+	_, openErr := d.Open(ctx, "a")
+	for what, err := range map[string]error{
+		"create": createErr, "open": openErr, "delete": d.Delete(ctx, "a"),
+		"each": d.Each(ctx, time.Now().Add(time.Hour), func(string) error { return nil }),
+	} {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if got := read(t, d, "a"); got != "" {
+		t.Error("it is not there any more")
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := blob.Open(file, quiet); err == nil {
+		t.Error("a file was opened as a folder", d.Close())
+	}
+}
+
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	d := open(t, path)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			name := strings.Repeat("n", i+1)
+			w, err := d.Create(t.Context(), name)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range 10 {
+				if _, err := w.Write(bytes.Repeat([]byte{byte(i)}, 1000)); err != nil {
+					t.Error(err)
+				}
+			}
+			end := w.Commit
+			if i%2 == 0 {
+				end = w.Discard
+			}
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if left := files(t, path); len(left) != 10 {
+		t.Errorf("%d files: %v", len(left), left)
+	}
+	for i := 1; i < 20; i += 2 {
+		if got := read(t, d, strings.Repeat("n", i+1)); got != strings.Repeat(string(byte(i)), 10000) {
+			t.Errorf("blob %d has %d bytes", i, len(got))
+		}
+	}
+}
