@@ -17,18 +17,19 @@ type Readiness interface {
 	Ready(ctx context.Context) error
 }
 
-// IM serves the unary calls of im.v1.IMService. Calls about audio answer Unimplemented.
+// IM serves im.v1.IMService but for its stream of messages. GetAudioTranscript answers Unimplemented.
 type IM struct {
 	imv1.UnimplementedIMServiceServer
 	rooms    *biz.Rooms
 	messages *biz.Messages
+	uploads  *Uploads
 	ready    Readiness
 	log      *slog.Logger
 }
 
 // NewIM returns the service.
-func NewIM(rooms *biz.Rooms, messages *biz.Messages, ready Readiness, log *slog.Logger) *IM {
-	return &IM{rooms: rooms, messages: messages, ready: ready, log: log}
+func NewIM(rooms *biz.Rooms, messages *biz.Messages, uploads *Uploads, ready Readiness, log *slog.Logger) *IM {
+	return &IM{rooms: rooms, messages: messages, uploads: uploads, ready: ready, log: log}
 }
 
 // SendMessage implements imv1.IMServiceServer. It answers once the message is stored, or when ctx
