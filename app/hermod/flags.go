@@ -31,6 +31,7 @@ Flags:
 var addressFlags = []struct{ name, key, help string }{
 	{"im", "server.im.addr", "`host:port` for clients (im.v1 gRPC)"},
 	{"grpc", "server.gateway.addr", "`host:port` for business services that push (gRPC)"},
+	{"http", "server.http.addr", "`host:port` for clients that fetch recordings (HTTP)"},
 	{"ops", "server.ops.addr", "`host:port` for health, metrics and profiles (HTTP)"},
 }
 

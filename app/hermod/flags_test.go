@@ -24,8 +24,9 @@ func TestFlags(t *testing.T) {
 		{"none", nil, options{}},
 		{"version", []string{"-version"}, options{version: true}},
 		{"files in their order", []string{"-conf", "a", "--conf=b"}, options{conf: []string{"a", "b"}}},
-		{"addresses", []string{"-im", ":1", "-grpc=:2", "--ops", ":3"}, options{overrides: []conf.Override{
+		{"addresses", []string{"-im", ":1", "-grpc=:2", "--ops", ":3", "-http", ":4"}, options{overrides: []conf.Override{
 			override("im", "server.im.addr", ":1"), override("grpc", "server.gateway.addr", ":2"), override("ops", "server.ops.addr", ":3"),
+			override("http", "server.http.addr", ":4"),
 		}}},
 		{"the last one wins", []string{"-im", ":1", "-im", ":2"}, options{overrides: []conf.Override{
 			override("im", "server.im.addr", ":1"), override("im", "server.im.addr", ":2"),
@@ -77,7 +78,7 @@ func TestHelp(t *testing.T) {
 		if _, err := parseFlags([]string{arg}, &out); !errors.Is(err, flag.ErrHelp) {
 			t.Errorf("%s: %v", arg, err)
 		}
-		for _, name := range []string{"-conf", "-version", "-im host:port", "-grpc host:port", "-ops host:port", "configs/hermod.yaml"} {
+		for _, name := range []string{"-conf", "-version", "-im host:port", "-grpc host:port", "-http host:port", "-ops host:port", "configs/hermod.yaml"} {
 			if !strings.Contains(out.String(), name) {
 				t.Errorf("%s does not tell of %s:\n%s", arg, name, &out)
 			}

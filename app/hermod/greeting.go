@@ -19,6 +19,10 @@ func (a *app) greet(out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	http, err := a.HTTP.Endpoint()
+	if err != nil {
+		return err
+	}
 	ops, err := a.Ops.Endpoint()
 	if err != nil {
 		return err
@@ -27,6 +31,7 @@ func (a *app) greet(out io.Writer) error {
 	fmt.Fprintf(&b, "Hermod %s is ready.\n\n", Version)
 	fmt.Fprintf(&b, "  clients   %-22s im.v1 over gRPC\n", im.Host)
 	fmt.Fprintf(&b, "  services  %-22s GatewayService over gRPC\n", gateway.Host)
+	fmt.Fprintf(&b, "  http      http://%s/audio/{id}\n", http.Host)
 	fmt.Fprintf(&b, "  ops       http://%s/metrics, /readyz\n", ops.Host)
 	fmt.Fprintf(&b, "  data      %s\n", a.Conf.GetData().GetDir())
 	if a.Conf.GetAuth().GetMode() == conf.ModeDev {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-kratos/kratos/v2"
 
+	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/realtime/node"
@@ -23,19 +24,21 @@ type app struct {
 	Ready   *server.Readiness
 	IM      *server.IM
 	Gateway *server.Gateway
+	HTTP    *server.HTTP
 	Ops     *server.Ops
 
 	Node     *node.Node
 	Messages *data.MessageLog
 	Cursors  *data.Cursors
 	Inbox    *data.Inbox
+	Audios   *biz.Audios
 	Janitor  *data.Janitor
 }
 
 // run serves until ctx ends or the process is told to stop, and stops in this order:
 //
 //	not ready → consumers notice → sessions close, spread over a window, with a code that says
-//	come back → commits and cursors are flushed → servers stop, by force at the deadline
+//	come back → uploads are cut → commits and cursors are flushed → servers stop, by force at the deadline
 func (a *app) run(ctx context.Context, out io.Writer) error {
 	var (
 		k       *kratos.App
@@ -50,14 +53,14 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		}
 		realtime = background(failure, a.Node.Run, returnMemory)
 		log      = background(failure, a.Messages.Run)
-		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run)
+		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
 		drained  sync.Once
 	)
 	k = kratos.New(
 		kratos.Name("hermod"),
 		kratos.Version(Version),
 		kratos.Logger(kratosLogger{a.Log}),
-		kratos.Server(a.IM, a.Gateway, a.Ops),
+		kratos.Server(a.IM, a.Gateway, a.HTTP, a.Ops),
 		kratos.StopTimeout(a.serverTimeout()),
 		kratos.BeforeStart(func(context.Context) error {
 			for _, g := range []*group{marks, log, realtime} {
@@ -111,7 +114,16 @@ func (a *app) drain(ctx context.Context) {
 		time.Sleep(notice)
 	}
 	a.Node.Drain(ctx, stop.GetDrain().AsDuration())
+	// An upload had as long as the sessions had.
+	ctx, cancel := context.WithTimeout(ctx, cutTimeout)
+	defer cancel()
+	if err := a.Audios.Stop(ctx); err != nil {
+		a.Log.Warn("an upload does not end", "error", err)
+	}
 }
+
+// cutTimeout is how long an upload that was cut may take to clean up behind itself.
+const cutTimeout = time.Second
 
 // serverTimeout is what draining leaves of the time to stop.
 func (a *app) serverTimeout() time.Duration {

@@ -53,7 +53,7 @@ type process struct {
 }
 
 var (
-	loopback = []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-ops", "127.0.0.1:0"}
+	loopback = []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0", "-ops", "127.0.0.1:0"}
 	greeted  = regexp.MustCompile(`(?s)clients +(\S+).*services +(\S+).*ops +(http://\S+)/metrics`)
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -11,6 +12,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/presence"
@@ -35,6 +37,18 @@ func openStore(ctx context.Context, c *conf.Config, log *slog.Logger) (*data.DB,
 	return db, func() {
 		if err := db.Close(); err != nil {
 			log.Error("the store did not close", "error", err)
+		}
+	}, nil
+}
+
+func openBlobs(c *conf.Config, log *slog.Logger) (*blob.Dir, func(), error) {
+	d, err := blob.Open(filepath.Join(c.GetData().GetDir(), "blobs"), log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d, func() {
+		if err := d.Close(); err != nil {
+			log.Error("the store of recordings did not close", "error", err)
 		}
 	}, nil
 }
@@ -100,6 +114,20 @@ func messageRules(c *conf.Config) biz.MessageRules {
 	}
 }
 
+func audioRules(c *conf.Config) biz.AudioRules {
+	a := c.GetAudio()
+	return biz.AudioRules{
+		MaxBytes:          a.GetMaxBytes(),
+		Formats:           a.GetFormats(),
+		MaxUploads:        int(a.GetMaxUploads()),
+		MaxUploadsPerUser: int(a.GetMaxUploadsPerUser()),
+		IdleTimeout:       a.GetIdleTimeout().AsDuration(),
+		UploadTimeout:     a.GetUploadTimeout().AsDuration(),
+	}
+}
+
+func newTranscripts() *biz.Transcripts { return &biz.Transcripts{} }
+
 func pushRules(c *conf.Config) biz.PushRules {
 	return biz.PushRules{
 		MaxBytes:     int(c.GetPush().GetMaxBytes()),
@@ -114,12 +142,12 @@ func newReadiness(db *data.DB) *server.Readiness {
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.
-func newMetricsRegistry(db *data.DB, n *node.Node, m *server.Metrics, g *service.GatewayMetrics, h *im.Handler) (prometheus.Gatherer, error) {
+func newMetricsRegistry(db *data.DB, n *node.Node, m *server.Metrics, g *service.GatewayMetrics, a *service.AudioMetrics, h *im.Handler) (prometheus.Gatherer, error) {
 	r := prometheus.NewRegistry()
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
-	for _, owner := range []interface{ Collectors() []prometheus.Collector }{db, n, m, g, h} {
+	for _, owner := range []interface{ Collectors() []prometheus.Collector }{db, n, m, g, a, h} {
 		all = append(all, owner.Collectors()...)
 	}
 	for _, c := range all {

@@ -12,6 +12,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
@@ -32,6 +33,8 @@ var (
 		data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)),
 		data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)),
 		data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)),
+		data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)),
+		openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)),
 		newJanitor,
 	)
 	realtimeSet = wire.NewSet(
@@ -53,6 +56,8 @@ var (
 		messageRules, biz.NewMessages,
 		biz.NewBacklog,
 		pushRules, biz.NewPushes,
+		newTranscripts, wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
+		audioRules, biz.NewAudios,
 	)
 	authSet = wire.NewSet(
 		auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)),
@@ -61,8 +66,9 @@ var (
 	)
 	serverSet = wire.NewSet(
 		service.NewIM, service.NewGateway, service.NewGatewayMetrics,
+		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)),
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),
-		server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewOps,
+		server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, server.NewOps,
 	)
 )
 

@@ -12,6 +12,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
@@ -51,7 +52,39 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 	}
 	bizMessageRules := messageRules(c)
 	messages := biz.NewMessages(rooms, members, messageLog, deliverer, bizMessageRules)
-	serviceIM := service.NewIM(bizRooms, messages, readiness, log)
+	audios := data.NewAudios(db)
+	dir, cleanup2, err := openBlobs(c, log)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	transcripts := newTranscripts()
+	bizAudioRules := audioRules(c)
+	bizAudios := biz.NewAudios(rooms, members, audios, dir, transcripts, bizAudioRules, log)
+	confAuth := c.Auth
+	authenticator, cleanup3, err := auth.New(confAuth, plugins, log)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	verifier := auth.NewVerifier(authenticator, log)
+	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
+	callers := server.Callers{
+		Clients:  verifier,
+		Services: serviceGuard,
+	}
+	metrics := server.NewMetrics()
+	http, cleanup4, err := server.NewHTTP(c, bizAudios, callers, metrics, log)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	audioMetrics := service.NewAudioMetrics()
+	uploads := service.NewUploads(bizAudios, http, audioMetrics, log)
+	serviceIM := service.NewIM(bizRooms, messages, uploads, readiness, log)
 	cursors := data.NewCursors(db, log)
 	backlog := biz.NewBacklog(rooms, members, messageLog, cursors)
 	pusher := protocol.NewPusher(nodeNode)
@@ -65,37 +98,9 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		Backlog:  backlog,
 		Pushes:   pushes,
 	}
-	confAuth := c.Auth
-	authenticator, cleanup2, err := auth.New(confAuth, plugins, log)
-	if err != nil {
-		cleanup()
-		return nil, nil, err
-	}
-	verifier := auth.NewVerifier(authenticator, log)
 	config2 := imConfig(c)
 	handler := im.NewHandler(nodeNode, rules, verifier, config2, log)
-	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
-	callers := server.Callers{
-		Clients:  verifier,
-		Services: serviceGuard,
-	}
-	metrics := server.NewMetrics()
-	serverIM, cleanup3, err := server.NewIM(c, serviceIM, handler, callers, readiness, metrics, log)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	gatewayMetrics := service.NewGatewayMetrics()
-	gateway := service.NewGateway(pushes, gatewayMetrics, log)
-	serverGateway, cleanup4, err := server.NewGateway(c, gateway, callers, readiness, metrics, log)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	gatherer, err := newMetricsRegistry(db, nodeNode, metrics, gatewayMetrics, handler)
+	serverIM, cleanup5, err := server.NewIM(c, serviceIM, handler, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -103,8 +108,31 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup5, err := server.NewOps(c, readiness, gatherer, metrics)
+	gatewayMetrics := service.NewGatewayMetrics()
+	gateway := service.NewGateway(pushes, gatewayMetrics, log)
+	serverGateway, cleanup6, err := server.NewGateway(c, gateway, callers, readiness, metrics, log)
 	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	gatherer, err := newMetricsRegistry(db, nodeNode, metrics, gatewayMetrics, audioMetrics, handler)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	ops, cleanup7, err := server.NewOps(c, readiness, gatherer, metrics)
+	if err != nil {
+		cleanup6()
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -118,14 +146,18 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		Ready:    readiness,
 		IM:       serverIM,
 		Gateway:  serverGateway,
+		HTTP:     http,
 		Ops:      ops,
 		Node:     nodeNode,
 		Messages: messageLog,
 		Cursors:  cursors,
 		Inbox:    inbox,
+		Audios:   bizAudios,
 		Janitor:  janitor,
 	}
 	return hermodApp, func() {
+		cleanup7()
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -139,15 +171,15 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), newJanitor,
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), newJanitor,
 	)
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, newPresence, broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)), node.New,
 	)
 	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes,
+		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, newTranscripts, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios,
 	)
 	authSet   = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewOps)
+	serverSet = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, server.NewOps)
 )

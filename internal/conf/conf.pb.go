@@ -37,6 +37,7 @@ type Config struct {
 	Session       *Session               `protobuf:"bytes,6,opt,name=session,proto3" json:"session,omitempty"`
 	Push          *Push                  `protobuf:"bytes,7,opt,name=push,proto3" json:"push,omitempty"`
 	Auth          *Auth                  `protobuf:"bytes,8,opt,name=auth,proto3" json:"auth,omitempty"`
+	Audio         *Audio                 `protobuf:"bytes,9,opt,name=audio,proto3" json:"audio,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -127,6 +128,13 @@ func (x *Config) GetAuth() *Auth {
 	return nil
 }
 
+func (x *Config) GetAudio() *Audio {
+	if x != nil {
+		return x.Audio
+	}
+	return nil
+}
+
 // Log says what is written to standard error.
 type Log struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -188,6 +196,7 @@ type Server struct {
 	Ops           *Server_Ops            `protobuf:"bytes,3,opt,name=ops,proto3" json:"ops,omitempty"`
 	Stop          *Server_Stop           `protobuf:"bytes,4,opt,name=stop,proto3" json:"stop,omitempty"`
 	Keepalive     *Server_Keepalive      `protobuf:"bytes,5,opt,name=keepalive,proto3" json:"keepalive,omitempty"`
+	Http          *Server_Http           `protobuf:"bytes,6,opt,name=http,proto3" json:"http,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +262,13 @@ func (x *Server) GetStop() *Server_Stop {
 func (x *Server) GetKeepalive() *Server_Keepalive {
 	if x != nil {
 		return x.Keepalive
+	}
+	return nil
+}
+
+func (x *Server) GetHttp() *Server_Http {
+	if x != nil {
+		return x.Http
 	}
 	return nil
 }
@@ -671,6 +687,91 @@ func (x *Auth) GetJwt() *Auth_JWT {
 	return nil
 }
 
+// Audio bounds recordings.
+type Audio struct {
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	MaxBytes          int64                  `protobuf:"varint,1,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`       // of one recording
+	Formats           []string               `protobuf:"bytes,2,rep,name=formats,proto3" json:"formats,omitempty"`                          // words that clients call them by
+	MaxUploads        int32                  `protobuf:"varint,3,opt,name=max_uploads,json=maxUploads,proto3" json:"max_uploads,omitempty"` // on the node at a time
+	MaxUploadsPerUser int32                  `protobuf:"varint,4,opt,name=max_uploads_per_user,json=maxUploadsPerUser,proto3" json:"max_uploads_per_user,omitempty"`
+	IdleTimeout       *durationpb.Duration   `protobuf:"bytes,5,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`       // without a byte from the sender
+	UploadTimeout     *durationpb.Duration   `protobuf:"bytes,6,opt,name=upload_timeout,json=uploadTimeout,proto3" json:"upload_timeout,omitempty"` // for an upload as a whole
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Audio) Reset() {
+	*x = Audio{}
+	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audio) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audio) ProtoMessage() {}
+
+func (x *Audio) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audio.ProtoReflect.Descriptor instead.
+func (*Audio) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Audio) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *Audio) GetFormats() []string {
+	if x != nil {
+		return x.Formats
+	}
+	return nil
+}
+
+func (x *Audio) GetMaxUploads() int32 {
+	if x != nil {
+		return x.MaxUploads
+	}
+	return 0
+}
+
+func (x *Audio) GetMaxUploadsPerUser() int32 {
+	if x != nil {
+		return x.MaxUploadsPerUser
+	}
+	return 0
+}
+
+func (x *Audio) GetIdleTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.IdleTimeout
+	}
+	return nil
+}
+
+func (x *Audio) GetUploadTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.UploadTimeout
+	}
+	return nil
+}
+
 type Server_Listener struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"` // host:port
@@ -680,7 +781,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +793,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -725,7 +826,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +838,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,6 +868,58 @@ func (x *Server_Ops) GetPprof() bool {
 	return false
 }
 
+type Server_Http struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Addr          string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`                            // host:port
+	PublicUrl     string                 `protobuf:"bytes,2,opt,name=public_url,json=publicUrl,proto3" json:"public_url,omitempty"` // what clients reach addr as; empty: http://addr
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Server_Http) Reset() {
+	*x = Server_Http{}
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Server_Http) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Server_Http) ProtoMessage() {}
+
+func (x *Server_Http) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Server_Http.ProtoReflect.Descriptor instead.
+func (*Server_Http) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 2}
+}
+
+func (x *Server_Http) GetAddr() string {
+	if x != nil {
+		return x.Addr
+	}
+	return ""
+}
+
+func (x *Server_Http) GetPublicUrl() string {
+	if x != nil {
+		return x.PublicUrl
+	}
+	return ""
+}
+
 type Server_Stop struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Notice        *durationpb.Duration   `protobuf:"bytes,1,opt,name=notice,proto3" json:"notice,omitempty"`   // wait between "not ready" and closing sessions
@@ -778,7 +931,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +943,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,7 +956,7 @@ func (x *Server_Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server_Stop.ProtoReflect.Descriptor instead.
 func (*Server_Stop) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 3}
 }
 
 func (x *Server_Stop) GetNotice() *durationpb.Duration {
@@ -837,7 +990,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -849,7 +1002,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -862,7 +1015,7 @@ func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server_Keepalive.ProtoReflect.Descriptor instead.
 func (*Server_Keepalive) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 3}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 4}
 }
 
 func (x *Server_Keepalive) GetTime() *durationpb.Duration {
@@ -890,7 +1043,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +1055,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1104,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1116,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1169,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1181,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1109,7 +1262,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1274,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1199,7 +1352,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1211,7 +1364,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1268,7 +1421,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1433,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1481,7 @@ var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xd5\x02\n" +
+	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xff\x02\n" +
 	"\x06Config\x12\"\n" +
 	"\x03log\x18\x01 \x01(\v2\x10.hermod.conf.LogR\x03log\x12+\n" +
 	"\x06server\x18\x02 \x01(\v2\x13.hermod.conf.ServerR\x06server\x12%\n" +
@@ -1337,21 +1490,27 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\amessage\x18\x05 \x01(\v2\x14.hermod.conf.MessageR\amessage\x12.\n" +
 	"\asession\x18\x06 \x01(\v2\x14.hermod.conf.SessionR\asession\x12%\n" +
 	"\x04push\x18\a \x01(\v2\x11.hermod.conf.PushR\x04push\x12%\n" +
-	"\x04auth\x18\b \x01(\v2\x11.hermod.conf.AuthR\x04auth\"3\n" +
+	"\x04auth\x18\b \x01(\v2\x11.hermod.conf.AuthR\x04auth\x12(\n" +
+	"\x05audio\x18\t \x01(\v2\x12.hermod.conf.AudioR\x05audio\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
-	"\x06format\x18\x02 \x01(\tR\x06format\"\xe8\x04\n" +
+	"\x06format\x18\x02 \x01(\tR\x06format\"\xd1\x05\n" +
 	"\x06Server\x12,\n" +
 	"\x02im\x18\x01 \x01(\v2\x1c.hermod.conf.Server.ListenerR\x02im\x126\n" +
 	"\agateway\x18\x02 \x01(\v2\x1c.hermod.conf.Server.ListenerR\agateway\x12)\n" +
 	"\x03ops\x18\x03 \x01(\v2\x17.hermod.conf.Server.OpsR\x03ops\x12,\n" +
 	"\x04stop\x18\x04 \x01(\v2\x18.hermod.conf.Server.StopR\x04stop\x12;\n" +
-	"\tkeepalive\x18\x05 \x01(\v2\x1d.hermod.conf.Server.KeepaliveR\tkeepalive\x1a\x1e\n" +
+	"\tkeepalive\x18\x05 \x01(\v2\x1d.hermod.conf.Server.KeepaliveR\tkeepalive\x12,\n" +
+	"\x04http\x18\x06 \x01(\v2\x18.hermod.conf.Server.HttpR\x04http\x1a\x1e\n" +
 	"\bListener\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\tR\x04addr\x1a/\n" +
 	"\x03Ops\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\tR\x04addr\x12\x14\n" +
-	"\x05pprof\x18\x02 \x01(\bR\x05pprof\x1a\x9f\x01\n" +
+	"\x05pprof\x18\x02 \x01(\bR\x05pprof\x1a9\n" +
+	"\x04Http\x12\x12\n" +
+	"\x04addr\x18\x01 \x01(\tR\x04addr\x12\x1d\n" +
+	"\n" +
+	"public_url\x18\x02 \x01(\tR\tpublicUrl\x1a\x9f\x01\n" +
 	"\x04Stop\x121\n" +
 	"\x06notice\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06notice\x12/\n" +
 	"\x05drain\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05drain\x123\n" +
@@ -1433,7 +1592,15 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x10\n" +
 	"\x03gid\x18\x02 \x01(\tR\x03gid\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12\x14\n" +
-	"\x05roles\x18\x04 \x01(\tR\x05rolesB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
+	"\x05roles\x18\x04 \x01(\tR\x05roles\"\x90\x02\n" +
+	"\x05Audio\x12\x1b\n" +
+	"\tmax_bytes\x18\x01 \x01(\x03R\bmaxBytes\x12\x18\n" +
+	"\aformats\x18\x02 \x03(\tR\aformats\x12\x1f\n" +
+	"\vmax_uploads\x18\x03 \x01(\x05R\n" +
+	"maxUploads\x12/\n" +
+	"\x14max_uploads_per_user\x18\x04 \x01(\x05R\x11maxUploadsPerUser\x12<\n" +
+	"\fidle_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vidleTimeout\x12@\n" +
+	"\x0eupload_timeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\ruploadTimeoutB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
 
 var (
 	file_internal_conf_conf_proto_rawDescOnce sync.Once
@@ -1447,7 +1614,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -1458,17 +1625,19 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Session)(nil),             // 6: hermod.conf.Session
 	(*Push)(nil),                // 7: hermod.conf.Push
 	(*Auth)(nil),                // 8: hermod.conf.Auth
-	(*Server_Listener)(nil),     // 9: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 10: hermod.conf.Server.Ops
-	(*Server_Stop)(nil),         // 11: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 12: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 13: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 14: hermod.conf.Data.Log
-	(*Room_Defaults)(nil),       // 15: hermod.conf.Room.Defaults
-	(*Auth_JWT)(nil),            // 16: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 17: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 18: hermod.conf.Auth.Claims
-	(*durationpb.Duration)(nil), // 19: google.protobuf.Duration
+	(*Audio)(nil),               // 9: hermod.conf.Audio
+	(*Server_Listener)(nil),     // 10: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 11: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 12: hermod.conf.Server.Http
+	(*Server_Stop)(nil),         // 13: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 14: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 15: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 16: hermod.conf.Data.Log
+	(*Room_Defaults)(nil),       // 17: hermod.conf.Room.Defaults
+	(*Auth_JWT)(nil),            // 18: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 19: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 20: hermod.conf.Auth.Claims
+	(*durationpb.Duration)(nil), // 21: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -1479,38 +1648,42 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	6,  // 5: hermod.conf.Config.session:type_name -> hermod.conf.Session
 	7,  // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
 	8,  // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
-	9,  // 8: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	9,  // 9: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	10, // 10: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	11, // 11: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	12, // 12: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	13, // 13: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	14, // 14: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	15, // 15: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	19, // 16: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	19, // 17: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	19, // 18: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	19, // 19: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	19, // 20: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	19, // 21: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	19, // 22: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	16, // 23: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	19, // 24: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	19, // 25: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	19, // 26: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	19, // 27: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	19, // 28: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	19, // 29: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	19, // 30: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	17, // 31: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	19, // 32: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	19, // 33: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	18, // 34: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	9,  // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
+	10, // 9: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	10, // 10: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	11, // 11: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	13, // 12: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	14, // 13: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	12, // 14: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	15, // 15: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	16, // 16: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	17, // 17: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	21, // 18: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	21, // 19: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	21, // 20: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	21, // 21: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	21, // 22: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	21, // 23: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	21, // 24: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	18, // 25: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	21, // 26: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	21, // 27: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	21, // 28: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	21, // 29: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	21, // 30: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	21, // 31: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	21, // 32: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	21, // 33: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	21, // 34: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	19, // 35: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	21, // 36: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	21, // 37: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	20, // 38: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -1524,7 +1697,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

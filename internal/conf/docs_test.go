@@ -41,6 +41,12 @@ func row(path string, fd protoreflect.FieldDescriptor, values layer) string {
 	switch v, ok := values[path]; {
 	case ok && shapeOf(fd) == shapeList:
 		text = "[]"
+	case ok && shapeOf(fd) == shapeWords:
+		words := make([]string, len(v.words))
+		for i, w := range v.words {
+			words[i] = w.text
+		}
+		text = "[" + strings.Join(words, ", ") + "]"
 	case ok:
 		text, _, _ = expand(v.text, func(string) (string, bool) { return "", false })
 		if text == "" {
@@ -155,6 +161,7 @@ func TestSchemaKeepsItsConventions(t *testing.T) {
 		kinds := map[shape]protoreflect.Kind{
 			shapeText: protoreflect.StringKind, shapeBool: protoreflect.BoolKind, shapeCount: protoreflect.Int32Kind,
 			shapeSize: protoreflect.Int64Kind, shapeDuration: protoreflect.MessageKind, shapeList: protoreflect.MessageKind,
+			shapeWords: protoreflect.StringKind,
 		}
 		if s := shapeOf(fd); fd.Kind() != kinds[s] || fd.IsMap() || fd.HasPresence() && s != shapeDuration {
 			t.Errorf("%s is a %s of kind %s, which the loader does not know", path, s, fd.Kind())

@@ -14,6 +14,7 @@ type value struct {
 	text    string
 	literal bool      // no placeholders in text
 	list    []element // shapeList only
+	words   []value   // shapeWords only, each a text
 	origin  origin
 }
 

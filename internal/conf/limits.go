@@ -96,6 +96,12 @@ var limits = map[string]limit{
 	"hermod.conf.Push.inbox_ttl":      lasting(time.Minute, forever),
 	"hermod.conf.Push.inbox_per_user": count(1, million),
 
+	"hermod.conf.Audio.max_bytes":            size(kib, gib),
+	"hermod.conf.Audio.max_uploads":          count(1, 10000),
+	"hermod.conf.Audio.max_uploads_per_user": count(1, 10000),
+	"hermod.conf.Audio.idle_timeout":         lasting(time.Second, 10*time.Minute),
+	"hermod.conf.Audio.upload_timeout":       lasting(time.Second, 24*time.Hour),
+
 	"hermod.conf.Auth.expiry_grace":     lasting(0, 10*time.Minute),
 	"hermod.conf.Auth.JWT.jwks_refresh": lasting(10*time.Second, 24*time.Hour),
 	"hermod.conf.Auth.JWT.leeway":       lasting(0, 5*time.Minute),

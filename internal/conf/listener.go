@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -55,6 +56,19 @@ func isHost(host string) bool {
 	}
 	return !strings.Contains(host, "..") && host[0] != '.' && host[0] != '-' &&
 		strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == ""
+}
+
+// checkPublicURL wants what a path can be added to.
+func checkPublicURL(text string, ps *Problems) {
+	if text == "" {
+		return
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		ps.add("server.http.public_url", "%q is not an http or https address", text)
+	} else if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		ps.add("server.http.public_url", "has a user, a query or a fragment; write scheme, host and perhaps a path")
+	}
 }
 
 // isLoopback tells whether a host can be reached from this machine alone.

@@ -96,10 +96,20 @@ func reach(m protoreflect.Message, path string) (protoreflect.Message, protorefl
 }
 
 func (l *loader) set(m protoreflect.Message, fd protoreflect.FieldDescriptor, v value, at string) {
-	if shapeOf(fd) == shapeList {
+	switch shapeOf(fd) {
+	case shapeList:
 		l.setList(m, fd, v, at)
-		return
+	case shapeWords:
+		l.setWords(m, fd, v, at)
+	default:
+		if parsed, ok := l.scalar(fd, v, at); ok {
+			m.Set(fd, parsed)
+		}
 	}
+}
+
+// scalar reads a value, or reports what is wrong with it.
+func (l *loader) scalar(fd protoreflect.FieldDescriptor, v value, at string) (protoreflect.Value, bool) {
 	text := v.text
 	if !v.literal {
 		expanded, used, err := expand(v.text, l.env)
@@ -107,21 +117,38 @@ func (l *loader) set(m protoreflect.Message, fd protoreflect.FieldDescriptor, v 
 		l.origins[at] = v.origin
 		if err != nil {
 			l.report(at, err.Error())
-			return
+			return protoreflect.Value{}, false
 		}
 		text = expanded
 	}
 	parsed, err := parseScalar(fd, text)
 	if err != nil {
 		l.report(at, err.Error())
+		return protoreflect.Value{}, false
+	}
+	return parsed, true
+}
+
+const singleValue = "a list cannot be given as a single value"
+
+func (l *loader) setWords(m protoreflect.Message, fd protoreflect.FieldDescriptor, v value, at string) {
+	if v.words == nil {
+		l.report(at, singleValue)
 		return
 	}
-	m.Set(fd, parsed)
+	list := m.Mutable(fd).List()
+	for i, w := range v.words {
+		word, ok := l.scalar(fd, w, indexed(at, i))
+		if !ok {
+			word = protoreflect.ValueOfString("") // those after it keep their place
+		}
+		list.Append(word)
+	}
 }
 
 func (l *loader) setList(m protoreflect.Message, fd protoreflect.FieldDescriptor, v value, at string) {
 	if v.list == nil {
-		l.report(at, "a list cannot be given as a single value")
+		l.report(at, singleValue)
 		return
 	}
 	list := m.Mutable(fd).List()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,18 @@ func lines(t *testing.T, err error) []string {
 		texts[i] = p.String()
 	}
 	return texts
+}
+
+// TestWords: a list of texts replaces the default as a whole, placeholders and all.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	if got := mustLoad(t, "", nil).GetAudio().GetFormats(); len(got) != 9 || got[0] != "opus" {
+		t.Errorf("default: %q", got)
+	}
+	c := mustLoad(t, "audio:\n  formats:\n    - &own mp3\n    - '${FORMAT:wav}'\n    - '1'\n", map[string]string{"FORMAT": "flac"})
+	if got := c.GetAudio().GetFormats(); !slices.Equal(got, []string{"mp3", "flac", "1"}) {
+		t.Errorf("got %q", got)
+	}
 }
 
 func TestDefaultsAreAsPromised(t *testing.T) {

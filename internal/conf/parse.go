@@ -89,14 +89,15 @@ func (p *parser) entry(k, v *yaml.Node, md protoreflect.MessageDescriptor, path 
 		return p.section(v, fd.Message(), at)
 	case shapeList:
 		return p.list(v, fd.Message(), at)
+	case shapeWords:
+		return p.words(v, at)
 	}
 	return p.scalar(v, fd, at)
 }
 
 func (p *parser) list(n *yaml.Node, md protoreflect.MessageDescriptor, path string) layer {
 	n = target(n)
-	if n.Kind != yaml.SequenceNode {
-		p.note(n, path, "must be a list, not %s; an empty one is []", kindName(n))
+	if !p.isList(n, path) {
 		return nil
 	}
 	elements := make([]element, len(n.Content))
@@ -108,6 +109,30 @@ func (p *parser) list(n *yaml.Node, md protoreflect.MessageDescriptor, path stri
 		}
 	}
 	return layer{path: {list: elements, origin: p.origin(n)}}
+}
+
+func (p *parser) isList(n *yaml.Node, path string) bool {
+	if n.Kind != yaml.SequenceNode {
+		p.note(n, path, "must be a list, not %s; an empty one is []", kindName(n))
+		return false
+	}
+	return true
+}
+
+func (p *parser) words(n *yaml.Node, path string) layer {
+	n = target(n)
+	if !p.isList(n, path) {
+		return nil
+	}
+	words := make([]value, len(n.Content))
+	for i, item := range n.Content {
+		word := target(item)
+		if word.Kind != yaml.ScalarNode || isNull(word) {
+			p.note(word, indexed(path, i), "must be a text, not %s", kindName(word))
+		}
+		words[i] = value{text: word.Value, origin: p.origin(word)}
+	}
+	return layer{path: {words: words, origin: p.origin(n)}}
 }
 
 func (p *parser) scalar(n *yaml.Node, fd protoreflect.FieldDescriptor, path string) layer {

@@ -21,6 +21,20 @@ func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct{ text, path, says string }{
 		"unknown section":      {"serve: {}", "serve", "did you mean server?"},
 		"unknown nested key":   {"server: {im: {address: x}}", "server.im.address", "allowed here: addr"},
+		"text for words":       {"audio: {formats: opus}", "audio.formats", "must be a list, not a single value"},
+		"section for words":    {"audio: {formats: {a: b}}", "audio.formats", "must be a list, not a section"},
+		"nothing for words":    {"audio: {formats: }", "audio.formats", "must be a list, not nothing"},
+		"section for a word":   {"audio: {formats: [opus, {a: b}]}", "audio.formats[1]", "must be a text, not a section"},
+		"nothing for a word":   {"audio: {formats: [~]}", "audio.formats[0]", "must be a text, not nothing"},
+		"missing word":         {"audio: {formats: [mp3, '${NOWHERE_TO_BE_FOUND}', mp3]}", "audio.formats[1]", "is not set"},
+		"no words":             {"audio: {formats: []}", "audio.formats", "name at least one"},
+		"a strange format":     {"audio: {formats: [a/b]}", "audio.formats[0]", "letters in lower case"},
+		"a long format":        {"audio: {formats: [abcdefghijklmnopq]}", "audio.formats[0]", "1 to 16"},
+		"a format twice":       {"audio: {formats: [mp3, opus, mp3]}", "audio.formats[2]", "in the list already"},
+		"dev for browsers":     {"server: {http: {addr: ':8080'}}", "server.http.addr", "can be reached from other machines"},
+		"no public url":        {"server: {http: {public_url: 'chat.example.com'}}", "server.http.public_url", "not an http or https address"},
+		"ftp":                  {"server: {http: {public_url: 'ftp://chat.example.com'}}", "server.http.public_url", "not an http or https address"},
+		"public url with more": {"server: {http: {public_url: 'https://chat.example.com/?a'}}", "server.http.public_url", "a query"},
 		"unlike any key":       {"zzz: 1", "zzz", "no such key; allowed here: log, server"},
 		"key of another type":  {"{[a]: 1}", `""`, "no such key"},
 		"text for a section":   {"server: hello", "server", "must be a section with the keys im, gateway"},
@@ -107,6 +121,8 @@ func TestAccepted(t *testing.T) {
 		"localhost":                    "server: {im: {addr: 'localhost:1'}}",
 		"ops anywhere":                 "server: {ops: {addr: ':8081'}}",
 		"a linked authenticator":       "auth: {mode: ldap, service_token: 0123456789abcdef}",
+		"words":                        "audio: {formats: [mp3]}",
+		"public url":                   "server: {http: {public_url: 'https://chat.example.com/im/'}}",
 		"empty sections":               "server:\n  im:\nauth: {}\n",
 		"aliases":                      "session: {heartbeat: &h 40s, stall_timeout: *h}",
 		"HS256":                        "auth: {mode: jwt, service_token: 0123456789abcdef, jwt: {keys: [{algorithm: HS256, secret: 0123456789abcdef0123456789abcdef}]}}",
@@ -132,7 +148,7 @@ func TestOriginNamesTheVariable(t *testing.T) {
 
 func TestOverridesAreScalars(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"server", "auth.jwt.keys", "server.im.addr.x", "nowhere", ""} {
+	for _, path := range []string{"server", "auth.jwt.keys", "audio.formats", "server.im.addr.x", "nowhere", ""} {
 		if _, err := loadText("", nil, Override{Path: path, Value: "x", From: "flag -x"}); err == nil {
 			t.Errorf("override of %q is accepted", path)
 		}

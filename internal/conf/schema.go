@@ -14,6 +14,7 @@ type shape uint8
 const (
 	shapeSection shape = iota
 	shapeList          // of sections
+	shapeWords         // a list of texts
 	shapeText
 	shapeBool
 	shapeCount
@@ -22,7 +23,7 @@ const (
 )
 
 func (s shape) String() string {
-	return [...]string{"section", "list", "text", "bool", "number", "size", "duration"}[s]
+	return [...]string{"section", "list", "words", "text", "bool", "number", "size", "duration"}[s]
 }
 
 var durationName = (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullName()
@@ -30,6 +31,8 @@ var durationName = (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullN
 // shapeOf tells the notation of a field. An integer whose name ends in _bytes is a size.
 func shapeOf(fd protoreflect.FieldDescriptor) shape {
 	switch {
+	case fd.IsList() && fd.Kind() == protoreflect.StringKind:
+		return shapeWords
 	case fd.IsList():
 		return shapeList
 	case fd.Kind() == protoreflect.StringKind:

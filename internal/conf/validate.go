@@ -17,6 +17,7 @@ func inspect(c *Config) Problems {
 	checkServer(c, &ps)
 	checkData(c.GetData(), &ps)
 	checkAuth(c.GetAuth(), &ps)
+	checkAudio(c.GetAudio(), &ps)
 	return ps
 }
 
@@ -34,6 +35,8 @@ func checkLimits(m protoreflect.Message, path string, ps *Problems) {
 			for i := range list.Len() {
 				checkLimits(list.Get(i).Message(), indexed(at, i), ps)
 			}
+		case shapeWords:
+			// What a word may be is said beside its section.
 		default:
 			if wrong := checkLimit(fd, m.Get(fd)); wrong != "" {
 				ps.add(at, "%s", wrong)
@@ -68,8 +71,10 @@ func checkServer(c *Config, ps *Problems) {
 	checkListeners([]listener{
 		{"server.im.addr", s.GetIm().GetAddr(), true},
 		{"server.gateway.addr", s.GetGateway().GetAddr(), true},
+		{"server.http.addr", s.GetHttp().GetAddr(), true},
 		{"server.ops.addr", s.GetOps().GetAddr(), false},
 	}, c.GetAuth().GetMode(), ps)
+	checkPublicURL(s.GetHttp().GetPublicUrl(), ps)
 	stop := s.GetStop()
 	needed := stop.GetNotice().AsDuration() + stop.GetDrain().AsDuration()
 	if timeout := stop.GetTimeout().AsDuration(); timeout <= needed {

@@ -2,7 +2,9 @@
 // what every call passes before it reaches a service.
 //
 //	grpc.go       the IM and the gateway listener
-//	stream.go     the im.v1 stream
+//	http.go       the client HTTP listener
+//	recordings.go recordings to download
+//	stream.go     the im.v1 stream, and uploads
 //	identity.go   who is calling
 //	strict.go     requests that cannot be decoded
 //	listener.go   listening, and counting connections

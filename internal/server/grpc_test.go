@@ -217,6 +217,10 @@ func TestAUsedPortIsNamed(t *testing.T) {
 			_, _, err := server.NewGateway(c, nil, server.Callers{}, ready, m, nil)
 			return err
 		},
+		"server.http.addr": func(c *conf.Config) error {
+			_, _, err := server.NewHTTP(c, nil, server.Callers{}, m, nil)
+			return err
+		},
 		"server.ops.addr": func(c *conf.Config) error { _, _, err := server.NewOps(c, ready, nil, m); return err },
 	} {
 		err := open(config(t, conf.Override{Path: key, Value: used}))

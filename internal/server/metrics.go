@@ -16,6 +16,7 @@ type Metrics struct {
 	connections *prometheus.GaugeVec
 	calls       *prometheus.HistogramVec
 	refusals    *prometheus.CounterVec
+	requests    *prometheus.CounterVec
 }
 
 // NewMetrics returns fresh instruments, registered nowhere yet.
@@ -31,12 +32,15 @@ func NewMetrics() *Metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hermod_rpc_refusals_total", Help: "Calls and streams refused, by reason.",
 		}, []string{"reason"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hermod_http_requests_total", Help: "Requests to the client HTTP listener by route and status.",
+		}, []string{"route", "code"}),
 	}
 }
 
 // Collectors returns the instruments for registration.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.connections, m.calls, m.refusals}
+	return []prometheus.Collector{m.connections, m.calls, m.refusals, m.requests}
 }
 
 // unary observes unary calls.

@@ -21,6 +21,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
@@ -43,6 +44,9 @@ type bench struct {
 	im       *grpc.ClientConn
 	gateway  *grpc.ClientConn
 	ops      string // http://host:port
+	http     string // the same of the client HTTP listener
+	blobs    string // the folder of recordings
+	audios   *biz.Audios
 	imAddr   string
 }
 
@@ -108,11 +112,17 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 
 	verifier := auth.NewVerifier(panicker{}, log)
 	callers := server.Callers{Clients: verifier, Services: auth.NewServiceGuard(c.GetAuth(), verifier)}
-	metrics := server.NewMetrics()
-	b.registry.MustRegister(metrics.Collectors()...)
+	metrics, audioMetrics := server.NewMetrics(), service.NewAudioMetrics()
+	b.registry.MustRegister(append(metrics.Collectors(), audioMetrics.Collectors()...)...)
+	b.blobs, b.audios = parts.blobs, parts.audios
 	handler := im.NewHandler(parts.node, parts.rules, verifier, im.Config{Heartbeat: 30 * time.Second, StartTimeout: time.Minute}, log)
 
-	imServer, _, err := server.NewIM(c, service.NewIM(parts.rules.Rooms, parts.rules.Messages, b.ready, log), handler, callers, b.ready, metrics, log)
+	web, _, err := server.NewHTTP(c, parts.audios, callers, metrics, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uploads := service.NewUploads(parts.audios, web, audioMetrics, log)
+	imServer, _, err := server.NewIM(c, service.NewIM(parts.rules.Rooms, parts.rules.Messages, uploads, b.ready, log), handler, callers, b.ready, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,13 +135,14 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 		t.Fatal(err)
 	}
 	b.imAddr = serve(t, imServer)
+	b.http = "http://" + serve(t, web)
 	b.im, b.gateway, b.ops = dial(t, b.imAddr), dial(t, serve(t, gateway)), "http://"+serve(t, ops)
 	return b
 }
 
 func config(t *testing.T, overrides ...conf.Override) *conf.Config {
 	t.Helper()
-	for _, key := range []string{"server.im.addr", "server.gateway.addr", "server.ops.addr"} {
+	for _, key := range []string{"server.im.addr", "server.gateway.addr", "server.http.addr", "server.ops.addr"} {
 		overrides = append([]conf.Override{{Path: key, Value: "127.0.0.1:0"}}, overrides...)
 	}
 	c, err := conf.Load(nil, overrides...)
@@ -143,8 +154,10 @@ func config(t *testing.T, overrides ...conf.Override) *conf.Config {
 
 // parts is what is behind the listeners.
 type parts struct {
-	node  *node.Node
-	rules im.Rules
+	node   *node.Node
+	rules  im.Rules
+	audios *biz.Audios
+	blobs  string
 }
 
 func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
@@ -169,8 +182,18 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 		}
 	})
 	background(t, n.Run, cursors.Run, inbox.Run, messages.Run)
+	dir := t.TempDir()
+	blobs, err := blob.Open(dir, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { blobs.Close() })
+	audios := biz.NewAudios(rooms, members, data.NewAudios(db), blobs, &biz.Transcripts{}, biz.AudioRules{
+		MaxBytes: c.GetAudio().GetMaxBytes(), Formats: c.GetAudio().GetFormats(),
+		MaxUploads: 20, MaxUploadsPerUser: 2, IdleTimeout: c.GetAudio().GetIdleTimeout().AsDuration(), UploadTimeout: time.Minute,
+	}, log)
 	size := int(c.GetMessage().GetMaxContentBytes())
-	return parts{n, im.Rules{
+	return parts{node: n, audios: audios, blobs: dir, rules: im.Rules{
 		Rooms:    biz.NewRooms(rooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
 		Messages: biz.NewMessages(rooms, members, messages, live, biz.MessageRules{MaxContentBytes: size, MaxMetadataBytes: 1000}),
 		Backlog:  biz.NewBacklog(rooms, members, messages, cursors),

@@ -47,7 +47,7 @@ func (s *imServer) StreamMessages(stream grpc.BidiStreamingServer[imv1.MessageRe
 	return conn.Finish(err)
 }
 
-// sessionStreams stands before every stream. For the im.v1 stream it finds out who is calling and
+// sessionStreams stands before every stream. For those of IMService it finds out who is calling and
 // then goes straight to the service: Kratos' own stream interceptor, further in, would give each
 // stream one more goroutine and each message two look-ups, for middleware that a session's frames
 // do not use. All other streams, such as reflection, go their usual way.
@@ -59,7 +59,8 @@ func sessionStreams(v *auth.Verifier, ready *Readiness, m *Metrics, log *slog.Lo
 				err = service.Error(log, biz.Errorf(biz.KindInternal, "PANIC", "internal error"))
 			}
 		}()
-		if info.FullMethod != imv1.IMService_StreamMessages_FullMethodName {
+		serve, ours := streams[info.FullMethod]
+		if !ours {
 			return handler(srv, ss)
 		}
 		ctx := ss.Context()
@@ -69,14 +70,22 @@ func sessionStreams(v *auth.Verifier, ready *Readiness, m *Metrics, log *slog.Lo
 			m.refused(err)
 			return err
 		}
-		err = srv.(imv1.IMServiceServer).StreamMessages(&grpc.GenericServerStream[imv1.MessageRequest, imv1.MessageResponse]{
-			ServerStream: &identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)},
-		})
+		err = serve(srv.(imv1.IMServiceServer), &identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)})
 		if kerrors.Reason(err) != "" { // refused, and not just over
 			m.refused(err)
 		}
 		return err
 	}
+}
+
+// streams are those of IMService.
+var streams = map[string]func(imv1.IMServiceServer, grpc.ServerStream) error{
+	imv1.IMService_StreamMessages_FullMethodName: func(s imv1.IMServiceServer, ss grpc.ServerStream) error {
+		return s.StreamMessages(&grpc.GenericServerStream[imv1.MessageRequest, imv1.MessageResponse]{ServerStream: ss})
+	},
+	imv1.IMService_UploadAudio_FullMethodName: func(s imv1.IMServiceServer, ss grpc.ServerStream) error {
+		return s.UploadAudio(&grpc.GenericServerStream[imv1.UploadAudioRequest, imv1.UploadAudioResponse]{ServerStream: ss})
+	},
 }
 
 // admit finds out who opens a stream. A node that is starting or stopping takes nobody in: whoever

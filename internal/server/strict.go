@@ -9,6 +9,7 @@ import (
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/transport/grpcstream"
+	"github.com/game-im/hermod/internal/service"
 )
 
 // strict returns the service under a name, letting malformed answer where a request cannot be
@@ -55,6 +56,10 @@ type keepingCodec struct{ encoding.CodecV2 }
 func (c keepingCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	if d, ok := v.(*decoding); ok {
 		d.err = c.CodecV2.Unmarshal(data, d.into)
+		return nil
+	}
+	if m, ok := v.(service.InPlace); ok {
+		m.UnmarshalInPlace(data)
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, v)

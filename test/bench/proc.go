@@ -191,7 +191,7 @@ func startNode(ctx context.Context, bin, dir string, durable bool) (*server, err
 	if err := os.WriteFile(conf, []byte(nodeConfig(durable)), 0o600); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(bin, "-conf", conf, "-im", im, "-grpc", gateway, "-ops", ops)
+	cmd := exec.Command(bin, "-conf", conf, "-im", im, "-grpc", gateway, "-http", "127.0.0.1:0", "-ops", ops)
 	cmd.Env = append(os.Environ(), "HERMOD_DATA_DIR="+filepath.Join(dir, "data"))
 	return launch(ctx, "hermod", dir, im, cmd, func(ctx context.Context) error {
 		return errors.Join(accepts(im)(ctx), healthy(ctx, "http://"+ops+"/readyz"))

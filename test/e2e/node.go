@@ -34,7 +34,7 @@ var programs string
 
 // Node is one hermod process.
 type Node struct {
-	IM, Gateway, Ops string // addresses, the same after a restart
+	IM, Gateway, HTTP, Ops string // addresses, the same after a restart
 
 	t    *testing.T
 	args []string
@@ -60,8 +60,8 @@ func Start(t *testing.T, yaml string, args ...string) *Node {
 func Prepare(t *testing.T, yaml string, args ...string) *Node {
 	t.Helper()
 	dir := t.TempDir()
-	n := &Node{IM: freeAddr(t), Gateway: freeAddr(t), Ops: freeAddr(t), t: t, log: filepath.Join(dir, "log")}
-	n.args = append([]string{"-im", n.IM, "-grpc", n.Gateway, "-ops", n.Ops}, args...)
+	n := &Node{IM: freeAddr(t), Gateway: freeAddr(t), HTTP: freeAddr(t), Ops: freeAddr(t), t: t, log: filepath.Join(dir, "log")}
+	n.args = append([]string{"-im", n.IM, "-grpc", n.Gateway, "-http", n.HTTP, "-ops", n.Ops}, args...)
 	n.env = append(os.Environ(), "HERMOD_DATA_DIR="+filepath.Join(dir, "data"))
 	if yaml != "" {
 		file := filepath.Join(dir, "hermod.yaml")

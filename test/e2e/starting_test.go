@@ -15,15 +15,15 @@ import (
 func TestGreetingNamesAddresses(t *testing.T) {
 	t.Parallel()
 	n := Prepare(t, "")
-	n.args = []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-ops", "127.0.0.1:0"}
+	n.args = []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0", "-ops", "127.0.0.1:0"}
 	n.spawn()
-	addresses := regexp.MustCompile(`(?s)clients +(\S+).*services +(\S+).*ops +http://([^/\s]+)`)
+	addresses := regexp.MustCompile(`(?s)clients +(\S+).*services +(\S+).*http +http://([^/\s]+)/audio.*ops +http://([^/\s]+)`)
 	var found []string
 	n.eventually("the greeting", func() bool {
 		found = addresses.FindStringSubmatch(n.Log())
 		return found != nil
 	})
-	n.IM, n.Gateway, n.Ops = found[1], found[2], found[3]
+	n.IM, n.Gateway, n.HTTP, n.Ops = found[1], found[2], found[3], found[4]
 	n.eventually("ready", n.Ready)
 	if status, body := n.get("/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz: %d %s", status, body)

@@ -1,0 +1,25 @@
+package conf
+
+import "strings"
+
+// maxFormat is longer than any name of a format in use.
+const maxFormat = 16
+
+// checkAudio wants formats that fit a file name, since recordings are downloaded under one.
+func checkAudio(a *Audio, ps *Problems) {
+	const path = "audio.formats"
+	if len(a.GetFormats()) == 0 {
+		ps.add(path, "is empty; name at least one format (room.defaults.allow_audio false makes rooms that take none)")
+	}
+	seen := map[string]bool{}
+	for i, f := range a.GetFormats() {
+		at := indexed(path, i)
+		switch {
+		case f == "" || len(f) > maxFormat || strings.Trim(f, "abcdefghijklmnopqrstuvwxyz0123456789") != "":
+			ps.add(at, "%q is not a format; write 1 to %d letters in lower case and digits, like opus or mp3", f, maxFormat)
+		case seen[f]:
+			ps.add(at, "%q is in the list already", f)
+		}
+		seen[f] = true
+	}
+}

@@ -1,0 +1,155 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	kerrors "github.com/go-kratos/kratos/v2/errors"
+	khttp "github.com/go-kratos/kratos/v2/transport/http"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/service"
+)
+
+const (
+	// httpStall is how long a client may take to send a request, and to take the next part of an
+	// answer. The answer as a whole may take longer.
+	httpStall = 30 * time.Second
+	// httpIdle is how long a connection is kept for another request.
+	httpIdle = 2 * time.Minute
+	// maxHeader is room for a token.
+	maxHeader = 32 << 10
+)
+
+// HTTP is the listener of clients that speak HTTP.
+type HTTP struct {
+	*khttp.Server
+	publicURL string
+}
+
+// NewHTTP opens it; the cleanup closes it if it was never served:
+//
+//	/audio/{id}  a recording, for members of its room
+func NewHTTP(c *conf.Config, audios *biz.Audios, by Callers, m *Metrics, log *slog.Logger) (*HTTP, func(), error) {
+	lis, cleanup, err := listen("http", c.GetServer().GetHttp().GetAddr(), m)
+	if err != nil {
+		return nil, nil, err
+	}
+	srv := khttp.NewServer(khttp.Listener(lis), khttp.Address(lis.Addr().String()), khttp.Timeout(0))
+	endpoint, err := srv.Endpoint()
+	if err != nil {
+		cleanup()
+		return nil, nil, fmt.Errorf("server.http.addr: %w", err)
+	}
+	// What Kratos would put around each request is a timeout, and it would redirect to paths that
+	// look better: nothing of that is wanted here.
+	routes := &httpRoutes{mux: http.NewServeMux(), metrics: m, log: log}
+	routes.handle("/audio/{id}", "audio", &recordings{audios: audios, clients: by.Clients, log: log})
+	routes.handle("/", "none", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuseHTTP(w, r, log, biz.Errorf(biz.KindNotFound, "NO_SUCH_PAGE", "there is no such page"))
+	}))
+	srv.Handler = routes.mux
+	srv.ReadHeaderTimeout, srv.ReadTimeout, srv.WriteTimeout = httpStall, httpStall, httpStall
+	srv.IdleTimeout, srv.MaxHeaderBytes = httpIdle, maxHeader
+	srv.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	public := c.GetServer().GetHttp().GetPublicUrl()
+	if public == "" {
+		public = endpoint.Scheme + "://" + endpoint.Host
+	}
+	return &HTTP{Server: srv, publicURL: strings.TrimRight(public, "/")}, cleanup, nil
+}
+
+// AudioURL returns where members fetch a recording.
+func (h *HTTP) AudioURL(id biz.AudioID) string { return h.publicURL + "/audio/" + string(id) }
+
+// httpRoutes is what is served where, counted.
+type httpRoutes struct {
+	mux     *http.ServeMux
+	metrics *Metrics
+	log     *slog.Logger
+}
+
+func (rs *httpRoutes) handle(pattern, name string, next http.Handler) {
+	rs.mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := &answer{ResponseWriter: w}
+		defer func() {
+			p := recover()
+			if p != nil {
+				rs.log.Error("a request panicked", "route", name, "panic", p, "stack", string(debug.Stack()))
+			}
+			begun := answer.code != 0
+			if p != nil && !begun {
+				answerHTTP(answer, r, http.StatusInternalServerError, "PANIC", "internal error")
+			}
+			rs.metrics.requests.WithLabelValues(name, strconv.Itoa(answer.status())).Inc()
+			if p != nil && begun {
+				panic(http.ErrAbortHandler) // the end of what was begun must not look right
+			}
+		}()
+		next.ServeHTTP(answer, r)
+	}))
+}
+
+// answer remembers how a request was answered.
+type answer struct {
+	http.ResponseWriter
+	code int // 0: not yet
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(code int) {
+	if a.code == 0 {
+		a.code = code
+	}
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(b []byte) (int, error) {
+	if a.code == 0 {
+		a.code = http.StatusOK
+	}
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) status() int {
+	if a.code == 0 {
+		return http.StatusOK // what net/http says for a handler that says nothing
+	}
+	return a.code
+}
+
+// refuseHTTP answers with an error in JSON: {"reason":"NOT_A_MEMBER","text":"..."}.
+func refuseHTTP(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
+	e := kerrors.FromError(service.Error(log, err))
+	answerHTTP(w, r, int(e.Code), e.Reason, e.Message)
+}
+
+func answerHTTP(w http.ResponseWriter, r *http.Request, code int, reason, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	if code == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
+	w.WriteHeader(code)
+	if r.Method == http.MethodHead {
+		return
+	}
+	// A client that has gone does not hear it.
+	_ = json.NewEncoder(w).Encode(struct {
+		Reason string `json:"reason"`
+		Text   string `json:"text"`
+	}{reason, text})
+}

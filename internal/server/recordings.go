@@ -1,0 +1,104 @@
+package server
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/game-im/hermod/internal/auth"
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// mediaTypes is how browsers know a format; others are bytes to them.
+var mediaTypes = map[string]string{
+	"aac":  "audio/aac",
+	"amr":  "audio/amr",
+	"flac": "audio/flac",
+	"m4a":  "audio/mp4",
+	"mp3":  "audio/mpeg",
+	"ogg":  "audio/ogg",
+	"opus": "audio/ogg; codecs=opus",
+	"wav":  "audio/wav",
+	"webm": "audio/webm",
+}
+
+// recordings serves /audio/{id}.
+type recordings struct {
+	audios  *biz.Audios
+	clients *auth.Verifier
+	log     *slog.Logger
+}
+
+// ServeHTTP implements http.Handler.
+func (s *recordings) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		answerHTTP(w, r, http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "only GET and HEAD are allowed here")
+		return
+	}
+	audio, content, err := s.open(r)
+	if err != nil {
+		refuseHTTP(w, r, s.log, err)
+		return
+	}
+	defer func() { _ = content.Close() }() // it was only read
+	h := w.Header()
+	media, known := mediaTypes[audio.Format]
+	disposition := "inline"
+	if !known {
+		media, disposition = "application/octet-stream", "attachment"
+	}
+	name := string(audio.ID) + "." + audio.Format
+	h.Set("Content-Type", media)
+	h.Set("Content-Disposition", disposition+`; filename="`+name+`"`)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("ETag", `"`+string(audio.ID)+`"`)
+	// A recording never changes, and who may hear it is for this node to say, not for a cache between.
+	h.Set("Cache-Control", "private, max-age=31536000, immutable")
+	h.Set("Vary", "Authorization, User-Id")
+	http.ServeContent(w, r, name, audio.CreatedAt, &patient{content, http.NewResponseController(w)})
+}
+
+func (s *recordings) open(r *http.Request) (biz.Audio, io.ReadSeekCloser, error) {
+	id, err := identity(r.Context(), s.clients, credentialsOf(r))
+	if err != nil {
+		return biz.Audio{}, nil, err
+	}
+	if id.User == "" { // a backend that speaks for nobody has no business here
+		id.Trusted = false
+	}
+	return s.audios.Open(r.Context(), id, biz.AudioID(r.PathValue("id")))
+}
+
+// credentialsOf reads who is calling from the headers, or from the query, since a browser's player
+// sets no headers: ?token=, ?user-id=.
+func credentialsOf(r *http.Request) func(key string) string {
+	query := r.URL.Query()
+	return func(key string) string {
+		if v := r.Header.Get(key); v != "" {
+			return v
+		}
+		if key != keyAuthorization {
+			return query.Get(key)
+		}
+		if token := query.Get("token"); token != "" {
+			return "Bearer " + token
+		}
+		return ""
+	}
+}
+
+// patient gives a client httpStall for each part of an answer, however many there are.
+type patient struct {
+	io.ReadSeeker
+	answer *http.ResponseController
+}
+
+// Read implements io.Reader.
+func (p *patient) Read(b []byte) (int, error) {
+	if err := p.answer.SetWriteDeadline(time.Now().Add(httpStall)); err != nil {
+		return 0, err
+	}
+	return p.ReadSeeker.Read(b)
+}
