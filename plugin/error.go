@@ -1,6 +1,9 @@
 package plugin
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Kind says what a refusal means for the client.
 type Kind uint8
@@ -11,8 +14,10 @@ const (
 	KindUnauthenticated Kind = iota
 	// KindPermissionDenied: who is calling is known, and may not do or be what he claims.
 	KindPermissionDenied
-	// KindUnavailable: it cannot be told now. The same credentials may do later.
+	// KindUnavailable: it cannot be told or done now. The same question may do later.
 	KindUnavailable
+	// KindRefused: it will not be done, however often it is asked for.
+	KindRefused
 )
 
 // Error is a refusal. Reason is a sentence for the client: it says what is wrong and holds no part
@@ -21,6 +26,9 @@ type Error struct {
 	Kind   Kind
 	Reason string
 	Cause  error
+	// RetryAfter is how long to wait at least before asking again, with KindUnavailable; 0 when that
+	// is not known. A node that tries again by itself heeds it, up to an hour.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string {
@@ -47,4 +55,9 @@ func PermissionDenied(format string, args ...any) error {
 // and the cause for the log.
 func Unavailable(reason string, cause error) error {
 	return &Error{Kind: KindUnavailable, Reason: reason, Cause: cause}
+}
+
+// Refused says that what was asked for cannot be done, now or later, with a formatted reason.
+func Refused(format string, args ...any) error {
+	return &Error{Kind: KindRefused, Reason: fmt.Sprintf(format, args...)}
 }

@@ -5,7 +5,7 @@
 //
 // A plugin is made once, before the node serves, and called by many goroutines at once for as long
 // as the node lives: its methods must be safe for concurrent use. A panic in a plugin is a fault of
-// the node.
+// the node, unless its capability says otherwise.
 package plugin
 
 // Plugin is what all plugins are.

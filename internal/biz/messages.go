@@ -49,6 +49,28 @@ func (m *Messages) Send(ctx context.Context, by Identity, d *Draft, done func(Re
 		done(Receipt{}, err)
 		return
 	}
+	m.handOn(room, d, done)
+}
+
+// Tell says what the node itself has to say in a room, in the name of d.Sender, who need not be
+// there any more. It answers when d is stored and delivered, and with ctx's error when that ends
+// first. d belongs to Tell from here on.
+func (m *Messages) Tell(ctx context.Context, d *Draft) error {
+	room, err := m.rooms.Room(ctx, d.Room)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	m.handOn(room, d, func(_ Receipt, err error) { done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *Messages) handOn(room Room, d *Draft, done func(Receipt, error)) {
 	if room.Config.Persistent {
 		m.log.Append(d, done)
 		return

@@ -178,16 +178,12 @@ func (r *Rooms) Info(ctx context.Context, by Identity, room RoomID, named UserID
 	if err := checkID("room_id", string(room)); err != nil {
 		return RoomView{}, err
 	}
-	if named != "" || by.User != "" {
-		user, err := by.ActAs(named)
-		if err != nil {
-			return RoomView{}, err
-		}
-		if _, err := r.members.Member(ctx, room, user); err != nil && !slices.Contains(by.Roles, RoleService) {
-			return RoomView{}, explainNoMember(ctx, r.rooms, room, user, err)
-		}
-	} else if !by.Trusted && !slices.Contains(by.Roles, RoleService) {
-		return RoomView{}, Errorf(KindUnauthenticated, "UNAUTHENTICATED", "who is calling is not known")
+	who, err := readerOf(by, named)
+	if err != nil {
+		return RoomView{}, err
+	}
+	if err := who.mayRead(ctx, r.rooms, r.members, room); err != nil {
+		return RoomView{}, err
 	}
 	return r.View(ctx, room)
 }

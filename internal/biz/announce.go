@@ -1,0 +1,62 @@
+package biz
+
+import (
+	"context"
+	"strconv"
+)
+
+// The events that a room is told of as SYSTEM messages, and the metadata that names them, so that
+// receivers need not decode the content.
+const (
+	EventTranscriptCompleted = "transcript_completed"
+	EventTranscriptFailed    = "transcript_failed"
+
+	metaEventType = "event_type"
+	metaAudioID   = "audio_id"
+)
+
+// announce tells the room of a transcript that has ended. It may be called again: what it says is
+// made of what is stored, under an id that goes with the upload, so that a durable room hears it
+// once.
+func (t *Transcripts) announce(ctx context.Context, job TranscriptJob) error {
+	event, content, err := t.event(job)
+	if err != nil {
+		return err
+	}
+	err = t.messages.Tell(ctx, &Draft{Message: Message{
+		Room: job.Audio.Room, Sender: job.Audio.User, ClientID: "transcript-" + string(job.Audio.ID),
+		Type: TypeSystem, Content: content,
+		Metadata: map[string]string{metaEventType: event, metaAudioID: string(job.Audio.ID)},
+	}})
+	switch KindOf(err) {
+	case KindNotFound, KindConflict:
+		// There is no room any more, or its uploader has used the id for something else. Neither
+		// changes by waiting.
+		t.log.Warn("a room cannot be told of a transcript", "audio", job.Audio.ID, "error", err)
+		return nil
+	}
+	return err
+}
+
+// event returns what there is to say of a transcript. A text that is too large for a message is left
+// out; whoever wants it fetches the transcript.
+func (t *Transcripts) event(job TranscriptJob) (event string, content []byte, err error) {
+	tr := job.Transcript
+	event = EventTranscriptCompleted
+	data := map[string]string{metaAudioID: string(tr.Audio), "user_id": string(job.Audio.User)}
+	if tr.Status == TranscriptFailed {
+		event = EventTranscriptFailed
+		data["reason"] = tr.Reason
+	} else {
+		data["text"] = tr.Text
+		if tr.Confidence > 0 {
+			data["confidence"] = strconv.FormatFloat(tr.Confidence, 'f', -1, 64)
+		}
+	}
+	content, err = t.encode(event, data)
+	if err == nil && len(content) > t.messages.rules.MaxContentBytes {
+		delete(data, "text")
+		content, err = t.encode(event, data)
+	}
+	return event, content, err
+}
