@@ -90,7 +90,7 @@ func (t *Transcripts) ask(ctx context.Context, job *TranscriptJob) (a answer, ok
 	calling, cancel := context.WithTimeoutCause(ctx, t.rules.Timeout, errTooLong)
 	defer cancel()
 	answered := make(chan answer, 1)
-	go func() { answered <- t.call(calling, job.Audio) }()
+	go t.call(calling, job.Audio, answered)
 
 	renew := time.NewTicker(transcriptLease / 3)
 	defer renew.Stop()
@@ -127,16 +127,18 @@ var (
 	errPanicked = errors.New("the transcriber panicked")
 )
 
-// call calls the transcriber; a panic there concerns this one recording.
-func (t *Transcripts) call(ctx context.Context, audio Audio) (a answer) {
-	a.err = errPanicked // unless it returns
+// call calls the transcriber, and passes on its answer in any case; a panic there concerns this one
+// recording.
+func (t *Transcripts) call(ctx context.Context, audio Audio, answered chan<- answer) {
+	a := answer{err: errPanicked} // unless it returns
 	defer func() {
 		if p := recover(); p != nil {
 			t.log.Error("panic in the transcriber", "audio", audio.ID, "panic", p, "stack", string(debug.Stack()))
 		}
+		answered <- a
 	}()
 	transcript, err := t.chosen.Transcribe(ctx, t.shown(audio))
-	return answer{transcript, err}
+	a = answer{transcript, err}
 }
 
 // shown is a recording as a transcriber sees it.

@@ -41,10 +41,12 @@ func TestConformanceSQLite(t *testing.T) {
 				t.Error(err)
 			}
 		})
+		audios, transcripts := data.NewAudios(db), data.NewTranscripts(db)
 		return datatest.Stores{
 			Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, Cursors: cursors, Inbox: inbox,
-			PushKeys: data.NewPushKeys(db, quiet),
-			Audios:   data.NewAudios(db),
+			PushKeys:    data.NewPushKeys(db, quiet),
+			Audios:      audios,
+			Transcripts: transcripts, Queue: transcripts, AddAudio: audios.Add,
 		}
 	})
 }

@@ -97,6 +97,7 @@ func TestColumns(t *testing.T) {
 	for columns, row := range map[string]interface{ fields() []any }{
 		roomColumns: &roomRow{}, memberColumns: &memberRow{}, messageColumns: &messageRow{},
 		pushColumns: &pushRow{}, cursorColumns: &cursorRow{}, audioColumns: &audioRow{},
+		transcriptColumns: &transcriptRow{},
 	} {
 		known, err := schema.Parse(row, new(sync.Map), schema.NamingStrategy{})
 		if err != nil {

@@ -19,6 +19,11 @@ type Stores struct {
 	Inbox    biz.Inbox
 	PushKeys biz.PushKeys
 	Audios   biz.AudioRepo
+
+	Transcripts biz.TranscriptRepo
+	Queue       biz.TranscriptQueue
+	// AddAudio keeps an upload as biz.AudioRepo.Add does.
+	AddAudio func(ctx context.Context, a biz.Audio, transcribe bool) error
 }
 
 // Opener returns repositories on an empty database, everything running, the log delivering to
@@ -35,6 +40,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Inbox", func(t *testing.T) { runAll(t, open, inboxSuite) })
 	t.Run("PushKeys", func(t *testing.T) { runAll(t, open, pushKeySuite) })
 	t.Run("AudioRepo", func(t *testing.T) { runAll(t, open, audioSuite) })
+	RunTranscripts(t, open)
 }
 
 type scene struct {

@@ -18,7 +18,7 @@ CREATE TABLE transcripts (
   confidence  REAL    NOT NULL,
   reason      TEXT    NOT NULL,
   attempts    INTEGER NOT NULL,
-  due_at      INTEGER, -- when it may be claimed next; NULL once it has ended
+  due_at      INTEGER, -- when it may be claimed next; NULL once it has ended and its room was told
   created_at  INTEGER NOT NULL,
   updated_at  INTEGER NOT NULL
 ) WITHOUT ROWID;
