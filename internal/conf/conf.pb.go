@@ -687,7 +687,7 @@ func (x *Auth) GetJwt() *Auth_JWT {
 	return nil
 }
 
-// Audio bounds recordings.
+// Audio bounds recordings, and says who writes down what is said in them.
 type Audio struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
 	MaxBytes          int64                  `protobuf:"varint,1,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`       // of one recording
@@ -696,6 +696,9 @@ type Audio struct {
 	MaxUploadsPerUser int32                  `protobuf:"varint,4,opt,name=max_uploads_per_user,json=maxUploadsPerUser,proto3" json:"max_uploads_per_user,omitempty"`
 	IdleTimeout       *durationpb.Duration   `protobuf:"bytes,5,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`       // without a byte from the sender
 	UploadTimeout     *durationpb.Duration   `protobuf:"bytes,6,opt,name=upload_timeout,json=uploadTimeout,proto3" json:"upload_timeout,omitempty"` // for an upload as a whole
+	Transcriber       string                 `protobuf:"bytes,10,opt,name=transcriber,proto3" json:"transcriber,omitempty"`                         // empty: none; openai, or the name of a transcriber that was linked in
+	Transcription     *Audio_Transcription   `protobuf:"bytes,11,opt,name=transcription,proto3" json:"transcription,omitempty"`
+	Openai            *Audio_OpenAI          `protobuf:"bytes,12,opt,name=openai,proto3" json:"openai,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -768,6 +771,27 @@ func (x *Audio) GetIdleTimeout() *durationpb.Duration {
 func (x *Audio) GetUploadTimeout() *durationpb.Duration {
 	if x != nil {
 		return x.UploadTimeout
+	}
+	return nil
+}
+
+func (x *Audio) GetTranscriber() string {
+	if x != nil {
+		return x.Transcriber
+	}
+	return ""
+}
+
+func (x *Audio) GetTranscription() *Audio_Transcription {
+	if x != nil {
+		return x.Transcription
+	}
+	return nil
+}
+
+func (x *Audio) GetOpenai() *Audio_OpenAI {
+	if x != nil {
+		return x.Openai
 	}
 	return nil
 }
@@ -1477,6 +1501,152 @@ func (x *Auth_Claims) GetRoles() string {
 	return ""
 }
 
+// Transcription bounds how transcripts are made.
+type Audio_Transcription struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Workers       int32                  `protobuf:"varint,1,opt,name=workers,proto3" json:"workers,omitempty"` // recordings at once, on one node
+	Timeout       *durationpb.Duration   `protobuf:"bytes,2,opt,name=timeout,proto3" json:"timeout,omitempty"`  // of one attempt
+	Attempts      int32                  `protobuf:"varint,3,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	Backoff       *durationpb.Duration   `protobuf:"bytes,4,opt,name=backoff,proto3" json:"backoff,omitempty"` // before the second attempt; doubled for each further one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audio_Transcription) Reset() {
+	*x = Audio_Transcription{}
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audio_Transcription) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audio_Transcription) ProtoMessage() {}
+
+func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audio_Transcription.ProtoReflect.Descriptor instead.
+func (*Audio_Transcription) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 0}
+}
+
+func (x *Audio_Transcription) GetWorkers() int32 {
+	if x != nil {
+		return x.Workers
+	}
+	return 0
+}
+
+func (x *Audio_Transcription) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *Audio_Transcription) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Audio_Transcription) GetBackoff() *durationpb.Duration {
+	if x != nil {
+		return x.Backoff
+	}
+	return nil
+}
+
+// OpenAI is read when transcriber is openai: any service that speaks OpenAI's API.
+type Audio_OpenAI struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	BaseUrl       string                 `protobuf:"bytes,1,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"` // http or https, without /audio/transcriptions
+	ApiKey        string                 `protobuf:"bytes,2,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`    // empty: none is sent
+	Model         string                 `protobuf:"bytes,3,opt,name=model,proto3" json:"model,omitempty"`
+	Language      string                 `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"` // empty: the service finds out
+	Prompt        string                 `protobuf:"bytes,5,opt,name=prompt,proto3" json:"prompt,omitempty"`     // names and words that occur; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audio_OpenAI) Reset() {
+	*x = Audio_OpenAI{}
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audio_OpenAI) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audio_OpenAI) ProtoMessage() {}
+
+func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audio_OpenAI.ProtoReflect.Descriptor instead.
+func (*Audio_OpenAI) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 1}
+}
+
+func (x *Audio_OpenAI) GetBaseUrl() string {
+	if x != nil {
+		return x.BaseUrl
+	}
+	return ""
+}
+
+func (x *Audio_OpenAI) GetApiKey() string {
+	if x != nil {
+		return x.ApiKey
+	}
+	return ""
+}
+
+func (x *Audio_OpenAI) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Audio_OpenAI) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Audio_OpenAI) GetPrompt() string {
+	if x != nil {
+		return x.Prompt
+	}
+	return ""
+}
+
 var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
@@ -1592,7 +1762,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x10\n" +
 	"\x03gid\x18\x02 \x01(\tR\x03gid\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12\x14\n" +
-	"\x05roles\x18\x04 \x01(\tR\x05roles\"\x90\x02\n" +
+	"\x05roles\x18\x04 \x01(\tR\x05roles\"\xed\x05\n" +
 	"\x05Audio\x12\x1b\n" +
 	"\tmax_bytes\x18\x01 \x01(\x03R\bmaxBytes\x12\x18\n" +
 	"\aformats\x18\x02 \x03(\tR\aformats\x12\x1f\n" +
@@ -1600,7 +1770,22 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"maxUploads\x12/\n" +
 	"\x14max_uploads_per_user\x18\x04 \x01(\x05R\x11maxUploadsPerUser\x12<\n" +
 	"\fidle_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vidleTimeout\x12@\n" +
-	"\x0eupload_timeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\ruploadTimeoutB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
+	"\x0eupload_timeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\ruploadTimeout\x12 \n" +
+	"\vtranscriber\x18\n" +
+	" \x01(\tR\vtranscriber\x12F\n" +
+	"\rtranscription\x18\v \x01(\v2 .hermod.conf.Audio.TranscriptionR\rtranscription\x121\n" +
+	"\x06openai\x18\f \x01(\v2\x19.hermod.conf.Audio.OpenAIR\x06openai\x1a\xaf\x01\n" +
+	"\rTranscription\x12\x18\n" +
+	"\aworkers\x18\x01 \x01(\x05R\aworkers\x123\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12\x1a\n" +
+	"\battempts\x18\x03 \x01(\x05R\battempts\x123\n" +
+	"\abackoff\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\abackoff\x1a\x8b\x01\n" +
+	"\x06OpenAI\x12\x19\n" +
+	"\bbase_url\x18\x01 \x01(\tR\abaseUrl\x12\x1c\n" +
+	"\aapi_key\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06apiKey\x12\x14\n" +
+	"\x05model\x18\x03 \x01(\tR\x05model\x12\x1a\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x16\n" +
+	"\x06prompt\x18\x05 \x01(\tR\x06promptB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
 
 var (
 	file_internal_conf_conf_proto_rawDescOnce sync.Once
@@ -1614,7 +1799,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -1637,7 +1822,9 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Auth_JWT)(nil),            // 18: hermod.conf.Auth.JWT
 	(*Auth_Key)(nil),            // 19: hermod.conf.Auth.Key
 	(*Auth_Claims)(nil),         // 20: hermod.conf.Auth.Claims
-	(*durationpb.Duration)(nil), // 21: google.protobuf.Duration
+	(*Audio_Transcription)(nil), // 21: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 22: hermod.conf.Audio.OpenAI
+	(*durationpb.Duration)(nil), // 23: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -1658,32 +1845,36 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	15, // 15: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
 	16, // 16: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
 	17, // 17: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	21, // 18: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	21, // 19: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	21, // 20: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	21, // 21: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	21, // 22: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	21, // 23: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	21, // 24: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	23, // 18: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	23, // 19: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	23, // 20: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	23, // 21: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	23, // 22: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	23, // 23: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	23, // 24: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
 	18, // 25: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	21, // 26: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	21, // 27: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	21, // 28: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	21, // 29: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	21, // 30: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	21, // 31: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	21, // 32: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	21, // 33: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	21, // 34: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	19, // 35: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	21, // 36: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	21, // 37: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	20, // 38: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	23, // 26: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	23, // 27: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	21, // 28: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	22, // 29: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	23, // 30: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	23, // 31: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	23, // 32: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	23, // 33: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	23, // 34: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	23, // 35: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	23, // 36: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	19, // 37: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	23, // 38: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	23, // 39: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	20, // 40: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	23, // 41: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	23, // 42: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -1697,7 +1888,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

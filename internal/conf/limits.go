@@ -106,4 +106,9 @@ var limits = map[string]limit{
 	"hermod.conf.Auth.JWT.jwks_refresh": lasting(10*time.Second, 24*time.Hour),
 	"hermod.conf.Auth.JWT.leeway":       lasting(0, 5*time.Minute),
 	"hermod.conf.Auth.Key.algorithm":    oneOf("HS256", "RS256", "ES256", "EdDSA"),
+
+	"hermod.conf.Audio.Transcription.workers":  count(1, 1000),
+	"hermod.conf.Audio.Transcription.timeout":  lasting(time.Second, 6*time.Hour),
+	"hermod.conf.Audio.Transcription.attempts": count(1, 100),
+	"hermod.conf.Audio.Transcription.backoff":  lasting(time.Second, time.Hour),
 }

@@ -72,6 +72,8 @@ func TestDefaultsAreAsPromised(t *testing.T) {
 		"content":        {c.GetMessage().GetMaxContentBytes(), int64(1 << 20)},
 		"resume":         {c.GetSession().GetResumeWindow().AsDuration(), time.Minute},
 		"inbox":          {c.GetPush().GetInboxTtl().AsDuration(), 168 * time.Hour},
+		"transcriber":    {c.GetAudio().GetTranscriber(), ""},
+		"attempts":       {c.GetAudio().GetTranscription().GetAttempts(), int32(5)},
 		"mode":           {c.GetAuth().GetMode(), ModeDev},
 		"user claim":     {c.GetAuth().GetJwt().GetClaims().GetUser(), "sub"},
 		"number of keys": {len(c.GetAuth().GetJwt().GetKeys()), 0},

@@ -84,6 +84,12 @@ func TestRefusals(t *testing.T) {
 		"no key file":          {"auth: {jwt: {keys: [{algorithm: RS256}]}}", "auth.jwt.keys[0].public_key_file", "is empty"},
 		"absent key file":      {"auth: {jwt: {keys: [{algorithm: RS256, public_key_file: /absent.pem}]}}", "auth.jwt.keys[0].public_key_file", "no such file"},
 		"secret for RS256":     {"auth: {jwt: {keys: [{algorithm: RS256, secret: x}]}}", "auth.jwt.keys[0].secret", "does not belong"},
+		"no service address":   {"audio: {openai: {base_url: api.openai.com}}", "audio.openai.base_url", "not an http or https address"},
+		"a key in an address":  {"audio: {openai: {base_url: 'https://u:hunter2@x/v1'}}", "audio.openai.base_url", "without user"},
+		"an odd key":           {"audio: {openai: {api_key: 'hunter2 and more'}}", "audio.openai.api_key", "cannot be sent in a header"},
+		"no model":             {"audio: {transcriber: openai, openai: {model: ''}}", "audio.openai.model", "such as whisper-1"},
+		"no language":          {"audio: {openai: {language: English}}", "audio.openai.language", "en and zh-TW are"},
+		"no workers":           {"audio: {transcription: {workers: 0}}", "audio.transcription.workers", "at least 1"},
 		"file for HS256":       {"auth: {jwt: {keys: [{algorithm: HS256, public_key_file: x}]}}", "auth.jwt.keys[0].public_key_file", "does not belong"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,6 +126,8 @@ func TestAccepted(t *testing.T) {
 		"mapped loopback":              "server: {im: {addr: '[::ffff:127.0.0.1]:1'}}",
 		"localhost":                    "server: {im: {addr: 'localhost:1'}}",
 		"ops anywhere":                 "server: {ops: {addr: ':8081'}}",
+		"a linked transcriber":         "audio: {transcriber: whisper, openai: {model: ''}}",
+		"a transcriber nearby":         "audio: {transcriber: openai, openai: {base_url: 'http://127.0.0.1:8000/v1/', language: pt-BR}}",
 		"a linked authenticator":       "auth: {mode: ldap, service_token: 0123456789abcdef}",
 		"words":                        "audio: {formats: [mp3]}",
 		"public url":                   "server: {http: {public_url: 'https://chat.example.com/im/'}}",

@@ -18,6 +18,7 @@ func inspect(c *Config) Problems {
 	checkData(c.GetData(), &ps)
 	checkAuth(c.GetAuth(), &ps)
 	checkAudio(c.GetAudio(), &ps)
+	checkTranscription(c.GetAudio(), &ps)
 	return ps
 }
 
