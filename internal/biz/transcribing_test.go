@@ -101,7 +101,7 @@ var transcriptRules = biz.TranscriptRules{Workers: 2, Timeout: 5 * time.Minute, 
 type office struct {
 	t     *testing.T
 	log   *onceLog
-	shelf *shelf
+	desk  *desk
 	live  *live
 	meter *meter
 	rules biz.TranscriptRules
@@ -113,7 +113,7 @@ func newOffice(t *testing.T) *office {
 	s.put(durable("r"), "alice", "bob")
 	s.put(biz.Room{ID: "v"}, "alice", "bob")
 	return &office{
-		t: t, log: &onceLog{store: s}, shelf: newShelf(), live: &live{},
+		t: t, log: &onceLog{store: s}, desk: newDesk(), live: &live{},
 		meter: &meter{counts: map[string]int{}}, rules: transcriptRules, max: 1 << 10,
 	}
 }
@@ -127,7 +127,7 @@ func asJSON(event string, data map[string]string) ([]byte, error) {
 
 func (o *office) transcripts(s *scribe, queue biz.TranscriptQueue, log biz.MessageLog) *biz.Transcripts {
 	stores := biz.TranscriptStores{
-		Transcripts: o.shelf, Queue: queue, Audios: o.shelf, Blobs: blobs{}, Rooms: o.log.store, Members: o.log.store,
+		Transcripts: o.desk, Queue: queue, Audios: o.desk, Blobs: blobs{}, Rooms: o.log.store, Members: o.log.store,
 	}
 	messages := biz.NewMessages(o.log.store, o.log.store, log, o.live, biz.MessageRules{MaxContentBytes: o.max, MaxMetadataBytes: 100})
 	return biz.NewTranscripts(stores, s, messages, asJSON, o.rules, o.meter, slog.New(slog.DiscardHandler))
@@ -135,7 +135,7 @@ func (o *office) transcripts(s *scribe, queue biz.TranscriptQueue, log biz.Messa
 
 // open runs a node with that transcriber until stop is called.
 func (o *office) open(s *scribe) (tr *biz.Transcripts, stop func()) {
-	tr = o.transcripts(s, o.shelf, o.log)
+	tr = o.transcripts(s, o.desk, o.log)
 	return tr, o.run(tr)
 }
 
@@ -159,7 +159,7 @@ func (o *office) upload(ids ...biz.AudioID) {
 
 func (o *office) uploadTo(room biz.RoomID, id biz.AudioID) {
 	a := biz.Audio{ID: id, Room: room, User: "alice", Format: "opus", Size: 1, CreatedAt: time.Now()}
-	if err := o.shelf.Add(o.t.Context(), a, true); err != nil {
+	if err := o.desk.Add(o.t.Context(), a, true); err != nil {
 		o.t.Fatal(err)
 	}
 }
@@ -172,7 +172,7 @@ func (o *office) wait(d time.Duration) {
 
 func (o *office) transcript(id biz.AudioID) biz.Transcript {
 	o.t.Helper()
-	tr, err := o.shelf.Transcript(o.t.Context(), id)
+	tr, err := o.desk.Transcript(o.t.Context(), id)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func (o *office) want(id biz.AudioID, status biz.TranscriptStatus, says string) 
 	if tr.Status != status || tr.Text+tr.Reason != says {
 		o.t.Errorf("%s is %+v; want %d %q", id, tr, status, says)
 	}
-	if !o.shelf.settled(id) {
+	if !o.desk.settled(id) {
 		o.t.Errorf("%s is not settled", id)
 	}
 	event := map[biz.TranscriptStatus]string{3: "transcript_completed", 4: "transcript_failed"}[status]
@@ -416,7 +416,7 @@ func TestALostClaim(t *testing.T) {
 			return plugin.Transcript{Text: "too late"}, nil
 		}})
 		synctest.Wait()
-		taken, err := o.shelf.Claim(t.Context(), time.Now().Add(time.Hour), time.Now().Add(2*time.Hour), 1)
+		taken, err := o.desk.Claim(t.Context(), time.Now().Add(time.Hour), time.Now().Add(2*time.Hour), 1)
 		if err != nil || len(taken) != 1 {
 			t.Fatalf("%v, %v", taken, err)
 		}

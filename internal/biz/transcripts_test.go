@@ -41,7 +41,7 @@ func TestTranscriptOf(t *testing.T) {
 			t.Parallel()
 			o := newOffice(t)
 			o.upload("a")
-			got, err := o.transcripts(nil, o.shelf, o.log).Of(t.Context(), test.by, test.id, test.named)
+			got, err := o.transcripts(nil, o.desk, o.log).Of(t.Context(), test.by, test.id, test.named)
 			wantError(t, err, test.kind, test.reason)
 			if err == nil && (got.Audio != "a" || got.Status != biz.TranscriptPending) {
 				t.Errorf("got %+v", got)
@@ -56,7 +56,7 @@ func TestAskingBeginsATranscript(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t)
 		a := biz.Audio{ID: "a", Room: "r", User: "alice", CreatedAt: time.Now()}
-		if err := o.shelf.Add(t.Context(), a, false); err != nil {
+		if err := o.desk.Add(t.Context(), a, false); err != nil {
 			t.Fatal(err)
 		}
 		tr, stop := o.open(&scribe{write: func(ctx context.Context, a plugin.Audio, n int) (plugin.Transcript, error) {
@@ -79,7 +79,7 @@ func TestAskingBeginsATranscript(t *testing.T) {
 // mortal is the store as a node sees it that is killed after a number of writes: whatever it does
 // afterwards does not arrive.
 type mortal struct {
-	*shelf
+	*desk
 	log *onceLog
 	biz.MessageLog
 
@@ -97,7 +97,7 @@ func (m *mortal) dead() bool {
 }
 
 func (m *mortal) Claim(ctx context.Context, now, until time.Time, limit int) ([]biz.TranscriptJob, error) {
-	jobs, err := m.shelf.Claim(ctx, now, until, limit)
+	jobs, err := m.desk.Claim(ctx, now, until, limit)
 	if len(jobs) > 0 {
 		m.dead()
 	}
@@ -108,28 +108,28 @@ func (m *mortal) Hold(ctx context.Context, job *biz.TranscriptJob, until time.Ti
 	if m.dead() {
 		return false, errKilled
 	}
-	return m.shelf.Hold(ctx, job, until)
+	return m.desk.Hold(ctx, job, until)
 }
 
 func (m *mortal) Release(ctx context.Context, job biz.TranscriptJob, at time.Time) (bool, error) {
 	if m.dead() {
 		return false, errKilled
 	}
-	return m.shelf.Release(ctx, job, at)
+	return m.desk.Release(ctx, job, at)
 }
 
 func (m *mortal) Finish(ctx context.Context, job biz.TranscriptJob) (bool, error) {
 	if m.dead() {
 		return false, errKilled
 	}
-	return m.shelf.Finish(ctx, job)
+	return m.desk.Finish(ctx, job)
 }
 
 func (m *mortal) Settle(ctx context.Context, job biz.TranscriptJob) (bool, error) {
 	if m.dead() {
 		return false, errKilled
 	}
-	return m.shelf.Settle(ctx, job)
+	return m.desk.Settle(ctx, job)
 }
 
 func (m *mortal) Append(d *biz.Draft, done func(biz.Receipt, error)) {
@@ -146,7 +146,9 @@ func (m *mortal) Append(d *biz.Draft, done func(biz.Receipt, error)) {
 func TestARoomIsToldOnceAcrossCrashes(t *testing.T) {
 	t.Parallel()
 	says := func(text string) *scribe {
-		return &scribe{write: func(context.Context, plugin.Audio, int) (plugin.Transcript, error) { return plugin.Transcript{Text: text}, nil }}
+		return &scribe{write: func(context.Context, plugin.Audio, int) (plugin.Transcript, error) {
+			return plugin.Transcript{Text: text}, nil
+		}}
 	}
 	for writes, stored := range map[int]string{1: "second", 2: "first", 3: "first", 4: "first"} {
 		t.Run(fmt.Sprint("after ", writes), func(t *testing.T) {
@@ -154,7 +156,7 @@ func TestARoomIsToldOnceAcrossCrashes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := newOffice(t)
 				o.upload("a")
-				m := &mortal{shelf: o.shelf, log: o.log, left: writes}
+				m := &mortal{desk: o.desk, log: o.log, left: writes}
 				stop := o.run(o.transcripts(says("first"), m, m))
 				o.wait(30 * time.Second)
 				stop()
@@ -179,7 +181,7 @@ func TestInterruptionsAreCounted(t *testing.T) {
 		o.upload("a")
 		s := &scribe{write: blocking}
 		for range 10 {
-			m := &mortal{shelf: o.shelf, log: o.log, left: 1}
+			m := &mortal{desk: o.desk, log: o.log, left: 1}
 			stop := o.run(o.transcripts(s, m, m))
 			o.wait(time.Second)
 			stop()
@@ -197,7 +199,7 @@ func TestInterruptionsAreCounted(t *testing.T) {
 
 // flaky is a queue whose writes fail at first.
 type flaky struct {
-	*shelf
+	*desk
 	mu       sync.Mutex
 	failures int
 }
@@ -210,7 +212,7 @@ func (f *flaky) Finish(ctx context.Context, job biz.TranscriptJob) (bool, error)
 	if fails {
 		return false, biz.Errorf(biz.KindUnavailable, "STORE_UNAVAILABLE", "not now")
 	}
-	return f.shelf.Finish(ctx, job)
+	return f.desk.Finish(ctx, job)
 }
 
 // TestAResultIsNotThrownAway while the store cannot take it for a while, and made again when that
@@ -224,7 +226,7 @@ func TestAResultIsNotThrownAway(t *testing.T) {
 				o := newOffice(t)
 				o.upload("a")
 				s := &scribe{write: reading}
-				stop := o.run(o.transcripts(s, &flaky{shelf: o.shelf, failures: failures}, o.log))
+				stop := o.run(o.transcripts(s, &flaky{desk: o.desk, failures: failures}, o.log))
 				o.wait(time.Hour)
 				stop()
 				o.want("a", biz.TranscriptCompleted, "bytes of a")
@@ -245,8 +247,8 @@ func TestARoomIsToldWhenTheLogIsBack(t *testing.T) {
 		o.log.set(true)
 		_, stop := o.open(&scribe{write: reading})
 		o.wait(24 * time.Hour)
-		if got := o.transcript("a"); got.Status != biz.TranscriptCompleted || o.shelf.settled("a") {
-			t.Errorf("%+v, settled %v", got, o.shelf.settled("a"))
+		if got := o.transcript("a"); got.Status != biz.TranscriptCompleted || o.desk.settled("a") {
+			t.Errorf("%+v, settled %v", got, o.desk.settled("a"))
 		}
 		o.log.set(false)
 		o.wait(20 * time.Second)
@@ -288,8 +290,8 @@ func TestARoomThatKeepsNothingIsToldAtOnce(t *testing.T) {
 		stop()
 		told := o.live.delivered
 		if len(told) != 1 || told[0].Room != "v" || told[0].ID == "" || told[0].Seq != 0 ||
-			!strings.Contains(string(told[0].Content), "bytes of a") || !o.shelf.settled("a") {
-			t.Errorf("told %+v, settled %v", told, o.shelf.settled("a"))
+			!strings.Contains(string(told[0].Content), "bytes of a") || !o.desk.settled("a") {
+			t.Errorf("told %+v, settled %v", told, o.desk.settled("a"))
 		}
 	})
 }
@@ -302,8 +304,8 @@ func TestARoomThatIsGoneIsNotWaitedFor(t *testing.T) {
 		_, stop := o.open(&scribe{write: reading})
 		synctest.Wait()
 		stop()
-		if got := o.transcript("a"); got.Status != biz.TranscriptCompleted || !o.shelf.settled("a") {
-			t.Errorf("%+v, settled %v", got, o.shelf.settled("a"))
+		if got := o.transcript("a"); got.Status != biz.TranscriptCompleted || !o.desk.settled("a") {
+			t.Errorf("%+v, settled %v", got, o.desk.settled("a"))
 		}
 	})
 }

@@ -41,12 +41,11 @@ func TestConformanceSQLite(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		audios, transcripts := data.NewAudios(db), data.NewTranscripts(db)
+		transcripts := data.NewTranscripts(db)
 		return datatest.Stores{
 			Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, Cursors: cursors, Inbox: inbox,
-			PushKeys:    data.NewPushKeys(db, quiet),
-			Audios:      audios,
-			Transcripts: transcripts, Queue: transcripts, AddAudio: audios.Add,
+			PushKeys: data.NewPushKeys(db, quiet),
+			Audios:   data.NewAudios(db), Transcripts: transcripts, Queue: transcripts,
 		}
 	})
 }

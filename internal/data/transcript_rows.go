@@ -45,19 +45,14 @@ func fromTranscriptRow(r transcriptRow) biz.Transcript {
 // jobRow is a transcript with its upload.
 type jobRow struct {
 	transcriptRow
-	RoomID     string
-	UserID     string
-	Format     string
-	Size       int64
-	Duration   int64
-	UploadedAt int64
+	audio audioRow
 }
 
 const jobColumns = `t.audio_id, t.status, t.text, t.confidence, t.reason, t.attempts, t.due_at, t.created_at, t.updated_at,
-	a.room_id, a.user_id, a.format, a.size, a.duration, a.created_at`
+	a.id, a.room_id, a.user_id, a.format, a.size, a.duration, a.created_at`
 
 func (r *jobRow) fields() []any {
-	return append(r.transcriptRow.fields(), &r.RoomID, &r.UserID, &r.Format, &r.Size, &r.Duration, &r.UploadedAt)
+	return append(r.transcriptRow.fields(), r.audio.fields()...)
 }
 
 // claim makes the row what a claim makes of it.
@@ -74,10 +69,7 @@ func (r *jobRow) claim(now, until time.Time) {
 
 func fromJobRow(r jobRow) biz.TranscriptJob {
 	return biz.TranscriptJob{
-		Audio: biz.Audio{
-			ID: biz.AudioID(r.AudioID), Room: biz.RoomID(r.RoomID), User: biz.UserID(r.UserID), Format: r.Format,
-			Size: r.Size, Duration: time.Duration(r.Duration) * time.Microsecond, CreatedAt: fromMicros(r.UploadedAt),
-		},
+		Audio:      fromAudioRow(r.audio),
 		Transcript: fromTranscriptRow(r.transcriptRow),
 		Attempts:   r.Attempts,
 		Until:      fromMicros(*r.DueAt),

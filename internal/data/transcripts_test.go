@@ -17,7 +17,7 @@ func TestClaimsOutliveTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := AddAudio(first)(t.Context(), audio, true); err != nil {
+	if err := NewAudios(first).Add(t.Context(), audio, true); err != nil {
 		t.Fatal(err)
 	}
 	jobs, err := NewTranscripts(first).Claim(t.Context(), at, at.Add(time.Minute), 1)

@@ -22,8 +22,6 @@ type Stores struct {
 
 	Transcripts biz.TranscriptRepo
 	Queue       biz.TranscriptQueue
-	// AddAudio keeps an upload as biz.AudioRepo.Add does.
-	AddAudio func(ctx context.Context, a biz.Audio, transcribe bool) error
 }
 
 // Opener returns repositories on an empty database, everything running, the log delivering to

@@ -19,18 +19,18 @@ func RunTranscripts(t *testing.T, open Opener) {
 
 var transcriptSuite = map[string]func(scene){
 	"nobody asked": func(s scene) {
-		s.addAudio("a", false)
+		s.upload("a", false)
 		_, err := s.Transcripts.Transcript(s.context(), "a")
 		s.wantKind(err, biz.KindNotFound)
 		s.equal("due", len(s.claim(aTime.Add(time.Hour), time.Hour, 10)), 0)
 	},
 	"asked for by the upload": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		s.equal("transcript", s.transcript("a"), pending("a"))
 		s.equal("due", len(s.claim(aTime, time.Hour, 10)), 1)
 	},
 	"a request begins one": func(s scene) {
-		s.addAudio("a", false)
+		s.upload("a", false)
 		got, err := s.Transcripts.Request(s.context(), "a", aTime)
 		s.must(err)
 		s.equal("answer", got, pending("a"))
@@ -39,7 +39,7 @@ var transcriptSuite = map[string]func(scene){
 		s.equal("due", len(s.claim(aTime, time.Hour, 10)), 1)
 	},
 	"a second request changes nothing": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		job := s.claimOne(aTime)
 		for _, status := range []biz.TranscriptStatus{biz.TranscriptProcessing, biz.TranscriptCompleted} {
 			got, err := s.Transcripts.Request(s.context(), "a", aTime.Add(time.Hour))
@@ -50,7 +50,7 @@ var transcriptSuite = map[string]func(scene){
 		}
 	},
 	"many requests at once begin one": func(s scene) {
-		s.addAudio("a", false)
+		s.upload("a", false)
 		var wg sync.WaitGroup
 		for range 20 {
 			wg.Go(func() {
@@ -64,7 +64,7 @@ var transcriptSuite = map[string]func(scene){
 	},
 	"ids compare byte by byte": func(s scene) {
 		for _, id := range strangeIDs {
-			s.addAudio(biz.AudioID(id), true)
+			s.upload(biz.AudioID(id), true)
 		}
 		for _, id := range strangeIDs {
 			s.equal("id", s.transcript(biz.AudioID(id)).Audio, biz.AudioID(id))
@@ -75,18 +75,18 @@ var transcriptSuite = map[string]func(scene){
 
 var transcriptQueueSuite = map[string]func(scene){
 	"a job has everything": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		job := s.claimOne(aTime.Add(time.Minute))
 		want := pending("a")
 		want.Status, want.UpdatedAt = biz.TranscriptProcessing, aTime.Add(time.Minute)
 		s.equal("job", job, biz.TranscriptJob{
-			Audio: anAudio("a"), Transcript: want, Attempts: 1, Until: aTime.Add(time.Minute + lease),
+			Audio: recording("a"), Transcript: want, Attempts: 1, Until: aTime.Add(time.Minute + lease),
 		})
 		s.equal("transcript", s.transcript("a"), want)
 	},
 	"the longest due first, up to the limit": func(s scene) {
 		for i, id := range []biz.AudioID{"late", "early", "between"} {
-			s.addAudio(id, false)
+			s.upload(id, false)
 			_, err := s.Transcripts.Request(s.context(), id, aTime.Add([]time.Duration{3, 1, 2}[i]*time.Second))
 			s.must(err)
 		}
@@ -97,7 +97,7 @@ var transcriptQueueSuite = map[string]func(scene){
 		s.equal("rest", rest, []biz.AudioID{"between", "late"})
 	},
 	"a claim keeps others away until it runs out": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		first := s.claimOne(aTime)
 		s.equal("while it lasts", len(s.claim(aTime.Add(lease-time.Microsecond), lease, 10)), 0)
 		second := s.claimOne(aTime.Add(lease))
@@ -107,7 +107,7 @@ var transcriptQueueSuite = map[string]func(scene){
 		s.finish(second, completed)
 	},
 	"a claim that is held lasts longer": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		job := s.claimOne(aTime)
 		before := job
 		held, err := s.Queue.Hold(s.context(), &job, aTime.Add(2*lease))
@@ -119,7 +119,7 @@ var transcriptQueueSuite = map[string]func(scene){
 		s.finish(job, completed)
 	},
 	"released, it is due again": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		job := s.claimOne(aTime)
 		s.release(job, aTime.Add(time.Second))
 		s.lost("after release", job)
@@ -128,14 +128,14 @@ var transcriptQueueSuite = map[string]func(scene){
 		s.equal("attempts", s.claimOne(aTime.Add(time.Second)).Attempts, 2)
 	},
 	"released, it has the attempts that it is said to have": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		job := s.claimOne(aTime)
 		job.Attempts--
 		s.release(job, aTime)
 		s.equal("attempts", s.claimOne(aTime).Attempts, 1)
 	},
 	"ended": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		job := s.claimOne(aTime)
 		want := s.finish(job, completed)
 		s.equal("transcript", s.transcript("a"), want)
@@ -147,19 +147,19 @@ var transcriptQueueSuite = map[string]func(scene){
 		s.equal("transcript", s.transcript("a"), want)
 	},
 	"failed": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		want := s.finish(s.claimOne(aTime), failedAs)
 		s.equal("transcript", s.transcript("a"), want)
 	},
 	"an end that is none": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		job := s.claimOne(aTime)
 		_, err := s.Queue.Finish(s.context(), job)
 		s.wantKind(err, biz.KindInternal)
 		s.equal("status", s.transcript("a").Status, biz.TranscriptProcessing)
 	},
 	"ended and not settled, it comes back as it is": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		want := s.finish(s.claimOne(aTime), completed)
 		job := s.claimOne(aTime.Add(lease))
 		s.equal("transcript", job.Transcript, want)
@@ -168,7 +168,7 @@ var transcriptQueueSuite = map[string]func(scene){
 		s.equal("transcript", s.claimOne(aTime.Add(lease)).Transcript, want)
 	},
 	"settled, it never comes back": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		job := s.claimOne(aTime)
 		held, err := s.Queue.Settle(s.context(), job)
 		s.must(err)
@@ -182,7 +182,7 @@ var transcriptQueueSuite = map[string]func(scene){
 	"each is claimed once, however many claim": func(s scene) {
 		const uploads = 40
 		for i := range uploads {
-			s.addAudio(biz.AudioID(fmt.Sprint(i)), true)
+			s.upload(biz.AudioID(fmt.Sprint(i)), true)
 		}
 		var mu sync.Mutex
 		claimed := map[biz.AudioID]int{}
@@ -212,7 +212,7 @@ var transcriptQueueSuite = map[string]func(scene){
 		}
 	},
 	"never backwards, whoever comes at once": func(s scene) {
-		s.addAudio("a", true)
+		s.upload("a", true)
 		stop, watched := make(chan struct{}), make(chan error, 1)
 		go func() { watched <- s.watch("a", stop) }()
 		var wg sync.WaitGroup
@@ -282,12 +282,6 @@ func (s scene) watch(id biz.AudioID, stop <-chan struct{}) error {
 	}
 }
 
-func anAudio(id biz.AudioID) biz.Audio {
-	return biz.Audio{
-		ID: id, Room: "r", User: "u", Format: "opus", Size: 12345, Duration: 1500 * time.Millisecond, CreatedAt: aTime,
-	}
-}
-
 func pending(id biz.AudioID) biz.Transcript {
 	return biz.Transcript{Audio: id, Status: biz.TranscriptPending, CreatedAt: aTime, UpdatedAt: aTime}
 }
@@ -318,9 +312,9 @@ func (s scene) must(err error) {
 	}
 }
 
-func (s scene) addAudio(id biz.AudioID, transcribe bool) {
+func (s scene) upload(id biz.AudioID, transcribe bool) {
 	s.t.Helper()
-	s.must(s.AddAudio(s.context(), anAudio(id), transcribe))
+	s.must(s.Audios.Add(s.context(), recording(id), transcribe))
 }
 
 func (s scene) transcript(id biz.AudioID) biz.Transcript {

@@ -14,30 +14,30 @@ import (
 	"github.com/game-im/hermod/internal/data/datatest"
 )
 
-// shelf keeps uploads and their transcripts in memory. TestShelf holds it against what every store
+// desk keeps uploads and their transcripts in memory. TestDesk holds it against what every store
 // must do.
-type shelf struct {
+type desk struct {
 	mu     sync.Mutex
 	audios map[biz.AudioID]biz.Audio
 	jobs   map[biz.AudioID]*biz.TranscriptJob // Until is when they are due
 	over   map[biz.AudioID]bool               // settled
 }
 
-func newShelf() *shelf {
-	return &shelf{
+func newDesk() *desk {
+	return &desk{
 		audios: map[biz.AudioID]biz.Audio{}, jobs: map[biz.AudioID]*biz.TranscriptJob{}, over: map[biz.AudioID]bool{},
 	}
 }
 
-func TestShelf(t *testing.T) {
+func TestDesk(t *testing.T) {
 	t.Parallel()
 	datatest.RunTranscripts(t, func(*testing.T, biz.Deliverer) datatest.Stores {
-		s := newShelf()
-		return datatest.Stores{Transcripts: s, Queue: s, AddAudio: s.Add}
+		s := newDesk()
+		return datatest.Stores{Transcripts: s, Queue: s, Audios: s}
 	})
 }
 
-func (s *shelf) Add(_ context.Context, a biz.Audio, transcribe bool) error {
+func (s *desk) Add(_ context.Context, a biz.Audio, transcribe bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.audios[a.ID] = a
@@ -47,14 +47,14 @@ func (s *shelf) Add(_ context.Context, a biz.Audio, transcribe bool) error {
 	return nil
 }
 
-func (s *shelf) request(id biz.AudioID, at time.Time) {
+func (s *desk) request(id biz.AudioID, at time.Time) {
 	s.jobs[id] = &biz.TranscriptJob{
 		Audio: s.audios[id], Until: at,
 		Transcript: biz.Transcript{Audio: id, Status: biz.TranscriptPending, CreatedAt: at, UpdatedAt: at},
 	}
 }
 
-func (s *shelf) Audio(_ context.Context, id biz.AudioID) (biz.Audio, error) {
+func (s *desk) Audio(_ context.Context, id biz.AudioID) (biz.Audio, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a, ok := s.audios[id]
@@ -64,7 +64,7 @@ func (s *shelf) Audio(_ context.Context, id biz.AudioID) (biz.Audio, error) {
 	return a, nil
 }
 
-func (s *shelf) Transcript(_ context.Context, id biz.AudioID) (biz.Transcript, error) {
+func (s *desk) Transcript(_ context.Context, id biz.AudioID) (biz.Transcript, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	job, ok := s.jobs[id]
@@ -74,7 +74,7 @@ func (s *shelf) Transcript(_ context.Context, id biz.AudioID) (biz.Transcript, e
 	return job.Transcript, nil
 }
 
-func (s *shelf) Request(ctx context.Context, id biz.AudioID, at time.Time) (biz.Transcript, error) {
+func (s *desk) Request(ctx context.Context, id biz.AudioID, at time.Time) (biz.Transcript, error) {
 	s.mu.Lock()
 	if _, ok := s.jobs[id]; !ok {
 		s.request(id, at)
@@ -83,7 +83,7 @@ func (s *shelf) Request(ctx context.Context, id biz.AudioID, at time.Time) (biz.
 	return s.Transcript(ctx, id)
 }
 
-func (s *shelf) Claim(_ context.Context, now, until time.Time, limit int) (claimed []biz.TranscriptJob, _ error) {
+func (s *desk) Claim(_ context.Context, now, until time.Time, limit int) (claimed []biz.TranscriptJob, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var due []*biz.TranscriptJob
@@ -109,7 +109,7 @@ func (s *shelf) Claim(_ context.Context, now, until time.Time, limit int) (claim
 }
 
 // change calls f with what is stored if the claim is held and f's condition is true.
-func (s *shelf) change(job biz.TranscriptJob, when func(biz.TranscriptStatus) bool, f func(*biz.TranscriptJob)) (bool, error) {
+func (s *desk) change(job biz.TranscriptJob, when func(biz.TranscriptStatus) bool, f func(*biz.TranscriptJob)) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	kept, ok := s.jobs[job.Audio.ID]
@@ -122,7 +122,7 @@ func (s *shelf) change(job biz.TranscriptJob, when func(biz.TranscriptStatus) bo
 
 func always(biz.TranscriptStatus) bool { return true }
 
-func (s *shelf) Hold(_ context.Context, job *biz.TranscriptJob, until time.Time) (bool, error) {
+func (s *desk) Hold(_ context.Context, job *biz.TranscriptJob, until time.Time) (bool, error) {
 	held, err := s.change(*job, always, func(kept *biz.TranscriptJob) { kept.Until = until })
 	if held {
 		job.Until = until
@@ -130,11 +130,11 @@ func (s *shelf) Hold(_ context.Context, job *biz.TranscriptJob, until time.Time)
 	return held, err
 }
 
-func (s *shelf) Release(_ context.Context, job biz.TranscriptJob, at time.Time) (bool, error) {
+func (s *desk) Release(_ context.Context, job biz.TranscriptJob, at time.Time) (bool, error) {
 	return s.change(job, always, func(kept *biz.TranscriptJob) { kept.Until, kept.Attempts = at, job.Attempts })
 }
 
-func (s *shelf) Finish(_ context.Context, job biz.TranscriptJob) (bool, error) {
+func (s *desk) Finish(_ context.Context, job biz.TranscriptJob) (bool, error) {
 	if !job.Transcript.Status.Ended() {
 		return false, biz.Errorf(biz.KindInternal, "INTERNAL", "that is no end")
 	}
@@ -142,12 +142,12 @@ func (s *shelf) Finish(_ context.Context, job biz.TranscriptJob) (bool, error) {
 	return s.change(job, processing, func(kept *biz.TranscriptJob) { kept.Transcript = job.Transcript })
 }
 
-func (s *shelf) Settle(_ context.Context, job biz.TranscriptJob) (bool, error) {
+func (s *desk) Settle(_ context.Context, job biz.TranscriptJob) (bool, error) {
 	return s.change(job, biz.TranscriptStatus.Ended, func(*biz.TranscriptJob) { s.over[job.Audio.ID] = true })
 }
 
 // settled tells whether nothing is left to do for an upload.
-func (s *shelf) settled(id biz.AudioID) bool {
+func (s *desk) settled(id biz.AudioID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.over[id]
