@@ -51,7 +51,15 @@ var layers = []layer{
 		why: "it translates frames into rules and back, and holds none itself",
 	},
 	{
-		folder: "internal/auth", may: []string{"internal/biz", "internal/conf", "plugin"},
+		folder: "internal/linked", may: []string{"internal/conf", "plugin"},
+		why: "what is chosen by name does not matter to the choice",
+	},
+	{
+		folder: "internal/transcriber", may: []string{"internal/linked", "internal/conf", "plugin"},
+		why: "a transcriber that is shipped is a plugin like those of other people, and knows no more of the node",
+	},
+	{
+		folder: "internal/auth", may: []string{"internal/biz", "internal/linked", "internal/conf", "plugin"},
 		why: "who somebody is does not depend on how his bytes arrive",
 	},
 	{
