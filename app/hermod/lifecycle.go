@@ -27,18 +27,21 @@ type app struct {
 	HTTP    *server.HTTP
 	Ops     *server.Ops
 
-	Node     *node.Node
-	Messages *data.MessageLog
-	Cursors  *data.Cursors
-	Inbox    *data.Inbox
-	Audios   *biz.Audios
-	Janitor  *data.Janitor
+	Node        *node.Node
+	Messages    *data.MessageLog
+	Cursors     *data.Cursors
+	Inbox       *data.Inbox
+	Audios      *biz.Audios
+	Janitor     *data.Janitor
+	Transcripts *biz.Transcripts
 }
 
 // run serves until ctx ends or the process is told to stop, and stops in this order:
 //
 //	not ready → consumers notice → sessions close, spread over a window, with a code that says
 //	come back → uploads are cut → commits and cursors are flushed → servers stop, by force at the deadline
+//
+// What is being transcribed is put back meanwhile, before the log stops in which rooms are told.
 func (a *app) run(ctx context.Context, out io.Writer) error {
 	var (
 		k       *kratos.App
@@ -52,6 +55,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			a.stop(k)
 		}
 		realtime = background(failure, a.Node.Run, returnMemory)
+		work     = background(failure, a.Transcripts.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
 		drained  sync.Once
@@ -63,7 +67,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		kratos.Server(a.IM, a.Gateway, a.HTTP, a.Ops),
 		kratos.StopTimeout(a.serverTimeout()),
 		kratos.BeforeStart(func(context.Context) error {
-			for _, g := range []*group{marks, log, realtime} {
+			for _, g := range []*group{marks, log, realtime, work} {
 				g.start()
 			}
 			return nil
@@ -78,7 +82,9 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		}),
 		kratos.BeforeStop(func(ctx context.Context) error {
 			drained.Do(func() {
+				work.cancel()
 				a.drain(ctx)
+				work.stop()
 				log.stop()
 				marks.stop()
 			})

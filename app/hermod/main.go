@@ -23,7 +23,7 @@ const (
 	exitUsage   = 2
 )
 
-// Main runs a node with the arguments of the process until SIGINT or SIGTERM, and exits with 0
+// Main runs a node, with plugins besides the standard ones, and the arguments of the process until SIGINT or SIGTERM, and exits with 0
 // after a clean stop, 2 for wrong arguments or configuration, and 1 for any other failure.
 func Main(plugins ...plugin.Plugin) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -57,7 +57,7 @@ func Run(ctx context.Context, args []string, out, logs io.Writer, plugins ...plu
 		return err
 	}
 	log := newLogger(c.GetLog(), logs)
-	node, cleanup, err := assemble(ctx, c, plugins, log)
+	node, cleanup, err := assemble(ctx, c, append(standard(c), plugins...), log)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func described(t *testing.T) map[string]string {
 	t.Cleanup(cleanup)
 	n := node.New(session.NewCore(session.Config{}, quiet), broker.NewMemory(), newPresence(c))
 	handler := im.NewHandler(n, im.Rules{}, nil, im.Config{}, quiet)
-	gathered, err := newMetricsRegistry(db, n, server.NewMetrics(), service.NewGatewayMetrics(), service.NewAudioMetrics(), handler)
+	gathered, err := newMetricsRegistry(db, n, server.NewMetrics(), service.NewGatewayMetrics(), service.NewAudioMetrics(), service.NewTranscriptMetrics(), handler)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,7 @@ func openStore(ctx context.Context, c *conf.Config, log *slog.Logger) (*data.DB,
 	}, nil
 }
 
+// openBlobs opens the folder that uploads are in.
 func openBlobs(c *conf.Config, log *slog.Logger) (*blob.Dir, func(), error) {
 	d, err := blob.Open(filepath.Join(c.GetData().GetDir(), "blobs"), log)
 	if err != nil {
@@ -126,8 +127,6 @@ func audioRules(c *conf.Config) biz.AudioRules {
 	}
 }
 
-func newTranscripts() *biz.Transcripts { return &biz.Transcripts{} }
-
 func pushRules(c *conf.Config) biz.PushRules {
 	return biz.PushRules{
 		MaxBytes:     int(c.GetPush().GetMaxBytes()),
@@ -137,17 +136,29 @@ func pushRules(c *conf.Config) biz.PushRules {
 	}
 }
 
+func transcriptRules(c *conf.Config) biz.TranscriptRules {
+	t := c.GetAudio().GetTranscription()
+	return biz.TranscriptRules{
+		Workers:  int(t.GetWorkers()),
+		Timeout:  t.GetTimeout().AsDuration(),
+		Attempts: int(t.GetAttempts()),
+		Backoff:  t.GetBackoff().AsDuration(),
+	}
+}
+
+func eventEncoder() biz.EventEncoder { return im.EventContent }
+
 func newReadiness(db *data.DB) *server.Readiness {
 	return server.NewReadiness(server.Check{Name: "store", Err: db.Ping})
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.
-func newMetricsRegistry(db *data.DB, n *node.Node, m *server.Metrics, g *service.GatewayMetrics, a *service.AudioMetrics, h *im.Handler) (prometheus.Gatherer, error) {
+func newMetricsRegistry(db *data.DB, n *node.Node, m *server.Metrics, g *service.GatewayMetrics, a *service.AudioMetrics, t *service.TranscriptMetrics, h *im.Handler) (prometheus.Gatherer, error) {
 	r := prometheus.NewRegistry()
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
-	for _, owner := range []interface{ Collectors() []prometheus.Collector }{db, n, m, g, a, h} {
+	for _, owner := range []interface{ Collectors() []prometheus.Collector }{db, n, m, g, a, t, h} {
 		all = append(all, owner.Collectors()...)
 	}
 	for _, c := range all {

@@ -20,6 +20,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
+	"github.com/game-im/hermod/internal/transcriber"
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -35,6 +36,7 @@ var (
 		data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)),
 		data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)),
 		openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)),
+		data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)),
 		newJanitor,
 	)
 	realtimeSet = wire.NewSet(
@@ -50,14 +52,17 @@ var (
 		protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)),
 		wire.Struct(new(im.Rules), "*"),
 		imConfig, im.NewHandler,
+		eventEncoder,
 	)
 	bizSet = wire.NewSet(
 		roomRules, biz.NewRooms,
 		messageRules, biz.NewMessages,
 		biz.NewBacklog,
 		pushRules, biz.NewPushes,
-		newTranscripts, wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
+		wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
 		audioRules, biz.NewAudios,
+		wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New,
+		wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	authSet = wire.NewSet(
 		auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)),
@@ -67,6 +72,7 @@ var (
 	serverSet = wire.NewSet(
 		service.NewIM, service.NewGateway, service.NewGatewayMetrics,
 		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)),
+		service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)),
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),
 		server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, server.NewOps,
 	)

@@ -20,6 +20,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
+	"github.com/game-im/hermod/internal/transcriber"
 	"github.com/game-im/hermod/plugin"
 	"github.com/google/wire"
 	"log/slog"
@@ -58,9 +59,28 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		cleanup()
 		return nil, nil, err
 	}
-	transcripts := newTranscripts()
+	transcripts := data.NewTranscripts(db)
+	transcriptStores := biz.TranscriptStores{
+		Transcripts: transcripts,
+		Queue:       transcripts,
+		Audios:      audios,
+		Blobs:       dir,
+		Rooms:       rooms,
+		Members:     members,
+	}
+	audio := c.Audio
+	pluginTranscriber, err := transcriber.New(audio, plugins)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	bizEventEncoder := eventEncoder()
+	bizTranscriptRules := transcriptRules(c)
+	transcriptMetrics := service.NewTranscriptMetrics()
+	bizTranscripts := biz.NewTranscripts(transcriptStores, pluginTranscriber, messages, bizEventEncoder, bizTranscriptRules, transcriptMetrics, log)
 	bizAudioRules := audioRules(c)
-	bizAudios := biz.NewAudios(rooms, members, audios, dir, transcripts, bizAudioRules, log)
+	bizAudios := biz.NewAudios(rooms, members, audios, dir, bizTranscripts, bizAudioRules, log)
 	confAuth := c.Auth
 	authenticator, cleanup3, err := auth.New(confAuth, plugins, log)
 	if err != nil {
@@ -84,7 +104,7 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 	}
 	audioMetrics := service.NewAudioMetrics()
 	uploads := service.NewUploads(bizAudios, http, audioMetrics, log)
-	serviceIM := service.NewIM(bizRooms, messages, uploads, readiness, log)
+	serviceIM := service.NewIM(bizRooms, messages, uploads, bizTranscripts, readiness, log)
 	cursors := data.NewCursors(db, log)
 	backlog := biz.NewBacklog(rooms, members, messageLog, cursors)
 	pusher := protocol.NewPusher(nodeNode)
@@ -119,7 +139,7 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		cleanup()
 		return nil, nil, err
 	}
-	gatherer, err := newMetricsRegistry(db, nodeNode, metrics, gatewayMetrics, audioMetrics, handler)
+	gatherer, err := newMetricsRegistry(db, nodeNode, metrics, gatewayMetrics, audioMetrics, transcriptMetrics, handler)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -141,19 +161,20 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 	}
 	janitor := newJanitor(db, dataLogOptions, log)
 	hermodApp := &app{
-		Conf:     c,
-		Log:      log,
-		Ready:    readiness,
-		IM:       serverIM,
-		Gateway:  serverGateway,
-		HTTP:     http,
-		Ops:      ops,
-		Node:     nodeNode,
-		Messages: messageLog,
-		Cursors:  cursors,
-		Inbox:    inbox,
-		Audios:   bizAudios,
-		Janitor:  janitor,
+		Conf:        c,
+		Log:         log,
+		Ready:       readiness,
+		IM:          serverIM,
+		Gateway:     serverGateway,
+		HTTP:        http,
+		Ops:         ops,
+		Node:        nodeNode,
+		Messages:    messageLog,
+		Cursors:     cursors,
+		Inbox:       inbox,
+		Audios:      bizAudios,
+		Janitor:     janitor,
+		Transcripts: bizTranscripts,
 	}
 	return hermodApp, func() {
 		cleanup7()
@@ -171,15 +192,15 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), newJanitor,
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
 	)
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, newPresence, broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)), node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, eventEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, newTranscripts, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios,
+		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	authSet   = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, server.NewOps)
+	serverSet = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, server.NewOps)
 )

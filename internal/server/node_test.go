@@ -122,7 +122,7 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 		t.Fatal(err)
 	}
 	uploads := service.NewUploads(parts.audios, web, audioMetrics, log)
-	imServer, _, err := server.NewIM(c, service.NewIM(parts.rules.Rooms, parts.rules.Messages, uploads, b.ready, log), handler, callers, b.ready, metrics, log)
+	imServer, _, err := server.NewIM(c, service.NewIM(parts.rules.Rooms, parts.rules.Messages, uploads, nil, b.ready, log), handler, callers, b.ready, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,19 +17,20 @@ type Readiness interface {
 	Ready(ctx context.Context) error
 }
 
-// IM serves im.v1.IMService but for its stream of messages. GetAudioTranscript answers Unimplemented.
+// IM serves im.v1.IMService but for its stream of messages.
 type IM struct {
 	imv1.UnimplementedIMServiceServer
-	rooms    *biz.Rooms
-	messages *biz.Messages
-	uploads  *Uploads
-	ready    Readiness
-	log      *slog.Logger
+	rooms       *biz.Rooms
+	messages    *biz.Messages
+	uploads     *Uploads
+	transcripts *biz.Transcripts
+	ready       Readiness
+	log         *slog.Logger
 }
 
 // NewIM returns the service.
-func NewIM(rooms *biz.Rooms, messages *biz.Messages, uploads *Uploads, ready Readiness, log *slog.Logger) *IM {
-	return &IM{rooms: rooms, messages: messages, uploads: uploads, ready: ready, log: log}
+func NewIM(rooms *biz.Rooms, messages *biz.Messages, uploads *Uploads, transcripts *biz.Transcripts, ready Readiness, log *slog.Logger) *IM {
+	return &IM{rooms: rooms, messages: messages, uploads: uploads, transcripts: transcripts, ready: ready, log: log}
 }
 
 // SendMessage implements imv1.IMServiceServer. It answers once the message is stored, or when ctx

@@ -16,7 +16,8 @@ type roomSource struct {
 	device  biz.DeviceID
 }
 
-// Page implements session.Source. One's own messages are left out: whoever sent them knows them.
+// Page implements session.Source. One's own messages are left out: whoever sent them knows them. What
+// is said in his name, as SYSTEM messages are, he may not know.
 func (r *roomSource) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
 	messages, err := r.backlog.Page(ctx, r.room, after, limit)
 	if err != nil {
@@ -25,7 +26,7 @@ func (r *roomSource) Page(ctx context.Context, after int64, limit int) ([]sessio
 	entries := make([]session.Entry, len(messages))
 	for i, m := range messages {
 		entries[i] = session.Entry{Seq: m.Seq}
-		if m.Sender != r.user {
+		if m.Sender != r.user || m.Type == biz.TypeSystem {
 			entries[i].Frame, entries[i].AckRequired = frame.New(m), m.AckRequired
 		}
 	}
