@@ -234,6 +234,23 @@ func TestA6Backlog(t *testing.T) {
 	})
 }
 
+// TestABacklogHasWhatIsSaidInOnesName: one did not send it, so one need not know it.
+func TestABacklogHasWhatIsSaidInOnesName(t *testing.T) {
+	run(t, config, func(t *testing.T, b *bench) {
+		c := b.open(as("alice"))
+		c.want()
+		close(c.in)
+		c.wantResult(nil)
+		d := &biz.Draft{Message: biz.Message{
+			Room: "r", Sender: "alice", Type: biz.TypeSystem, Metadata: map[string]string{"title": "made"},
+		}}
+		if err := b.messages.Tell(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		b.open(as("alice")).want("push made")
+	})
+}
+
 func TestWhichRoomsAStreamFollows(t *testing.T) {
 	for name, test := range map[string]struct {
 		opening im.Opening
