@@ -98,8 +98,8 @@ func (c *onceByKey) do(ctx context.Context, r keyedRequest) (a PushAnswer, repea
 func (c *onceByKey) enter(r keyedRequest) (call *keyedCall, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if call = c.running[r.key]; call != nil {
-		return call, false
+	if running := c.running[r.key]; running != nil {
+		return running, false
 	}
 	// The error is for those who wait, if push panics.
 	call = &keyedCall{hash: r.hash, done: make(chan struct{}), err: Errorf(KindInternal, "PUSH_FAILED", "the push has failed")}

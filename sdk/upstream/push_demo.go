@@ -17,7 +17,7 @@ func (c *UnicastClient) DemoUnicastPush() {
 		err = c.Demo(context.Background(), os.Stdout)
 	}
 	if err != nil {
-		fmt.Println("the demo has stopped:", err)
+		fmt.Fprintln(os.Stdout, "the demo has stopped:", err)
 	}
 }
 

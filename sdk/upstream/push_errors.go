@@ -49,7 +49,7 @@ func (e *PushError) Error() string {
 
 // Is tells whether target is a refusal with the same code that names nothing else.
 func (e *PushError) Is(target error) bool {
-	t, ok := target.(*PushError) //nolint:errorlint // it is the one that is compared, not what it wraps
+	t, ok := target.(*PushError)
 	return ok && t.Code == e.Code && t.Message == "" && t.Target == (Target{})
 }
 
