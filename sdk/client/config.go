@@ -42,7 +42,8 @@ type Config struct {
 
 	// ConnectTimeout bounds one attempt to connect. Default 10 s.
 	ConnectTimeout time.Duration
-	// RequestTimeout bounds every call, and a send until it is acknowledged. Default 30 s.
+	// RequestTimeout bounds every call, and a send until it is acknowledged, unless their context
+	// has a deadline; and for how long an upload may stand still. Default 30 s.
 	RequestTimeout time.Duration
 	// HeartbeatInterval is the time between heartbeats. Default 30 s; the server may ask for a
 	// shorter one. A connection on which nothing was heard since the last heartbeat is given up.

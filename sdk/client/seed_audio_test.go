@@ -15,7 +15,7 @@ import (
 
 func sendAudio(client *client.Client) {
 	// 3. 音频消息（先上传音频）
-	audioData, _ := ioutil.ReadFile("audio.opus")
+	audioData, _ := ioutil.ReadFile("audio.opus") //nolint:govet // as the document has it
 	audioResp, err := client.UploadAudio("room123", audioData, "opus", 30.5)
 	if err == nil {
 		audioMsg := &imv1.MessageRequest{
@@ -23,7 +23,7 @@ func sendAudio(client *client.Client) {
 			UserId:    "user123",
 			RoomId:    "room123",
 			Type:      imv1.MessageType_MESSAGE_TYPE_AUDIO,
-			Content:   []byte(fmt.Sprintf(`{"audio_id":"%s","duration":30.5}`, audioResp.AudioId)),
+			Content:   []byte(fmt.Sprintf(`{"audio_id":"%s","duration":30.5}`, audioResp.AudioId)), //nolint:gocritic // as the document has it
 		}
 		client.SendMessage(audioMsg)
 	}

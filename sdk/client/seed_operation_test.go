@@ -251,11 +251,11 @@ func CreateImClient(ctx context.Context, userID string, roomId string, onMessage
 		},
 		OnDisconnect: func(err error) {
 			logger.Infof(ctx, "❌ IM客户端连接断开: %v", err)
-			onMessage(nil, errors.New(fmt.Sprintf("❌ IM客户端连接断开: %v", err))) //nolint:revive // as the document has it
+			onMessage(nil, errors.New(fmt.Sprintf("❌ IM客户端连接断开: %v", err))) //nolint:revive,staticcheck // as the document has it
 		},
 		OnError: func(err error) {
 			logger.Infof(ctx, "❌ IM客户端连接断开: %v", err)
-			onMessage(nil, errors.New(fmt.Sprintf("❌ IM客户端连接断开: %v", err))) //nolint:revive // as the document has it
+			onMessage(nil, errors.New(fmt.Sprintf("❌ IM客户端连接断开: %v", err))) //nolint:revive,staticcheck // as the document has it
 		},
 	}
 

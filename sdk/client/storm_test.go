@@ -89,7 +89,7 @@ func (s *storm) join(stub imv1.IMServiceClient, user string) *client.Client {
 				_ = c.Connect()
 			}
 		},
-		OnError:      func(error) { c.IsConnected() },
+		OnError: func(error) { c.IsConnected() },
 		OnMessage: func(m *imv1.MessageResponse) {
 			c.IsConnected()
 			if m.GetType() != imv1.MessageType_MESSAGE_TYPE_TEXT {

@@ -64,7 +64,7 @@ func (c *Client) UploadAudioFile(ctx context.Context, path string, opts UploadOp
 	if err != nil {
 		return nil, fmt.Errorf("client: upload: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	opts.Reader = file
 	setDefault(&opts.Format, strings.ToLower(strings.TrimPrefix(filepath.Ext(path), ".")))
 	return c.UploadAudioFrom(ctx, opts)
