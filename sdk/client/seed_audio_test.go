@@ -66,6 +66,9 @@ func TestSeedUploads(t *testing.T) {
 	}
 	host := connect(t, "host", "room123")
 	user := connect(t, "user123", "room123")
+	if err := uploadLargeAudio(user.Client, "audio.opus"); err != nil {
+		t.Fatalf("uploadLargeAudio: %v", err)
+	}
 	sendAudio(user.Client)
 	for {
 		m := receive(t, host.heard)
@@ -77,9 +80,6 @@ func TestSeedUploads(t *testing.T) {
 			t.Errorf("the message says %s", m.GetContent())
 		}
 		break
-	}
-	if err := uploadLargeAudio(user.Client, "audio.opus"); err != nil {
-		t.Errorf("uploadLargeAudio: %v", err)
 	}
 	var sent int64
 	resp, err := user.UploadAudioFile(t.Context(), filepath.Join(".", "audio.opus"), client.UploadOptions{

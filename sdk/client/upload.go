@@ -45,8 +45,8 @@ func (c *Client) UploadAudio(roomID string, audioData []byte, format string, dur
 
 // UploadAudioFrom uploads a recording while it reads it. It has no time limit but ctx's as long as
 // it gets on: it fails when the server takes no chunk, or after the last one does not answer, for
-// Config.RequestTimeout. Waiting for Reader does not count. It ends with the client's connection
-// and with Disconnect, and is not begun again by itself.
+// Config.RequestTimeout. Waiting for Reader does not count. It ends with the connection that it
+// began on and with Disconnect, and is not begun again by itself.
 func (c *Client) UploadAudioFrom(ctx context.Context, opts UploadOptions) (*imv1.UploadAudioResponse, error) {
 	size, err := opts.size()
 	if err != nil {
