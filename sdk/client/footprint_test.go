@@ -34,6 +34,11 @@ func TestFootprint(t *testing.T) {
 		all = make([]*Client, n)
 	}
 	stubs := dialStubs(t, StartNode(t), 4)
+	for _, stub := range stubs { // the connections themselves belong to no client
+		if _, err := stub.HealthCheck(t.Context(), &imv1.HealthCheckRequest{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	before := measure()
 	var received sync.WaitGroup
 	received.Add(len(all))
