@@ -1,6 +1,7 @@
 package biz_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"io"
@@ -184,7 +185,7 @@ func (l *onceLog) Append(d *biz.Draft, done func(biz.Receipt, error)) {
 	}
 	for _, first := range l.told {
 		if first.Room == d.Room && first.Sender == d.Sender && first.ClientID == d.ClientID {
-			if string(first.Content) != string(d.Content) {
+			if !bytes.Equal(first.Content, d.Content) {
 				done(biz.Receipt{}, biz.Errorf(biz.KindConflict, "MESSAGE_ID_CONFLICT", "another message"))
 				return
 			}

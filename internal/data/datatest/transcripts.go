@@ -26,15 +26,15 @@ var transcriptSuite = map[string]func(scene){
 	},
 	"asked for by the upload": func(s scene) {
 		s.upload("a", true)
-		s.equal("transcript", s.transcript("a"), pending("a"))
+		s.equal("transcript", s.transcript("a"), pending())
 		s.equal("due", len(s.claim(aTime, time.Hour, 10)), 1)
 	},
 	"a request begins one": func(s scene) {
 		s.upload("a", false)
 		got, err := s.Transcripts.Request(s.context(), "a", aTime)
 		s.must(err)
-		s.equal("answer", got, pending("a"))
-		s.equal("transcript", s.transcript("a"), pending("a"))
+		s.equal("answer", got, pending())
+		s.equal("transcript", s.transcript("a"), pending())
 		s.equal("due before", len(s.claim(aTime.Add(-time.Microsecond), time.Hour, 10)), 0)
 		s.equal("due", len(s.claim(aTime, time.Hour, 10)), 1)
 	},
@@ -77,7 +77,7 @@ var transcriptQueueSuite = map[string]func(scene){
 	"a job has everything": func(s scene) {
 		s.upload("a", true)
 		job := s.claimOne(aTime.Add(time.Minute))
-		want := pending("a")
+		want := pending()
 		want.Status, want.UpdatedAt = biz.TranscriptProcessing, aTime.Add(time.Minute)
 		s.equal("job", job, biz.TranscriptJob{
 			Audio: recording("a"), Transcript: want, Attempts: 1, Until: aTime.Add(time.Minute + lease),
@@ -87,7 +87,7 @@ var transcriptQueueSuite = map[string]func(scene){
 	"the longest due first, up to the limit": func(s scene) {
 		for i, id := range []biz.AudioID{"late", "early", "between"} {
 			s.upload(id, false)
-			_, err := s.Transcripts.Request(s.context(), id, aTime.Add([]time.Duration{3, 1, 2}[i]*time.Second))
+			_, err := s.Transcripts.Request(s.context(), id, aTime.Add([]time.Duration{3 * time.Second, time.Second, 2 * time.Second}[i]))
 			s.must(err)
 		}
 		s.equal("nothing wanted", len(s.claim(aTime.Add(time.Minute), lease, 0)), 0)
@@ -282,8 +282,9 @@ func (s scene) watch(id biz.AudioID, stop <-chan struct{}) error {
 	}
 }
 
-func pending(id biz.AudioID) biz.Transcript {
-	return biz.Transcript{Audio: id, Status: biz.TranscriptPending, CreatedAt: aTime, UpdatedAt: aTime}
+// pending is the transcript of the upload a, which was just asked for.
+func pending() biz.Transcript {
+	return biz.Transcript{Audio: "a", Status: biz.TranscriptPending, CreatedAt: aTime, UpdatedAt: aTime}
 }
 
 func completed(job biz.TranscriptJob) biz.TranscriptJob {
