@@ -38,6 +38,11 @@ const (
 	// so that a connection at rest has none. The read buffer is a connection's own.
 	writeBuffer = 64 << 10
 	readBuffer  = 2 << 10
+	// The windows are what a client may have on its way that nobody has read yet, on one stream and on
+	// its connection. Left to itself gRPC raises them to 16 MiB for whoever sends fast, such as an
+	// upload to a slow disk; these let one stream bring 10 MiB/s over 50 ms.
+	streamWindow = 512 << 10
+	connWindow   = 1 << 20
 	// minPing lets clients with a keepalive of their own ping this often.
 	minPing = 5 * time.Second
 )
@@ -79,6 +84,8 @@ func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Read
 		kgrpc.CustomHealth(),
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), identify(by.Clients, log)),
 		kgrpc.Options(append(connection(c, limit),
+			grpc.InitialWindowSize(streamWindow),
+			grpc.InitialConnWindowSize(connWindow),
 			grpc.InTapHandle(grpcstream.Tap),
 			grpc.StreamInterceptor(sessionStreams(by.Clients, ready, m, log)),
 		)...),
