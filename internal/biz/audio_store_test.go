@@ -59,6 +59,13 @@ func (s *shelf) Audio(_ context.Context, id biz.AudioID) (biz.Audio, error) {
 	return a, nil
 }
 
+// count returns how many blobs there are.
+func (s *shelf) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.blobs)
+}
+
 func (s *shelf) Wake() { s.woken++ }
 
 func (s *shelf) Create(_ context.Context, name string) (biz.BlobWriter, error) {

@@ -240,13 +240,13 @@ func TestSweepsRun(t *testing.T) {
 		go func() { done <- h.audios.Run(ctx) }()
 		time.Sleep(time.Hour + time.Second)
 		synctest.Wait()
-		if len(h.shelf.blobs) != 2 { // an hour old, and not older
-			t.Errorf("left: %v", h.shelf.blobs)
+		if h.shelf.count() != 2 { // an hour old, and not older
+			t.Errorf("%d are left", h.shelf.count())
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if len(h.shelf.blobs) != 1 {
-			t.Errorf("left: %v", h.shelf.blobs)
+		if h.shelf.count() != 1 {
+			t.Errorf("%d are left", h.shelf.count())
 		}
 		cancel()
 		if err := <-done; err != nil {
