@@ -67,7 +67,7 @@ func recorded(t *testing.T, b *bench) *imv1.UploadAudioResponse {
 }
 
 // fetch makes a request to the client HTTP listener, with headers in pairs.
-func fetch(t *testing.T, method, url string, headers ...string) (*http.Response, string) {
+func fetch(t *testing.T, method, url string, headers ...string) (code int, header http.Header, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(as(t, ""), method, url, http.NoBody)
 	if err != nil {
@@ -81,11 +81,11 @@ func fetch(t *testing.T, method, url string, headers ...string) (*http.Response,
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	return resp.StatusCode, resp.Header, string(text)
 }
 
 func TestUploadedIsFetched(t *testing.T) {
@@ -110,18 +110,18 @@ func TestUploadedIsFetched(t *testing.T) {
 		"unchanged":     {http.MethodGet, []string{"If-None-Match", `"` + up.GetAudioId() + `"`}, http.StatusNotModified, ""},
 		"another range": {http.MethodGet, []string{"Range", "bytes=2-4", "If-Range", `"other"`}, http.StatusOK, "0123456789"},
 	} {
-		resp, body := fetch(t, test.method, up.GetAudioUrl(), append(test.headers, "User-Id", "alice")...)
-		if resp.StatusCode != test.code || body != test.body {
-			t.Errorf("%s: %d %q, want %d %q", name, resp.StatusCode, body, test.code, test.body)
+		code, _, body := fetch(t, test.method, up.GetAudioUrl(), append(test.headers, "User-Id", "alice")...)
+		if code != test.code || body != test.body {
+			t.Errorf("%s: %d %q, want %d %q", name, code, body, test.code, test.body)
 		}
 	}
-	resp, _ := fetch(t, http.MethodHead, up.GetAudioUrl()+"?user-id=alice")
+	_, header, _ := fetch(t, http.MethodHead, up.GetAudioUrl()+"?user-id=alice")
 	for key, want := range map[string]string{
 		"Content-Type": "audio/mpeg", "Content-Length": "10", "Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff",
 		"ETag": `"` + up.GetAudioId() + `"`, "Content-Disposition": `inline; filename="` + up.GetAudioId() + `.mp3"`,
 		"Cache-Control": "private, max-age=31536000, immutable",
 	} {
-		if got := resp.Header.Get(key); got != want {
+		if got := header.Get(key); got != want {
 			t.Errorf("%s: %q, want %q", key, got, want)
 		}
 	}
@@ -162,16 +162,16 @@ func TestFetchRefusals(t *testing.T) {
 		"another":                {http.MethodDelete, url + "?user-id=alice", http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED"},
 		"a fault of the checker": {http.MethodGet, url + "?user-id=panic", http.StatusInternalServerError, "PANIC"},
 	} {
-		resp, body := fetch(t, test.method, test.url)
+		code, header, body := fetch(t, test.method, test.url)
 		var said struct{ Reason, Text string }
 		if err := json.Unmarshal([]byte(body), &said); err != nil || said.Text == "" || strings.Contains(body, "secret of") {
 			t.Errorf("%s: %q, %v", name, body, err)
 		}
-		if resp.StatusCode != test.code || said.Reason != test.reason {
-			t.Errorf("%s: %d %s, want %d %s", name, resp.StatusCode, said.Reason, test.code, test.reason)
+		if code != test.code || said.Reason != test.reason {
+			t.Errorf("%s: %d %s, want %d %s", name, code, said.Reason, test.code, test.reason)
 		}
-		if resp.Header.Get("Cache-Control") != "no-store" || (test.code == http.StatusUnauthorized) != (resp.Header.Get("WWW-Authenticate") == "Bearer") {
-			t.Errorf("%s: headers %v", name, resp.Header)
+		if header.Get("Cache-Control") != "no-store" || (test.code == http.StatusUnauthorized) != (header.Get("WWW-Authenticate") == "Bearer") {
+			t.Errorf("%s: headers %v", name, header)
 		}
 	}
 }
