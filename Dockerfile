@@ -30,5 +30,5 @@ VOLUME /data
 
 # Operations, gateway, IM. The embedded defaults listen on the loopback of the container: see
 # "In a container" in README.md.
-EXPOSE 8081 8082 8083
+EXPOSE 8080 8081 8082 8083
 ENTRYPOINT ["/app"]
