@@ -129,6 +129,10 @@ var layers = []layer{
 	},
 
 	{
+		folder: "docs/examples", may: []string{"api", "sdk", "plugin"},
+		why: "an example can do what its reader can",
+	},
+	{
 		folder: "test", may: []string{"api", "sdk"},
 		why: "a black-box test sees what a user sees",
 	},

@@ -30,6 +30,7 @@ package client_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,8 +80,10 @@ func standardMode(port int) {
 func TestSeedStandardMode(t *testing.T) {
 	host := connect(t, "host", "room001")
 	member(t, "user001", "room001")
-	go host.answer("Hello World!", "welcome")
+	var answered sync.WaitGroup
+	answered.Go(func() { host.answer("Hello World!", "welcome") })
 	standardMode(port(t))
+	answered.Wait()
 }
 
 func newImServiceClient(conn *grpc.ClientConn) imv1.IMServiceClient {
