@@ -38,6 +38,7 @@ type Config struct {
 	Push          *Push                  `protobuf:"bytes,7,opt,name=push,proto3" json:"push,omitempty"`
 	Auth          *Auth                  `protobuf:"bytes,8,opt,name=auth,proto3" json:"auth,omitempty"`
 	Audio         *Audio                 `protobuf:"bytes,9,opt,name=audio,proto3" json:"audio,omitempty"`
+	Registry      *Registry              `protobuf:"bytes,10,opt,name=registry,proto3" json:"registry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,6 +132,13 @@ func (x *Config) GetAuth() *Auth {
 func (x *Config) GetAudio() *Audio {
 	if x != nil {
 		return x.Audio
+	}
+	return nil
+}
+
+func (x *Config) GetRegistry() *Registry {
+	if x != nil {
+		return x.Registry
 	}
 	return nil
 }
@@ -796,6 +804,171 @@ func (x *Audio) GetOpenai() *Audio_OpenAI {
 	return nil
 }
 
+// Registry says where the node makes itself known, and as what.
+type Registry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`   // none, nacos, etcd, consul
+	Addrs         string                 `protobuf:"bytes,2,opt,name=addrs,proto3" json:"addrs,omitempty"` // host:port, with commas between them
+	Namespace     string                 `protobuf:"bytes,3,opt,name=namespace,proto3" json:"namespace,omitempty"`
+	Group         string                 `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`     // nacos; empty: DEFAULT_GROUP
+	Cluster       string                 `protobuf:"bytes,5,opt,name=cluster,proto3" json:"cluster,omitempty"` // nacos; empty: DEFAULT
+	Username      string                 `protobuf:"bytes,6,opt,name=username,proto3" json:"username,omitempty"`
+	Password      string                 `protobuf:"bytes,7,opt,name=password,proto3" json:"password,omitempty"`
+	Token         string                 `protobuf:"bytes,8,opt,name=token,proto3" json:"token,omitempty"` // consul
+	Tls           *Registry_TLS          `protobuf:"bytes,9,opt,name=tls,proto3" json:"tls,omitempty"`
+	Ttl           *durationpb.Duration   `protobuf:"bytes,10,opt,name=ttl,proto3" json:"ttl,omitempty"` // how long a node that died is still listed
+	Weight        int32                  `protobuf:"varint,11,opt,name=weight,proto3" json:"weight,omitempty"`
+	Zone          string                 `protobuf:"bytes,12,opt,name=zone,proto3" json:"zone,omitempty"`
+	Version       string                 `protobuf:"bytes,13,opt,name=version,proto3" json:"version,omitempty"` // empty: the node's own
+	Metadata      []*Registry_Entry      `protobuf:"bytes,14,rep,name=metadata,proto3" json:"metadata,omitempty"`
+	Names         *Registry_Names        `protobuf:"bytes,15,opt,name=names,proto3" json:"names,omitempty"`
+	Advertise     *Registry_Advertise    `protobuf:"bytes,16,opt,name=advertise,proto3" json:"advertise,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registry) Reset() {
+	*x = Registry{}
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registry) ProtoMessage() {}
+
+func (x *Registry) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registry.ProtoReflect.Descriptor instead.
+func (*Registry) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Registry) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Registry) GetAddrs() string {
+	if x != nil {
+		return x.Addrs
+	}
+	return ""
+}
+
+func (x *Registry) GetNamespace() string {
+	if x != nil {
+		return x.Namespace
+	}
+	return ""
+}
+
+func (x *Registry) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Registry) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *Registry) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Registry) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *Registry) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *Registry) GetTls() *Registry_TLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Registry) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+func (x *Registry) GetWeight() int32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *Registry) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Registry) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Registry) GetMetadata() []*Registry_Entry {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *Registry) GetNames() *Registry_Names {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *Registry) GetAdvertise() *Registry_Advertise {
+	if x != nil {
+		return x.Advertise
+	}
+	return nil
+}
+
 type Server_Listener struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"` // host:port
@@ -805,7 +978,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +990,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +1023,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -862,7 +1035,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +1075,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -914,7 +1087,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -955,7 +1128,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1140,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1014,7 +1187,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1026,7 +1199,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,7 +1240,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1252,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1128,7 +1301,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1313,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1193,7 +1366,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1205,7 +1378,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1286,7 +1459,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1471,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1549,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1388,7 +1561,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1618,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1630,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1514,7 +1687,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +1699,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1584,7 +1757,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1769,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,11 +1820,251 @@ func (x *Audio_OpenAI) GetPrompt() string {
 	return ""
 }
 
+type Registry_TLS struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Enabled       bool                   `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	CaFile        string                 `protobuf:"bytes,2,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`             // PEM; empty: the system's
+	CertFile      string                 `protobuf:"bytes,3,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`       // PEM; empty: no client certificate
+	KeyFile       string                 `protobuf:"bytes,4,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`          // PEM
+	ServerName    string                 `protobuf:"bytes,5,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"` // empty: the host of the address
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registry_TLS) Reset() {
+	*x = Registry_TLS{}
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registry_TLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registry_TLS) ProtoMessage() {}
+
+func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registry_TLS.ProtoReflect.Descriptor instead.
+func (*Registry_TLS) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 0}
+}
+
+func (x *Registry_TLS) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *Registry_TLS) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *Registry_TLS) GetCertFile() string {
+	if x != nil {
+		return x.CertFile
+	}
+	return ""
+}
+
+func (x *Registry_TLS) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *Registry_TLS) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
+type Registry_Names struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Im            string                 `protobuf:"bytes,1,opt,name=im,proto3" json:"im,omitempty"`
+	Gateway       string                 `protobuf:"bytes,2,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registry_Names) Reset() {
+	*x = Registry_Names{}
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registry_Names) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registry_Names) ProtoMessage() {}
+
+func (x *Registry_Names) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registry_Names.ProtoReflect.Descriptor instead.
+func (*Registry_Names) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 1}
+}
+
+func (x *Registry_Names) GetIm() string {
+	if x != nil {
+		return x.Im
+	}
+	return ""
+}
+
+func (x *Registry_Names) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+type Registry_Advertise struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Host          string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`                                   // empty: found out
+	ImPort        int32                  `protobuf:"varint,2,opt,name=im_port,json=imPort,proto3" json:"im_port,omitempty"`                // 0: the listener's
+	GatewayPort   int32                  `protobuf:"varint,3,opt,name=gateway_port,json=gatewayPort,proto3" json:"gateway_port,omitempty"` // 0: the listener's
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registry_Advertise) Reset() {
+	*x = Registry_Advertise{}
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registry_Advertise) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registry_Advertise) ProtoMessage() {}
+
+func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registry_Advertise.ProtoReflect.Descriptor instead.
+func (*Registry_Advertise) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 2}
+}
+
+func (x *Registry_Advertise) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Registry_Advertise) GetImPort() int32 {
+	if x != nil {
+		return x.ImPort
+	}
+	return 0
+}
+
+func (x *Registry_Advertise) GetGatewayPort() int32 {
+	if x != nil {
+		return x.GatewayPort
+	}
+	return 0
+}
+
+type Registry_Entry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registry_Entry) Reset() {
+	*x = Registry_Entry{}
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registry_Entry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registry_Entry) ProtoMessage() {}
+
+func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registry_Entry.ProtoReflect.Descriptor instead.
+func (*Registry_Entry) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 3}
+}
+
+func (x *Registry_Entry) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Registry_Entry) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
 var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xff\x02\n" +
+	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xb2\x03\n" +
 	"\x06Config\x12\"\n" +
 	"\x03log\x18\x01 \x01(\v2\x10.hermod.conf.LogR\x03log\x12+\n" +
 	"\x06server\x18\x02 \x01(\v2\x13.hermod.conf.ServerR\x06server\x12%\n" +
@@ -1661,7 +2074,9 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\asession\x18\x06 \x01(\v2\x14.hermod.conf.SessionR\asession\x12%\n" +
 	"\x04push\x18\a \x01(\v2\x11.hermod.conf.PushR\x04push\x12%\n" +
 	"\x04auth\x18\b \x01(\v2\x11.hermod.conf.AuthR\x04auth\x12(\n" +
-	"\x05audio\x18\t \x01(\v2\x12.hermod.conf.AudioR\x05audio\"3\n" +
+	"\x05audio\x18\t \x01(\v2\x12.hermod.conf.AudioR\x05audio\x121\n" +
+	"\bregistry\x18\n" +
+	" \x01(\v2\x15.hermod.conf.RegistryR\bregistry\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\"\xd1\x05\n" +
@@ -1785,7 +2200,42 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\aapi_key\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06apiKey\x12\x14\n" +
 	"\x05model\x18\x03 \x01(\tR\x05model\x12\x1a\n" +
 	"\blanguage\x18\x04 \x01(\tR\blanguage\x12\x16\n" +
-	"\x06prompt\x18\x05 \x01(\tR\x06promptB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
+	"\x06prompt\x18\x05 \x01(\tR\x06prompt\"\xfc\x06\n" +
+	"\bRegistry\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
+	"\x05addrs\x18\x02 \x01(\tR\x05addrs\x12\x1c\n" +
+	"\tnamespace\x18\x03 \x01(\tR\tnamespace\x12\x14\n" +
+	"\x05group\x18\x04 \x01(\tR\x05group\x12\x18\n" +
+	"\acluster\x18\x05 \x01(\tR\acluster\x12\x1a\n" +
+	"\busername\x18\x06 \x01(\tR\busername\x12\x1f\n" +
+	"\bpassword\x18\a \x01(\tB\x03\x80\x01\x01R\bpassword\x12\x19\n" +
+	"\x05token\x18\b \x01(\tB\x03\x80\x01\x01R\x05token\x12+\n" +
+	"\x03tls\x18\t \x01(\v2\x19.hermod.conf.Registry.TLSR\x03tls\x12+\n" +
+	"\x03ttl\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12\x16\n" +
+	"\x06weight\x18\v \x01(\x05R\x06weight\x12\x12\n" +
+	"\x04zone\x18\f \x01(\tR\x04zone\x12\x18\n" +
+	"\aversion\x18\r \x01(\tR\aversion\x127\n" +
+	"\bmetadata\x18\x0e \x03(\v2\x1b.hermod.conf.Registry.EntryR\bmetadata\x121\n" +
+	"\x05names\x18\x0f \x01(\v2\x1b.hermod.conf.Registry.NamesR\x05names\x12=\n" +
+	"\tadvertise\x18\x10 \x01(\v2\x1f.hermod.conf.Registry.AdvertiseR\tadvertise\x1a\x91\x01\n" +
+	"\x03TLS\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x17\n" +
+	"\aca_file\x18\x02 \x01(\tR\x06caFile\x12\x1b\n" +
+	"\tcert_file\x18\x03 \x01(\tR\bcertFile\x12\x19\n" +
+	"\bkey_file\x18\x04 \x01(\tR\akeyFile\x12\x1f\n" +
+	"\vserver_name\x18\x05 \x01(\tR\n" +
+	"serverName\x1a1\n" +
+	"\x05Names\x12\x0e\n" +
+	"\x02im\x18\x01 \x01(\tR\x02im\x12\x18\n" +
+	"\agateway\x18\x02 \x01(\tR\agateway\x1a[\n" +
+	"\tAdvertise\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x17\n" +
+	"\aim_port\x18\x02 \x01(\x05R\x06imPort\x12!\n" +
+	"\fgateway_port\x18\x03 \x01(\x05R\vgatewayPort\x1a1\n" +
+	"\x05Entry\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05valueB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
 
 var (
 	file_internal_conf_conf_proto_rawDescOnce sync.Once
@@ -1799,7 +2249,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -1811,20 +2261,25 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Push)(nil),                // 7: hermod.conf.Push
 	(*Auth)(nil),                // 8: hermod.conf.Auth
 	(*Audio)(nil),               // 9: hermod.conf.Audio
-	(*Server_Listener)(nil),     // 10: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 11: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 12: hermod.conf.Server.Http
-	(*Server_Stop)(nil),         // 13: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 14: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 15: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 16: hermod.conf.Data.Log
-	(*Room_Defaults)(nil),       // 17: hermod.conf.Room.Defaults
-	(*Auth_JWT)(nil),            // 18: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 19: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 20: hermod.conf.Auth.Claims
-	(*Audio_Transcription)(nil), // 21: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 22: hermod.conf.Audio.OpenAI
-	(*durationpb.Duration)(nil), // 23: google.protobuf.Duration
+	(*Registry)(nil),            // 10: hermod.conf.Registry
+	(*Server_Listener)(nil),     // 11: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 12: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 13: hermod.conf.Server.Http
+	(*Server_Stop)(nil),         // 14: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 15: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 16: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 17: hermod.conf.Data.Log
+	(*Room_Defaults)(nil),       // 18: hermod.conf.Room.Defaults
+	(*Auth_JWT)(nil),            // 19: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 20: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 21: hermod.conf.Auth.Claims
+	(*Audio_Transcription)(nil), // 22: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 23: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 24: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 25: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 26: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 27: hermod.conf.Registry.Entry
+	(*durationpb.Duration)(nil), // 28: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -1836,45 +2291,51 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	7,  // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
 	8,  // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
 	9,  // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
-	10, // 9: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	10, // 10: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	11, // 11: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	13, // 12: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	14, // 13: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	12, // 14: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	15, // 15: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	16, // 16: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	17, // 17: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	23, // 18: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	23, // 19: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	23, // 20: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	23, // 21: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	23, // 22: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	23, // 23: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	23, // 24: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	18, // 25: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	23, // 26: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	23, // 27: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	21, // 28: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	22, // 29: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	23, // 30: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	23, // 31: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	23, // 32: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	23, // 33: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	23, // 34: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	23, // 35: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	23, // 36: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	19, // 37: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	23, // 38: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	23, // 39: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	20, // 40: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	23, // 41: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	23, // 42: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	10, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
+	11, // 10: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	11, // 11: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	12, // 12: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	14, // 13: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	15, // 14: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	13, // 15: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	16, // 16: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	17, // 17: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	18, // 18: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	28, // 19: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	28, // 20: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	28, // 21: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	28, // 22: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	28, // 23: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	28, // 24: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	28, // 25: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	19, // 26: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	28, // 27: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	28, // 28: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	22, // 29: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	23, // 30: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	24, // 31: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	28, // 32: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	27, // 33: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	25, // 34: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	26, // 35: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	28, // 36: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	28, // 37: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	28, // 38: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	28, // 39: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	28, // 40: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	28, // 41: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	28, // 42: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	20, // 43: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	28, // 44: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	28, // 45: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	21, // 46: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	28, // 47: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	28, // 48: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -1888,7 +2349,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

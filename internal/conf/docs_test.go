@@ -166,7 +166,8 @@ func TestSchemaKeepsItsConventions(t *testing.T) {
 		if s := shapeOf(fd); fd.Kind() != kinds[s] || fd.IsMap() || fd.HasPresence() && s != shapeDuration {
 			t.Errorf("%s is a %s of kind %s, which the loader does not know", path, s, fd.Kind())
 		}
-		secret := strings.Contains(path, "secret") || strings.HasSuffix(path, "token") || strings.HasSuffix(path, "dsn") || strings.HasSuffix(path, "api_key")
+		secret := strings.Contains(path, "secret") || strings.HasSuffix(path, "token") ||
+			strings.HasSuffix(path, "dsn") || strings.HasSuffix(path, "password") || strings.HasSuffix(path, "api_key")
 		if secret != isSecret(fd) {
 			t.Errorf("%s: debug_redact is %v", path, isSecret(fd))
 		}

@@ -111,4 +111,10 @@ var limits = map[string]limit{
 	"hermod.conf.Audio.Transcription.timeout":  lasting(time.Second, 6*time.Hour),
 	"hermod.conf.Audio.Transcription.attempts": count(1, 100),
 	"hermod.conf.Audio.Transcription.backoff":  lasting(time.Second, time.Hour),
+
+	"hermod.conf.Registry.type":                   oneOf(RegistryNone, RegistryNacos, RegistryEtcd, RegistryConsul),
+	"hermod.conf.Registry.ttl":                    lasting(3*time.Second, 20*time.Minute),
+	"hermod.conf.Registry.weight":                 count(1, 10_000),
+	"hermod.conf.Registry.Advertise.im_port":      count(0, 65535),
+	"hermod.conf.Registry.Advertise.gateway_port": count(0, 65535),
 }

@@ -19,6 +19,7 @@ func inspect(c *Config) Problems {
 	checkAuth(c.GetAuth(), &ps)
 	checkAudio(c.GetAudio(), &ps)
 	checkTranscription(c.GetAudio(), &ps)
+	checkRegistry(c.GetRegistry(), c.GetAuth().GetMode(), &ps)
 	return ps
 }
 

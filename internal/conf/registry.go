@@ -1,0 +1,145 @@
+package conf
+
+import (
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// The values of registry.type.
+const (
+	RegistryNone   = "none"
+	RegistryNacos  = "nacos"
+	RegistryEtcd   = "etcd"
+	RegistryConsul = "consul"
+)
+
+// Addresses returns the host:port pairs of registry.addrs.
+func (r *Registry) Addresses() []string {
+	var addrs []string
+	for addr := range strings.SplitSeq(r.GetAddrs(), ",") {
+		if addr = strings.TrimSpace(addr); addr != "" {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
+}
+
+func checkRegistry(r *Registry, mode string, ps *Problems) {
+	if r.GetType() == RegistryNone || limits["hermod.conf.Registry.type"].checkWord(r.GetType()) != "" {
+		return // nothing of it is read, or the type was reported already
+	}
+	if mode == ModeDev {
+		ps.add("registry.type", "%s makes the node known to other machines, and auth.mode dev believes every caller; "+
+			"set auth.mode to jwt (tokens) or trusted (private networks)", r.GetType())
+	}
+	checkRegistryAddrs(r, ps)
+	checkRegistryKind(r, ps)
+	checkRegistryTLS(r.GetTls(), ps)
+	checkRegistryNames(r.GetNames(), ps)
+	checkMetadata(r.GetMetadata(), ps)
+	checkAdvertised(r.GetAdvertise().GetHost(), ps)
+}
+
+func checkRegistryAddrs(r *Registry, ps *Problems) {
+	const path = "registry.addrs"
+	addrs := r.Addresses()
+	switch {
+	case len(addrs) == 0:
+		ps.add(path, "is empty; registry.type %s needs host:port, several with commas between them (HERMOD_REGISTRY_ADDR sets it)", r.GetType())
+	case len(addrs) > 1 && r.GetType() == RegistryConsul:
+		ps.add(path, "has %d addresses; a node registers with one Consul agent, usually the one of its machine", len(addrs))
+	}
+	for _, addr := range addrs {
+		host, port, err := splitAddr(addr)
+		switch {
+		case err != nil:
+			ps.add(path, "%q is not an address: %v", addr, err)
+		case host == "" || port == 0:
+			ps.add(path, "%q cannot be connected to; write host:port", addr)
+		}
+	}
+}
+
+// checkRegistryKind refuses what the kind of registry has no use for: to ignore it would leave nodes
+// where nobody looks for them.
+func checkRegistryKind(r *Registry, ps *Problems) {
+	for _, only := range []struct {
+		key, value string
+		kinds      []string
+	}{
+		{"registry.group", r.GetGroup(), []string{RegistryNacos}},
+		{"registry.cluster", r.GetCluster(), []string{RegistryNacos}},
+		{"registry.token", r.GetToken(), []string{RegistryConsul}},
+		{"registry.username", r.GetUsername(), []string{RegistryNacos, RegistryEtcd}},
+		{"registry.password", r.GetPassword(), []string{RegistryNacos, RegistryEtcd}},
+	} {
+		known := strings.Join(only.kinds, " and ")
+		if only.value != "" && !strings.Contains(known, r.GetType()) {
+			ps.add(only.key, "belongs to %s; registry.type is %s", known, r.GetType())
+		}
+	}
+}
+
+func checkRegistryTLS(t *Registry_TLS, ps *Problems) {
+	if !t.GetEnabled() {
+		return
+	}
+	if (t.GetCertFile() == "") != (t.GetKeyFile() == "") {
+		ps.add("registry.tls.cert_file", "cert_file and key_file are given together, or neither")
+	}
+	for _, f := range []struct{ key, name string }{
+		{"registry.tls.ca_file", t.GetCaFile()}, {"registry.tls.cert_file", t.GetCertFile()}, {"registry.tls.key_file", t.GetKeyFile()},
+	} {
+		if f.name == "" {
+			continue
+		}
+		if _, err := os.ReadFile(f.name); err != nil {
+			ps.add(f.key, "%s: %v", f.name, readError(err))
+		}
+	}
+}
+
+func checkRegistryNames(n *Registry_Names, ps *Problems) {
+	for _, name := range []struct{ key, value string }{{"registry.names.im", n.GetIm()}, {"registry.names.gateway", n.GetGateway()}} {
+		const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+		if name.value == "" || strings.Trim(name.value, allowed) != "" {
+			ps.add(name.key, "is %q; letters, digits, dots, hyphens and underscores make a name", name.value)
+		}
+	}
+	// Each is registered with .grpc behind it as well.
+	if im, gateway := n.GetIm(), n.GetGateway(); im == gateway || im+".grpc" == gateway || gateway+".grpc" == im {
+		ps.add("registry.names.gateway", "%q is taken by registry.names.im already", gateway)
+	}
+}
+
+// ownMetadata is what the node says of itself.
+const ownMetadata = " kind version weight zone "
+
+func checkMetadata(entries []*Registry_Entry, ps *Problems) {
+	seen := map[string]bool{}
+	for i, e := range entries {
+		at := indexed("registry.metadata", i) + ".name"
+		switch name := e.GetName(); {
+		case name == "" || strings.ContainsAny(name, " \t\r\n"):
+			ps.add(at, "is %q; a name without spaces is expected", name)
+		case strings.Contains(ownMetadata, " "+name+" "):
+			ps.add(at, "%q is set by the node itself", name)
+		case seen[name]:
+			ps.add(at, "%q is the name of an earlier entry already", name)
+		}
+		seen[e.GetName()] = true
+	}
+}
+
+func checkAdvertised(host string, ps *Problems) {
+	const path = "registry.advertise.host"
+	if host == "" {
+		return
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && (ip.IsUnspecified() || ip.IsMulticast()) {
+		ps.add(path, "%q is not the address of one machine", host)
+	} else if !isHost(host) {
+		ps.add(path, "is %q; write an IP address without brackets or port, or a name", host)
+	}
+}
