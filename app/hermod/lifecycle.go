@@ -14,6 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 )
 
@@ -27,6 +28,7 @@ type app struct {
 	HTTP    *server.HTTP
 	Ops     *server.Ops
 
+	Registry    *registry.Keeper
 	Node        *node.Node
 	Messages    *data.MessageLog
 	Cursors     *data.Cursors
@@ -38,7 +40,7 @@ type app struct {
 
 // run serves until ctx ends or the process is told to stop, and stops in this order:
 //
-//	not ready → consumers notice → sessions close, spread over a window, with a code that says
+//	not ready → deregistered → consumers notice → sessions close, spread over a window, with a code that says
 //	come back → uploads are cut → commits and cursors are flushed → servers stop, by force at the deadline
 //
 // What is being transcribed is put back meanwhile, before the log stops in which rooms are told.
@@ -58,6 +60,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		work     = background(failure, a.Transcripts.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
+		listed   = background(failure, a.Registry.Run)
 		drained  sync.Once
 	)
 	k = kratos.New(
@@ -74,6 +77,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		}),
 		kratos.AfterStart(func(context.Context) error {
 			a.Ready.SetServing(true)
+			listed.start()
 			if err := a.greet(out); err != nil {
 				a.Log.Warn("the greeting could not be written", "error", err)
 			}
@@ -83,7 +87,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		kratos.BeforeStop(func(ctx context.Context) error {
 			drained.Do(func() {
 				work.cancel()
-				a.drain(ctx)
+				a.drain(ctx, listed)
 				work.stop()
 				log.stop()
 				marks.stop()
@@ -112,10 +116,11 @@ func (a *app) stop(k *kratos.App) {
 }
 
 // drain takes the node out of service and its sessions off it.
-func (a *app) drain(ctx context.Context) {
+func (a *app) drain(ctx context.Context, listed *group) {
 	stop := a.Conf.GetServer().GetStop()
 	a.Ready.SetServing(false)
 	a.Log.Info("stopping", "notice", stop.GetNotice().AsDuration(), "drain", stop.GetDrain().AsDuration())
+	listed.stop() // what it takes is no part of the notice: only now can consumers see it
 	if notice := stop.GetNotice().AsDuration(); notice > 0 {
 		time.Sleep(notice)
 	}

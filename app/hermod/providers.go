@@ -17,6 +17,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/presence"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 )
@@ -150,6 +151,26 @@ func eventEncoder() biz.EventEncoder { return im.EventContent }
 
 func newReadiness(db *data.DB) *server.Readiness {
 	return server.NewReadiness(server.Check{Name: "store", Err: db.Ping})
+}
+
+func newNotes(s *registry.Status) []server.Note {
+	return []server.Note{{Name: "registry", Text: s.String}}
+}
+
+// newKeeper keeps the node registered at the addresses that its listeners were opened with.
+func newKeeper(c *conf.Config, im *server.IM, g *server.Gateway, ready *server.Readiness, s *registry.Status, log *slog.Logger) (*registry.Keeper, error) {
+	r, err := registry.Open(c.GetRegistry(), c.GetData().GetDir())
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	at, err := registry.Advertised(c.GetRegistry(), im.Addr(), g.Addr())
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return registry.NewKeeper(r, registry.Instances(c.GetRegistry(), at, Version), registry.Options{
+		Type: c.GetRegistry().GetType(), TTL: c.GetRegistry().GetTtl().AsDuration(),
+		Healthy: ready.Ready, Status: s, Log: log,
+	}), nil
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.

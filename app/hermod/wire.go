@@ -18,6 +18,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/internal/transcriber"
@@ -74,15 +75,16 @@ var (
 		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)),
 		service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)),
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),
-		server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, server.NewOps,
+		server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, newNotes, server.NewOps,
 	)
+	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), newKeeper)
 )
 
 // assemble makes a node that has its listeners open and does not serve yet.
 func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log *slog.Logger) (*app, func(), error) {
 	panic(wire.Build(
 		wire.FieldsOf(new(*conf.Config), "Auth"), // what auth needs of the configuration
-		dataSet, realtimeSet, protocolSet, bizSet, authSet, serverSet,
+		dataSet, realtimeSet, protocolSet, bizSet, authSet, serverSet, registrySet,
 		wire.Struct(new(app), "*"),
 	))
 }

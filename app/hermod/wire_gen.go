@@ -18,6 +18,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/internal/transcriber"
@@ -139,6 +140,8 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		cleanup()
 		return nil, nil, err
 	}
+	status := &registry.Status{}
+	v := newNotes(status)
 	gatherer, err := newMetricsRegistry(db, nodeNode, metrics, gatewayMetrics, audioMetrics, transcriptMetrics, handler)
 	if err != nil {
 		cleanup6()
@@ -149,8 +152,19 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup7, err := server.NewOps(c, readiness, gatherer, metrics)
+	ops, cleanup7, err := server.NewOps(c, readiness, v, gatherer, metrics)
 	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	keeper, err := newKeeper(c, serverIM, serverGateway, readiness, status, log)
+	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -168,6 +182,7 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		Gateway:     serverGateway,
 		HTTP:        http,
 		Ops:         ops,
+		Registry:    keeper,
 		Node:        nodeNode,
 		Messages:    messageLog,
 		Cursors:     cursors,
@@ -201,6 +216,7 @@ var (
 	bizSet      = wire.NewSet(
 		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
-	authSet   = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, server.NewOps)
+	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
+	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, newNotes, server.NewOps)
+	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), newKeeper)
 )

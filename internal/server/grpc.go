@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/go-kratos/kratos/v2/middleware/recovery"
@@ -55,7 +56,13 @@ type Gateway struct{ listener }
 
 // listener is a Kratos server for which being stopped before it began to serve is no failure: a node
 // may be told to stop in that moment.
-type listener struct{ *kgrpc.Server }
+type listener struct {
+	*kgrpc.Server
+	addr net.Addr
+}
+
+// Addr is where it listens.
+func (l listener) Addr() net.Addr { return l.addr }
 
 // Start implements transport.Server.
 func (l listener) Start(ctx context.Context) error {
@@ -93,7 +100,7 @@ func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Read
 	malformed := refuseMalformed(m, log)
 	srv.RegisterService(strict(imv1.IMService_ServiceDesc, imService, malformed), &imServer{IM: s, handler: h, log: log})
 	healthpb.RegisterHealthServer(srv, ready.health)
-	return &IM{listener{srv}}, cleanup, nil
+	return &IM{listener{srv, lis.Addr()}}, cleanup, nil
 }
 
 // NewGateway opens the listener of GatewayService, which is served under both of its names. The
@@ -117,7 +124,7 @@ func NewGateway(c *conf.Config, s *service.Gateway, by Callers, ready *Readiness
 		srv.RegisterService(strict(gatewayv1.GatewayService_ServiceDesc, name, malformed), s)
 	}
 	healthpb.RegisterHealthServer(srv, ready.health)
-	return &Gateway{listener{srv}}, cleanup, nil
+	return &Gateway{listener{srv, lis.Addr()}}, cleanup, nil
 }
 
 // refuseMalformed answers requests that cannot be decoded, which no middleware gets to see.

@@ -130,7 +130,7 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ops, _, err := server.NewOps(c, b.ready, b.registry, metrics)
+	ops, _, err := server.NewOps(c, b.ready, nil, b.registry, metrics)
 	if err != nil {
 		t.Fatal(err)
 	}

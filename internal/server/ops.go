@@ -12,16 +12,22 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 )
 
+// Note is a line of /readyz that says how something stands without which the node serves as well.
+type Note struct {
+	Name string
+	Text func() string // "": nothing to say
+}
+
 // Ops is the listener of those who run the node.
 type Ops struct{ *khttp.Server }
 
 // NewOps opens the operations listener; the cleanup closes it if it was never served:
 //
 //	/healthz      the process lives
-//	/readyz       the node serves; 503 with the reason when it does not
+//	/readyz       the node serves; 503 with the reason when it does not; then the notes
 //	/metrics      Prometheus, see docs/metrics.md
 //	/debug/pprof  profiles, when configured
-func NewOps(c *conf.Config, ready *Readiness, metrics prometheus.Gatherer, m *Metrics) (*Ops, func(), error) {
+func NewOps(c *conf.Config, ready *Readiness, notes []Note, metrics prometheus.Gatherer, m *Metrics) (*Ops, func(), error) {
 	lis, cleanup, err := listen("ops", c.GetServer().GetOps().GetAddr(), m)
 	if err != nil {
 		return nil, nil, err
@@ -36,9 +42,14 @@ func NewOps(c *conf.Config, ready *Readiness, metrics prometheus.Gatherer, m *Me
 	srv.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready.Ready(r.Context()); err != nil {
 			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
-			return
+		} else {
+			fmt.Fprintln(w, "ready")
 		}
-		fmt.Fprintln(w, "ready")
+		for _, n := range notes {
+			if text := n.Text(); text != "" {
+				fmt.Fprintf(w, "%s: %s\n", n.Name, text)
+			}
+		}
 	})
 	srv.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	if c.GetServer().GetOps().GetPprof() {

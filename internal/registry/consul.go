@@ -1,0 +1,96 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/game-im/hermod/internal/conf"
+)
+
+// reapAfter is how long Consul lists, as failing, what does not answer: its own minimum. Consumers
+// take what passes, and see a node that died no longer than the ttl.
+const reapAfter = time.Minute
+
+// consul registers with a Consul agent, in the form that Kratos' contrib registry reads. Nodes vouch
+// for themselves within the ttl: an agent often cannot connect to what runs in a container.
+type consul struct {
+	transport *http.Transport
+	client    *api.Client
+	ttl       time.Duration
+}
+
+func newConsul(c *conf.Registry) (*consul, error) {
+	t, err := tlsConfig(c.GetTls())
+	if err != nil {
+		return nil, err
+	}
+	scheme := "http"
+	if t != nil {
+		scheme = "https"
+	}
+	transport := &http.Transport{TLSClientConfig: t, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}
+	client, err := api.NewClient(&api.Config{
+		Address: c.Addresses()[0], Scheme: scheme, Token: c.GetToken(), Namespace: c.GetNamespace(),
+		HttpClient: &http.Client{Transport: transport},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("consul: %w", err)
+	}
+	return &consul{transport: transport, client: client, ttl: c.GetTtl().AsDuration()}, nil
+}
+
+func checkID(i Instance) string { return "service:" + i.ID() }
+
+// Register implements Registrar.
+func (c *consul) Register(ctx context.Context, i Instance) error {
+	err := c.client.Agent().ServiceRegisterOpts(&api.AgentServiceRegistration{
+		ID: i.ID(), Name: i.Name(), Address: i.Host, Port: i.Port,
+		Tags: []string{"version=" + i.Version}, Meta: i.metadata(),
+		TaggedAddresses: map[string]api.ServiceAddress{Scheme: {Address: Scheme + "://" + i.Addr(), Port: i.Port}},
+		Weights:         &api.AgentWeights{Passing: i.Weight, Warning: 1},
+		Check: &api.AgentServiceCheck{
+			CheckID: checkID(i), TTL: c.ttl.String(), DeregisterCriticalServiceAfter: reapAfter.String(),
+			// Nothing is registered before it serves; without this it would be failing for a moment.
+			Status: api.HealthPassing,
+		},
+	}, api.ServiceRegisterOpts{}.WithContext(ctx))
+	if err != nil {
+		return fmt.Errorf("consul: %w", err)
+	}
+	return nil
+}
+
+// Renew implements Registrar.
+func (c *consul) Renew(ctx context.Context, i Instance) error {
+	err := c.client.Agent().UpdateTTLOpts(checkID(i), "", api.HealthPassing, new(api.QueryOptions).WithContext(ctx))
+	var refused api.StatusError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused) && (refused.Code == http.StatusNotFound || strings.Contains(refused.Body, "TTL")):
+		return ErrMissing // the check is not there, which some versions call a fault of their own
+	}
+	return fmt.Errorf("consul: %w", err)
+}
+
+// Deregister implements Registrar.
+func (c *consul) Deregister(ctx context.Context, i Instance) error {
+	err := c.client.Agent().ServiceDeregisterOpts(i.ID(), new(api.QueryOptions).WithContext(ctx))
+	var refused api.StatusError
+	if err == nil || errors.As(err, &refused) && refused.Code == http.StatusNotFound {
+		return nil
+	}
+	return fmt.Errorf("consul: %w", err)
+}
+
+// Close implements Registrar.
+func (c *consul) Close() error {
+	c.transport.CloseIdleConnections()
+	return nil
+}
