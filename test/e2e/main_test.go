@@ -5,9 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/nacos-group/nacos-sdk-go/v2/util"
 )
 
 func TestMain(m *testing.M) {
+	// Nacos' clients keep the machine's address in a variable without a lock.
+	util.LocalIP()
 	dir, err := os.MkdirTemp("", "hermod-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
