@@ -1,0 +1,56 @@
+package image
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for something that must happen.
+const patience = time.Minute
+
+// FreeAddr returns an address on the loopback that nobody listens on.
+func FreeAddr(t *testing.T) string {
+	t.Helper()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	return lis.Addr().String()
+}
+
+// Await returns once the URL answers 200, and fails the test when the program ends first or takes
+// too long.
+func Await(t *testing.T, p *Process, url string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for again := time.NewTicker(20 * time.Millisecond); ; {
+		if answers(ctx, url) {
+			return
+		}
+		select {
+		case <-p.Exited():
+			t.Fatalf("the program ended before %s answered: %v\n%s", url, p.err, p.Output())
+		case <-ctx.Done():
+			t.Fatalf("%s does not answer\n%s", url, p.Output())
+		case <-again.C:
+		}
+	}
+}
+
+func answers(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return false
+	}
+	request.Close = true // a node that stops has no idle connection to wait for
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+}

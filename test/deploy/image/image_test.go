@@ -1,0 +1,283 @@
+package image_test
+
+import (
+	"archive/zip"
+	"context"
+	"crypto/x509"
+	"debug/elf"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/game-im/hermod/test/deploy/image"
+)
+
+const repository = "../../.."
+
+// images are those of both programs, by name.
+var images = map[string]*image.Image{}
+
+func TestMain(m *testing.M) {
+	image.Enter()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "hermod-image-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // the image's user passes through it
+		return 1, err
+	}
+	for _, app := range []string{"hermod", "hermodctl"} {
+		built, err := image.Build(context.Background(), repository, filepath.Join(dir, app), map[string]string{"APP": app, "VERSION": "v0-test"})
+		if err != nil {
+			return 1, err
+		}
+		images[app] = built
+	}
+	return m.Run(), nil
+}
+
+func TestDockerfileHasNoWarnings(t *testing.T) {
+	t.Parallel()
+	d, err := image.Parse(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range d.Warnings {
+		t.Error(w)
+	}
+}
+
+// The image that the program is built in must have the Go that go.mod asks for.
+func TestBaseImageHasTheGoOfTheModule(t *testing.T) {
+	t.Parallel()
+	d, err := image.Parse(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := exec.CommandContext(t.Context(), "go", "-C", repository, "list", "-m", "-f", "{{.GoVersion}}").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.SplitN(strings.TrimSpace(string(version)), ".", 3)
+	if want := "golang:" + parts[0] + "." + parts[1] + "-"; !strings.HasPrefix(d.Build.BaseName, want) {
+		t.Errorf("built from %s; go.mod asks for %s", d.Build.BaseName, version)
+	}
+}
+
+// Besides the program there is what it cannot bring along, and nothing else.
+func TestContents(t *testing.T) {
+	t.Parallel()
+	for app, i := range images {
+		if i.Base != "scratch" {
+			t.Errorf("%s: built from %s", app, i.Base)
+		}
+		want := []string{"/app 0:0 755", "/data 65532:65532 755", "/etc/ssl/certs/ca-certificates.crt 0:0 644", "/tmp 65532:65532 755", "/usr/share/zoneinfo.zip 0:0 644"}
+		if got := contents(t, i.Root); !slices.Equal(got, want) {
+			t.Errorf("%s: has\n%s\nwant\n%s", app, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// contents lists files and empty folders with owner and mode; what mounts have left is not the
+// image's.
+func contents(t *testing.T, root string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(root, func(name string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		at := strings.TrimPrefix(name, root)
+		if at == "/proc" || at == "/dev" || at == "/probe" {
+			return nil
+		}
+		if entry.IsDir() {
+			if below, err := os.ReadDir(name); err != nil || len(below) > 0 {
+				return err
+			}
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		owner := info.Sys().(*syscall.Stat_t)
+		found = append(found, fmt.Sprintf("%s %d:%d %o", at, owner.Uid, owner.Gid, info.Mode().Perm()))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// An image without a loader and libraries can only run what needs none.
+func TestBinaryIsStatic(t *testing.T) {
+	t.Parallel()
+	for app, i := range images {
+		binary, err := elf.Open(filepath.Join(i.Root, "app"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer binary.Close()
+		for _, p := range binary.Progs {
+			if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+				t.Errorf("%s: has a %s segment: it is not static", app, p.Type)
+			}
+		}
+	}
+}
+
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	rest, err := os.ReadFile(filepath.Join(images["hermod"].Root, "etc/ssl/certs/ca-certificates.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			t.Errorf("certificate %d: %v", count, err)
+		}
+		count++
+	}
+	if left := strings.TrimSpace(string(rest)); count < 50 || left != "" {
+		t.Errorf("%d certificates, and %d bytes that are none", count, len(left))
+	}
+}
+
+func TestZones(t *testing.T) {
+	t.Parallel()
+	zones, err := zip.OpenReader(filepath.Join(images["hermod"].Root, "usr/share/zoneinfo.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer zones.Close()
+	for _, name := range []string{"Europe/Berlin", "Asia/Shanghai", "America/New_York"} {
+		if _, err := zones.Open(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestInside looks from the inside, as a program of the image does that is run with a root that
+// cannot be written to.
+func TestInside(t *testing.T) {
+	t.Parallel()
+	i := images["hermod"]
+	probe := filepath.Join(t.TempDir(), "probe")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", probe, "./testdata/probe")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	open(t, probe)
+	for _, readOnly := range []bool{false, true} {
+		output, err := i.Run(t.Context(), image.Container{
+			Command: []string{"/probe"}, ReadOnlyRoot: readOnly,
+			Mounts: map[string]string{"/probe": probe, "/data": volume(t), "/tmp": volume(t)},
+		})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		var got, want map[string]any
+		if err := json.Unmarshal([]byte(output), &got); err != nil {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		// The user can write nowhere else, whether the root is read-only or not.
+		const inside = `{"uid": 65532, "gid": 65532, "capabilities": "0000000000000000", "dir": "/data",
+			"summer": "+02:00 CEST", "winter": "+01:00 CET", "writable": ["/data", "/tmp"]}`
+		if err := json.Unmarshal([]byte(inside), &want); err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("read-only %v: the program sees\n%v\nwant\n%v", readOnly, got, want)
+		}
+	}
+}
+
+// TestNodeServes starts the node as orchestrators do: a root that is read-only, and volumes.
+func TestNodeServes(t *testing.T) {
+	t.Parallel()
+	data, ops := volume(t), image.FreeAddr(t)
+	p, err := images["hermod"].Start(t.Context(), image.Container{
+		Args:   []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-ops", ops},
+		Mounts: map[string]string{"/data": data, "/tmp": volume(t)}, ReadOnlyRoot: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{"/healthz", "/readyz"} {
+		image.Await(t, p, "http://"+ops+page)
+	}
+	if _, err := os.Stat(filepath.Join(data, "hermod.db")); err != nil {
+		t.Errorf("the volume has no database: %v", err)
+	}
+	if err := p.Stop(); err != nil {
+		t.Errorf("stopping: %v\n%s", err, p.Output())
+	}
+	if !strings.Contains(p.Output(), "v0-test") {
+		t.Errorf("the node does not say the version that it was built as\n%s", p.Output())
+	}
+}
+
+// The data folder is the one place that the node cannot do without.
+func TestNodeSaysThatItCannotWrite(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	output, err := images["hermod"].Run(ctx, image.Container{Args: []string{"-ops", "127.0.0.1:0", "-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0"}, ReadOnlyRoot: true})
+	if err == nil || ctx.Err() != nil || !strings.Contains(output, "unable to open database file") {
+		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+func TestCommandRuns(t *testing.T) {
+	t.Parallel()
+	output, err := images["hermodctl"].Run(t.Context(), image.Container{Args: []string{"version"}, ReadOnlyRoot: true})
+	if err != nil || !strings.Contains(output, "v0-test") {
+		t.Errorf("hermodctl version: %v\n%s", err, output)
+	}
+}
+
+// volume is a fresh folder of the image's user.
+func volume(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	open(t, dir)
+	if err := os.Chown(dir, 65532, 65532); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// open lets the image's user reach what is below the test's temporary folder.
+func open(t *testing.T, name string) {
+	t.Helper()
+	for dir := name; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
