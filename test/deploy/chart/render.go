@@ -47,14 +47,23 @@ func ValueFiles() (map[string]map[string]any, error) {
 	return found, nil
 }
 
+// Cluster is the version of Kubernetes that the chart is rendered for, unless a test says otherwise.
+const Cluster = "v1.34.0"
+
 // Render is what `helm template NAME` writes, decoded: unknown and repeated fields are errors.
-func Render(name string, values map[string]any) (*Release, error) {
+func Render(name, cluster string, values map[string]any) (*Release, error) {
 	c, err := Load()
 	if err != nil {
 		return nil, err
 	}
+	version, err := common.ParseKubeVersion(cluster)
+	if err != nil {
+		return nil, err
+	}
+	able := common.DefaultCapabilities.Copy()
+	able.KubeVersion = *version
 	options := common.ReleaseOptions{Name: name, Namespace: "games", Revision: 1, IsInstall: true}
-	all, err := util.ToRenderValues(c, values, options, common.DefaultCapabilities)
+	all, err := util.ToRenderValues(c, values, options, able)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +71,11 @@ func Render(name string, values map[string]any) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decode(rendered)
+}
+
+// decode reads the documents of rendered files.
+func decode(rendered map[string]string) (*Release, error) {
 	decoder, err := strictDecoder()
 	if err != nil {
 		return nil, err

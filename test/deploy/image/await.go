@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -53,4 +55,25 @@ func answers(ctx context.Context, url string) bool {
 		return false
 	}
 	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+}
+
+// Volume is a fresh folder that belongs to the image's user.
+func Volume(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	Open(t, dir)
+	if err := os.Chown(dir, 65532, 65532); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Open lets the image's user reach a file or folder of the test.
+func Open(t *testing.T, name string) {
+	t.Helper()
+	for dir := name; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -192,11 +192,11 @@ func TestInside(t *testing.T) {
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	open(t, probe)
+	image.Open(t, probe)
 	for _, readOnly := range []bool{false, true} {
 		output, err := i.Run(t.Context(), image.Container{
 			Command: []string{"/probe"}, ReadOnlyRoot: readOnly,
-			Mounts: map[string]string{"/probe": probe, "/data": volume(t), "/tmp": volume(t)},
+			Mounts: map[string]string{"/probe": probe, "/data": image.Volume(t), "/tmp": image.Volume(t)},
 		})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, output)
@@ -220,10 +220,10 @@ func TestInside(t *testing.T) {
 // TestNodeServes starts the node as orchestrators do: a root that is read-only, and volumes.
 func TestNodeServes(t *testing.T) {
 	t.Parallel()
-	data, ops := volume(t), image.FreeAddr(t)
+	data, ops := image.Volume(t), image.FreeAddr(t)
 	p, err := images["hermod"].Start(t.Context(), image.Container{
 		Args:   []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-ops", ops},
-		Mounts: map[string]string{"/data": data, "/tmp": volume(t)}, ReadOnlyRoot: true,
+		Mounts: map[string]string{"/data": data, "/tmp": image.Volume(t)}, ReadOnlyRoot: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -258,26 +258,5 @@ func TestCommandRuns(t *testing.T) {
 	output, err := images["hermodctl"].Run(t.Context(), image.Container{Args: []string{"version"}, ReadOnlyRoot: true})
 	if err != nil || !strings.Contains(output, "v0-test") {
 		t.Errorf("hermodctl version: %v\n%s", err, output)
-	}
-}
-
-// volume is a fresh folder of the image's user.
-func volume(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	open(t, dir)
-	if err := os.Chown(dir, 65532, 65532); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// open lets the image's user reach what is below the test's temporary folder.
-func open(t *testing.T, name string) {
-	t.Helper()
-	for dir := name; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

@@ -16,13 +16,26 @@
 {{- with .Values.auth.jwt.jwksUrl }}
 - {name: HERMOD_JWKS_URL, value: {{ . | quote }}}
 {{- end }}
-{{- if ne .Values.registry.type "none" }}
-- {name: HERMOD_REGISTRY_TYPE, value: {{ .Values.registry.type | quote }}}
-- {name: HERMOD_REGISTRY_ADDR, value: {{ .Values.registry.addr | quote }}}
-- {name: HERMOD_REGISTRY_NAMESPACE, value: {{ .Values.registry.namespace | quote }}}
+{{- with .Values.publicUrl }}
+- {name: HERMOD_HTTP_PUBLIC_URL, value: {{ . | quote }}}
 {{- end }}
-- name: POD_IP
+{{- if ne .Values.registry.type "none" }}
+{{- with .Values.registry }}
+- {name: HERMOD_REGISTRY_TYPE, value: {{ .type | quote }}}
+- {name: HERMOD_REGISTRY_ADDR, value: {{ .addr | quote }}}
+- {name: HERMOD_REGISTRY_NAMESPACE, value: {{ .namespace | quote }}}
+{{- $secret := .secretName }}
+{{- if $secret }}
+{{- range list "username" "password" "token" }}
+- name: HERMOD_REGISTRY_{{ upper . }}
+  valueFrom:
+    secretKeyRef: {name: {{ $secret | quote }}, key: {{ . }}, optional: true}
+{{- end }}
+{{- end }}
+{{- end }}
+- name: HERMOD_ADVERTISE_HOST
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
+{{- end }}
 {{- with .Values.env }}
 {{ toYaml . }}
 {{- end }}

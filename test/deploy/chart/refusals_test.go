@@ -1,0 +1,45 @@
+package chart_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/game-im/hermod/test/deploy/chart"
+)
+
+// What cannot work is refused before anything is installed, with what to do about it.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ values, want string }{
+		{"auth: {mode: ''}", "auth.mode is required: jwt"},
+		{"auth: {mode: dev}", "auth.mode dev believes everybody"},
+		{"auth: {serviceToken: {secretName: ''}}", "auth.serviceToken.secretName is required"},
+		{"auth: {mode: jwt}", "needs auth.jwt.jwksUrl or config.auth.jwt.keys"},
+		{"auth: {mode: jwt, jwt: {jwksUrl: 'id.example.com'}}", "jwksUrl"},
+		{"replicas: 3", "3 replicas need a store that they share"},
+		{"autoscaling: {enabled: true, maxReplicas: 5}", "5 replicas need a store that they share"},
+		{"autoscaling: {enabled: true, minReplicas: 2}", "minReplicas is above"},
+		{"replicas: -1", "replicas"},
+		{"replica: 1", "replica"},
+		{"stop: {notice: 20, drain: 10}", "(30 s together) must be shorter than stop.timeout (30 s)"},
+		{"stop: {preStop: 5}", "stop.preStop needs Kubernetes 1.30"},
+		{"config: {server: {stop: {timeout: 1m}}}", "config.server.stop: use stop"},
+		{"config: {server: {im: {addr: ':1'}}}", "config.server.im.addr"},
+		{"config: {data: {dir: /var}}", "config.data.dir"},
+		{"config: {auth: {service_token: abcdefghijklmnop}}", "a secret does not belong into a ConfigMap"},
+		{"config: {auth: {mode: dev}}", "config.auth.mode: use auth.mode"},
+		{"registry: {type: nacos}", "registry.type nacos needs registry.addr"},
+		{"registry: {type: zookeeper}", "registry/type"},
+		{"ingress: {enabled: true}", "ingress.enabled needs ingress.hosts"},
+		{"services: {im: {port: 0}}", "services/im/port"},
+	} {
+		cluster := chart.Cluster
+		if strings.Contains(test.want, "Kubernetes") {
+			cluster = "v1.29.0"
+		}
+		_, err := chart.Render("hermod", cluster, with(t, test.values))
+		if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "'", ""), test.want) {
+			t.Errorf("%s: %v; want %q in it", test.values, err, test.want)
+		}
+	}
+}
