@@ -28,7 +28,7 @@ USER 65532:65532
 WORKDIR /data
 VOLUME /data
 
-# Operations, gateway, IM. The embedded defaults listen on the loopback of the container: see
-# "In a container" in README.md.
+# Clients over HTTP, operations, gateway, IM. The embedded defaults listen on the loopback of the
+# container: see "In a container" in README.md.
 EXPOSE 8080 8081 8082 8083
 ENTRYPOINT ["/app"]

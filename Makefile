@@ -8,7 +8,7 @@ SHELL := bash
 MODULE := github.com/game-im/hermod
 TOOL := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-MODULES := tools $(patsubst %/go.mod,%,$(wildcard test/registries/*/go.mod docs/examples/*/go.mod))
+MODULES := tools test/deploy $(patsubst %/go.mod,%,$(wildcard test/registries/*/go.mod docs/examples/*/go.mod))
 APP ?= hermod
 ARGS ?=
 FUZZTIME ?= 10s
@@ -33,6 +33,10 @@ build: ## build bin/hermod and bin/hermodctl, static
 .PHONY: image
 image: ## build the container image (APP=hermod or hermodctl)
 	docker build --build-arg APP=$(APP) --build-arg VERSION=$(VERSION) -t $(APP):$(VERSION) .
+
+.PHONY: compose
+compose: ## start a node with Nacos, Prometheus and Grafana in containers
+	VERSION=$(VERSION) docker compose -f deploy/compose/compose.yaml up --build
 
 ##@ Test
 
@@ -60,7 +64,11 @@ bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)
 ##@ Check
 
 .PHONY: check
-check: fmt-check tidy-check vet lint wires generate-check race ## everything that is required of a change beyond `make test`
+check: fmt-check tidy-check vet lint wires generate-check deploy-check race ## everything that is required of a change beyond `make test`
+
+.PHONY: deploy-check
+deploy-check: ## check Dockerfile, chart, compose file and dashboards (needs Linux, root and CA certificates; no cluster, no engine)
+	cd test/deploy && go test -vet=off -shuffle=on ./...
 
 .PHONY: lint
 lint: ## run golangci-lint
