@@ -68,7 +68,7 @@ check: fmt-check tidy-check vet lint wires generate-check deploy-check race ## e
 
 .PHONY: deploy-check
 deploy-check: ## check Dockerfile, chart, compose file and dashboards (needs Linux, root and CA certificates; no cluster, no engine)
-	cd test/deploy && go test -vet=off -shuffle=on ./...
+	cd test/deploy && go test -count=1 -vet=off -shuffle=on ./...
 
 .PHONY: lint
 lint: ## run golangci-lint
