@@ -42,7 +42,7 @@ func load(t *testing.T) *types.Project {
 func TestServices(t *testing.T) {
 	t.Parallel()
 	project := load(t)
-	for _, name := range []string{"hermod", "nacos", "prometheus", "grafana"} {
+	for _, name := range []string{"hermod", "nacos", "consumer", "prometheus", "grafana"} {
 		if _, ok := project.Services[name]; !ok {
 			t.Errorf("there is no service %s", name)
 		}
