@@ -27,14 +27,6 @@ loopback. Every key is explained in configs/hermod.yaml.
 Flags:
 `
 
-// addressFlags override a listener's address.
-var addressFlags = []struct{ name, key, help string }{
-	{"im", "server.im.addr", "`host:port` for clients (im.v1 gRPC)"},
-	{"grpc", "server.gateway.addr", "`host:port` for business services that push (gRPC)"},
-	{"http", "server.http.addr", "`host:port` for clients that fetch recordings (HTTP)"},
-	{"ops", "server.ops.addr", "`host:port` for health, metrics and profiles (HTTP)"},
-}
-
 func parseFlags(args []string, out io.Writer) (options, error) {
 	var o options
 	fs := flag.NewFlagSet("hermod", flag.ContinueOnError)
@@ -43,14 +35,14 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 		fmt.Fprint(out, usage)
 		fs.PrintDefaults()
 	}
-	fs.Func("conf", "`file or folder` of YAML whose keys replace the defaults; may be repeated", func(s string) error {
+	fs.Func("conf", "`source` whose keys replace the defaults: a file or folder of YAML, or an\naddress in a config centre (etcd://, consul://, nacos://); may be repeated,\nand comes after the sources that $HERMOD_CONF lists", func(s string) error {
 		o.conf = append(o.conf, s)
 		return nil
 	})
 	fs.BoolVar(&o.version, "version", false, "print the version and exit")
-	for _, f := range addressFlags {
-		fs.Func(f.name, f.help, func(s string) error {
-			o.overrides = append(o.overrides, conf.Override{Path: f.key, Value: s, From: "flag -" + f.name})
+	for _, f := range conf.Flags {
+		fs.Func(f.Name, f.Help, func(s string) error {
+			o.overrides = append(o.overrides, f.Override(s))
 			return nil
 		})
 	}

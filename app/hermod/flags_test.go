@@ -89,18 +89,18 @@ func TestHelp(t *testing.T) {
 // TestAddressFlagsNameKeys: a flag that sets no key would be refused only when somebody uses it.
 func TestAddressFlagsNameKeys(t *testing.T) {
 	t.Parallel()
-	for _, f := range addressFlags {
+	for _, f := range conf.Flags {
 		const addr = "127.0.0.1:4711"
-		o, err := parseFlags([]string{"-" + f.name, addr}, &bytes.Buffer{})
+		o, err := parseFlags([]string{"-" + f.Name, addr}, &bytes.Buffer{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c, err := conf.Load(nil, o.overrides...)
 		if err != nil {
-			t.Fatalf("-%s: %v", f.name, err)
+			t.Fatalf("-%s: %v", f.Name, err)
 		}
 		if got := c.String(); !strings.Contains(got, addr) {
-			t.Errorf("-%s set nothing: %s", f.name, got)
+			t.Errorf("-%s set nothing: %s", f.Name, got)
 		}
 	}
 }

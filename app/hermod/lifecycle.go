@@ -36,6 +36,9 @@ type app struct {
 	Audios      *biz.Audios
 	Janitor     *data.Janitor
 	Transcripts *biz.Transcripts
+
+	Live    *conf.Live
+	Tunable *tunable
 }
 
 // run serves until ctx ends or the process is told to stop, and stops in this order:
@@ -56,7 +59,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			<-started
 			a.stop(k)
 		}
-		realtime = background(failure, a.Node.Run, returnMemory)
+		realtime = background(failure, a.Node.Run, returnMemory, a.followConfiguration)
 		work     = background(failure, a.Transcripts.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)

@@ -11,12 +11,11 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 )
 
-// newLogger returns the node's logger, and makes Kratos' own log go there too.
-func newLogger(c *conf.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.GetLevel())); err != nil {
-		level = slog.LevelInfo // cannot be: conf.Validate lets only known levels through
-	}
+// newLogger returns the node's logger and the level that it follows, and makes Kratos' own log go
+// there too.
+func newLogger(c *conf.Log, w io.Writer) (*slog.Logger, *slog.LevelVar) {
+	level := &slog.LevelVar{}
+	level.Set(logLevel(c))
 	opts := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewTextHandler(w, opts)
 	if c.GetFormat() == "json" {
@@ -24,7 +23,15 @@ func newLogger(c *conf.Log, w io.Writer) *slog.Logger {
 	}
 	log := slog.New(handler)
 	klog.SetLogger(kratosLogger{log})
-	return log
+	return log, level
+}
+
+func logLevel(c *conf.Log) slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.GetLevel())); err != nil {
+		level = slog.LevelInfo // cannot be: conf.Validate lets only known levels through
+	}
+	return level
 }
 
 // kratosLogger writes Kratos' log through slog. What Kratos tells of its own life is for debugging.

@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/conf/centre"
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -52,12 +54,20 @@ func Run(ctx context.Context, args []string, out, logs io.Writer, plugins ...plu
 		_, err := fmt.Fprintln(out, "hermod", Version)
 		return err
 	}
-	c, err := conf.Load(o.conf, o.overrides...)
+	sources, closeSources, err := centre.Sources(append(centre.Split(os.Getenv(centre.EnvSources)), o.conf...), o.overrides)
 	if err != nil {
 		return err
 	}
-	log := newLogger(c.GetLog(), logs)
-	node, cleanup, err := assemble(ctx, c, append(standard(c), plugins...), log)
+	defer closeSources()
+	set := conf.Set{Sources: sources, Overrides: o.overrides}
+	loaded, err := set.LoadPatiently(ctx, func(err error, again time.Duration) {
+		fmt.Fprintf(logs, "hermod: %v; trying again in %s\n", err, again)
+	})
+	if err != nil {
+		return err
+	}
+	log, level := newLogger(loaded.Config.GetLog(), logs)
+	node, cleanup, err := assemble(ctx, loaded.Config, conf.NewLive(set, loaded, log), append(standard(loaded.Config), plugins...), log, level)
 	if err != nil {
 		return err
 	}

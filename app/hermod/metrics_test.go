@@ -76,10 +76,12 @@ func documented(t *testing.T) map[string]family {
 func described(t *testing.T) map[string]string {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	c, err := conf.Load(nil, conf.Override{Path: "data.dir", Value: t.TempDir()})
+	set := conf.Set{Overrides: []conf.Override{{Path: "data.dir", Value: t.TempDir()}}}
+	loaded, err := set.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := loaded.Config
 	db, cleanup, err := openStore(t.Context(), c, quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +89,11 @@ func described(t *testing.T) map[string]string {
 	t.Cleanup(cleanup)
 	n := node.New(session.NewCore(session.Config{}, quiet), broker.NewMemory(), newPresence(c))
 	handler := im.NewHandler(n, im.Rules{}, nil, im.Config{}, quiet)
-	gathered, err := newMetricsRegistry(db, n, server.NewMetrics(), service.NewGatewayMetrics(), service.NewAudioMetrics(), service.NewTranscriptMetrics(), handler)
+	gathered, err := newMetricsRegistry(meters{
+		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
+		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: handler,
+		Live: conf.NewLive(set, loaded, quiet),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

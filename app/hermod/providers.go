@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -153,8 +154,17 @@ func newReadiness(db *data.DB) *server.Readiness {
 	return server.NewReadiness(server.Check{Name: "store", Err: db.Ping})
 }
 
-func newNotes(s *registry.Status) []server.Note {
-	return []server.Note{{Name: "registry", Text: s.String}}
+// newNotes are what /readyz says besides.
+func newNotes(s *registry.Status, live *conf.Live) []server.Note {
+	return []server.Note{
+		{Name: "registry", Text: s.String},
+		{Name: "configuration", Text: func() string {
+			if keys := live.Waiting(); len(keys) > 0 {
+				return "changed, and waits for a restart: " + strings.Join(keys, ", ")
+			}
+			return ""
+		}},
+	}
 }
 
 // newKeeper keeps the node registered at the addresses that its listeners were opened with.
@@ -174,12 +184,26 @@ func newKeeper(c *conf.Config, im *server.IM, g *server.Gateway, ready *server.R
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.
-func newMetricsRegistry(db *data.DB, n *node.Node, m *server.Metrics, g *service.GatewayMetrics, a *service.AudioMetrics, t *service.TranscriptMetrics, h *im.Handler) (prometheus.Gatherer, error) {
+// meters are the parts of a node that have instruments.
+type meters struct {
+	Store       *data.DB
+	Node        *node.Node
+	Server      *server.Metrics
+	Gateway     *service.GatewayMetrics
+	Audio       *service.AudioMetrics
+	Transcripts *service.TranscriptMetrics
+	Streams     *im.Handler
+	Live        *conf.Live
+}
+
+func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 	r := prometheus.NewRegistry()
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
-	for _, owner := range []interface{ Collectors() []prometheus.Collector }{db, n, m, g, a, t, h} {
+	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
+		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams, m.Live,
+	} {
 		all = append(all, owner.Collectors()...)
 	}
 	for _, c := range all {

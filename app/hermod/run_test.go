@@ -65,19 +65,19 @@ func TestRunRefuses(t *testing.T) {
 
 // TestAUsedPort names the key, and lets go of what was opened before.
 func TestAUsedPort(t *testing.T) {
-	for _, f := range addressFlags {
-		t.Run(f.name, func(t *testing.T) {
+	for _, f := range conf.Flags {
+		t.Run(f.Name, func(t *testing.T) {
 			t.Setenv("HERMOD_DATA_DIR", t.TempDir())
 			used := listen(t, "127.0.0.1:0")
 			free := listen(t, "127.0.0.1:0")
 			free.Close()
 			args := append([]string{}, loopback...)
-			if f.name != "im" {
+			if f.Name != "im" {
 				args = append(args, "-im", free.Addr().String())
 			}
-			err := Run(t.Context(), append(args, "-"+f.name, used.Addr().String()), &bytes.Buffer{}, &bytes.Buffer{})
-			if err == nil || !strings.HasPrefix(err.Error(), f.key+": ") || !strings.Contains(err.Error(), used.Addr().String()) {
-				t.Errorf("error %v, want %s and the address", err, f.key)
+			err := Run(t.Context(), append(args, "-"+f.Name, used.Addr().String()), &bytes.Buffer{}, &bytes.Buffer{})
+			if err == nil || !strings.HasPrefix(err.Error(), f.Key+": ") || !strings.Contains(err.Error(), used.Addr().String()) {
+				t.Errorf("error %v, want %s and the address", err, f.Key)
 			}
 			listen(t, free.Addr().String())
 		})

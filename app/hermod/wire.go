@@ -81,10 +81,11 @@ var (
 )
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log *slog.Logger) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	panic(wire.Build(
 		wire.FieldsOf(new(*conf.Config), "Auth"), // what auth needs of the configuration
 		dataSet, realtimeSet, protocolSet, bizSet, authSet, serverSet, registrySet,
+		wire.Struct(new(tunable), "*"), wire.Struct(new(meters), "*"),
 		wire.Struct(new(app), "*"),
 	))
 }

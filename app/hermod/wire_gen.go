@@ -30,7 +30,7 @@ import (
 // Injectors from wire.go:
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log *slog.Logger) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	db, cleanup, err := openStore(ctx, c, log)
 	if err != nil {
 		return nil, nil, err
@@ -141,8 +141,18 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		return nil, nil, err
 	}
 	status := &registry.Status{}
-	v := newNotes(status)
-	gatherer, err := newMetricsRegistry(db, nodeNode, metrics, gatewayMetrics, audioMetrics, transcriptMetrics, handler)
+	v := newNotes(status, live)
+	hermodMeters := meters{
+		Store:       db,
+		Node:        nodeNode,
+		Server:      metrics,
+		Gateway:     gatewayMetrics,
+		Audio:       audioMetrics,
+		Transcripts: transcriptMetrics,
+		Streams:     handler,
+		Live:        live,
+	}
+	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -174,6 +184,14 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		return nil, nil, err
 	}
 	janitor := newJanitor(db, dataLogOptions, log)
+	hermodTunable := &tunable{
+		Level:    level,
+		Rooms:    bizRooms,
+		Messages: messages,
+		Pushes:   pushes,
+		Streams:  handler,
+		Sessions: core,
+	}
 	hermodApp := &app{
 		Conf:        c,
 		Log:         log,
@@ -190,6 +208,8 @@ func assemble(ctx context.Context, c *conf.Config, plugins []plugin.Plugin, log 
 		Audios:      bizAudios,
 		Janitor:     janitor,
 		Transcripts: bizTranscripts,
+		Live:        live,
+		Tunable:     hermodTunable,
 	}
 	return hermodApp, func() {
 		cleanup7()

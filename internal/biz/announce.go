@@ -54,7 +54,7 @@ func (t *Transcripts) event(job TranscriptJob) (event string, content []byte, er
 		}
 	}
 	content, err = t.encode(event, data)
-	if err == nil && len(content) > t.messages.rules.MaxContentBytes {
+	if err == nil && len(content) > t.messages.rules.Load().MaxContentBytes {
 		delete(data, "text")
 		content, err = t.encode(event, data)
 	}

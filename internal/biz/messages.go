@@ -3,6 +3,7 @@ package biz
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,19 +27,24 @@ type MessageRules struct {
 	MaxMetadataBytes int
 }
 
-// Messages is what members say.
+// Messages is what members say. Safe for concurrent use.
 type Messages struct {
 	rooms   RoomRepo
 	members MemberRepo
 	log     MessageLog
 	live    Deliverer
-	rules   MessageRules
+	rules   atomic.Pointer[MessageRules]
 }
 
 // NewMessages returns the use cases of messages.
 func NewMessages(rooms RoomRepo, members MemberRepo, log MessageLog, live Deliverer, rules MessageRules) *Messages {
-	return &Messages{rooms: rooms, members: members, log: log, live: live, rules: rules}
+	m := &Messages{rooms: rooms, members: members, log: log, live: live}
+	m.SetRules(rules)
+	return m
 }
+
+// SetRules replaces the rules, for what is sent from then on.
+func (m *Messages) SetRules(rules MessageRules) { m.rules.Store(&rules) }
 
 // Send checks d and hands it on. In a persistent room it is stored, then delivered; in any other
 // room it is delivered at once. done is called exactly once, possibly before Send returns, with
@@ -120,8 +126,9 @@ func (m *Messages) checkPayload(by Identity, d *Draft) error {
 	default:
 		return Errorf(KindInvalid, "INVALID_TYPE", "type %d cannot be sent to a room; TEXT (1), AUDIO (2), RICH_TEXT (3) and, by services, SYSTEM (4) can", d.Type)
 	}
-	if len(d.Content) > m.rules.MaxContentBytes {
-		return Errorf(KindInvalid, "CONTENT_TOO_LARGE", "content has %d bytes; at most %d are allowed", len(d.Content), m.rules.MaxContentBytes)
+	rules := m.rules.Load()
+	if len(d.Content) > rules.MaxContentBytes {
+		return Errorf(KindInvalid, "CONTENT_TOO_LARGE", "content has %d bytes; at most %d are allowed", len(d.Content), rules.MaxContentBytes)
 	}
-	return checkMetadata(d.Metadata, m.rules.MaxMetadataBytes)
+	return checkMetadata(d.Metadata, rules.MaxMetadataBytes)
 }

@@ -2,6 +2,7 @@ package biz
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,18 +42,23 @@ type PushRules struct {
 	InboxPerUser int
 }
 
-// Pushes is what services tell clients.
+// Pushes is what services tell clients. Safe for concurrent use.
 type Pushes struct {
 	sessions PushSessions
 	inbox    Inbox
 	once     *onceByKey
-	rules    PushRules
+	rules    atomic.Pointer[PushRules]
 }
 
 // NewPushes returns the use cases of pushing.
 func NewPushes(sessions PushSessions, inbox Inbox, keys PushKeys, rules PushRules) *Pushes {
-	return &Pushes{sessions: sessions, inbox: inbox, once: newOnceByKey(keys), rules: rules}
+	s := &Pushes{sessions: sessions, inbox: inbox, once: newOnceByKey(keys)}
+	s.SetRules(rules)
+	return s
 }
+
+// SetRules replaces the rules, for what is pushed from then on.
+func (s *Pushes) SetRules(rules PushRules) { s.rules.Store(&rules) }
 
 // PushResult is the outcome for one target. Err says why when nothing was delivered or queued.
 type PushResult struct {
@@ -86,8 +92,8 @@ func (s *Pushes) Push(ctx context.Context, t Target, p *Push, o PushOptions) Pus
 
 // Batch sends p to every target; the results are in the order of the targets.
 func (s *Pushes) Batch(ctx context.Context, targets []Target, p *Push, o PushOptions) ([]PushResult, error) {
-	if len(targets) > s.rules.MaxTargets {
-		return nil, Errorf(KindInvalid, "TOO_MANY_TARGETS", "%d targets in one call; at most %d are allowed", len(targets), s.rules.MaxTargets)
+	if most := s.rules.Load().MaxTargets; len(targets) > most {
+		return nil, Errorf(KindInvalid, "TOO_MANY_TARGETS", "%d targets in one call; at most %d are allowed", len(targets), most)
 	}
 	if err := s.stamp(p, o); err != nil {
 		return nil, err
@@ -145,7 +151,8 @@ func (s *Pushes) push(ctx context.Context, t Target, p *Push, o PushOptions) Pus
 
 func (s *Pushes) keep(ctx context.Context, user UserID, p *Push) PushResult {
 	kept := *p // a place in an inbox is one target's own
-	err := s.inbox.Store(ctx, user, &kept, p.Time.Add(s.rules.InboxTTL), s.rules.InboxPerUser)
+	rules := s.rules.Load()
+	err := s.inbox.Store(ctx, user, &kept, p.Time.Add(rules.InboxTTL), rules.InboxPerUser)
 	if err != nil {
 		return rejected(AsError(err))
 	}
@@ -180,15 +187,16 @@ func (s *Pushes) stamp(p *Push, o PushOptions) *Error {
 			return invalidPush(err)
 		}
 	}
-	if err := checkMetadata(p.Metadata, s.rules.MaxBytes); err != nil {
+	most := s.rules.Load().MaxBytes
+	if err := checkMetadata(p.Metadata, most); err != nil {
 		return invalidPush(err)
 	}
 	n := len(p.MsgType) + len(p.Title) + len(p.Content) + len(p.Data)
 	for k, v := range p.Metadata {
 		n += len(k) + len(v)
 	}
-	if n > s.rules.MaxBytes {
-		return Errorf(KindInvalid, "INVALID_REQUEST", "the push has %d bytes; at most %d are allowed", n, s.rules.MaxBytes)
+	if n > most {
+		return Errorf(KindInvalid, "INVALID_REQUEST", "the push has %d bytes; at most %d are allowed", n, most)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {

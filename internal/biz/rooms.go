@@ -3,6 +3,7 @@ package biz
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -60,19 +61,24 @@ type RoomRules struct {
 	Defaults   RoomConfig
 }
 
-// Rooms is who is in which room.
+// Rooms is who is in which room. Safe for concurrent use.
 type Rooms struct {
 	rooms    RoomRepo
 	members  MemberRepo
 	live     Deliverer
 	presence Presence
-	rules    RoomRules
+	rules    atomic.Pointer[RoomRules]
 }
 
 // NewRooms returns the use cases of rooms and members.
 func NewRooms(rooms RoomRepo, members MemberRepo, live Deliverer, presence Presence, rules RoomRules) *Rooms {
-	return &Rooms{rooms: rooms, members: members, live: live, presence: presence, rules: rules}
+	r := &Rooms{rooms: rooms, members: members, live: live, presence: presence}
+	r.SetRules(rules)
+	return r
 }
+
+// SetRules replaces the rules, for what is asked from then on.
+func (r *Rooms) SetRules(rules RoomRules) { r.rules.Store(&rules) }
 
 // JoinRequest asks for a membership.
 type JoinRequest struct {
@@ -122,7 +128,7 @@ func (r *Rooms) Join(ctx context.Context, by Identity, req JoinRequest) (JoinRes
 }
 
 func (r *Rooms) decideJoin(s JoinState, by Identity, user UserID, wanted Role, req JoinRequest) (JoinPlan, error) {
-	now := time.Now()
+	now, rules := time.Now(), r.rules.Load()
 	plan := JoinPlan{Member: Member{Room: req.Room, User: user, Nickname: req.Nickname, Role: RoleUser, JoinedAt: now}}
 	highest := RoleUser
 	switch {
@@ -135,12 +141,12 @@ func (r *Rooms) decideJoin(s JoinState, by Identity, user UserID, wanted Role, r
 			return plan, nil
 		}
 		highest = s.Member.Role
-	case s.Room == nil && !r.rules.AutoCreate:
+	case s.Room == nil && !rules.AutoCreate:
 		return JoinPlan{}, ErrRoomNotFound(req.Room)
-	case r.rules.MaxPerUser > 0 && s.Rooms >= r.rules.MaxPerUser:
-		return JoinPlan{}, Errorf(KindResourceLimit, "TOO_MANY_ROOMS", "user %q is in %d rooms; at most %d are allowed", user, s.Rooms, r.rules.MaxPerUser)
+	case rules.MaxPerUser > 0 && s.Rooms >= rules.MaxPerUser:
+		return JoinPlan{}, Errorf(KindResourceLimit, "TOO_MANY_ROOMS", "user %q is in %d rooms; at most %d are allowed", user, s.Rooms, rules.MaxPerUser)
 	case s.Room == nil:
-		plan.Create = &Room{ID: req.Room, Name: string(req.Room), Config: r.rules.Defaults, CreatedAt: now, LastActive: now}
+		plan.Create = &Room{ID: req.Room, Name: string(req.Room), Config: rules.Defaults, CreatedAt: now, LastActive: now}
 		plan.Member.Role = RoleAdmin
 		return plan, nil
 	case s.Room.Config.MaxUsers > 0 && s.Room.Members >= s.Room.Config.MaxUsers:

@@ -1,8 +1,8 @@
 package conf
 
 import (
+	"context"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -18,25 +18,18 @@ type Override struct {
 	From  string // what problems name as its origin, like "flag -im"
 }
 
-// Load reads the defaults, then the files and directories in the order given, then the overrides,
-// and checks the result. Every key of the returned configuration has a value and every section is
-// there. An error is of type Problems and says everything that is wrong at once.
+// Load reads the defaults, then the files and folders in the order given, then the overrides, and
+// checks the result. It is Set.Load for those who want the configuration alone.
 func Load(paths []string, overrides ...Override) (*Config, error) {
-	docs := []document{defaults()}
-	var problems Problems
-	for _, path := range paths {
-		more, err := documents(path)
-		if err != nil {
-			problems = append(problems, Problem{Text: err.Error(), Source: path})
-		}
-		docs = append(docs, more...)
+	m, err := Set{Sources: Files(paths...), Overrides: overrides}.Load(context.Background())
+	if err != nil {
+		return nil, err
 	}
-	l := loader{env: os.LookupEnv, problems: problems}
-	return l.load(docs, overrides)
+	return m.Config, nil
 }
 
-func defaults() document {
-	return document{name: "built-in default", text: []byte(configs.Defaults)}
+func defaults() Document {
+	return Document{Name: "built-in default", Text: []byte(configs.Defaults)}
 }
 
 // loader makes a configuration of documents and overrides, once.
@@ -46,14 +39,14 @@ type loader struct {
 	origins  map[string]origin // of every key that has a value, and every element of a list
 }
 
-func (l *loader) load(docs []document, overrides []Override) (*Config, error) {
+func (l *loader) load(docs []Document, overrides []Override) (*Config, error) {
 	l.origins = map[string]origin{}
 	c := &Config{}
 	root := c.ProtoReflect()
 	merged := layer{}
 	for _, d := range docs {
-		p := parser{source: d.name, lines: d.lines, problems: &l.problems}
-		maps.Copy(merged, p.parse(d.text, root.Descriptor()))
+		p := parser{source: d.Name, lines: d.Lines, problems: &l.problems}
+		maps.Copy(merged, p.parse(d.Text, root.Descriptor()))
 	}
 	for _, o := range overrides {
 		merged[o.Path] = value{text: o.Value, literal: true, origin: origin{source: o.From}}

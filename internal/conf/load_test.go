@@ -12,9 +12,9 @@ import (
 
 // loadText loads one file's text over the defaults, in an environment of its own.
 func loadText(text string, env map[string]string, overrides ...Override) (*Config, error) {
-	docs := []document{defaults()}
+	docs := []Document{defaults()}
 	if text != "" {
-		docs = append(docs, document{name: "user.yaml", text: []byte(text), lines: true})
+		docs = append(docs, Document{Name: "user.yaml", Text: []byte(text), Lines: true})
 	}
 	l := loader{env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}
 	return l.load(docs, overrides)

@@ -236,7 +236,7 @@ func TestKeyFiles(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	f.Add(defaults().text, "127.0.0.1:1")
+	f.Add(defaults().Text, "127.0.0.1:1")
 	f.Add([]byte("a: &a [*a]\n<<: *a"), "")
 	f.Add([]byte("auth: {jwt: {keys: [{algorithm: HS256}, {}, ~]}}"), "x")
 	f.Add([]byte("session: {heartbeat: '${A:${B}}', queue_bytes: -9223372036854775808}"), "[::1]:99999")

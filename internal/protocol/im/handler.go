@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,7 +45,7 @@ type Handler struct {
 	backlog  *biz.Backlog
 	pushes   *biz.Pushes
 	auth     Refresher
-	cfg      Config
+	cfg      atomic.Pointer[Config]
 	metrics  metrics
 	log      *slog.Logger
 	opening  chan struct{} // a place for each session that is being opened
@@ -60,12 +61,18 @@ type Rules struct {
 
 // NewHandler returns a Handler.
 func NewHandler(n *node.Node, rules Rules, auth Refresher, cfg Config, log *slog.Logger) *Handler {
-	return &Handler{
+	h := &Handler{
 		node: n, rooms: rules.Rooms, messages: rules.Messages, backlog: rules.Backlog, pushes: rules.Pushes,
-		auth: auth, cfg: cfg, metrics: newMetrics(), log: log,
+		auth: auth, metrics: newMetrics(), log: log,
 		opening: make(chan struct{}, maxOpening),
 	}
+	h.SetConfig(cfg)
+	return h
 }
+
+// SetConfig replaces the settings: the rate for every session, what clients are told for those that
+// open from then on.
+func (h *Handler) SetConfig(cfg Config) { h.cfg.Store(&cfg) }
 
 // Serve runs a client's connection until it ends and returns why: nil after a clean end by the
 // client. greet answers the client once its session exists; nothing is written before.
@@ -133,7 +140,7 @@ func (h *Handler) identify(conn transport.Conn, o *Opening) (first *imv1.Message
 	if o.Identity.User != "" {
 		return nil, nil
 	}
-	timeout := time.AfterFunc(h.cfg.StartTimeout, func() { conn.Close(transport.NotStarted) })
+	timeout := time.AfterFunc(h.cfg.Load().StartTimeout, func() { conn.Close(transport.NotStarted) })
 	defer timeout.Stop()
 	data, err := conn.Read()
 	if err != nil {
@@ -154,10 +161,11 @@ func (h *Handler) identify(conn transport.Conn, o *Opening) (first *imv1.Message
 
 // open resumes the session that the client names, or makes one.
 func (h *Handler) open(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) (*session.Session, error) {
+	cfg := h.cfg.Load()
 	welcome := Welcome{
-		Heartbeat:      int(h.cfg.Heartbeat / time.Second),
-		SendsPerSecond: h.cfg.SendsPerSecond,
-		SendBurst:      h.cfg.SendBurst,
+		Heartbeat:      int(cfg.Heartbeat / time.Second),
+		SendsPerSecond: cfg.SendsPerSecond,
+		SendBurst:      cfg.SendBurst,
 	}
 	if o.Resume && o.Session != "" {
 		s, ticket, ok := h.node.Resume(o.Session, string(o.Identity.User), o.Ticket, o.LastLink, conn)

@@ -33,6 +33,7 @@ type reader struct {
 
 	// Made when the client sends something for the first time: many only read.
 	limit    *rate.Limiter
+	limited  *Config       // what limit was set to
 	inFlight chan struct{} // a place for each send without an outcome
 }
 
@@ -45,17 +46,30 @@ func newReader(h *Handler, s *session.Session, o Opening) *reader {
 func (r *reader) admit() bool {
 	if r.inFlight == nil {
 		r.inFlight = make(chan struct{}, maxInFlight)
-		limit := rate.Limit(r.h.cfg.SendsPerSecond)
-		if limit <= 0 {
-			limit = rate.Inf
-		}
-		r.limit = rate.NewLimiter(limit, r.h.cfg.SendBurst)
+	}
+	if cfg := r.h.cfg.Load(); cfg != r.limited {
+		r.setLimit(cfg)
 	}
 	if !r.limit.Allow() {
 		return false
 	}
 	r.inFlight <- struct{}{}
 	return true
+}
+
+// setLimit starts the limit, or changes it: what the client has saved up stays, up to the new burst.
+func (r *reader) setLimit(cfg *Config) {
+	limit := rate.Limit(cfg.SendsPerSecond)
+	if limit <= 0 {
+		limit = rate.Inf
+	}
+	if r.limit == nil {
+		r.limit = rate.NewLimiter(limit, cfg.SendBurst)
+	} else {
+		r.limit.SetLimit(limit)
+		r.limit.SetBurst(cfg.SendBurst)
+	}
+	r.limited = cfg
 }
 
 // run handles messages until the connection ends.
@@ -152,7 +166,7 @@ func ackContent(content []byte) (*imv1.AckContent, *biz.Error) {
 // else if the client asked for it.
 func (r *reader) send(ctx context.Context, req *imv1.MessageRequest) {
 	if !r.admit() {
-		r.refuse(req, biz.Errorf(biz.KindResourceLimit, "RATE_LIMITED", "more than %g messages per second; slow down and send it again", r.h.cfg.SendsPerSecond))
+		r.refuse(req, biz.Errorf(biz.KindResourceLimit, "RATE_LIMITED", "more than %g messages per second; slow down and send it again", r.limited.SendsPerSecond))
 		return
 	}
 	d := &biz.Draft{

@@ -3,6 +3,7 @@ package session
 import (
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,7 +21,7 @@ type Config struct {
 
 // Core is what the sessions of a node share.
 type Core struct {
-	Config  Config
+	config  atomic.Pointer[Config]
 	Writer  *Writer
 	Catcher *Catcher
 	Metrics *Metrics
@@ -30,8 +31,16 @@ type Core struct {
 // NewCore returns what the sessions of a node share. Writer and Catcher are run by the node.
 func NewCore(cfg Config, log *slog.Logger) *Core {
 	m := NewMetrics()
-	return &Core{Config: cfg, Writer: NewWriter(), Catcher: NewCatcher(log), Metrics: m, Log: log}
+	c := &Core{Writer: NewWriter(), Catcher: NewCatcher(log), Metrics: m, Log: log}
+	c.SetConfig(cfg)
+	return c
 }
+
+// Config returns the bounds of the moment; nothing may change them in place.
+func (c *Core) Config() *Config { return c.config.Load() }
+
+// SetConfig replaces the bounds of every session, those that exist included.
+func (c *Core) SetConfig(cfg Config) { c.config.Store(&cfg) }
 
 // Metrics counts what sessions do.
 type Metrics struct {

@@ -117,7 +117,7 @@ func (s *Session) tryLocked(it item, f *frame.Frame) (wake, added bool) {
 		s.cannotEncode(err)
 		return false, true // nor could it be later
 	}
-	if !s.queue.fits(enc.Size(), s.core.Config.QueueBytes) {
+	if !s.queue.fits(enc.Size(), s.core.Config().QueueBytes) {
 		return false, false
 	}
 	it.enc = enc
@@ -137,8 +137,9 @@ func (s *Session) keepLocked(it item, f *frame.Frame) (wake bool) {
 		s.cannotEncode(err)
 		return false
 	}
-	reserve := s.core.Config.QueueBytes / 2
-	full := !s.queue.fits(enc.Size(), s.core.Config.QueueBytes) && s.queue.kept+enc.Size() > reserve
+	most := s.core.Config().QueueBytes
+	reserve := most / 2
+	full := !s.queue.fits(enc.Size(), most) && s.queue.kept+enc.Size() > reserve
 	if full {
 		s.disconnectLocked(transport.Slow)
 		if s.overfull {

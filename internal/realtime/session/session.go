@@ -249,7 +249,7 @@ func (s *Session) drainedLocked() {
 func (s *Session) Overdue(now time.Time) (why transport.Disconnect, end, overdue bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &s.core.Config
+	c := s.core.Config()
 	waiting := s.writing || s.queue.unsent() > 0 || s.queue.bytes > c.QueueBytes/2
 	switch {
 	case s.state == Detached && (s.lost || now.Sub(s.detached) > c.ResumeWindow):

@@ -1,0 +1,51 @@
+package hermod
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/session"
+)
+
+// tunable is what takes new settings while the node runs. The keys behind them are those that
+// internal/conf calls live.
+type tunable struct {
+	Level    *slog.LevelVar
+	Rooms    *biz.Rooms
+	Messages *biz.Messages
+	Pushes   *biz.Pushes
+	Streams  *im.Handler
+	Sessions *session.Core
+}
+
+func (t *tunable) apply(c *conf.Config) {
+	t.Level.Set(logLevel(c.GetLog()))
+	t.Rooms.SetRules(roomRules(c))
+	t.Messages.SetRules(messageRules(c))
+	t.Pushes.SetRules(pushRules(c))
+	t.Streams.SetConfig(imConfig(c))
+	t.Sessions.SetConfig(sessionConfig(c))
+}
+
+// followConfiguration applies what changes in the configuration, and reads it again on SIGHUP.
+func (a *app) followConfiguration(ctx context.Context) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range hup {
+			a.Live.Reload()
+		}
+	})
+	defer wg.Wait()
+	defer close(hup)
+	defer signal.Stop(hup)
+	return a.Live.Run(ctx, a.Tunable.apply)
+}

@@ -1,0 +1,62 @@
+package conf
+
+import "google.golang.org/protobuf/reflect/protoreflect"
+
+// effect is when a changed key takes effect.
+type effect uint8
+
+const (
+	afterRestart effect = iota
+	atOnce
+	// upToStart is at once as long as the value is not above the one that the node was started with,
+	// because a listener was opened for that.
+	upToStart
+)
+
+// live is keyed by the full name of the field in the schema. What is not here waits for a restart. A
+// key is entered when something applies it: app/hermod/live.go does, and a test there demands it.
+var live = map[string]effect{
+	"hermod.conf.Log.level": atOnce,
+
+	"hermod.conf.Room.auto_create":  atOnce,
+	"hermod.conf.Room.max_per_user": atOnce,
+	// The defaults of rooms that are made from then on.
+	"hermod.conf.Room.Defaults.max_users":       atOnce,
+	"hermod.conf.Room.Defaults.persistent":      atOnce,
+	"hermod.conf.Room.Defaults.message_ttl":     atOnce,
+	"hermod.conf.Room.Defaults.idle_timeout":    atOnce,
+	"hermod.conf.Room.Defaults.allow_audio":     atOnce,
+	"hermod.conf.Room.Defaults.allow_rich_text": atOnce,
+	"hermod.conf.Room.Defaults.auto_transcribe": atOnce,
+
+	"hermod.conf.Message.max_content_bytes":  upToStart,
+	"hermod.conf.Message.max_metadata_bytes": upToStart,
+
+	"hermod.conf.Session.resume_window":    atOnce,
+	"hermod.conf.Session.heartbeat":        atOnce, // of sessions that open from then on
+	"hermod.conf.Session.queue_bytes":      atOnce,
+	"hermod.conf.Session.stall_timeout":    atOnce,
+	"hermod.conf.Session.sends_per_second": atOnce,
+	"hermod.conf.Session.send_burst":       atOnce,
+	"hermod.conf.Session.start_timeout":    atOnce,
+
+	"hermod.conf.Push.max_bytes":      upToStart,
+	"hermod.conf.Push.max_targets":    upToStart,
+	"hermod.conf.Push.inbox_ttl":      atOnce, // of pushes that are stored from then on
+	"hermod.conf.Push.inbox_per_user": atOnce,
+
+	"hermod.conf.Auth.expiry_grace": atOnce,
+}
+
+func liveness(fd protoreflect.FieldDescriptor) effect { return live[string(fd.FullName())] }
+
+// takesEffect tells whether a new value can be applied to a node that was started with another one.
+func takesEffect(fd protoreflect.FieldDescriptor, started, next protoreflect.Value) bool {
+	switch liveness(fd) {
+	case atOnce:
+		return true
+	case upToStart:
+		return next.Int() <= started.Int()
+	}
+	return false
+}
