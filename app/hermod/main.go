@@ -54,7 +54,8 @@ func Run(ctx context.Context, args []string, out, logs io.Writer, plugins ...plu
 		_, err := fmt.Fprintln(out, "hermod", Version)
 		return err
 	}
-	sources, closeSources, err := centre.Sources(append(centre.Split(os.Getenv(centre.EnvSources)), o.conf...), o.overrides)
+	names := append(centre.Split(os.Getenv(centre.EnvSources)), o.conf...)
+	sources, closeSources, err := centre.Sources(names, centre.Options{Dir: centre.DataDir(names, o.overrides)})
 	if err != nil {
 		return err
 	}

@@ -7,5 +7,7 @@ import "github.com/spf13/cobra"
 var commands = []func(*streams) *cobra.Command{
 	newChat,
 	newPush,
+	newConfig,
+	newDoctor,
 	newVersion,
 }

@@ -42,6 +42,9 @@ func run(ctx context.Context, args []string, s *streams) int {
 	if err == nil {
 		return exitOK
 	}
+	if errors.Is(err, errWrong) {
+		return exitUsage // the command has said what
+	}
 	fmt.Fprintf(s.err, "%s: %v\n", cmd.CommandPath(), err)
 	if _, wrong := errors.AsType[*usageError](err); !wrong {
 		return exitFailed
@@ -54,7 +57,8 @@ func newRoot(s *streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hermodctl",
 		Short: "Talk to a Hermod node",
-		Long: `hermodctl talks to a Hermod node: it chats as a user and pushes as a service.
+		Long: `hermodctl talks to a Hermod node: it chats as a user and pushes as a service. It
+also checks the configuration of one, and the machine that it runs on.
 
 A node that was started with its defaults trusts everybody on this machine, so
 nothing but the commands below is needed to try it.`,
@@ -78,7 +82,9 @@ nothing but the commands below is needed to try it.`,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, command := range commands {
 		cmd := command(s)
-		cmd.Args = noArguments
+		if cmd.Args == nil {
+			cmd.Args = noArguments
+		}
 		root.AddCommand(cmd)
 	}
 	return root

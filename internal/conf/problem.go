@@ -9,9 +9,9 @@ import (
 
 // Problem is one thing that is wrong with a configuration. Text never contains a secret.
 type Problem struct {
-	Path   string // the key, like server.im.addr; empty when a whole source is wrong
-	Text   string // what is wrong, and what is allowed
-	Source string // where the value came from; empty when not known
+	Path   string `json:"key,omitempty"`    // like server.im.addr; empty when a whole source is wrong
+	Text   string `json:"text"`             // what is wrong, and what is allowed
+	Source string `json:"source,omitempty"` // where the value came from; empty when not known
 }
 
 func (p Problem) String() string {

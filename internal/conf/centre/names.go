@@ -35,10 +35,9 @@ func Split(list string) []string {
 
 // Sources returns the source of each name: a path, or the address of a config centre. What is wrong
 // with any address is told at once, as conf.Problems. The cleanup closes them.
-func Sources(names []string, overrides []conf.Override) (sources []conf.Source, cleanup func(), err error) {
+func Sources(names []string, o Options) (sources []conf.Source, cleanup func(), err error) {
 	var problems, wrong conf.Problems
 	var opened []Source
-	o := Options{Dir: dataDir(names, overrides)}
 	for _, name := range names {
 		if !Is(name) {
 			sources = append(sources, conf.File(name))
@@ -63,9 +62,9 @@ func Sources(names []string, overrides []conf.Override) (sources []conf.Source, 
 	return sources, cleanup, nil
 }
 
-// dataDir is data.dir as far as it is known without any centre. If what is known is not valid by
+// DataDir is data.dir as far as it is known without any centre. If what is known is not valid by
 // itself, it is the default.
-func dataDir(names []string, overrides []conf.Override) string {
+func DataDir(names []string, overrides []conf.Override) string {
 	var paths []string
 	for _, name := range names {
 		if !Is(name) {

@@ -1,0 +1,5 @@
+//go:build race
+
+package centre
+
+func init() { raceDetector = true }

@@ -1,0 +1,68 @@
+package data
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+)
+
+// Version is the version of a schema.
+type Version struct {
+	Schema int64 // of the database
+	Known  int64 // the newest that this program knows
+}
+
+// ReadVersion reads the version of the database that opts name. It changes nothing and makes nothing,
+// and a node may be using the database meanwhile. fs.ErrNotExist means that there is none.
+func ReadVersion(ctx context.Context, opts Options) (Version, error) {
+	opts = opts.withDefaults()
+	drv, ok := drivers[opts.Driver]
+	if !ok {
+		return Version{}, fmt.Errorf("data: driver %q is unknown", opts.Driver)
+	}
+	known, err := newestMigration(drv)
+	if err != nil {
+		return Version{}, err
+	}
+	path := opts.DSN
+	if path == "" {
+		path = filepath.Join(opts.Dir, "hermod.db")
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return Version{}, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return Version{}, err
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"mode": {"ro"}, "_pragma": sqliteReader}.Encode()}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return Version{}, err
+	}
+	v := Version{Known: known}
+	const query = "SELECT max(version_id) FROM " + goose.DefaultTablename + " WHERE is_applied"
+	err = db.QueryRowContext(ctx, query).Scan(&v.Schema)
+	return v, errors.Join(err, db.Close())
+}
+
+func newestMigration(drv driver) (newest int64, err error) {
+	files, err := fs.ReadDir(migrations, "migrations/"+drv.migrations)
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range files {
+		v, err := goose.NumericComponent(f.Name())
+		if err != nil {
+			return 0, err
+		}
+		newest = max(newest, v)
+	}
+	return newest, nil
+}
