@@ -133,10 +133,10 @@ func TestHangupReadsTheConfiguration(t *testing.T) {
 func TestCentreThatIsDown(t *testing.T) {
 	t.Parallel()
 	n := Prepare(t, "")
-	n.env = append(n.env, "HERMOD_CONF=etcd://me:hush@127.0.0.1:1/hermod.yaml")
+	n.env = append(n.env, "HERMOD_CONF=consul://127.0.0.1:1/hermod.yaml?token=hush")
 	begun := time.Now()
 	code, output := n.fails()
-	if code != 1 || !strings.Contains(output, "configuration at etcd://127.0.0.1:1/hermod.yaml cannot be reached") || !strings.Contains(output, "tried 5 times") {
+	if code != 1 || !strings.Contains(output, "configuration at consul://127.0.0.1:1/hermod.yaml cannot be reached") || !strings.Contains(output, "tried 5 times") {
 		t.Errorf("exit code %d, output %s", code, output)
 	}
 	if took := time.Since(begun); took < 10*time.Second {

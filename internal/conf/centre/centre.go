@@ -3,6 +3,8 @@ package centre
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -54,6 +56,22 @@ func (a address) absent() error {
 		what = "no key below " + a.key + " ends in .yaml, .yml or .json"
 	}
 	return conf.Problems{{Text: what + "; put the configuration there first", Source: a.String()}}
+}
+
+// explain adds why nobody answers to the error of a client that only says that it took too long.
+func (a address) explain(err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	for _, host := range a.hosts {
+		conn, failed := net.DialTimeout("tcp", host, time.Second)
+		if failed != nil {
+			err = fmt.Errorf("%w; %w", err, failed)
+			continue
+		}
+		_ = conn.Close() // nothing was written
+	}
+	return err
 }
 
 // entry is a key of a centre with its value.

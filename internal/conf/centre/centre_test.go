@@ -250,6 +250,7 @@ func TestNobodyThere(t *testing.T) {
 		if !errors.As(err, new(*conf.Unreachable)) || !strings.Contains(err.Error(), p.address("127.0.0.1:1", "hermod.yaml")) {
 			t.Errorf("error %v", err)
 		}
+		t.Log(err)
 		if took := time.Since(begun); took > 10*time.Second {
 			t.Errorf("took %s", took)
 		}

@@ -59,11 +59,11 @@ func (e *etcd) scope() []clientv3.OpOption {
 func (e *etcd) Read(ctx context.Context) ([]conf.Document, error) {
 	c, err := e.connect()
 	if err != nil {
-		return nil, err
+		return nil, e.explain(err)
 	}
 	resp, err := c.Get(ctx, e.key, e.scope()...)
 	if err != nil {
-		return nil, err
+		return nil, e.explain(err)
 	}
 	entries := make([]entry, len(resp.Kvs))
 	for i, kv := range resp.Kvs {

@@ -112,7 +112,7 @@ func (n *nacos) Read(ctx context.Context) ([]conf.Document, error) {
 		}
 		return n.documents([]entry{{n.key, []byte(a.text)}})
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, n.explain(ctx.Err())
 	}
 }
 
