@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	imv1 "github.com/game-im/hermod/api/im/v1"
 )
 
@@ -107,6 +109,47 @@ func TestConfigurationChangesLive(t *testing.T) {
 	if _, body := n.get("/readyz"); strings.Contains(body, "restart") {
 		t.Errorf("after the restart /readyz says %s", body)
 	}
+}
+
+// TestEveryPartTakesNewSettings: rooms, messages, pushes and streams, on a node that runs.
+func TestEveryPartTakesNewSettings(t *testing.T) {
+	t.Parallel()
+	n := Start(t, "log: {level: info}\n")
+	im := n.Calls()
+	join(t, im, "old", "alice")
+	large := strings.Repeat("x", 2<<10)
+	say(t, im, "old", "alice", large)
+	alice := n.Connect(Hello{User: "alice"})
+	if got := alice.Header("heartbeat-seconds"); got != "30" {
+		t.Errorf("told %q", got)
+	}
+	n.rewrite(`
+room: {auto_create: false}
+message: {max_content_bytes: 1KiB}
+push: {max_bytes: 1KiB}
+session: {heartbeat: 10s, resume_window: 0s}
+`)
+	n.logs("configuration changed", "key=push.max_bytes", "old=1MiB", "new=1KiB")
+	_, err := im.JoinRoom(within(t), &imv1.JoinRoomRequest{UserId: "alice", RoomId: "new"})
+	refused(t, "a new room", err, codes.NotFound, "ROOM_NOT_FOUND")
+	_, err = im.SendMessage(within(t), &imv1.SendMessageRequest{
+		UserId: "alice", RoomId: "old", Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte(large),
+	})
+	refused(t, "a large message", err, codes.InvalidArgument, "CONTENT_TOO_LARGE")
+	if resp := pushTo(t, within(t), n.Pushes(), "alice", large); resp.GetSuccess() {
+		t.Errorf("a large push: %v", resp)
+	}
+	bob := n.Connect(Hello{User: "bob", Room: "old", Capabilities: "resume"})
+	if got := bob.Header("heartbeat-seconds"); got != "10" {
+		t.Errorf("told %q", got)
+	}
+	bob.Cut()
+	n.eventually("no session waits for its client", func() bool {
+		return n.Metric("hermod_sessions", `state="detached"`) == 0 && n.Metric("hermod_sessions", `state="active"`) == 1
+	})
+
+	n.rewrite("message: {max_content_bytes: 2MiB}\n")
+	n.logs("waits for a restart", "key=message.max_content_bytes", "old=1KiB", "new=2MiB")
 }
 
 // TestHangupReadsTheConfiguration: SIGHUP does, whether something seems to have changed or not.
