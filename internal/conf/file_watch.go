@@ -32,8 +32,11 @@ func (f File) Watch(ctx context.Context, changed func()) {
 				return
 			}
 			changed()
-		case <-w.Errors:
-			changed() // events were lost
+		case _, open := <-w.Errors: // events were lost
+			if !open {
+				return
+			}
+			changed()
 		}
 	}
 }

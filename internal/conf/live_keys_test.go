@@ -44,14 +44,14 @@ func TestLiveKeysAreDocumented(t *testing.T) {
 
 // other returns another valid value of a key, larger or smaller where that makes a difference.
 func other(v Value, larger bool) string {
-	switch {
-	case v.kind == shapeBool:
+	switch v.kind {
+	case shapeBool:
 		return map[string]string{"true": "false", "false": "true"}[v.Text]
-	case v.kind == shapeText:
+	case shapeText:
 		return v.Text + "x"
-	case v.kind == shapeDuration:
+	case shapeDuration:
 		return map[bool]string{true: "61s", false: "17s"}[larger]
-	case v.kind == shapeSize:
+	case shapeSize:
 		return map[bool]string{true: "2MiB", false: "1KiB"}[larger]
 	}
 	return map[bool]string{true: "20001", false: "3"}[larger]

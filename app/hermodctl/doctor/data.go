@@ -37,7 +37,7 @@ func dataDir(_ context.Context, c *conf.Config) []Finding {
 		return []Finding{failure("data.dir "+dir+" cannot be written: "+err.Error(), "run this as the user that the node runs as; if it still fails, give him the directory (chown)")}
 	}
 	defer os.Remove(probe.Name()) //nolint:errcheck // it was made a moment ago
-	defer probe.Close()
+	defer probe.Close()           //nolint:errcheck // nothing was written
 	text := "data.dir " + dir + " is writable"
 	if !made {
 		text = "data.dir " + dir + " does not exist yet and can be made"

@@ -80,7 +80,7 @@ func TestSplit(t *testing.T) {
 	for list, want := range map[string][]string{
 		"":                             nil,
 		"a.yaml":                       {"a.yaml"},
-		" a.yaml , ,conf.d/":           {"a.yaml", "conf.d/"},
+		"a.yaml , ,conf.d/":            {"a.yaml", "conf.d/"},
 		"etcd://a:1,b:2/k,/etc/x.yaml": {"etcd://a:1,b:2/k", "/etc/x.yaml"},
 		"x.yaml,consul://a/k,nacos://b/k?group=G,y": {"x.yaml", "consul://a/k", "nacos://b/k?group=G", "y"},
 		"etcd://a,b": {"etcd://a", "b"},
