@@ -20,9 +20,12 @@ func (f File) Watch(ctx context.Context, changed func()) {
 		return // out of watches: whoever reads from time to time still sees changes
 	}
 	defer w.Close() //nolint:errcheck // nothing can be done about it
-	for {
+	for first := true; ; first = false {
 		for _, dir := range f.folders() {
 			_ = w.Add(dir) // again after each change: what it leads to may be another folder
+		}
+		if first {
+			changed() // there may have been a change before
 		}
 		select {
 		case <-ctx.Done():

@@ -10,8 +10,9 @@ type Source interface {
 	// means that whoever wrote the configuration has to act; any other one, that the place cannot be
 	// reached at the moment.
 	Read(ctx context.Context) ([]Document, error)
-	// Watch calls changed whenever Read may return something else than before, until ctx ends. It
-	// may call too often, and it may miss a change while the place cannot be reached.
+	// Watch calls changed whenever Read may return something else than before, until ctx ends, and
+	// once when it begins to see. It may call too often, and it may miss a change while the place
+	// cannot be reached.
 	Watch(ctx context.Context, changed func())
 }
 

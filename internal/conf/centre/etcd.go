@@ -73,12 +73,13 @@ func (e *etcd) Read(ctx context.Context) ([]conf.Document, error) {
 }
 
 // Watch implements conf.Source. The client resumes a watch by itself after an outage; a watch that
-// ends nevertheless, as after a compaction, is begun anew.
+// ends nevertheless, as after a compaction, is begun anew. Its begin counts as a change: there may
+// have been one before.
 func (e *etcd) Watch(ctx context.Context, changed func()) {
 	var between pause
 	for ctx.Err() == nil {
 		if c, err := e.connect(); err == nil {
-			for resp := range c.Watch(ctx, e.key, e.scope()...) {
+			for resp := range c.Watch(ctx, e.key, append(e.scope(), clientv3.WithCreatedNotify())...) {
 				if resp.Err() == nil {
 					changed()
 					between = 0
