@@ -81,11 +81,15 @@ func written(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	case shapeDuration:
 		return formatDuration(duration(v))
 	case shapeWords:
-		words := make([]string, v.List().Len())
-		for i := range words {
-			words[i] = v.List().Get(i).String()
-		}
-		return "[" + strings.Join(words, ", ") + "]"
+		return "[" + strings.Join(words(v.List()), ", ") + "]"
 	}
 	return v.String()
+}
+
+func words(list protoreflect.List) []string {
+	all := make([]string, list.Len())
+	for i := range all {
+		all[i] = list.Get(i).String()
+	}
+	return all
 }

@@ -53,6 +53,12 @@ func (m *Merged) node(fd protoreflect.FieldDescriptor, v protoreflect.Value, at 
 			n.Style, n.LineComment = yaml.FlowStyle, m.origins[at].String()
 		}
 		return n
+	case shapeWords:
+		n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle, LineComment: m.origins[at].String()}
+		for _, word := range words(v.List()) {
+			n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: word})
+		}
+		return n
 	default:
 		n := &yaml.Node{Kind: yaml.ScalarNode, Value: shown(fd, v), LineComment: m.origins[at].String()}
 		if s == shapeText && (n.Value == "" || looksLikeAnotherType(n.Value)) {
