@@ -18,27 +18,28 @@ var goBlock = regexp.MustCompile("(?ms)(?:^<!-- file: (\\S+) -->\n)?^```go\n(.*?
 
 // blockImports are the packages that blocks use without importing them, by name.
 var blockImports = map[string]string{
-	"client":    "github.com/game-im/hermod/sdk/client",
-	"codes":     "google.golang.org/grpc/codes",
-	"context":   "context",
-	"discovery": "github.com/game-im/hermod/sdk/discovery",
-	"errors":    "errors",
-	"fmt":       "fmt",
-	"gatewayv1": "github.com/game-im/hermod/api/gateway/v1",
-	"grpc":      "google.golang.org/grpc",
-	"imv1":      "github.com/game-im/hermod/api/im/v1",
-	"insecure":  "google.golang.org/grpc/credentials/insecure",
-	"log":       "log",
-	"metadata":  "google.golang.org/grpc/metadata",
-	"status":    "google.golang.org/grpc/status",
-	"time":      "time",
-	"tls":       "crypto/tls",
-	"upstream":  "github.com/game-im/hermod/sdk/upstream",
+	"client":       "github.com/game-im/hermod/sdk/client",
+	"codes":        "google.golang.org/grpc/codes",
+	"context":      "context",
+	"discovery":    "github.com/game-im/hermod/sdk/discovery",
+	"errors":       "errors",
+	"fmt":          "fmt",
+	"gatewayv1":    "github.com/game-im/hermod/api/gateway/v1",
+	"grpc":         "google.golang.org/grpc",
+	"grpcresolver": "github.com/game-im/hermod/sdk/discovery/grpcresolver",
+	"imv1":         "github.com/game-im/hermod/api/im/v1",
+	"insecure":     "google.golang.org/grpc/credentials/insecure",
+	"log":          "log",
+	"metadata":     "google.golang.org/grpc/metadata",
+	"status":       "google.golang.org/grpc/status",
+	"time":         "time",
+	"tls":          "crypto/tls",
+	"upstream":     "github.com/game-im/hermod/sdk/upstream",
 }
 
 // blockFrame is the function that a block becomes the body of.
 const blockFrame = `func block%d(ctx context.Context, c *client.Client, config *client.Config, services []*discovery.ServiceInfo,
-	userID string, lines []string, freshToken func(context.Context) (string, error)) error {
+	nodes discovery.ServiceDiscovery, userID string, lines []string, freshToken func(context.Context) (string, error)) error {
 	{ // whose own names hide those above
 %s	}
 	return nil
