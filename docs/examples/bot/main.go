@@ -15,6 +15,12 @@ import (
 )
 
 func main() {
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
@@ -37,12 +43,12 @@ func main() {
 
 	var err error
 	if bot, err = client.NewClient(config); err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if err := bot.Connect(); err != nil {
-		log.Fatal(err)
+		return err
 	}
-	defer bot.Disconnect()
 	log.Print("say \"bot, hello\" in the lobby; Ctrl+C ends me")
 	<-ctx.Done()
+	return bot.Disconnect()
 }
