@@ -14,7 +14,7 @@ import (
 )
 
 // goBlock is a block of Go in a document, with the file that it claims to be, if any.
-var goBlock = regexp.MustCompile("(?ms)(?:<!-- file: (\\S+) -->\n)?^```go\n(.*?)^```$")
+var goBlock = regexp.MustCompile("(?s)(?:<!-- file: (\\S+) -->\n)?```go\n(.*?)```\n")
 
 // blockImports are the packages that blocks use without importing them, by name.
 var blockImports = map[string]string{
