@@ -21,6 +21,7 @@ func (c *Client) call(ctx context.Context, roomID string, do func(context.Contex
 	defer done()
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
+	defer cn.hold()()
 	ctx, err := c.identify(ctx)
 	if err != nil {
 		return fmt.Errorf("client: token: %w", err)

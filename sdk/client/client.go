@@ -24,6 +24,7 @@ type Client struct {
 	mu   sync.Mutex
 	life *life       // nil: not connected, and nobody tries
 	conn *connection // nil: no connection at present
+	next *connection // open, and to be used after conn; see move
 }
 
 // life is the time from a Connect to its Disconnect, or until the client gives up.

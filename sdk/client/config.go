@@ -20,6 +20,7 @@ const (
 	defaultHeartbeatInterval = 30 * time.Second
 	defaultMaxRetries        = 3
 	defaultRetryInterval     = 5 * time.Second
+	defaultMoveWithin        = 5 * time.Second
 
 	forEver = -1 // as MaxRetries
 )
@@ -32,7 +33,9 @@ var silent = slog.New(slog.DiscardHandler)
 type Config struct {
 	// ServiceName is what Discovery is asked for. Default im-service.
 	ServiceName string
-	// Discovery finds the service anew for every connection. nil: the addresses are given.
+	// Discovery finds the service, and tells of its changes, which the client follows, see
+	// MoveWithin. Clients with the same Discovery and ServiceName share one watch. nil: the
+	// addresses are given.
 	Discovery discovery.ServiceDiscovery
 	// LoadBalancer chooses among the instances. Default round robin. A ConsistentHashBalancer whose
 	// Key is the user's ID sends him to the same node every time.
@@ -53,6 +56,13 @@ type Config struct {
 	MaxRetries int
 	// RetryInterval is the unit of the default Backoff. Default 5 s.
 	RetryInterval time.Duration
+	// MoveWithin is how soon the client leaves its instance when Discovery says that it is gone or
+	// unhealthy and that there is another one, or when the balancer is a StickyBalancer and chooses
+	// another one. It waits a random time up to MoveWithin, as other clients will do the same,
+	// opens the new connection before it ends the old one, has what was sent answered, and repeats
+	// on the new one what has no answer. Default 5 s. Negative: it stays until its connection
+	// ends, and asks Discovery whenever it connects.
+	MoveWithin time.Duration
 	// Backoff returns how long to wait before the given attempt, the first being 1. By default
 	// a random time up to RetryInterval, doubled with each further attempt, at most a minute.
 	Backoff func(attempt int) time.Duration
@@ -91,11 +101,11 @@ type Config struct {
 	// OnConnect is called after every successful connection, the first included.
 	OnConnect func()
 	// OnDisconnect is called once for every OnConnect, with why the connection ended:
-	// ErrDisconnected after Disconnect, a *DisconnectError when the server closed it, else the
-	// error of the stream.
+	// ErrDisconnected after Disconnect, ErrMoved when it went to another instance by itself, a
+	// *DisconnectError when the server closed it, else the error of the stream.
 	OnDisconnect func(error)
 	// OnError is called with every failure that no method returns: a lost connection (just
-	// before OnDisconnect), an attempt to reconnect that failed, and at last ErrGaveUp when
+	// before OnDisconnect; not if its node went out of service in an orderly way), an attempt to reconnect that failed, and at last ErrGaveUp when
 	// there will be no other.
 	OnError func(error)
 }
@@ -116,6 +126,7 @@ func (c *Config) withDefaults() Config {
 	setDefault(&cfg.RequestTimeout, defaultRequestTimeout)
 	setDefault(&cfg.HeartbeatInterval, defaultHeartbeatInterval)
 	setDefault(&cfg.RetryInterval, defaultRetryInterval)
+	setDefault(&cfg.MoveWithin, defaultMoveWithin)
 	if cfg.Logger == nil {
 		cfg.Logger = silent
 	}

@@ -57,6 +57,7 @@ func (c *Client) begin() (l *life, mine bool) {
 func (c *Client) start(ctx context.Context, l *life) error {
 	ctx, done := l.bind(ctx)
 	defer done()
+	c.follow()
 	cn, err := c.connect(ctx, l)
 	if err != nil {
 		l.err = err
@@ -82,15 +83,17 @@ func (l *life) bind(ctx context.Context) (context.Context, func()) {
 
 // connect makes one attempt, and makes what comes of it the connection that everybody uses.
 func (c *Client) connect(ctx context.Context, l *life) (*connection, error) {
-	cn, err := c.dial(ctx)
-	if err == nil && !c.adopt(l, cn) {
+	cn, err := c.dial(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	cn.session, cn.resumed = c.session.open(cn.header)
+	if !c.adopt(l, cn) {
 		cn.end(nil)
-		err = ErrDisconnected
+		return nil, ErrDisconnected
 	}
-	if err == nil {
-		c.update(cn)
-	}
-	return cn, err
+	c.update(cn)
+	return cn, nil
 }
 
 // adopt is false when Disconnect was called meanwhile.
@@ -119,6 +122,7 @@ func (c *Client) update(cn *connection) {
 		c.rejoin(cn)
 	}
 	c.reportConnect()
+	c.consider() // the instances may have changed while it was dialled
 }
 
 // Disconnect ends the session: it acknowledges what OnMessage has handled, tells the server, and

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/metadata"
+
 	imv1 "github.com/game-im/hermod/api/im/v1"
 )
 
@@ -18,6 +20,7 @@ type connection struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
+	header  metadata.MD   // what the server answered
 	session uint64        // number of the session that it carries
 	resumed bool          // that session existed before
 	plain   bool          // the server knows none of the extensions
@@ -27,12 +30,15 @@ type connection struct {
 	hungUp bool          // nothing more is written; guarded by turn
 
 	frames   atomic.Uint64 // read so far
+	moving   atomic.Bool   // somebody sees to it that the client moves
 	waiting  atomic.Bool   // the reader waits for OnMessage, so silence means nothing
 	beatSent atomic.Int64  // when the heartbeat was sent that has no answer yet, in nanoseconds since epoch; else 0
 
 	mu     sync.Mutex
 	timers []*time.Timer
 	ended  bool
+	calls  int            // unary calls and uploads that use ep
+	closed bool           // ep is released with the last call
 	active sync.WaitGroup // timers' work
 }
 
@@ -113,10 +119,44 @@ func (cn *connection) drop(timer *time.Timer) {
 	}
 }
 
+// hold keeps the endpoint open for a call although the client moves meanwhile, until the function that
+// it returns is called.
+func (cn *connection) hold() (release func()) {
+	cn.mu.Lock()
+	defer cn.mu.Unlock()
+	cn.calls++
+	return func() {
+		cn.mu.Lock()
+		cn.calls--
+		last := cn.closed && cn.calls == 0
+		cn.mu.Unlock()
+		if last {
+			cn.ep.release(nil)
+		}
+	}
+}
+
 // end releases everything the connection holds and waits for its goroutines; failure is what was
 // wrong with the endpoint, or nil. Called once, by the reader.
 func (cn *connection) end(failure error) {
-	cn.cancel(failure)
+	cn.stop(failure)
+	cn.ep.release(failure)
+}
+
+// retire is end for a connection that was left in peace: calls that are under way go on to their ends.
+func (cn *connection) retire() {
+	cn.stop(ErrMoved)
+	cn.mu.Lock()
+	cn.closed = true
+	last := cn.calls == 0
+	cn.mu.Unlock()
+	if last {
+		cn.ep.release(nil)
+	}
+}
+
+func (cn *connection) stop(cause error) {
+	cn.cancel(cause)
 	cn.mu.Lock()
 	cn.ended = true
 	for _, timer := range cn.timers {
@@ -125,5 +165,4 @@ func (cn *connection) end(failure error) {
 	cn.timers = nil
 	cn.mu.Unlock()
 	cn.active.Wait()
-	cn.ep.release(failure)
 }

@@ -19,6 +19,9 @@ var (
 	ErrNotConnected = errors.New("client: not connected")
 	// ErrDisconnected is what ended when Disconnect was called.
 	ErrDisconnected = errors.New("client: disconnected by Disconnect")
+	// ErrMoved is what OnDisconnect gets when the client has left an instance for another one by
+	// itself, because the instances have changed. OnConnect follows at once.
+	ErrMoved = errors.New("client: moved to another instance")
 	// ErrGaveUp is what OnError gets last when the client stops trying by itself: the attempts
 	// are used up, or another one is pointless. The error wraps the cause as well.
 	ErrGaveUp = errors.New("client: not reconnecting any more")
@@ -31,6 +34,9 @@ var (
 	errSilent      = status.Error(codes.Unavailable, "client: no answer to the heartbeat")
 	errGap         = errors.New("client: frames are missing in the stream")
 )
+
+// codeShutdown is the Code of a node that is going out of service.
+const codeShutdown = 3000
 
 // DisconnectError is how the server closed a session.
 type DisconnectError struct {

@@ -33,6 +33,7 @@ func (c *Client) keepBeating(cn *connection) {
 		}
 		lastRead, beaten = read, c.sendBeat(cn)
 		cn.after(cn.beat, beat)
+		c.consider() // an instance that had failed is taken again without a change of the list
 	}
 	cn.after(cn.beat, beat)
 }

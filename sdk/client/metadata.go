@@ -58,7 +58,7 @@ func (c *Client) identify(ctx context.Context) (context.Context, error) {
 
 // streamMetadata returns what a stream is opened with. Ids that gRPC metadata cannot carry are
 // left out; sayHello sends them instead.
-func (c *Client) streamMetadata(token string) []string {
+func (c *Client) streamMetadata(token string, resume bool) []string {
 	pairs := []string{keyCapabilities, capabilities}
 	if c.idsInMetadata() {
 		pairs = append(pairs, keyUserID, c.cfg.UserID)
@@ -72,7 +72,10 @@ func (c *Client) streamMetadata(token string) []string {
 	if token != "" {
 		pairs = append(pairs, keyAuthorization, bearer(token))
 	}
-	return append(pairs, c.session.resumeMetadata()...)
+	if resume {
+		pairs = append(pairs, c.session.resumeMetadata()...)
+	}
+	return pairs
 }
 
 func (c *Client) idsInMetadata() bool {

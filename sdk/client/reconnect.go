@@ -16,6 +16,10 @@ func (c *Client) run(l *life, cn *connection) {
 	growStack()
 	for cn != nil {
 		err := c.read(cn)
+		if next := c.leave(); next != nil && c.goOn(l, cn, next) {
+			cn = next
+			continue
+		}
 		if l.isClosing() {
 			err = ErrDisconnected
 		}
@@ -45,12 +49,9 @@ func growStack() byte {
 	return depth[rand.IntN(len(depth))]
 }
 
-// detach takes cn out of use. Sends that a server found too large would be the end of every
+// detach ends cn, which is out of use. Sends that a server found too large would be the end of every
 // further connection as well, so they are not repeated.
 func (c *Client) detach(cn *connection, err error) {
-	c.mu.Lock()
-	c.conn = nil
-	c.mu.Unlock()
 	if errors.Is(err, ErrDisconnected) {
 		cn.end(nil)
 		return
@@ -90,8 +91,9 @@ func (c *Client) reconnect(l *life, lost error) (*connection, error) {
 
 // finish ends the life: from here on nobody tries to connect.
 func (c *Client) finish(l *life, err error) {
+	c.unfollow()
 	c.mu.Lock()
-	c.life = nil
+	c.life, c.conn = nil, nil
 	c.mu.Unlock()
 	l.cancel(err)
 	c.sends.failAll(err)
@@ -103,10 +105,11 @@ func (c *Client) reportConnect() {
 	}
 }
 
-// reportLoss tells the program that a connection has ended, and with what error unless it asked
-// for the end itself.
+// reportLoss tells the program that a connection has ended, and with what error unless somebody
+// wanted it to end: the program, the client itself, or a node that is going out of service.
 func (c *Client) reportLoss(err error) {
-	if !errors.Is(err, ErrDisconnected) {
+	closed, told := errors.AsType[*DisconnectError](err)
+	if !errors.Is(err, ErrDisconnected) && !errors.Is(err, ErrMoved) && !(told && closed.Code == codeShutdown) {
 		c.reportError(err)
 	}
 	if c.cfg.OnDisconnect != nil {

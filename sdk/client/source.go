@@ -17,7 +17,8 @@ import (
 // An endpoint is where one connection goes.
 type endpoint struct {
 	stub    imv1.IMServiceClient
-	name    string            // for errors and logs
+	service *discovery.ServiceInfo
+	name    string            // its target, for errors and logs
 	options []grpc.CallOption // for the stream
 	// release gives the endpoint back; failure is what was wrong with it, or nil.
 	release func(failure error)
@@ -41,6 +42,7 @@ type dialer struct {
 	options   []grpc.DialOption
 
 	mu       sync.Mutex
+	follower *follower                // nil: changes are not followed now
 	services []*discovery.ServiceInfo // as set, or as last discovered
 	failed   string                   // the target that failed last
 }
@@ -89,8 +91,9 @@ func (d *dialer) endpoint(ctx context.Context) (*endpoint, error) {
 		return nil, fmt.Errorf("client: dial %s: %w", name, err)
 	}
 	return &endpoint{
-		stub: imv1.NewIMServiceClient(conn),
-		name: name,
+		stub:    imv1.NewIMServiceClient(conn),
+		service: service,
+		name:    name,
 		release: func(failure error) {
 			d.remember(service, failure)
 			_ = conn.Close() // closing twice is its only error
@@ -98,26 +101,92 @@ func (d *dialer) endpoint(ctx context.Context) (*endpoint, error) {
 	}, nil
 }
 
-// candidates returns the instances to choose from. When the discovery cannot be asked, those it
-// named last are better than none.
+// candidates returns the instances to choose from: as the discovery has told of them, or as it says
+// when it is asked. When it cannot be asked, or knows of none, as a registry that has lost
+// everything, those it named last are better than none.
 func (d *dialer) candidates(ctx context.Context) ([]*discovery.ServiceInfo, error) {
 	if d.discovery == nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		return d.services, nil
 	}
-	found, err := d.discovery.Discover(ctx, d.name)
+	found, err := d.discover(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err != nil {
-		if len(d.services) == 0 {
-			return nil, fmt.Errorf("client: discover %s: %w", d.name, err)
-		}
+	if (err != nil || len(found) == 0) && len(d.services) > 0 {
 		return d.services, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("client: discover %s: %w", d.name, err)
 	}
 	d.services = found
 	d.balancer.Update(found)
 	return found, nil
+}
+
+func (d *dialer) discover(ctx context.Context) ([]*discovery.ServiceInfo, error) {
+	if list, known := d.following().services(); known {
+		return list, nil
+	}
+	return d.discovery.Discover(ctx, d.name)
+}
+
+func (d *dialer) following() *follower {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.follower
+}
+
+// follow begins to have the client told of changes, unless it does not want to be.
+func (c *Client) follow() {
+	d, ok := c.source.(*dialer)
+	if !ok || d.discovery == nil || c.cfg.MoveWithin < 0 {
+		return
+	}
+	f := follow(c, followed{d.discovery, d.name})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.follower = f
+}
+
+func (c *Client) unfollow() {
+	d, ok := c.source.(*dialer)
+	if !ok {
+		return
+	}
+	d.mu.Lock()
+	f := d.follower
+	d.follower = nil
+	d.mu.Unlock()
+	if f != nil {
+		f.leave(c)
+	}
+}
+
+// misplaced tells whether who is connected to an instance should go to another one: because it is
+// gone or unhealthy and there is another, or because the balancer chooses another.
+func (d *dialer) misplaced(current *discovery.ServiceInfo) bool {
+	list, known := d.following().services()
+	if !known {
+		return false
+	}
+	here, elsewhere := false, false
+	for _, s := range list {
+		if !s.Usable() {
+			continue
+		}
+		if s.Key() == current.Key() && s.Target() == current.Target() {
+			here = true
+		} else if s.Target() != current.Target() {
+			elsewhere = true
+		}
+	}
+	sticky, ok := d.balancer.(discovery.StickyBalancer)
+	if !here || !ok {
+		return !here && elsewhere
+	}
+	chosen, err := sticky.Select(list)
+	return err == nil && chosen.Key() != current.Key()
 }
 
 // choose asks the balancer, and asks again as long as it names the instance that just failed

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/sdk/discovery"
 	"google.golang.org/grpc"
 )
 
@@ -18,6 +19,7 @@ func shared(stub imv1.IMServiceClient) *lent {
 		stub:    stub,
 		name:    "the given connection",
 		options: sharedOptions,
+		service: &discovery.ServiceInfo{},
 		release: func(error) {},
 	}}
 }

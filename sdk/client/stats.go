@@ -10,6 +10,7 @@ type Stats struct {
 	Connects   uint64 // connections made, the first and those after another Connect included
 	Reconnects uint64 // of these, those that the client made by itself after a loss
 	Resumed    uint64 // of these, those on which the session went on
+	Moves      uint64 // of Connects, those to another instance because the instances had changed
 
 	Sent      uint64 // messages that the server accepted
 	SentBytes uint64 // their content
@@ -33,6 +34,7 @@ func (c *Client) Stats() Stats {
 		Connects:      s.connects.Load(),
 		Reconnects:    s.reconnects.Load(),
 		Resumed:       s.resumed.Load(),
+		Moves:         s.moves.Load(),
 		Sent:          s.sent.Load(),
 		SentBytes:     s.sentBytes.Load(),
 		Refused:       s.refused.Load(),
@@ -47,7 +49,7 @@ func (c *Client) Stats() Stats {
 }
 
 type stats struct {
-	connects, reconnects, resumed                      atomic.Uint64
+	connects, reconnects, resumed, moves               atomic.Uint64
 	sent, sentBytes, refused                           atomic.Uint64
 	received, receivedBytes, duplicates, invalid, acks atomic.Uint64
 	rtt                                                atomic.Int64

@@ -13,7 +13,8 @@ import (
 
 // dial makes one attempt at a connection: an endpoint, a stream on it, and the server's word
 // that the session exists. No lock is held meanwhile.
-func (c *Client) dial(ctx context.Context) (*connection, error) {
+// With resume the session is to go on; else it is another one, beside that which may be in use.
+func (c *Client) dial(ctx context.Context, resume bool) (*connection, error) {
 	attempt, done := context.WithTimeout(ctx, c.cfg.ConnectTimeout)
 	defer done()
 	token, err := c.token(attempt)
@@ -24,7 +25,7 @@ func (c *Client) dial(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	cn, err := c.openStream(attempt, ep, token)
+	cn, err := c.openStream(attempt, ep, token, resume)
 	if err != nil {
 		ep.release(err)
 		return nil, fmt.Errorf("client: connect to %s: %w", ep.name, err)
@@ -33,10 +34,10 @@ func (c *Client) dial(ctx context.Context) (*connection, error) {
 }
 
 // openStream opens the stream within attempt; the stream itself lives until connection.end.
-func (c *Client) openStream(attempt context.Context, ep *endpoint, token string) (*connection, error) {
+func (c *Client) openStream(attempt context.Context, ep *endpoint, token string, resume bool) (*connection, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	stop := context.AfterFunc(attempt, func() { cancel(context.Cause(attempt)) })
-	md := metadata.AppendToOutgoingContext(ctx, c.streamMetadata(token)...)
+	md := metadata.AppendToOutgoingContext(ctx, c.streamMetadata(token, resume)...)
 	stream, err := ep.stub.StreamMessages(md, ep.options...)
 	if err != nil {
 		cancel(err)
@@ -51,8 +52,7 @@ func (c *Client) openStream(attempt context.Context, ep *endpoint, token string)
 		cancel(err)
 		return nil, err
 	}
-	cn := &connection{ep: ep, stream: stream, ctx: ctx, cancel: cancel, turn: make(chan struct{}, 1)}
-	cn.session, cn.resumed = c.session.open(header)
+	cn := &connection{ep: ep, stream: stream, ctx: ctx, cancel: cancel, header: header, turn: make(chan struct{}, 1)}
 	cn.plain = first(header, keySessionID) == ""
 	cn.beat = heartbeatInterval(c.cfg.HeartbeatInterval, first(header, keyHeartbeatSeconds))
 	return cn, nil

@@ -114,6 +114,7 @@ func (c *Client) upload(ctx context.Context, meta *imv1.AudioMetadata, from io.R
 	defer done()
 	ctx, w := watch(ctx, c.cfg.RequestTimeout)
 	defer w.stop()
+	defer cn.hold()()
 	ctx, err := c.identify(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("client: token: %w", err)
