@@ -29,6 +29,9 @@ func (m withNode) Run() int {
 		code = max(code, 1)
 	}
 	http.DefaultClient.CloseIdleConnections()
+	if programDir != "" {
+		_ = os.RemoveAll(programDir)
+	}
 	return code
 }
 
@@ -38,9 +41,9 @@ type node struct {
 	once sync.Once
 	err  error
 
-	dir, im, ops string
-	cmd          *exec.Cmd
-	exited       chan error
+	dir, im, gateway, ops string
+	cmd                   *exec.Cmd
+	exited                chan error
 }
 
 var theNode node
@@ -59,26 +62,57 @@ func StartNode(tb testing.TB) string {
 }
 
 func (n *node) start() error {
+	if err := n.prepare(); err != nil {
+		return err
+	}
+	return n.launch()
+}
+
+// prepare gives the node a folder and addresses.
+func (n *node) prepare() error {
+	if _, err := program(); err != nil {
+		return err
+	}
 	var err error
 	if n.dir, err = os.MkdirTemp("", "hermod-sdk-"); err != nil {
 		return err
-	}
-	program := filepath.Join(n.dir, "hermod")
-	build := exec.Command("go", "build", "-o", program, "github.com/game-im/hermod/app/hermod/cmd/hermod")
-	build.Dir = home
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("the node does not build: %w\n%s", err, out)
 	}
 	addrs, err := freeAddrs(3)
 	if err != nil {
 		return err
 	}
-	n.im, n.ops = addrs[0], addrs[2]
-	n.cmd = exec.Command(program, "-im", n.im, "-grpc", addrs[1], "-ops", n.ops)
+	n.im, n.gateway, n.ops = addrs[0], addrs[1], addrs[2]
+	return nil
+}
+
+// program builds the node, once, and returns its file.
+var program = sync.OnceValues(func() (string, error) {
+	var err error
+	if programDir, err = os.MkdirTemp("", "hermod-sdk-"); err != nil {
+		return "", err
+	}
+	file := filepath.Join(programDir, "hermod")
+	build := exec.Command("go", "build", "-o", file, "github.com/game-im/hermod/app/hermod/cmd/hermod")
+	build.Dir = home
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the node does not build: %w\n%s", err, out)
+	}
+	return file, nil
+})
+
+var programDir string // empty: nothing was built
+
+// launch starts the process, and returns when the node is ready.
+func (n *node) launch() error {
+	file, err := program()
+	if err != nil {
+		return err
+	}
+	n.cmd = exec.Command(file, "-im", n.im, "-grpc", n.gateway, "-ops", n.ops)
 	n.cmd.Dir = n.dir
 	n.cmd.Env = append(os.Environ(), "HERMOD_DATA_DIR="+filepath.Join(n.dir, "data"))
-	log, err := os.Create(n.log())
+	log, err := os.OpenFile(n.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -87,8 +121,9 @@ func (n *node) start() error {
 	if err := n.cmd.Start(); err != nil {
 		return err
 	}
-	n.exited = make(chan error, 1)
-	go func() { n.exited <- n.cmd.Wait() }()
+	cmd, exited := n.cmd, make(chan error, 1)
+	n.exited = exited
+	go func() { exited <- cmd.Wait() }()
 	return n.waitReady()
 }
 
@@ -124,6 +159,11 @@ func (n *node) stop() error {
 		return nil
 	}
 	defer os.RemoveAll(n.dir)
+	return n.terminate()
+}
+
+// terminate has the process end as an operator would.
+func (n *node) terminate() error {
 	if n.exited == nil {
 		return nil
 	}

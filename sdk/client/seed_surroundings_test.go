@@ -75,7 +75,8 @@ func receive[T any](t *testing.T, from <-chan T) T {
 	}
 }
 
-// nacos_sdk stands for the SDK that finds services by Nacos; serveNacos says what it finds.
+// nacos_sdk stands for the SDK that finds services by Nacos; serveNacos says what it finds. One that does
+// so is in docs/examples/im-nacos, see TestNacosExamples.
 var nacos_sdk struct { //nolint:revive // the name that the blocks use
 	GetGRPCClient func(service, group string, newFn func(*grpc.ClientConn) imv1.IMServiceClient) (imv1.IMServiceClient, error)
 }

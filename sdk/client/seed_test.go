@@ -11,7 +11,7 @@ package client_test
 //	 2 ignored errors hid that                              TestSeedStandardMode, TestZeroConfigGetsDefaults
 //	 3 uploadLargeAudio did not compile, nor did it stream  TestSeedUploads, TestUploadAudioFrom
 //	 4 it lost what came together with EOF                  TestSeedUploads, TestUploadAudioFrom
-//	 5 NewEtcdDiscovery did not exist                       belongs to discovery
+//	 5 NewEtcdDiscovery did not exist                       TestSeedServiceDiscovery
 //	 6 no reconnect, no OnDisconnect over a given stub      TestSeedNacosModeReconnects, TestSharedConnectionReconnects
 //	 7 a method called in a callback never returned         TestSeedErrorHandling, TestCallbacksMayCallTheClient
 //	 8 IsConnected and Disconnect hung while reconnecting   TestDisconnectWhileReconnecting
@@ -20,7 +20,7 @@ package client_test
 //	11 panic without HeartbeatInterval, instant timeouts    TestSeedCreateImClient, TestZeroConfigGetsDefaults
 //	12 a user without a room said nothing of himself        TestStreamMetadata, TestSeedStandardMode
 //	13 newImServiceClient did not compile                   TestSeedNacosMode
-//	14 15 17 hashing, weights, Consul                       belong to discovery
+//	14 15 17 hashing, weights, Consul                       TestSeedBalancers, TestSeedServiceDiscovery, and discovery
 //	16 unhealthy instances, and the one that just failed    TestDialerSkipsWhatJustFailed
 //	18 OnDisconnect said the same of every end              TestSeedErrorHandling, TestSharedConnectionReconnects
 //	19 21 names and paths                                   not of the code
