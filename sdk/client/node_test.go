@@ -17,7 +17,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(withNode{m}) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(withNode{m},
+		// What the Nacos SDK leaves behind: for each client that it closed, and for its log.
+		goleak.IgnoreAnyFunction("github.com/nacos-group/nacos-sdk-go/v2/clients/naming_client/naming_http.(*PushReceiver).startServer.func1"),
+		goleak.IgnoreAnyFunction("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun"),
+	)
+}
 
 // withNode stops the node, if a test has started it, before goroutines are counted.
 type withNode struct{ *testing.M }

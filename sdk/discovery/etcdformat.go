@@ -37,6 +37,9 @@ func fromEtcd(name, key string, value []byte) (*ServiceInfo, error) {
 			return nil, err
 		}
 	}
+	if s.Port < 0 || s.Port > 65535 {
+		return nil, fmt.Errorf("port %d", s.Port)
+	}
 	return s, nil
 }
 
@@ -52,8 +55,8 @@ func kratosAddress(endpoints []string) (host string, port int, err error) {
 			return "", 0, fmt.Errorf("endpoint %q: %w", e, err)
 		}
 		port, err := strconv.ParseUint(text, 10, 16)
-		if err != nil {
-			return "", 0, fmt.Errorf("endpoint %q: %w", e, err)
+		if err != nil || host == "" {
+			return "", 0, fmt.Errorf("endpoint %q has no host or no port", e)
 		}
 		return host, int(port), nil
 	}

@@ -14,7 +14,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-func newIMServiceClient(conn *grpc.ClientConn) imv1.IMServiceClient { return imv1.NewIMServiceClient(conn) }
+func newIMServiceClient(conn *grpc.ClientConn) imv1.IMServiceClient {
+	return imv1.NewIMServiceClient(conn)
+}
 
 func main() {
 	stub, err := nacos_sdk.GetGRPCClient("im-service", "DEFAULT_GROUP", newIMServiceClient)
