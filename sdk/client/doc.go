@@ -45,7 +45,20 @@
 // A connected Client owns one goroutine that reads, and a second one while callbacks are due;
 // gRPC keeps one for each stream. Those of the client are gone when Disconnect has returned.
 // Thousands of clients in one process are no trouble: each takes some 22 KiB over a connection that
-// is lent, which TestFootprint measures.
+// is lent, which TestFootprint measures. Clients that follow the same service of the same Discovery share one
+// goroutine for that, which ends with the last of them.
+//
+// # Moving
+//
+// A Client with a Discovery follows the instances of its service. It leaves one that is gone or
+// unhealthy for another, and with a discovery.StickyBalancer it goes where it belongs when that has
+// changed: with a ConsistentHashBalancer exactly the users move whose node has become another one. It
+// opens the new connection, ends the old one when what was sent over it is answered, and repeats on
+// the new one what has no answer; calls that are under way go on. OnDisconnect gets ErrMoved, then
+// OnConnect is called; OnError is not. Config.MoveWithin says how soon, and whether at all.
+//
+// Clients do not leave a node when nobody knows of a better one: not when the list is empty, as that of
+// a registry that has lost everything, and not before another node has taken them.
 //
 // # Delivery
 //

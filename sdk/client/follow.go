@@ -113,20 +113,20 @@ func (f *follower) run(ctx context.Context, log *slog.Logger) {
 }
 
 // read passes lists on until there are no more. It tells whether there were any.
-func (f *follower) read(ctx context.Context, lists <-chan []*discovery.ServiceInfo) (any bool) {
+func (f *follower) read(ctx context.Context, lists <-chan []*discovery.ServiceInfo) (some bool) {
 	defer f.set(nil, false) // what is not watched is not known
 	for {
 		select {
 		case list, open := <-lists:
 			if !open {
-				return any
+				return some
 			}
-			any = true
+			some = true
 			for _, c := range f.set(present(list), true) {
 				c.consider()
 			}
 		case <-ctx.Done():
-			return any
+			return some
 		}
 	}
 }

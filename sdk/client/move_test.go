@@ -78,6 +78,7 @@ func TestChangesMoveNoMoreUsersThanTheyMust(t *testing.T) {
 			return true
 		})
 		took := time.Since(began)
+		soon(t, what+": all moves are counted", func() bool { return moves()-movesBefore >= must })
 		if did := moves() - movesBefore; did != must {
 			t.Errorf("%s: %d moves, want %d", what, did, must)
 		}
@@ -240,7 +241,12 @@ func TestStaysWhereThereIsNothingBetter(t *testing.T) {
 		f := newFleet(t, 1)
 		c, _ := f.connect("alice")
 		f.deregister(f.nodes["node0"])
-		if d := c.source.(*dialer); d.misplaced(c.current().ep.service) {
+		d := c.source.(*dialer)
+		soon(t, "it knows", func() bool {
+			list, known := d.following().services()
+			return known && len(list) == 0
+		})
+		if d.misplaced(c.current().ep.service) {
 			t.Error("it wants to move to nowhere")
 		}
 	})

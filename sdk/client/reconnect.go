@@ -16,9 +16,13 @@ func (c *Client) run(l *life, cn *connection) {
 	growStack()
 	for cn != nil {
 		err := c.read(cn)
-		if next := c.leave(); next != nil && c.goOn(l, cn, next) {
-			cn = next
-			continue
+		if next := c.leave(); next != nil {
+			if c.final(err) { // it was told to go, not to move
+				next.end(nil)
+			} else if c.goOn(l, cn, next) {
+				cn = next
+				continue
+			}
 		}
 		if l.isClosing() {
 			err = ErrDisconnected
@@ -109,7 +113,8 @@ func (c *Client) reportConnect() {
 // wanted it to end: the program, the client itself, or a node that is going out of service.
 func (c *Client) reportLoss(err error) {
 	closed, told := errors.AsType[*DisconnectError](err)
-	if !errors.Is(err, ErrDisconnected) && !errors.Is(err, ErrMoved) && !(told && closed.Code == codeShutdown) {
+	orderly := told && closed.Code == codeShutdown
+	if !orderly && !errors.Is(err, ErrDisconnected) && !errors.Is(err, ErrMoved) {
 		c.reportError(err)
 	}
 	if c.cfg.OnDisconnect != nil {

@@ -5,6 +5,15 @@
 // each in its Config, and sdk/discovery/grpcresolver gives them to any gRPC client. Programs that
 // know their addresses need no ServiceDiscovery, or a StaticDiscovery.
 //
+//	StaticDiscovery  memory       known addresses, tests
+//	ConsulDiscovery  a Consul agent
+//	EtcdDiscovery    etcd         reads also what Kratos registers there
+//	NacosDiscovery   Nacos 2      by its own SDK
+//
+// All of them keep what is registered registered, whatever the registry forgets, and follow a service
+// once however many watch it: while a registry is away the watches show what was known last, and
+// what has changed within 10 s of its return.
+//
 // # Balancers
 //
 //	RoundRobinBalancer          all in turn

@@ -45,7 +45,7 @@ func TestTLS(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v", way, err)
 				}
-				defer d.Close()
+				t.Cleanup(func() { d.Close() })
 				lists := watch(t, d)
 				register(t, d, "a")
 				awaitIDs(t, lists, "a")
@@ -191,8 +191,7 @@ func init() {
 		err = d.Register(context.Background(), instance("victim"))
 	}
 	if err != nil {
-		println(err.Error())
-		os.Exit(1)
+		panic(err)
 	}
 	select {}
 }
@@ -249,7 +248,7 @@ func TestNacosNamespaces(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer d.Close()
+		t.Cleanup(func() { d.Close() })
 		all, lists = append(all, d), append(lists, watch(t, d))
 	}
 	register(t, all[0], "a")

@@ -91,7 +91,8 @@ func TestCloseWithoutRegistry(t *testing.T) {
 			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("Close took %v", took)
 			}
-			for range lists { //nolint:revive // until it is closed
+			for range lists {
+				continue
 			}
 		})
 	}
