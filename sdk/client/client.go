@@ -16,7 +16,7 @@ type Client struct {
 	session session
 	sends   sends
 	queue   queue
-	seen    places // touched by tasks of queue only
+	seen    handed // touched by tasks of queue only
 	joined  rooms
 	stats   stats
 	pacer   pacer

@@ -65,8 +65,9 @@
 // A message is acknowledged to the server after OnMessage returned, so a program that dies before
 // that gets it again. Within one Client no durable message is handed to OnMessage twice, and the
 // messages of a room arrive in their order. Messages of rooms that are not persistent have no
-// sequence number; they are told apart only as long as the session can be resumed. What
-// Config.Validate refuses counts as handled.
+// sequence number; they are told apart only as long as the session can be resumed. Pushes are in no
+// room: the last 256 are known again by their message_id. What Config.Validate refuses counts as
+// handled.
 //
 // # Sending
 //

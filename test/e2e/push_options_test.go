@@ -36,7 +36,7 @@ func (n *Node) Upstream() *upstream.UnicastClient {
 }
 
 // listener connects a user by the SDK.
-func listener(t *testing.T, n *Node, user string, onMessage func(*imv1.MessageResponse)) {
+func listener(t *testing.T, n *Node, user string, onMessage func(*imv1.MessageResponse)) *client.Client {
 	t.Helper()
 	host, digits, err := net.SplitHostPort(n.IM)
 	if err != nil {
@@ -61,6 +61,7 @@ func listener(t *testing.T, n *Node, user string, onMessage func(*imv1.MessageRe
 			t.Error(err)
 		}
 	})
+	return c
 }
 
 var mail = upstream.Notification{MsgType: "mail", Title: "Mail", Content: "You have mail"}

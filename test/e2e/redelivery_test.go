@@ -10,6 +10,7 @@ import (
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/sdk/client"
 	"github.com/game-im/hermod/sdk/discovery"
+	"github.com/game-im/hermod/sdk/upstream"
 )
 
 // TestA7AtLeastOnceToTheClient: what a client has not acknowledged comes again.
@@ -165,5 +166,40 @@ func TestA7Once(t *testing.T) {
 	}
 	if head := info(t, n.Calls(), "room", "bob").GetRoomInfo().GetMessageCount(); head != total {
 		t.Errorf("%d messages were stored, %d sent", head, total)
+	}
+}
+
+// TestAPushThatComesTwiceIsHandedOverOnce: one that is not acknowledged in time is kept as well, and
+// comes again under its own message_id.
+func TestAPushThatComesTwiceIsHandedOverOnce(t *testing.T) {
+	t.Parallel()
+	n := Start(t, "")
+	proceed := make(chan struct{})
+	release := sync.OnceFunc(func() { close(proceed) })
+	t.Cleanup(release) // before Disconnect waits for OnMessage
+	handed := make(chan string, 10)
+	c := listener(t, n, "alice", func(m *imv1.MessageResponse) {
+		handed <- string(m.GetMetadata()["content"])
+		<-proceed
+	})
+	defer release()
+	up := n.Upstream()
+	late, err := up.Push(t.Context(), upstream.OpenID("alice"), mail, upstream.WaitForAck(100*time.Millisecond), upstream.StoreOffline())
+	if err != nil || late.Status != upstream.Queued {
+		t.Fatalf("while OnMessage runs: %+v, %v", late, err)
+	}
+	release()
+	eventually(t, "the push comes again", func() bool { return c.Stats().Duplicates == 1 })
+	other := upstream.Notification{MsgType: "mail", Title: "Mail", Content: "the next one"}
+	if o, err := up.Push(t.Context(), upstream.OpenID("alice"), other, upstream.WaitForAck(patience)); err != nil || o.Status != upstream.Delivered {
+		t.Fatalf("the next push: %+v, %v", o, err)
+	}
+	for _, want := range []string{mail.Content, other.Content} {
+		if got := <-handed; got != want {
+			t.Errorf("OnMessage got %q, want %q", got, want)
+		}
+	}
+	if len(handed) > 0 || c.Stats().Received != 2 {
+		t.Errorf("OnMessage got %d more; %+v", len(handed), c.Stats())
 	}
 }
