@@ -17,12 +17,14 @@ import (
 // tunable is what takes new settings while the node runs. The keys behind them are those that
 // internal/conf calls live.
 type tunable struct {
-	Level    *slog.LevelVar
-	Rooms    *biz.Rooms
-	Messages *biz.Messages
-	Pushes   *biz.Pushes
-	Streams  *im.Handler
-	Sessions *session.Core
+	Level       *slog.LevelVar
+	Rooms       *biz.Rooms
+	Messages    *biz.Messages
+	Pushes      *biz.Pushes
+	Audios      *biz.Audios
+	Transcripts *biz.Transcripts
+	Streams     *im.Handler
+	Sessions    *session.Core
 }
 
 func (t *tunable) apply(c *conf.Config) {
@@ -30,6 +32,8 @@ func (t *tunable) apply(c *conf.Config) {
 	t.Rooms.SetRules(roomRules(c))
 	t.Messages.SetRules(messageRules(c))
 	t.Pushes.SetRules(pushRules(c))
+	t.Audios.SetRules(audioRules(c))
+	t.Transcripts.SetRules(transcriptRules(c))
 	t.Streams.SetConfig(imConfig(c))
 	t.Sessions.SetConfig(sessionConfig(c))
 }

@@ -185,12 +185,14 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	janitor := newJanitor(db, dataLogOptions, log)
 	hermodTunable := &tunable{
-		Level:    level,
-		Rooms:    bizRooms,
-		Messages: messages,
-		Pushes:   pushes,
-		Streams:  handler,
-		Sessions: core,
+		Level:       level,
+		Rooms:       bizRooms,
+		Messages:    messages,
+		Pushes:      pushes,
+		Audios:      bizAudios,
+		Transcripts: bizTranscripts,
+		Streams:     handler,
+		Sessions:    core,
 	}
 	hermodApp := &app{
 		Conf:        c,

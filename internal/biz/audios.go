@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,24 +24,29 @@ type Audios struct {
 	audios      AudioRepo
 	blobs       Blobs
 	transcripts Waker
-	rules       AudioRules
+	rules       atomic.Pointer[AudioRules]
 	log         *slog.Logger
 	uploads     uploads
 }
 
 // NewAudios returns the use cases of recordings.
 func NewAudios(rooms RoomRepo, members MemberRepo, audios AudioRepo, blobs Blobs, transcripts Waker, rules AudioRules, log *slog.Logger) *Audios {
-	return &Audios{
-		rooms: rooms, members: members, audios: audios, blobs: blobs, transcripts: transcripts, rules: rules, log: log,
-		uploads: newUploads(rules),
+	a := &Audios{
+		rooms: rooms, members: members, audios: audios, blobs: blobs, transcripts: transcripts, log: log,
+		uploads: newUploads(),
 	}
+	a.SetRules(rules)
+	return a
 }
+
+// SetRules replaces the rules, for uploads that begin from then on.
+func (a *Audios) SetRules(rules AudioRules) { a.rules.Store(&rules) }
 
 // Upload takes a recording. Everything that can be known beforehand is checked before a byte is
 // stored, and when it fails nothing stays. Once it has returned an Audio, that is kept as durably
 // as a message.
 func (a *Audios) Upload(ctx context.Context, by Identity, src AudioSource) (Audio, error) {
-	u, err := a.uploads.begin(ctx)
+	u, err := a.uploads.begin(ctx, a.rules.Load())
 	if err != nil {
 		return Audio{}, err
 	}
@@ -57,7 +63,7 @@ func (a *Audios) receive(u *upload, by Identity, src AudioSource) (Audio, error)
 	if err != nil {
 		return Audio{}, err
 	}
-	audio, config, err := a.check(u.ctx, by, draft)
+	audio, config, err := a.check(u, by, draft)
 	if err != nil {
 		return Audio{}, err
 	}
@@ -78,7 +84,8 @@ func (a *Audios) receive(u *upload, by Identity, src AudioSource) (Audio, error)
 }
 
 // check tells what the upload will be, and the settings of its room.
-func (a *Audios) check(ctx context.Context, by Identity, d AudioDraft) (Audio, RoomConfig, error) {
+func (a *Audios) check(u *upload, by Identity, d AudioDraft) (Audio, RoomConfig, error) {
+	ctx := u.ctx
 	user, err := by.ActAs(d.User)
 	if err != nil {
 		return Audio{}, RoomConfig{}, err
@@ -100,7 +107,7 @@ func (a *Audios) check(ctx context.Context, by Identity, d AudioDraft) (Audio, R
 	if err := room.Config.accepts(TypeAudio); err != nil {
 		return Audio{}, RoomConfig{}, err
 	}
-	audio, err := a.rules.describe(d)
+	audio, err := u.rules.describe(d)
 	if err != nil {
 		return Audio{}, RoomConfig{}, err
 	}
@@ -109,7 +116,7 @@ func (a *Audios) check(ctx context.Context, by Identity, d AudioDraft) (Audio, R
 }
 
 // describe turns a draft into what is kept of it, or says what is wrong with it.
-func (r AudioRules) describe(d AudioDraft) (Audio, error) {
+func (r *AudioRules) describe(d AudioDraft) (Audio, error) {
 	format := strings.ToLower(d.Format)
 	switch {
 	case !slices.Contains(r.Formats, format):

@@ -63,11 +63,12 @@ func (t *Transcripts) transcribe(ctx context.Context, job *TranscriptJob) (v ver
 	start := time.Now()
 	t.meter.Began()
 	defer func() { t.meter.Ended(v.outcome, time.Since(start)) }()
-	if job.Attempts > t.rules.Attempts {
+	rules := t.rules.Load()
+	if job.Attempts > rules.Attempts {
 		// Nobody has lived to say what became of the last attempt.
-		return failed("given up after %d attempts, during the last of which the node was interrupted", t.rules.Attempts)
+		return failed("given up after %d attempts, during the last of which the node was interrupted", rules.Attempts)
 	}
-	answer, ok := t.ask(ctx, job)
+	answer, ok := t.ask(ctx, job, rules.Timeout)
 	switch {
 	case !ok:
 		return verdict{outcome: TranscriptLost}
@@ -76,7 +77,7 @@ func (t *Transcripts) transcribe(ctx context.Context, job *TranscriptJob) (v ver
 	case ctx.Err() != nil:
 		return verdict{outcome: TranscriptReturned}
 	}
-	return t.judge(job, answer.err)
+	return t.judge(job, rules, answer.err)
 }
 
 // answer is what a transcriber has said.
@@ -86,8 +87,8 @@ type answer struct {
 }
 
 // ask calls the transcriber. ok is false when the claim was lost meanwhile.
-func (t *Transcripts) ask(ctx context.Context, job *TranscriptJob) (a answer, ok bool) {
-	calling, cancel := context.WithTimeoutCause(ctx, t.rules.Timeout, errTooLong)
+func (t *Transcripts) ask(ctx context.Context, job *TranscriptJob, timeout time.Duration) (a answer, ok bool) {
+	calling, cancel := context.WithTimeoutCause(ctx, timeout, errTooLong)
 	defer cancel()
 	answered := make(chan answer, 1)
 	go t.call(calling, job.Audio, answered)
@@ -160,7 +161,7 @@ func (t *Transcripts) shown(audio Audio) plugin.Audio {
 }
 
 // judge decides what follows from an error of the transcriber's.
-func (t *Transcripts) judge(job *TranscriptJob, err error) verdict {
+func (t *Transcripts) judge(job *TranscriptJob, rules *TranscriptRules, err error) verdict {
 	var refused *plugin.Error
 	explained := errors.As(err, &refused)
 	if explained && refused.Kind != plugin.KindUnavailable {
@@ -169,14 +170,14 @@ func (t *Transcripts) judge(job *TranscriptJob, err error) verdict {
 	}
 	t.log.Warn("an attempt to make a transcript failed", "audio", job.Audio.ID, "attempt", job.Attempts, "error", err)
 	switch {
-	case job.Attempts < t.rules.Attempts && explained:
+	case job.Attempts < rules.Attempts && explained:
 		return verdict{outcome: TranscriptRetried, wait: refused.RetryAfter}
-	case job.Attempts < t.rules.Attempts:
+	case job.Attempts < rules.Attempts:
 		return verdict{outcome: TranscriptRetried}
 	case explained:
 		return failed("given up after %d attempts: %s", job.Attempts, refused.Reason)
 	case errors.Is(err, errTooLong):
-		return failed("given up after %d attempts: the transcriber took longer than %s", job.Attempts, t.rules.Timeout)
+		return failed("given up after %d attempts: the transcriber took longer than %s", job.Attempts, rules.Timeout)
 	}
 	return failed("given up after %d attempts: the transcriber failed", job.Attempts)
 }

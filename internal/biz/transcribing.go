@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,49 +28,45 @@ const (
 func (t *Transcripts) Run(ctx context.Context) error {
 	var working sync.WaitGroup
 	defer working.Wait()
-	freed := make(chan struct{}, t.rules.Workers)
-	idle, broken := t.rules.Workers, false
+	var busy atomic.Int64
+	broken := false
 	for ctx.Err() == nil {
-		jobs, err := t.claim(ctx, idle)
+		jobs, err := t.claim(ctx, t.rules.Load().Workers-int(busy.Load()))
 		if err != nil && !broken && ctx.Err() == nil {
 			t.log.Error("transcripts that wait cannot be read", "error", err)
 		}
 		broken = err != nil
-		idle -= len(jobs)
+		busy.Add(int64(len(jobs)))
 		for _, job := range jobs {
 			working.Go(func() {
-				defer func() { freed <- struct{}{} }()
+				defer t.Wake()
+				defer busy.Add(-1)
 				t.work(ctx, job)
 			})
 		}
-		if waitForWork(ctx, freed, t.wake) {
-			idle++
-		}
+		t.waitForWork(ctx)
 	}
 	return nil
 }
 
 // claim takes as many jobs as there are idle workers.
 func (t *Transcripts) claim(ctx context.Context, idle int) ([]TranscriptJob, error) {
-	if idle == 0 {
+	if idle <= 0 { // below 0: there were more workers before
 		return nil, nil
 	}
 	now := time.Now()
 	return t.stores.Queue.Claim(ctx, now, now.Add(transcriptLease), idle)
 }
 
-// waitForWork returns when there may be something to do; freed tells that a worker has become idle.
-func waitForWork(ctx context.Context, freed, wake <-chan struct{}) (worker bool) {
+// waitForWork returns when there may be something to do, or somebody to do it.
+func (t *Transcripts) waitForWork(ctx context.Context) {
 	poll := time.NewTimer(jittered(transcriptPoll))
 	defer poll.Stop()
 	select {
-	case <-freed:
-		return true
-	case <-wake:
+	case <-t.wake:
 	case <-poll.C:
 	case <-ctx.Done():
 	}
-	return false
 }
 
 // work does what is to be done for a job: make the transcript, unless that was done before, and tell
@@ -159,7 +156,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // backoff is how long the attempt after the given one waits.
 func (t *Transcripts) backoff(attempts int) time.Duration {
-	d := t.rules.Backoff
+	d := t.rules.Load().Backoff
 	for range attempts - 1 {
 		if d = min(2*d, maxTranscriptBackoff); d == maxTranscriptBackoff {
 			break

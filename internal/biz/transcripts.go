@@ -3,6 +3,7 @@ package biz
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/game-im/hermod/plugin"
@@ -43,7 +44,7 @@ type Transcripts struct {
 	chosen   plugin.Transcriber
 	messages *Messages
 	encode   EventEncoder
-	rules    TranscriptRules
+	rules    atomic.Pointer[TranscriptRules]
 	meter    TranscriptMeter
 	log      *slog.Logger
 	wake     chan struct{}
@@ -55,10 +56,19 @@ func NewTranscripts(
 	stores TranscriptStores, chosen plugin.Transcriber, messages *Messages, encode EventEncoder,
 	rules TranscriptRules, meter TranscriptMeter, log *slog.Logger,
 ) *Transcripts {
-	return &Transcripts{
+	t := &Transcripts{
 		stores: stores, chosen: chosen, messages: messages, encode: encode,
-		rules: rules, meter: meter, log: log, wake: make(chan struct{}, 1),
+		meter: meter, log: log, wake: make(chan struct{}, 1),
 	}
+	t.SetRules(rules)
+	return t
+}
+
+// SetRules replaces the rules, for attempts that begin from then on. More workers begin at once; with
+// fewer, those that are one too many end with what they do.
+func (t *Transcripts) SetRules(rules TranscriptRules) {
+	t.rules.Store(&rules)
+	t.Wake()
 }
 
 // Wake has Run look for work at once, if it runs.

@@ -10,8 +10,6 @@ import (
 
 // uploads are those that run on this node.
 type uploads struct {
-	rules AudioRules
-
 	mu      sync.Mutex
 	running map[*upload]struct{}
 	claimed int            // running uploads that have a user
@@ -20,16 +18,15 @@ type uploads struct {
 	none    chan struct{} // closed when stopped and none runs
 }
 
-func newUploads(rules AudioRules) uploads {
-	return uploads{
-		rules: rules, running: make(map[*upload]struct{}), byUser: make(map[UserID]int), none: make(chan struct{}),
-	}
+func newUploads() uploads {
+	return uploads{running: make(map[*upload]struct{}), byUser: make(map[UserID]int), none: make(chan struct{})}
 }
 
 // upload is one that runs. Its context ends when the sender stalls, when it takes too long, and when
 // the node stops.
 type upload struct {
 	all    *uploads
+	rules  *AudioRules // those that it began under
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	free   context.CancelFunc
@@ -37,18 +34,18 @@ type upload struct {
 	user   UserID // empty until claimed
 }
 
-func (s *uploads) begin(ctx context.Context) (*upload, error) {
+func (s *uploads) begin(ctx context.Context, rules *AudioRules) (*upload, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		return nil, errStopping()
 	}
-	ctx, free := context.WithTimeoutCause(ctx, s.rules.UploadTimeout,
-		Errorf(KindUnavailable, "UPLOAD_TIMEOUT", "the upload took longer than %s", s.rules.UploadTimeout))
-	u := &upload{all: s, free: free}
+	ctx, free := context.WithTimeoutCause(ctx, rules.UploadTimeout,
+		Errorf(KindUnavailable, "UPLOAD_TIMEOUT", "the upload took longer than %s", rules.UploadTimeout))
+	u := &upload{all: s, rules: rules, free: free}
 	u.ctx, u.cancel = context.WithCancelCause(ctx)
-	u.stall = time.AfterFunc(s.rules.IdleTimeout, func() {
-		u.cancel(Errorf(KindUnavailable, "UPLOAD_STALLED", "nothing came for %s", s.rules.IdleTimeout))
+	u.stall = time.AfterFunc(rules.IdleTimeout, func() {
+		u.cancel(Errorf(KindUnavailable, "UPLOAD_STALLED", "nothing came for %s", rules.IdleTimeout))
 	})
 	s.running[u] = struct{}{}
 	return u, nil
@@ -83,10 +80,10 @@ func (u *upload) claim(user UserID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.byUser[user] >= s.rules.MaxUploadsPerUser:
+	case s.byUser[user] >= u.rules.MaxUploadsPerUser:
 		return Errorf(KindResourceLimit, "TOO_MANY_UPLOADS", "user %q uploads %d recordings already; at most %d at a time are allowed",
-			user, s.byUser[user], s.rules.MaxUploadsPerUser)
-	case s.claimed >= s.rules.MaxUploads:
+			user, s.byUser[user], u.rules.MaxUploadsPerUser)
+	case s.claimed >= u.rules.MaxUploads:
 		return Errorf(KindResourceLimit, "TOO_MANY_UPLOADS", "%d uploads run on this node, its limit; try again later", s.claimed)
 	}
 	u.user = user
@@ -122,7 +119,7 @@ func (u *upload) draft(src AudioSource) (AudioDraft, error) {
 
 // next watches the sender, whose fault it is not when the disk is slow.
 func (u *upload) next(src AudioSource) ([]byte, error) {
-	u.stall.Reset(u.all.rules.IdleTimeout)
+	u.stall.Reset(u.rules.IdleTimeout)
 	defer u.stall.Stop()
 	return src.Next(u.ctx)
 }

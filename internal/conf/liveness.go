@@ -45,6 +45,20 @@ var live = map[string]effect{
 	"hermod.conf.Push.inbox_ttl":      atOnce, // of pushes that are stored from then on
 	"hermod.conf.Push.inbox_per_user": atOnce,
 
+	// Of uploads that begin from then on.
+	"hermod.conf.Audio.max_bytes":            atOnce,
+	"hermod.conf.Audio.formats":              atOnce,
+	"hermod.conf.Audio.max_uploads":          atOnce,
+	"hermod.conf.Audio.max_uploads_per_user": atOnce,
+	"hermod.conf.Audio.idle_timeout":         atOnce,
+	"hermod.conf.Audio.upload_timeout":       atOnce,
+
+	// Of attempts that begin from then on.
+	"hermod.conf.Audio.Transcription.workers":  atOnce,
+	"hermod.conf.Audio.Transcription.timeout":  atOnce,
+	"hermod.conf.Audio.Transcription.attempts": atOnce,
+	"hermod.conf.Audio.Transcription.backoff":  atOnce,
+
 	"hermod.conf.Auth.expiry_grace": atOnce,
 }
 

@@ -58,6 +58,12 @@ func of(user string, data []byte) *imv1.AudioMetadata {
 	return &imv1.AudioMetadata{UserId: user, RoomId: "room", Format: "opus", Size: int64(len(data)), Duration: 3.5}
 }
 
+// in moves what is described to another room.
+func in(room string, m *imv1.AudioMetadata) *imv1.AudioMetadata {
+	m.RoomId = room
+	return m
+}
+
 // fetchAudio downloads as a user, with headers in pairs.
 func fetchAudio(t *testing.T, url, user string, headers ...string) (status int, body []byte) {
 	t.Helper()

@@ -111,7 +111,7 @@ func TestConfigurationChangesLive(t *testing.T) {
 	}
 }
 
-// TestEveryPartTakesNewSettings: rooms, messages, pushes and streams, on a node that runs.
+// TestEveryPartTakesNewSettings: rooms, messages, pushes, streams and uploads, on a node that runs.
 func TestEveryPartTakesNewSettings(t *testing.T) {
 	t.Parallel()
 	n := Start(t, "log: {level: info}\n")
@@ -147,6 +147,16 @@ session: {heartbeat: 10s, resume_window: 0s}
 	n.eventually("no session waits for its client", func() bool {
 		return n.Metric("hermod_sessions", `state="detached"`) == 0 && n.Metric("hermod_sessions", `state="active"`) == 1
 	})
+
+	recorded := recording(2 << 10)
+	if _, err := uploadAudio(t, im, in("old", of("alice", recorded)), recorded); err != nil {
+		t.Error(err)
+	}
+	n.rewrite("message: {max_content_bytes: 1KiB}\naudio: {max_bytes: 1KiB, formats: [opus, flac], transcription: {attempts: 2}}\n")
+	n.logs("configuration changed", "key=audio.transcription.attempts", "old=5", "new=2")
+	n.logs("configuration changed", "key=audio.formats", `new="[opus, flac]"`)
+	_, err = uploadAudio(t, im, in("old", of("alice", recorded)), recorded)
+	refused(t, "a large recording", err, codes.InvalidArgument, "AUDIO_TOO_LARGE")
 
 	n.rewrite("message: {max_content_bytes: 2MiB}\n")
 	n.logs("waits for a restart", "key=message.max_content_bytes", "old=1KiB", "new=2MiB")
