@@ -25,7 +25,7 @@ func newChat(s *streams) *cobra.Command {
 		Short: "Chat in a room",
 		Long: `chat enters a room and shows what was missed, who is there and what is said;
 lines that you type are sent. Lines that begin with a slash are commands: /who,
-/join ROOM, /leave, /help and /quit.
+/join ROOM, /audio FILE, /leave, /help and /quit.
 
 With its input piped in, chat sends every line, waits until all are stored and
 ends, with exit code 1 if one was not; --follow makes it stay and listen.
@@ -35,6 +35,7 @@ Colours are off when the output is not a terminal or NO_COLOR is set.`,
   hermodctl chat --user bob --room lobby --nick "Bob the Builder"
   # from a script
   echo "deployed" | hermodctl chat --user bot --room ops
+  echo "/audio alarm.opus" | hermodctl chat --user bot --room ops
   # listen only
   hermodctl chat --user bot --room ops --follow </dev/null`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runChat(cmd.Context(), f, s) },

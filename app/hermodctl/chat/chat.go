@@ -14,6 +14,7 @@ type Client interface {
 	JoinRoom(roomID string, metadata map[string]string) (*imv1.JoinRoomResponse, error)
 	LeaveRoom(roomID string) (*imv1.LeaveRoomResponse, error)
 	GetRoomInfo(roomID string) (*imv1.GetRoomInfoResponse, error)
+	UploadAudioFile(ctx context.Context, path string, opts client.UploadOptions) (*imv1.UploadAudioResponse, error)
 }
 
 // Config says who chats, where and how.
@@ -52,6 +53,7 @@ type Chat struct {
 	missed  missed
 	pending []string // lines that wait, for a line may change the room of the next
 	working bool     // a job runs
+	uploads int      // that run, as a job or beside them
 	unsent  bool
 	quit    bool // asked for
 	ended   bool // the input is at its end
@@ -80,6 +82,7 @@ func (c *Chat) Run(ctx context.Context, with Client) error {
 	defer close(c.over)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer c.abandon()
 	c.client = with
 	c.enter(ctx, c.cfg.Room)
 	c.screen.Prompt(prompt(c.cfg.Room)) // a terminal draws it when reading begins

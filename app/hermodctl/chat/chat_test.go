@@ -25,8 +25,10 @@ type room struct {
 	sent []string
 	seq  int64
 	left []string
+	cut  []string // uploads
 
-	asked int
+	asked    int
+	terminal bool // what is typed is on the screen already
 }
 
 func (r *room) Send(_ context.Context, req *imv1.MessageRequest) (*client.SendResult, error) {
@@ -73,7 +75,7 @@ func talk(t *testing.T, r *room, script func(c *Chat, typed io.Writer)) (output 
 	t.Helper()
 	var out bytes.Buffer
 	keyboard, typed := io.Pipe()
-	c := New(Config{User: "alice", Room: "lobby", Nick: "Al", Echo: true, Style: plainStyle()}, newPlain(keyboard, &out))
+	c := New(Config{User: "alice", Room: "lobby", Nick: "Al", Echo: !r.terminal, Style: plainStyle()}, newPlain(keyboard, &out))
 	result := make(chan error, 1)
 	go func() { result <- c.Run(t.Context(), r) }()
 	c.Connected()

@@ -15,6 +15,7 @@ type command struct {
 var commands = []command{
 	{"who", "", "who is online, and who else is a member", (*Chat).who},
 	{"join", "ROOM", "enter a room and talk there", (*Chat).join},
+	{"audio", "FILE", "send a recording; leaving the chat ends the upload", (*Chat).audio},
 	{"leave", "", "leave this room for good", (*Chat).leave},
 	{"quit", "", "end the chat; you stay a member", func(c *Chat, _ context.Context, _ string) { c.quit = true }},
 }

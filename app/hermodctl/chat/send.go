@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/sdk/client"
@@ -12,8 +13,7 @@ import (
 
 func (c *Chat) send(ctx context.Context, text string) {
 	if c.room == "" {
-		c.problem("you are in no room; /join ROOM enters one")
-		c.unsent = true
+		c.nowhere()
 		return
 	}
 	req := &imv1.MessageRequest{RoomId: c.room, Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte(text)}
@@ -21,6 +21,11 @@ func (c *Chat) send(ctx context.Context, text string) {
 		result, err := c.client.Send(ctx, req)
 		return func() { c.sent(req, result, err) }
 	})
+}
+
+func (c *Chat) nowhere() {
+	c.problem("you are in no room; /join ROOM enters one")
+	c.unsent = true
 }
 
 func (c *Chat) sent(req *imv1.MessageRequest, result *client.SendResult, err error) {
@@ -32,14 +37,19 @@ func (c *Chat) sent(req *imv1.MessageRequest, result *client.SendResult, err err
 	if !c.cfg.Echo {
 		return
 	}
-	c.receive(&imv1.MessageResponse{
-		FromUserId: c.cfg.User,
+	c.receive(own(c.cfg.User, req, result))
+}
+
+// own returns a message of one's own as the others see it.
+func own(user string, req *imv1.MessageRequest, result *client.SendResult) *imv1.MessageResponse {
+	return &imv1.MessageResponse{
+		FromUserId: user,
 		RoomId:     req.GetRoomId(),
 		Type:       req.GetType(),
 		Content:    req.GetContent(),
 		Seq:        result.Seq,
 		Timestamp:  timestamppb.New(result.Time),
-	})
+	}
 }
 
 // why returns the part of err that a person needs.
@@ -55,6 +65,9 @@ func why(err error) string {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time, so it may or may not have arrived"
+	}
+	if file, ok := errors.AsType[*fs.PathError](err); ok {
+		return file.Path + ": " + file.Err.Error()
 	}
 	with, ok := errors.AsType[interface {
 		error

@@ -48,7 +48,7 @@ func (s Style) Message(msg *imv1.MessageResponse, name, room string) string {
 	case imv1.MessageType_MESSAGE_TYPE_LEAVE_ROOM:
 		b.WriteString(s.paint(dim, "* "+clean(name)+" left"))
 	case imv1.MessageType_MESSAGE_TYPE_SYSTEM:
-		b.WriteString(s.paint(yellow, "! "+system(msg)))
+		b.WriteString(s.paint(yellow, "! "+clean(system(msg, name))))
 	default:
 		b.WriteString(s.name(name) + ": " + content(msg))
 	}
@@ -101,7 +101,7 @@ func content(msg *imv1.MessageResponse) string {
 	case imv1.MessageType_MESSAGE_TYPE_TEXT:
 		return text
 	case imv1.MessageType_MESSAGE_TYPE_AUDIO:
-		return "[audio] " + text
+		return clean(audioText(msg.GetContent()))
 	case imv1.MessageType_MESSAGE_TYPE_RICH_TEXT:
 		return "[rich text] " + text
 	}
@@ -109,8 +109,11 @@ func content(msg *imv1.MessageResponse) string {
 }
 
 // system returns the text of a SYSTEM message: a push, which says what it is in its metadata, or
-// something that a service said in a room.
-func system(msg *imv1.MessageResponse) string {
+// what a room is told, of a recording or by a service.
+func system(msg *imv1.MessageResponse, name string) string {
+	if text, ok := transcriptText(msg, name); ok {
+		return text
+	}
 	md := msg.GetMetadata()
 	var parts []string
 	if kind := md["msg_type"]; kind != "" {
@@ -121,7 +124,7 @@ func system(msg *imv1.MessageResponse) string {
 			parts = append(parts, part)
 		}
 	}
-	return clean(strings.Join(parts, " "))
+	return strings.Join(parts, " ")
 }
 
 // clean replaces what would move the cursor, change colours or break the line. Further lines are
