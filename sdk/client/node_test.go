@@ -115,7 +115,7 @@ func (n *node) launch() error {
 	if err != nil {
 		return err
 	}
-	n.cmd = exec.Command(file, "-im", n.im, "-grpc", n.gateway, "-ops", n.ops)
+	n.cmd = exec.Command(file, "-im", n.im, "-grpc", n.gateway, "-ops", n.ops, "-http", "127.0.0.1:0")
 	n.cmd.Dir = n.dir
 	n.cmd.Env = append(os.Environ(), "HERMOD_DATA_DIR="+filepath.Join(n.dir, "data"))
 	log, err := os.OpenFile(n.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -222,7 +222,7 @@ func TestNodeServes(t *testing.T) {
 	t.Parallel()
 	data, ops := image.Volume(t), image.FreeAddr(t)
 	p, err := images["hermod"].Start(t.Context(), image.Container{
-		Args:   []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-ops", ops},
+		Args:   []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0", "-ops", ops},
 		Mounts: map[string]string{"/data": data, "/tmp": image.Volume(t)}, ReadOnlyRoot: true,
 	})
 	if err != nil {
@@ -247,7 +247,7 @@ func TestNodeSaysThatItCannotWrite(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	output, err := images["hermod"].Run(ctx, image.Container{Args: []string{"-ops", "127.0.0.1:0", "-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0"}, ReadOnlyRoot: true})
+	output, err := images["hermod"].Run(ctx, image.Container{Args: []string{"-ops", "127.0.0.1:0", "-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0"}, ReadOnlyRoot: true})
 	if err == nil || ctx.Err() != nil || !strings.Contains(output, "unable to open database file") {
 		t.Errorf("%v\n%s", err, output)
 	}
