@@ -58,8 +58,8 @@ type Config struct {
 	RetryInterval time.Duration
 	// MoveWithin is how soon the client leaves its instance when Discovery says that it is gone or
 	// unhealthy and that there is another one, or when the balancer is a StickyBalancer and chooses
-	// another one. It waits a random time up to MoveWithin, as other clients will do the same,
-	// opens the new connection before it ends the old one, has what was sent answered, and repeats
+	// another one. It waits a random time between a quarter of MoveWithin and all of it, as other
+	// clients will do the same and changes rarely come alone, opens the new connection before it ends the old one, has what was sent answered, and repeats
 	// on the new one what has no answer. Default 5 s. Negative: it stays until its connection
 	// ends, and asks Discovery whenever it connects.
 	MoveWithin time.Duration

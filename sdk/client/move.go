@@ -13,7 +13,8 @@ func (c *Client) consider() {
 	if cn == nil || !c.misplaced(cn) || !cn.moving.CompareAndSwap(false, true) {
 		return
 	}
-	cn.after(rand.N(c.cfg.MoveWithin)+1, func() { c.move(l, cn) })
+	settle := c.cfg.MoveWithin / 4 // several changes at once are to be one move
+	cn.after(settle+rand.N(c.cfg.MoveWithin-settle), func() { c.move(l, cn) })
 }
 
 // misplaced tells whether cn should go to another instance by what is known now.

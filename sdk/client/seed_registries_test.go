@@ -78,6 +78,9 @@ func TestSeedServiceDiscovery(t *testing.T) {
 // Both of the document's modes with Nacos, as programs of their own that find a node there.
 func TestNacosExamples(t *testing.T) {
 	t.Parallel()
+	if raceDetector {
+		t.Skip("the Nacos SDK has data races; make race runs this without the detector")
+	}
 	server := registries.StartNacos(t)
 	nacos, err := discovery.NewNacosDiscovery([]string{server.Addr}, discovery.WithFolder(t.TempDir()))
 	if err != nil {

@@ -79,6 +79,7 @@ func (f *feeds) beginLocked(name string) *feed {
 
 func (f *feeds) publish(ctx context.Context, fd *feed, list []*ServiceInfo) {
 	list = slices.SortedFunc(slices.Values(list), func(a, b *ServiceInfo) int { return strings.Compare(a.Key(), b.Key()) })
+	list = slices.CompactFunc(list, func(a, b *ServiceInfo) bool { return a.Key() == b.Key() })
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if ctx.Err() != nil || fd.known && reflect.DeepEqual(fd.latest, list) {

@@ -25,6 +25,9 @@ const (
 	nacosCluster = "DEFAULT"
 	// nacosAttempts is how often an instance is registered that the server refuses.
 	nacosAttempts = 5
+	// nacosAgain is how often the list that the SDK has is read anew. When it connects again it may
+	// sort a list, without a lock, that it is telling of.
+	nacosAgain = 10 * time.Second
 )
 
 // NacosDiscovery is a ServiceDiscovery in Nacos, from version 2 on. What is registered is ephemeral:

@@ -39,11 +39,19 @@ func (d *NacosDiscovery) follow(ctx context.Context, name string, publish func([
 	select {
 	case <-told:
 	default: // the SDK had the list from before, and tells of changes only
-		if list, err := d.naming().SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: name, GroupName: d.group}); err == nil {
-			publish(fromNacos(name, list))
-		}
+		d.read(name, publish)
 	}
-	<-ctx.Done()
+	for sleep(ctx, nacosAgain) {
+		d.read(name, publish)
+	}
+}
+
+// read publishes the list that the SDK has.
+func (d *NacosDiscovery) read(name string, publish func([]*ServiceInfo)) {
+	list, err := d.naming().SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: name, GroupName: d.group})
+	if err == nil {
+		publish(fromNacos(name, list))
+	}
 }
 
 func (d *NacosDiscovery) subscribe(s *vo.SubscribeParam) error {

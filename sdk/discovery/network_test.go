@@ -34,6 +34,7 @@ func TestTLS(t *testing.T) {
 	}
 	for name, k := range kinds {
 		t.Run(name, func(t *testing.T) {
+			withoutRaces(t, name)
 			server := k.start(t)
 			addr := terminateTLS(t, server, certs.TLS.Certificates[0])
 			ways := map[string]discovery.Option{"files": discovery.WithTLSFiles(discovery.TLSFiles{CA: ca})}
@@ -143,6 +144,7 @@ func TestContextsEndCalls(t *testing.T) {
 	for name, k := range kinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			withoutRaces(t, name)
 			server := k.start(t)
 			d := open(t, k, server.Addr)
 			register(t, d, "a")
@@ -203,6 +205,7 @@ func TestKilledProgramIsNotFound(t *testing.T) {
 	for name, k := range kinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			withoutRaces(t, name)
 			server := k.start(t)
 			lists := watch(t, open(t, k, server.Addr))
 			program := exec.Command(os.Args[0], server.Addr, t.TempDir())
@@ -239,6 +242,7 @@ func TestKilledProgramIsNotFound(t *testing.T) {
 // What is registered in one namespace, or below one prefix, is not found in another.
 func TestNacosNamespaces(t *testing.T) {
 	t.Parallel()
+	withoutRaces(t, "nacos")
 	k := kinds["nacos"]
 	server := k.start(t)
 	var lists []<-chan []*discovery.ServiceInfo

@@ -22,6 +22,7 @@ func TestOutages(t *testing.T) {
 	for name, k := range kinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			withoutRaces(t, name)
 			server := k.start(t)
 			mine, others := open(t, k, server.Addr), open(t, k, server.Addr)
 			register(t, mine, "a")
@@ -53,6 +54,7 @@ func TestRegistryComesLater(t *testing.T) {
 	for name, k := range kinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			withoutRaces(t, name)
 			server := k.start(t)
 			server.Stop()
 			began := time.Now()
@@ -77,6 +79,7 @@ func TestCloseWithoutRegistry(t *testing.T) {
 	for name, k := range kinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			withoutRaces(t, name)
 			server := k.start(t)
 			d, err := k.open(t, server.Addr)
 			if err != nil {
