@@ -12,6 +12,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/registry"
 )
 
 // tunable is what takes new settings while the node runs. The keys behind them are those that
@@ -25,6 +26,8 @@ type tunable struct {
 	Transcripts *biz.Transcripts
 	Streams     *im.Handler
 	Sessions    *session.Core
+	Registry    *registry.Keeper
+	Log         *slog.Logger
 }
 
 func (t *tunable) apply(c *conf.Config) {
@@ -36,6 +39,9 @@ func (t *tunable) apply(c *conf.Config) {
 	t.Transcripts.SetRules(transcriptRules(c))
 	t.Streams.SetConfig(imConfig(c))
 	t.Sessions.SetConfig(sessionConfig(c))
+	if err := t.Registry.SetWeight(registryWeight(c)); err != nil {
+		t.Log.Error("the node keeps its weight in the registry", "error", err) // the configuration was checked
+	}
 }
 
 // followConfiguration applies what changes in the configuration, and reads it again on SIGHUP.

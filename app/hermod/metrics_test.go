@@ -20,6 +20,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 )
@@ -92,7 +93,7 @@ func described(t *testing.T) map[string]string {
 	gathered, err := newMetricsRegistry(meters{
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
 		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: handler,
-		Live: conf.NewLive(set, loaded, quiet),
+		Registry: registry.NewMetrics(), Live: conf.NewLive(set, loaded, quiet),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -167,8 +167,17 @@ func newNotes(s *registry.Status, live *conf.Live) []server.Note {
 	}
 }
 
+func registryWeight(c *conf.Config) int { return int(c.GetRegistry().GetWeight()) }
+
+// listing is what a registration goes by, and where it is told how it stands.
+type listing struct {
+	Ready   *server.Readiness
+	Status  *registry.Status
+	Metrics *registry.Metrics
+}
+
 // newKeeper keeps the node registered at the addresses that its listeners were opened with.
-func newKeeper(c *conf.Config, im *server.IM, g *server.Gateway, ready *server.Readiness, s *registry.Status, log *slog.Logger) (*registry.Keeper, error) {
+func newKeeper(c *conf.Config, im *server.IM, g *server.Gateway, l listing, log *slog.Logger) (*registry.Keeper, error) {
 	r, err := registry.Open(c.GetRegistry(), c.GetData().GetDir())
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
@@ -179,11 +188,10 @@ func newKeeper(c *conf.Config, im *server.IM, g *server.Gateway, ready *server.R
 	}
 	return registry.NewKeeper(r, registry.Instances(c.GetRegistry(), at, Version), registry.Options{
 		Type: c.GetRegistry().GetType(), TTL: c.GetRegistry().GetTtl().AsDuration(),
-		Healthy: ready.Ready, Status: s, Log: log,
+		Healthy: l.Ready.Ready, Status: l.Status, Metrics: l.Metrics, Log: log,
 	}), nil
 }
 
-// newMetricsRegistry gathers the instruments of everything that has some.
 // meters are the parts of a node that have instruments.
 type meters struct {
 	Store       *data.DB
@@ -193,16 +201,18 @@ type meters struct {
 	Audio       *service.AudioMetrics
 	Transcripts *service.TranscriptMetrics
 	Streams     *im.Handler
+	Registry    *registry.Metrics
 	Live        *conf.Live
 }
 
+// newMetricsRegistry gathers the instruments of everything that has some.
 func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 	r := prometheus.NewRegistry()
 	all := []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
-		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams, m.Live,
+		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams, m.Registry, m.Live,
 	} {
 		all = append(all, owner.Collectors()...)
 	}

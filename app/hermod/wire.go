@@ -77,7 +77,7 @@ var (
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),
 		server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, newNotes, server.NewOps,
 	)
-	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), newKeeper)
+	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )
 
 // assemble makes a node that has its listeners open and does not serve yet.

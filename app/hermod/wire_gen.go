@@ -142,6 +142,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	status := &registry.Status{}
 	v := newNotes(status, live)
+	registryMetrics := registry.NewMetrics()
 	hermodMeters := meters{
 		Store:       db,
 		Node:        nodeNode,
@@ -150,6 +151,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Audio:       audioMetrics,
 		Transcripts: transcriptMetrics,
 		Streams:     handler,
+		Registry:    registryMetrics,
 		Live:        live,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
@@ -172,7 +174,12 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	keeper, err := newKeeper(c, serverIM, serverGateway, readiness, status, log)
+	hermodListing := listing{
+		Ready:   readiness,
+		Status:  status,
+		Metrics: registryMetrics,
+	}
+	keeper, err := newKeeper(c, serverIM, serverGateway, hermodListing, log)
 	if err != nil {
 		cleanup7()
 		cleanup6()
@@ -193,6 +200,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Transcripts: bizTranscripts,
 		Streams:     handler,
 		Sessions:    core,
+		Registry:    keeper,
+		Log:         log,
 	}
 	hermodApp := &app{
 		Conf:        c,
@@ -240,5 +249,5 @@ var (
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
 	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, newNotes, server.NewOps)
-	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), newKeeper)
+	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

@@ -60,6 +60,8 @@ var live = map[string]effect{
 	"hermod.conf.Audio.Transcription.backoff":  atOnce,
 
 	"hermod.conf.Auth.expiry_grace": atOnce,
+
+	"hermod.conf.Registry.weight": atOnce,
 }
 
 func liveness(fd protoreflect.FieldDescriptor) effect { return live[string(fd.FullName())] }

@@ -6,6 +6,7 @@
 //	address.go    where consumers connect to
 //	keeper.go     registered while the node serves, whatever the registry does meanwhile
 //	status.go     how it stands, for people
+//	metrics.go    and for machines
 //	nacos.go etcd.go consul.go
 //
 // A Keeper owns its Registrar and is run by the node; it never fails because a registry does. Kratos

@@ -29,6 +29,7 @@ type Options struct {
 	// Healthy tells why the node does not serve, nil when it does. A node that does not is not listed.
 	Healthy func(ctx context.Context) error
 	Status  *Status
+	Metrics *Metrics
 	Log     *slog.Logger
 }
 
@@ -59,6 +60,7 @@ func NewKeeper(r Registrar, instances []Instance, o Options) *Keeper {
 	k := &Keeper{registrar: r, opts: o, changed: make(chan struct{}, 1)}
 	for _, i := range instances {
 		k.entries = append(k.entries, &entry{Instance: i})
+		o.Metrics.set(i, false)
 		k.weight.Store(int64(i.Weight))
 	}
 	if len(k.entries) > 0 {
@@ -73,7 +75,9 @@ func (k *Keeper) SetWeight(weight int) error {
 	if weight < 1 || weight > 10_000 {
 		return fmt.Errorf("a weight of %d is not possible; 1 to 10000 is", weight)
 	}
-	k.weight.Store(int64(weight))
+	if k.weight.Swap(int64(weight)) == int64(weight) {
+		return nil
+	}
 	select {
 	case k.changed <- struct{}{}:
 	default: // Run has not yet looked at an earlier change
@@ -108,9 +112,17 @@ func (k *Keeper) round(ctx context.Context) time.Duration {
 	defer cancel()
 	var err error
 	if unhealthy := k.opts.Healthy(call); unhealthy != nil {
-		err = k.each(func(e *entry) error { return k.drop(call, e) })
+		err = k.each(func(e *entry) error {
+			err := k.drop(call, e)
+			k.opts.Metrics.set(e.Instance, e.registered)
+			return err
+		})
 		k.opts.Status.set(k.opts.Type + ": not registered, the node is not ready: " + unhealthy.Error())
-	} else if err = k.each(func(e *entry) error { return k.tend(call, e) }); err == nil {
+	} else if err = k.each(func(e *entry) error {
+		err := k.tend(call, e)
+		k.opts.Metrics.set(e.Instance, err == nil)
+		return err
+	}); err == nil {
 		k.opts.Status.set(k.opts.Type + ": registered as " + k.names())
 	}
 	switch {
@@ -172,6 +184,7 @@ func (k *Keeper) drop(ctx context.Context, e *entry) error {
 }
 
 func (k *Keeper) failed(err error) time.Duration {
+	k.opts.Metrics.failures.Inc()
 	if !k.failing {
 		k.failing, k.retry = true, firstRetry
 		k.opts.Log.Warn("the registry fails; the node serves on and tries again", "registry", k.opts.Type, "error", err)
@@ -193,7 +206,12 @@ func (k *Keeper) worked() {
 func (k *Keeper) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	if err := k.each(func(e *entry) error { return k.registrar.Deregister(ctx, e.Instance) }); err != nil {
+	err := k.each(func(e *entry) error {
+		k.opts.Metrics.set(e.Instance, false)
+		return k.registrar.Deregister(ctx, e.Instance)
+	})
+	if err != nil {
+		k.opts.Metrics.failures.Inc()
 		k.opts.Log.Warn("the node could not deregister itself; the registry will notice that it is gone", "registry", k.opts.Type, "error", err)
 	}
 	k.opts.Status.set(k.opts.Type + ": deregistered")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/game-im/hermod/internal/conf"
@@ -63,8 +65,9 @@ func settings(name string, s *registries.Server) *conf.Registry {
 // node is a keeper that runs.
 type node struct {
 	*registry.Keeper
-	t      *testing.T
-	status registry.Status
+	t       *testing.T
+	metrics *registry.Metrics
+	status  registry.Status
 	logs   logs
 	sick   atomic.Bool
 	cancel context.CancelFunc
@@ -100,9 +103,9 @@ func run(t *testing.T, c *conf.Registry, port int) *node {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{t: t, cancel: cancel, done: make(chan struct{})}
+	n := &node{t: t, metrics: registry.NewMetrics(), cancel: cancel, done: make(chan struct{})}
 	n.Keeper = registry.NewKeeper(r, registry.Instances(c, at, "v1.2.3"), registry.Options{
-		Type: c.GetType(), TTL: c.GetTtl().AsDuration(), Status: &n.status,
+		Type: c.GetType(), TTL: c.GetTtl().AsDuration(), Status: &n.status, Metrics: n.metrics,
 		Healthy: func(context.Context) error {
 			if n.sick.Load() {
 				return errors.New("the store is away")
@@ -133,6 +136,33 @@ func (n *node) stop() {
 	case <-time.After(patience):
 		n.t.Fatal("the keeper does not stop")
 	}
+}
+
+// metric returns the value of a family, added up over its series, and how many those are.
+func (n *node) metric(name string) (sum float64, series int) {
+	n.t.Helper()
+	r := prometheus.NewPedanticRegistry()
+	r.MustRegister(n.metrics.Collectors()...)
+	families, err := r.Gather()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				sum, series = sum+m.GetGauge().GetValue()+m.GetCounter().GetValue(), series+1
+			}
+		}
+	}
+	return sum, series
+}
+
+func (n *node) counts(name string, want float64, of int) {
+	n.t.Helper()
+	within(n.t, patience, fmt.Sprintf("%s counts %v in %d", name, want, of), func() bool {
+		sum, series := n.metric(name)
+		return sum == want && series == of
+	})
 }
 
 func tcp(port int) net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port} }
@@ -172,7 +202,10 @@ func TestRegistered(t *testing.T) {
 			}
 		}
 		within(t, soon, "the status says so", func() bool { return strings.Contains(n.status.String(), "registered as im-service at "+addr(4000)) })
+		n.counts("hermod_registry_registered", 4, 4)
+		n.counts("hermod_registry_failures_total", 0, 1)
 		n.stop()
+		n.counts("hermod_registry_registered", 0, 4)
 		for _, service := range []string{"im-service", "gateway-service"} {
 			within(t, soon, "Kratos finds no "+service, func() bool { return same(endpoints(t, kratos, service+".grpc")) })
 			within(t, soon, "others find no "+service, func() bool { return same(plain(service)) })
@@ -316,6 +349,10 @@ func TestRegistryHangs(t *testing.T) {
 		within(t, soon, "found", func() bool { return same(plain("im-service"), addr(4000)) })
 		s.Freeze()
 		within(t, patience, "the status says so", func() bool { return strings.Contains(n.status.String(), ": fails") })
+		n.counts("hermod_registry_registered", 0, 4)
+		if sum, _ := n.metric("hermod_registry_failures_total"); sum == 0 {
+			t.Error("no failure was counted")
+		}
 		began := time.Now()
 		n.stop()
 		if took := time.Since(began); took > 6*time.Second {
