@@ -65,13 +65,14 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
 		listed   = background(failure, a.Registry.Run)
 		drained  sync.Once
+		forced   deadline
 	)
 	k = kratos.New(
 		kratos.Name("hermod"),
 		kratos.Version(Version),
 		kratos.Logger(kratosLogger{a.Log}),
-		kratos.Server(a.IM, a.Gateway, a.HTTP, a.Ops),
-		kratos.StopTimeout(a.serverTimeout()),
+		kratos.Server(forced.of(a.IM, a.Gateway, a.HTTP, a.Ops)...),
+		kratos.StopTimeout(a.stopTimeout()), // if a part fails, and nothing was drained
 		kratos.BeforeStart(func(context.Context) error {
 			for _, g := range []*group{marks, log, realtime, work} {
 				g.start()
@@ -89,6 +90,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		}),
 		kratos.BeforeStop(func(ctx context.Context) error {
 			drained.Do(func() {
+				forced.set(time.Now().Add(a.stopTimeout()))
 				work.cancel()
 				a.drain(ctx, listed)
 				work.stop()
@@ -123,7 +125,10 @@ func (a *app) drain(ctx context.Context, listed *group) {
 	stop := a.Conf.GetServer().GetStop()
 	a.Ready.SetServing(false)
 	a.Log.Info("stopping", "notice", stop.GetNotice().AsDuration(), "drain", stop.GetDrain().AsDuration())
-	listed.stop() // what it takes is no part of the notice: only now can consumers see it
+	// What it takes is no part of the notice: only then can consumers see it.
+	if !listed.stopWithin(conf.RegistryLeave) {
+		a.Log.Warn("the registry holds the node up, which stops without it")
+	}
 	if notice := stop.GetNotice().AsDuration(); notice > 0 {
 		time.Sleep(notice)
 	}
@@ -139,10 +144,9 @@ func (a *app) drain(ctx context.Context, listed *group) {
 // cutTimeout is how long an upload that was cut may take to clean up behind itself.
 const cutTimeout = time.Second
 
-// serverTimeout is what draining leaves of the time to stop.
-func (a *app) serverTimeout() time.Duration {
-	stop := a.Conf.GetServer().GetStop()
-	return stop.GetTimeout().AsDuration() - stop.GetNotice().AsDuration() - stop.GetDrain().AsDuration()
+// stopTimeout is how long a stop takes at most, from the signal on.
+func (a *app) stopTimeout() time.Duration {
+	return a.Conf.GetServer().GetStop().GetTimeout().AsDuration()
 }
 
 // group is goroutines that are started and stopped together.
@@ -172,4 +176,20 @@ func (g *group) start() {
 func (g *group) stop() {
 	g.cancel()
 	g.wg.Wait()
+}
+
+// stopWithin is stop for what may hang in the hands of others. It returns false when it did not wait for
+// the end.
+func (g *group) stopWithin(bound time.Duration) bool {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		g.stop()
+	}()
+	select {
+	case <-ended:
+		return true
+	case <-time.After(bound):
+		return false
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 )
 
 // The values of registry.type.
@@ -13,6 +14,10 @@ const (
 	RegistryEtcd   = "etcd"
 	RegistryConsul = "consul"
 )
+
+// RegistryLeave is how much of server.stop.timeout belongs to deregistering. A registry that hangs gets
+// no more of it.
+const RegistryLeave = 3 * time.Second
 
 // Addresses returns the host:port pairs of registry.addrs.
 func (r *Registry) Addresses() []string {

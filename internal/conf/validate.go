@@ -78,10 +78,13 @@ func checkServer(c *Config, ps *Problems) {
 	}, c.GetAuth().GetMode(), ps)
 	checkPublicURL(s.GetHttp().GetPublicUrl(), ps)
 	stop := s.GetStop()
-	needed := stop.GetNotice().AsDuration() + stop.GetDrain().AsDuration()
+	what, needed := "notice and drain", stop.GetNotice().AsDuration()+stop.GetDrain().AsDuration()
+	if c.GetRegistry().GetType() != RegistryNone {
+		what, needed = "leaving the registry ("+formatDuration(RegistryLeave)+"), notice and drain", needed+RegistryLeave
+	}
 	if timeout := stop.GetTimeout().AsDuration(); timeout <= needed {
-		ps.add("server.stop.timeout", "%s is too short; notice and drain take %s, and it must be longer",
-			formatDuration(timeout), formatDuration(needed))
+		ps.add("server.stop.timeout", "%s is too short; %s take %s, and it must be longer",
+			formatDuration(timeout), what, formatDuration(needed))
 	}
 }
 

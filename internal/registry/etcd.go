@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -26,6 +27,8 @@ type etcd struct {
 	tls    *tls.Config
 	prefix string
 
+	dial chan struct{} // holds one token: whoever has it may connect
+
 	mu     sync.Mutex
 	client *clientv3.Client // nil until it is needed: with a user it is made by logging in
 	leases map[string]lease // by id
@@ -45,15 +48,35 @@ func newEtcd(c *conf.Registry) (*etcd, error) {
 	if prefix == "" {
 		prefix = kratosPrefix
 	}
-	return &etcd{conf: c, tls: t, prefix: prefix, leases: map[string]lease{}}, nil
+	return &etcd{conf: c, tls: t, prefix: prefix, dial: make(chan struct{}, 1), leases: map[string]lease{}}, nil
 }
 
-func (e *etcd) connect() (*clientv3.Client, error) {
+// connected returns the client, made when it is first needed, by one caller while the others wait.
+func (e *etcd) connected(ctx context.Context) (*clientv3.Client, error) {
+	select {
+	case e.dial <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("etcd: %w", context.Cause(ctx))
+	}
+	defer func() { <-e.dial }()
+	e.mu.Lock()
+	client := e.client
+	e.mu.Unlock()
+	if client != nil {
+		return client, nil
+	}
+	client, err := e.connect(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("etcd: %w", err)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.client != nil {
-		return e.client, nil
-	}
+	e.client = client
+	return client, nil
+}
+
+// connect makes a client. Making one knows no context but that of the client's whole life.
+func (e *etcd) connect(ctx context.Context) (*clientv3.Client, error) {
 	scheme := "http://"
 	if e.tls != nil {
 		scheme = "https://"
@@ -62,23 +85,28 @@ func (e *etcd) connect() (*clientv3.Client, error) {
 	for _, addr := range e.conf.Addresses() {
 		endpoints = append(endpoints, scheme+addr)
 	}
+	life, end := context.WithCancel(context.Background())
+	stop := context.AfterFunc(ctx, end)
 	client, err := clientv3.New(clientv3.Config{
-		Endpoints: endpoints, TLS: e.tls,
+		Context: life, Endpoints: endpoints, TLS: e.tls,
 		Username: e.conf.GetUsername(), Password: e.conf.GetPassword(),
 		DialTimeout:       callTimeout / 2, // logging in waits no longer
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
 		Logger: zap.NewNop(), // it would write every attempt to connect to standard error
 	})
-	if err != nil {
-		return nil, fmt.Errorf("etcd: %w", err)
+	if !stop() || err != nil {
+		end()
+		if err == nil {
+			err = errors.Join(context.Cause(ctx), client.Close())
+		}
+		return nil, err
 	}
-	e.client = client
 	return client, nil
 }
 
 // Register implements Registrar.
 func (e *etcd) Register(ctx context.Context, i Instance) error {
-	client, err := e.connect()
+	client, err := e.connected(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,7 +138,7 @@ func (e *etcd) stop(i Instance) *ketcd.Registry {
 
 // Renew implements Registrar: the lease is renewed by its heartbeat, unless that has given up.
 func (e *etcd) Renew(ctx context.Context, i Instance) error {
-	client, err := e.connect()
+	client, err := e.connected(ctx)
 	if err != nil {
 		return err
 	}

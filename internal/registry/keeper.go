@@ -9,13 +9,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/game-im/hermod/internal/conf"
 )
 
 const (
 	// callTimeout bounds one call of a registry.
 	callTimeout = 5 * time.Second
-	// leaveTimeout bounds deregistering: the node has to stop even if its registry hangs.
-	leaveTimeout = 3 * time.Second
+	// leaveTimeout bounds deregistering: the node has to stop even if its registry hangs. It leaves some
+	// of what there is for closing the connection.
+	leaveTimeout = conf.RegistryLeave - 500*time.Millisecond
 	firstRetry   = 250 * time.Millisecond
 	// lastRetry is how far apart the attempts get while a registry is away, and so how long after its
 	// return a node may still be missing.

@@ -68,10 +68,10 @@ type node struct {
 	t       *testing.T
 	metrics *registry.Metrics
 	status  registry.Status
-	logs   logs
-	sick   atomic.Bool
-	cancel context.CancelFunc
-	done   chan struct{}
+	logs    logs
+	sick    atomic.Bool
+	cancel  context.CancelFunc
+	done    chan struct{}
 }
 
 type logs struct {

@@ -276,3 +276,37 @@ func TestNodeWithoutItsRegistry(t *testing.T) {
 		})
 	})
 }
+
+// TestRegistryHangsWhileStopping: what a registry that hangs takes of the time is not added to
+// server.stop.timeout, even if a client keeps a listener from stopping in good order.
+func TestRegistryHangsWhileStopping(t *testing.T) {
+	t.Parallel()
+	const timeout = 6 * time.Second
+	eachRegistry(t, func(t *testing.T, kind string, s *registries.Server) {
+		n := Start(t, fmt.Sprintf("server: {stop: {notice: 500ms, drain: 500ms, timeout: %s}}\n", timeout)+registered(kind, s))
+		awaitListed(t, registryKinds[kind].discover(t, s), "im-service.grpc", patience, n.IM)
+		holder, err := net.Dial("tcp", n.Ops)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer holder.Close()
+		if _, err := holder.Write([]byte("GET /readyz HTTP/1.1\r\n")); err != nil { // and no more
+			t.Fatal(err)
+		}
+		s.Freeze()
+		began := time.Now()
+		n.Terminate()
+		n.Stopped()
+		took := time.Since(began)
+		if most := timeout + time.Second; took > most {
+			t.Errorf("the stop took %s, want %s at most", took, most)
+		}
+		if least := timeout - time.Second; took < least {
+			t.Errorf("the stop took %s: nothing held it up, so this shows nothing", took)
+		}
+		if log := n.Log(); !strings.Contains(log, "could not deregister itself") && !strings.Contains(log, "holds the node up") {
+			t.Errorf("the log does not say why:\n%s", log)
+		}
+		s.Thaw()
+	})
+}

@@ -22,6 +22,7 @@ func TestRefusals(t *testing.T) {
 		{"replicas: -1", "replicas"},
 		{"replica: 1", "replica"},
 		{"stop: {notice: 20, drain: 10}", "(30 s together) must be shorter than stop.timeout (30 s)"},
+		{"registry: {type: nacos, addr: 'nacos:8848'}\nstop: {notice: 18, drain: 10}", "the 3 s to leave the registry (31 s together)"},
 		{"stop: {preStop: 5}", "stop.preStop needs Kubernetes 1.30"},
 		{"config: {server: {stop: {timeout: 1m}}}", "config.server.stop: use stop"},
 		{"config: {server: {im: {addr: ':1'}}}", "config.server.im.addr"},
