@@ -58,6 +58,7 @@ type driver struct {
 
 // pools are the connections to an opened database. write has exactly one.
 type pools struct {
+	name        string // of the database, for people
 	write, read *sql.DB
 	dialector   func(gorm.ConnPool) gorm.Dialector
 }
@@ -99,7 +100,7 @@ func Open(ctx context.Context, opts Options, log *slog.Logger) (*DB, error) {
 }
 
 func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Logger) (*DB, error) {
-	if err := migrate(ctx, p.write, drv, log); err != nil {
+	if err := migrate(ctx, p.write, p.name, drv, log); err != nil {
 		return nil, err
 	}
 	write, err := openGORM(p.dialector(p.write))

@@ -10,6 +10,7 @@ import (
 
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
+	directory := t.TempDir()
 	for name, c := range map[string]struct {
 		opts Options
 		want string
@@ -17,6 +18,7 @@ func TestOpenRefuses(t *testing.T) {
 		"unknown driver": {Options{Driver: "oracle"}, "allowed: sqlite"},
 		"synchronous":    {Options{Synchronous: "off"}, "allowed: FULL, EXTRA, NORMAL"},
 		"memory":         {Options{DSN: ":memory:"}, "must be the path of a file"},
+		"a directory":    {Options{DSN: directory}, "open " + directory + ": "},
 		"uri":            {Options{DSN: "file:x?mode=ro"}, "must be the path of a file"},
 	} {
 		t.Run(name, func(t *testing.T) {

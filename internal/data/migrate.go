@@ -14,8 +14,9 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrate brings the schema up to what this program knows.
-func migrate(ctx context.Context, db *sql.DB, drv driver, log *slog.Logger) error {
+// migrate brings the schema up to what this program knows. name is what people know the database by:
+// this is the first to use the connection, and a driver does not say what it failed to open.
+func migrate(ctx context.Context, db *sql.DB, name string, drv driver, log *slog.Logger) error {
 	files, err := fs.Sub(migrations, "migrations/"+drv.migrations)
 	if err != nil {
 		return fmt.Errorf("data: migrations: %w", err)
@@ -26,7 +27,7 @@ func migrate(ctx context.Context, db *sql.DB, drv driver, log *slog.Logger) erro
 	}
 	current, known, err := provider.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("data: read the schema's version: %w", err)
+		return fmt.Errorf("data: open %s: read the schema's version: %w", name, err)
 	}
 	if current > known {
 		return fmt.Errorf("data: the schema has version %d and this program knows %d: it was written by a newer one", current, known)

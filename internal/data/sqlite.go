@@ -35,7 +35,7 @@ func openSQLite(o Options) (pools, error) {
 	read.SetMaxOpenConns(o.Readers)
 	read.SetMaxIdleConns(o.Readers)
 	dialector := func(c gorm.ConnPool) gorm.Dialector { return sqliteDialector{pool: c} }
-	return pools{write: write, read: read, dialector: dialector}, nil
+	return pools{name: path, write: write, read: read, dialector: dialector}, nil
 }
 
 func sqlitePath(o Options) (string, error) {
