@@ -24,6 +24,8 @@ import (
 
 const repository = "../../.."
 
+var apps = []string{"hermod", "hermodctl"}
+
 // images are those of both programs, by name.
 var images = map[string]*image.Image{}
 
@@ -52,7 +54,7 @@ func run(m *testing.M) (int, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // the image's user passes through it
 		return 1, err
 	}
-	for _, app := range []string{"hermod", "hermodctl"} {
+	for _, app := range apps {
 		built, err := image.Build(context.Background(), repository, filepath.Join(dir, app), map[string]string{"APP": app, "VERSION": "v0-test"})
 		if err != nil {
 			return 1, err
@@ -113,7 +115,8 @@ func TestBaseImageHasTheGoOfTheModule(t *testing.T) {
 // Besides the program there is what it cannot bring along, and nothing else.
 func TestContents(t *testing.T) {
 	t.Parallel()
-	for app, i := range images {
+	for _, app := range apps {
+		i := built(t, app)
 		if i.Base != "scratch" {
 			t.Errorf("%s: built from %s", app, i.Base)
 		}
@@ -159,7 +162,8 @@ func contents(t *testing.T, root string) []string {
 // An image without a loader and libraries can only run what needs none.
 func TestBinaryIsStatic(t *testing.T) {
 	t.Parallel()
-	for app, i := range images {
+	for _, app := range apps {
+		i := built(t, app)
 		binary, err := elf.Open(filepath.Join(i.Root, "app"))
 		if err != nil {
 			t.Fatal(err)
@@ -248,8 +252,9 @@ func TestInside(t *testing.T) {
 // TestNodeServes starts the node as orchestrators do: a root that is read-only, and volumes.
 func TestNodeServes(t *testing.T) {
 	t.Parallel()
+	i := built(t, "hermod")
 	data, ops := image.Volume(t), image.FreeAddr(t)
-	p, err := built(t, "hermod").Start(t.Context(), image.Container{
+	p, err := i.Start(t.Context(), image.Container{
 		Args:   []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0", "-ops", ops},
 		Mounts: map[string]string{"/data": data, "/tmp": image.Volume(t)}, ReadOnlyRoot: true,
 	})
