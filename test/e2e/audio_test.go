@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"crypto/sha256"
+	"database/sql"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -141,10 +142,25 @@ func TestAudioSurvivesKill(t *testing.T) {
 	}
 }
 
-// TestBrokenUploadsLeaveNoTrace: ten that are cut in the middle, and all that can be wrong with one.
+// rows counts what a table has, of a node that does not run.
+func (n *Node) rows(table string) (count int) {
+	n.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(n.dataDir(n.t), "hermod.db")+"?mode=ro")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(within(n.t), "SELECT count(*) FROM "+table).Scan(&count); err != nil {
+		n.t.Fatal(err)
+	}
+	return count
+}
+
+// TestBrokenUploadsLeaveNoTrace: ten that are cut in the middle, and all that can be wrong with one,
+// leave neither a file nor a row, in a room where a whole one gets a transcript.
 func TestBrokenUploadsLeaveNoTrace(t *testing.T) {
 	t.Parallel()
-	n := Start(t, "audio: {max_bytes: 1MiB, max_uploads: 10, max_uploads_per_user: 10}\n")
+	n := Start(t, "audio: {max_bytes: 1MiB, max_uploads: 10, max_uploads_per_user: 10}\nroom: {defaults: {auto_transcribe: true}}\n")
 	im := n.Calls()
 	join(t, im, "room", "alice")
 	data := recording(1 << 20)
@@ -186,9 +202,18 @@ func TestBrokenUploadsLeaveNoTrace(t *testing.T) {
 	if running := n.Metric("hermod_audio_uploads_running"); running != 0 {
 		t.Errorf("%g uploads run", running)
 	}
-	up, err := uploadAudio(t, im, of("alice", data), data)
+	n.Stop()
+	if audios, transcripts := n.rows("audios"), n.rows("transcripts"); audios+transcripts > 0 {
+		t.Errorf("%d rows of audios, %d of transcripts", audios, transcripts)
+	}
+	n.Boot()
+	up, err := uploadAudio(t, n.Calls(), of("alice", data), data)
 	if err != nil || len(n.Blobs()) != 1 {
 		t.Errorf("a good one: %v, %v, files %v", up, err, n.Blobs())
+	}
+	n.Stop()
+	if audios, transcripts := n.rows("audios"), n.rows("transcripts"); audios != 1 || transcripts != 1 {
+		t.Errorf("of a good one: %d rows of audios, %d of transcripts", audios, transcripts)
 	}
 }
 
