@@ -237,7 +237,7 @@ func TestDoctorBesideANode(t *testing.T) {
 	}
 	expects("before", 0, doctor, "server.im.addr "+n.IM+" is free", "can be made", "no database yet")
 	n.Boot()
-	expects("meanwhile", 0, doctor, n.IM+" is held by a Hermod that is serving", n.Gateway+" is held by a Hermod that is serving",
+	expects("meanwhile", 0, doctor, n.IM+" is held by a Hermod that is serving", n.Gateway+" is held by a Hermod that is serving", n.HTTP+" is held by a Hermod that is serving",
 		n.Ops+" is held by a Hermod that is ready", "is writable", "the database can be read, schema version")
 	expects("another program", 1, []string{"doctor", "--im", n.Ops, "--grpc", n.Gateway, "--ops", freeAddr(t)},
 		"server.im.addr "+n.Ops+" is held by another program", "set server.im.addr to another port", "something has to be done")

@@ -57,9 +57,9 @@ func TestPorts(t *testing.T) {
 		}
 	}()
 	at := func(key, addr string) conf.Override { return conf.Override{Path: key, Value: addr} }
-	free := []conf.Override{at("server.im.addr", "127.0.0.1:0"), at("server.gateway.addr", "127.0.0.1:0"), at("server.ops.addr", "127.0.0.1:0")}
+	free := []conf.Override{at("server.im.addr", "127.0.0.1:0"), at("server.gateway.addr", "127.0.0.1:0"), at("server.http.addr", "127.0.0.1:0"), at("server.ops.addr", "127.0.0.1:0")}
 	expects(t, "free ones", examined(t, ports, free...), OK, "is free")
-	for _, key := range []string{"server.im.addr", "server.gateway.addr", "server.ops.addr"} {
+	for _, key := range []string{"server.im.addr", "server.gateway.addr", "server.http.addr", "server.ops.addr"} {
 		expects(t, key+" taken", examined(t, ports, append(free, at(key, taken.Addr().String()))...), Failure, key+" "+taken.Addr().String()+" is held by another program")
 	}
 	expects(t, "a foreign address", examined(t, ports, append(free, at("server.ops.addr", "192.0.2.1:1"))...), Failure, "no such address")

@@ -29,6 +29,7 @@ func ports(ctx context.Context, c *conf.Config) []Finding {
 	for _, p := range []port{
 		{"server.im.addr", s.GetIm().GetAddr(), healthOf("im.v1.IMService")},
 		{"server.gateway.addr", s.GetGateway().GetAddr(), healthOf("hermod.gateway.v1.GatewayService")},
+		{"server.http.addr", s.GetHttp().GetAddr(), recordings},
 		{"server.ops.addr", s.GetOps().GetAddr(), readiness},
 	} {
 		findings = append(findings, p.examine(ctx))
@@ -86,20 +87,31 @@ func healthOf(service string) func(context.Context, string) (string, bool) {
 	}
 }
 
+// recordings asks for one that no node has: what a node answers says that it is one.
+func recordings(ctx context.Context, addr string) (string, bool) {
+	said, err := fetch(ctx, "http://"+addr+"/audio/none")
+	return "serving", err == nil && strings.HasPrefix(said, `{"reason":`)
+}
+
 func readiness(ctx context.Context, addr string) (string, bool) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/readyz", http.NoBody)
-	if err != nil {
-		return "", false
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", false
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-	said := strings.TrimSpace(string(text))
+	said, err := fetch(ctx, "http://"+addr+"/readyz")
 	if err != nil || !strings.HasPrefix(said, "ready") && !strings.HasPrefix(said, "not ready") {
 		return "", false
 	}
 	return strings.ReplaceAll(said, "\n", "; "), true
+}
+
+// fetch returns the beginning of a page, whatever its status.
+func fetch(ctx context.Context, url string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	return strings.TrimSpace(string(text)), err
 }
