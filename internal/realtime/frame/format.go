@@ -26,6 +26,9 @@ type Encoders struct {
 	// envelope; an envelope is such items one after another, behind one Number. Nil: the format
 	// has no envelopes.
 	Item func(dst []byte, bodyLen int) []byte
+	// Decode makes a payload of a body again, for a session that goes on over a connection of another
+	// format, whose Body understands it. Nil: sessions stay with the format.
+	Decode func(body []byte) (payload any, err error)
 }
 
 // Format is a wire format. Make one with NewFormat when the program starts.
