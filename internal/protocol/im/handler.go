@@ -168,7 +168,7 @@ func (h *Handler) open(ctx context.Context, conn transport.Conn, o Opening, gree
 		SendBurst:      cfg.SendBurst,
 	}
 	if o.Resume && o.Session != "" {
-		s, ticket, ok := h.node.Resume(o.Session, string(o.Identity.User), o.Ticket, o.LastLink, conn)
+		s, ticket, ok := h.node.Resume(o.Session, string(o.Identity.User), session.Return{Conn: conn, Ticket: o.Ticket, Last: o.LastLink})
 		if ok {
 			s.SetExpiry(o.Identity.Expiry)
 			welcome.Session, welcome.Ticket, welcome.Resumed = s.ID, ticket, true

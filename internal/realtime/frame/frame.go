@@ -1,6 +1,9 @@
 package frame
 
-import "sync/atomic"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
 // maxItemHeader is room for an envelope item's tag and length before a body.
 const maxItemHeader = 12
@@ -57,6 +60,18 @@ func (f *Format) encode(payload any) (*Encoded, error) {
 	start := maxItemHeader - len(header)
 	copy(buf[start:], header)
 	return &Encoded{item: buf[start:], header: len(header)}, nil
+}
+
+// Recode returns an encoding of this format in another one.
+func (f *Format) Recode(e *Encoded, to *Format) (*Encoded, error) {
+	if f.Decode == nil {
+		return nil, fmt.Errorf("frame: %s has no way to %s", f.Name, to.Name)
+	}
+	payload, err := f.Decode(e.Body())
+	if err != nil {
+		return nil, err
+	}
+	return to.encode(payload)
 }
 
 // Body returns the message alone.

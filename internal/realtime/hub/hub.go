@@ -26,6 +26,7 @@ type Hub struct {
 	sessions index[string]
 	users    multi[string]
 	gids     multi[int64]
+	heirs    heirs
 }
 
 type channelShard struct {
@@ -41,6 +42,7 @@ func New(waker Waker) *Hub {
 	}
 	h.sessions.m = make(map[string]*session.Session)
 	h.users.m = make(map[string][]*session.Session)
+	h.heirs.init()
 	h.gids.m = make(map[int64][]*session.Session)
 	return h
 }

@@ -51,8 +51,8 @@ func (h *Hub) Add(s *session.Session) {
 	h.sessions.m[s.ID] = s
 	h.sessions.mu.Unlock()
 	h.users.add(s.User, s)
-	if s.GID != 0 {
-		h.gids.add(s.GID, s)
+	if gid := s.CurrentGID(); gid != 0 {
+		h.gids.add(gid, s)
 	}
 }
 
@@ -62,19 +62,42 @@ func (h *Hub) Remove(s *session.Session, subs []*session.Subscription) {
 	delete(h.sessions.m, s.ID)
 	h.sessions.mu.Unlock()
 	h.users.remove(s.User, s)
-	if s.GID != 0 {
-		h.gids.remove(s.GID, s)
+	if gid := s.CurrentGID(); gid != 0 {
+		h.gids.remove(gid, s)
 	}
+	h.heirs.remove(s)
 	for _, sub := range subs {
 		h.drop(sub)
 	}
 }
 
-// Session returns a session by its id, or nil.
+// Assign gives a session that is known another gid; 0: none.
+func (h *Hub) Assign(s *session.Session, gid int64) {
+	old := s.SetGID(gid)
+	if old == gid {
+		return
+	}
+	if old != 0 {
+		h.gids.remove(old, s)
+	}
+	if gid == 0 {
+		return
+	}
+	h.gids.add(gid, s)
+	if s.State() == session.Closed { // Remove may have been here already
+		h.gids.remove(gid, s)
+	}
+}
+
+// Session returns a session by its id, or the successor of the one that had it, or nil.
 func (h *Hub) Session(id string) *session.Session {
 	h.sessions.mu.RLock()
-	defer h.sessions.mu.RUnlock()
-	return h.sessions.m[id]
+	s := h.sessions.m[id]
+	h.sessions.mu.RUnlock()
+	if s == nil {
+		s = h.heirs.find(id)
+	}
+	return s
 }
 
 // OfUser returns the user's sessions.

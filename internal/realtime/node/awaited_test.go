@@ -171,7 +171,7 @@ func TestAwaitedOverAResume(t *testing.T) {
 		second := waitFor(t, b.Await("1", frame.New("2")))
 		want(t, conn, "1", "2")
 		back := transporttest.NewConn()
-		if _, _, ok := b.Resume("1", "bob", s.Ticket(), 1, back); !ok {
+		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: back, Ticket: s.Ticket(), Last: 1}); !ok {
 			t.Fatal("not resumed")
 		}
 		b.Done(s, conn, transport.ConnLost) // the old connection's end concerns nobody

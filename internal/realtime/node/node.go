@@ -74,6 +74,8 @@ func (n *Node) sweepOnce(now time.Time) {
 			n.End(s, why)
 		case overdue:
 			s.Disconnect(why)
+		case s.Options.Resend && s.Resend(now):
+			n.core.Writer.Wake(s)
 		}
 	}
 	n.presence.Sweep(now)
@@ -141,13 +143,16 @@ func (n *Node) Done(s *session.Session, conn transport.Conn, why transport.Disco
 	}
 }
 
+// Session returns a session by its id, or the successor of the one that had it, or nil.
+func (n *Node) Session(id string) *session.Session { return n.hub.Session(id) }
+
 // Resume continues a session of the user on another connection, writing nothing before the
 // session's Continue is called. When that is impossible, the session, if there is one and the
 // ticket is right, has lost frames or is unknown: the client starts anew.
-func (n *Node) Resume(id, user, ticket string, last uint64, conn transport.Conn) (s *session.Session, next string, ok bool) {
+func (n *Node) Resume(id, user string, r session.Return) (s *session.Session, next string, ok bool) {
 	s = n.hub.Session(id)
 	if s != nil && s.User == user {
-		next, ok = s.Reattach(conn, ticket, last)
+		next, ok = s.Reattach(r)
 	}
 	if !ok {
 		n.core.Metrics.Resumes.WithLabelValues("resync").Inc()
@@ -193,6 +198,12 @@ func (n *Node) Online(user string) bool { return n.presence.Online(user) }
 
 // OfUser returns the user's sessions on this node.
 func (n *Node) OfUser(user string) []*session.Session { return n.hub.OfUser(user) }
+
+// Assign gives a session another gid, by which it is found from now on; 0: none.
+func (n *Node) Assign(s *session.Session, gid int64) { n.hub.Assign(s, gid) }
+
+// Succeed makes next the one that is meant when somebody names old, once old has ended.
+func (n *Node) Succeed(old, next *session.Session) { n.hub.Succeed(old, next) }
 
 // Core returns what the node's sessions share.
 func (n *Node) Core() *session.Core { return n.core }

@@ -41,13 +41,13 @@ func (n *Node) offer(to []*session.Session, f *frame.Frame, connected bool) (bes
 	return best
 }
 
-// Broadcast offers a frame to every session and returns how many connected ones took it, of how
+// Broadcast offers a frame to every session that is let in, and returns how many connected ones took it, of how
 // many there are.
 func (n *Node) Broadcast(f *frame.Frame) (sent, total int) {
 	all := n.hub.All()
 	wake := make([]*session.Session, 0, len(all))
 	for _, s := range all {
-		o, w := s.Offer(f, false)
+		o, w := s.OfferOpen(f)
 		if w {
 			wake = append(wake, s)
 		}

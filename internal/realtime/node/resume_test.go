@@ -28,7 +28,7 @@ func TestA5Resume(t *testing.T) {
 			ticket := s.Ticket()
 
 			back := transporttest.NewConn()
-			_, next, ok := b.Resume("1", "bob", ticket, uint64(lost), back)
+			_, next, ok := b.Resume("1", "bob", session.Return{Conn: back, Ticket: ticket, Last: uint64(lost)})
 			if !ok || next == ticket {
 				t.Fatalf("resume: %v, a new ticket: %v", ok, next != ticket)
 			}
@@ -67,7 +67,7 @@ func TestA5ResumeRefused(t *testing.T) {
 			"less than acknowledged":  {"1", "bob", ticket, 0},
 			"more than was ever sent": {"1", "bob", ticket, 3},
 		} {
-			if _, _, ok := b.Resume(try.id, try.user, try.ticket, try.last, transporttest.NewConn()); ok {
+			if _, _, ok := b.Resume(try.id, try.user, session.Return{Conn: transporttest.NewConn(), Ticket: try.ticket, Last: try.last}); ok {
 				t.Errorf("%s: resumed", name)
 			}
 		}
@@ -75,13 +75,13 @@ func TestA5ResumeRefused(t *testing.T) {
 			t.Error("a refused attempt closed the connection")
 		}
 		// The right one takes the session over from a connection that seemed alive, once.
-		if _, _, ok := b.Resume("1", "bob", ticket, 1, transporttest.NewConn()); !ok {
+		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: transporttest.NewConn(), Ticket: ticket, Last: 1}); !ok {
 			t.Error("the right ticket was refused")
 		}
 		if why, closed := conn.Closed(); !closed || why.Code != transport.Replaced.Code {
 			t.Errorf("the older connection: closed %v, %v", closed, why)
 		}
-		if _, _, ok := b.Resume("1", "bob", ticket, 1, transporttest.NewConn()); ok {
+		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: transporttest.NewConn(), Ticket: ticket, Last: 1}); ok {
 			t.Error("a ticket was good twice")
 		}
 	})

@@ -88,7 +88,11 @@ func (s *Session) ackLinkLocked(link uint64) (receipts []receipt) {
 	if !s.Resume {
 		return nil // its frames have no numbers
 	}
-	for s.queue.sent > 0 && s.queue.acked < link {
+	link = min(link, s.queue.reached)
+	if s.queue.acked < link {
+		s.unacked, s.resends = time.Now(), 0
+	}
+	for s.queue.len() > 0 && s.queue.acked < link {
 		it := s.queue.drop()
 		if it.sub == nil {
 			continue

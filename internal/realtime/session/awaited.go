@@ -81,7 +81,7 @@ func (s *Session) awaitedHeardLocked() {
 // abandonAwaitedLocked settles everything awaited of a session that has lost its connection, and is
 // over or not.
 func (s *Session) abandonAwaitedLocked(over bool) {
-	taken := s.queue.lastSent() // up to it, frames may have reached the client
+	taken := s.queue.reached // up to it, frames may have reached the client
 	for _, a := range s.awaited {
 		switch {
 		case !over:

@@ -17,6 +17,8 @@ type Config struct {
 	ResumeWindow time.Duration // how long a session waits for its client to come back
 	StallTimeout time.Duration // how long a client may take nothing of what waits for it
 	ExpiryGrace  time.Duration // how long a session outlives its token
+	AckTimeout   time.Duration // what is unacknowledged for so long is written again; see Options.Resend
+	MaxResends   int           // how often that happens until the client acknowledges something
 }
 
 // Core is what the sessions of a node share.
@@ -65,7 +67,7 @@ func NewMetrics() *Metrics {
 	return &Metrics{
 		Deliveries:   counter("deliveries_total", "Frames written to connections."),
 		Writes:       counter("writes_total", "Batches of frames written to connections."),
-		Retransmits:  counter("retransmits_total", "Frames written again after a resume."),
+		Retransmits:  counter("retransmits_total", "Frames written again, after a resume or because nobody acknowledged them."),
 		FellBehind:   counter("fell_behind_total", "Times a subscription began to read the log instead of following live."),
 		CaughtUp:     counter("caught_up_total", "Times a subscription reached the live edge."),
 		Resumes:      vec("resumes_total", "Attempts to resume, by result (resumed, resync).", "result"),

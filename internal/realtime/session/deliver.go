@@ -83,7 +83,7 @@ const (
 	Gone   Offered = iota // the session has ended, or has no connection
 	Full                  // the queue is full; nothing was queued
 	Unsure                // awaited, written, and the session ended before the client acknowledged it
-	Kept                  // queued until the client comes back
+	Kept                  // queued until the client comes back, or is let in
 	Queued                // queued for a connected client
 	Acked                 // awaited, and acknowledged by the client
 )
@@ -100,6 +100,9 @@ func (s *Session) offerLocked(f *frame.Frame, connected bool) (o Offered, wake b
 	if s.state == Closed || connected && s.state == Detached {
 		return Gone, false
 	}
+	if s.held != nil {
+		return s.holdLocked(f, connected), false
+	}
 	wake, added := s.tryLocked(item{}, f)
 	switch {
 	case !added:
@@ -112,7 +115,7 @@ func (s *Session) offerLocked(f *frame.Frame, connected bool) (o Offered, wake b
 
 // tryLocked queues a frame if there is room for it.
 func (s *Session) tryLocked(it item, f *frame.Frame) (wake, added bool) {
-	enc, err := f.In(s.Format)
+	enc, err := f.In(s.format)
 	if err != nil {
 		s.cannotEncode(err)
 		return false, true // nor could it be later
@@ -132,7 +135,7 @@ func (s *Session) tryLocked(it item, f *frame.Frame) (wake, added bool) {
 // another one comes before the client does, the session is over and the client will be told to start
 // anew.
 func (s *Session) keepLocked(it item, f *frame.Frame) (wake bool) {
-	enc, err := f.In(s.Format)
+	enc, err := f.In(s.format)
 	if err != nil {
 		s.cannotEncode(err)
 		return false
@@ -154,7 +157,7 @@ func (s *Session) keepLocked(it item, f *frame.Frame) (wake bool) {
 }
 
 func (s *Session) cannotEncode(err error) {
-	s.core.Log.Error("a frame could not be encoded", "format", s.Format.Name, "error", err)
+	s.core.Log.Error("a frame could not be encoded", "format", s.format.Name, "error", err)
 	s.core.Metrics.EncodeErrors.Inc()
 }
 

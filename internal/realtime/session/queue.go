@@ -19,8 +19,11 @@ type queue struct {
 	head  int    // items before it are gone
 	sent  int    // written ones, from head on
 	acked uint64 // number of the last frame that is gone
-	bytes int
-	kept  int // bytes of frames that nothing could bring back
+	// reached is the highest number that was ever taken: up to it, the client may have the frames,
+	// whatever rewind has made of sent.
+	reached uint64
+	bytes   int
+	kept    int // bytes of frames that nothing could bring back
 }
 
 // compactAt is the number of consumed slots from which on moving the rest down pays.
@@ -59,6 +62,7 @@ func (q *queue) take(dst []item, maxItems, maxBytes int, retain bool) (taken []i
 	}
 	dst = append(dst, q.items[from:to]...)
 	q.sent += to - from
+	q.reached = max(q.reached, q.lastSent())
 	if !retain {
 		for range dst {
 			q.drop()
@@ -96,6 +100,20 @@ func (q *queue) trim() {
 	if q.len() == 0 && cap(q.items) > compactAt {
 		q.items, q.head = nil, 0
 	}
+}
+
+// recode makes the frames those of another format, all or none.
+func (q *queue) recode(from, to *frame.Format) error {
+	again := queue{sent: q.sent, acked: q.acked, reached: q.reached}
+	for _, it := range q.items[q.head:] {
+		var err error
+		if it.enc, err = from.Recode(it.enc, to); err != nil {
+			return err
+		}
+		again.push(it)
+	}
+	*q = again
+	return nil
 }
 
 // rewind makes everything unacknowledged wait to be written again, with its old number.

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"time"
 
+	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
@@ -12,24 +13,34 @@ import (
 // for one resume, and only with the right user.
 func newTicket() string { return rand.Text() }
 
+// Return is a client that comes back to its session.
+type Return struct {
+	Conn   transport.Conn
+	Format *frame.Format // of the connection; nil: that of the one before
+	Ticket string
+	// Proven means that the client has shown in another way that the session is its own, so that no
+	// ticket is asked for.
+	Proven bool
+	Last   uint64 // number of the last frame that the client has
+}
+
 // Reattach continues the session on another connection for a client that has every frame up to
-// last: what it has not acknowledged is written again with its old numbers, then what waits, then
+// r.Last: what it has not acknowledged is written again with its old numbers, then what waits, then
 // live. A connection that the session still had is closed. It returns the ticket for the next
 // time, or false when the session cannot be continued without a gap; the caller ends it then and
 // tells the client to start anew. Nothing is written before Continue, so that the caller can
 // greet the client first.
-func (s *Session) Reattach(conn transport.Conn, ticket string, last uint64) (next string, ok bool) {
+func (s *Session) Reattach(r Return) (next string, ok bool) {
 	s.mu.Lock()
-	whole := s.state != Closed && s.ticket != "" && !s.lost &&
-		last >= s.queue.acked && last <= s.queue.lastSent()
-	if !whole || subtle.ConstantTimeCompare([]byte(ticket), []byte(s.ticket)) != 1 {
+	if !s.admitsLocked(r) || !s.changeFormatLocked(r.Format) {
 		s.mu.Unlock()
 		return "", false
 	}
 	old := s.conn
-	receipts := s.ackLinkLocked(last)
+	receipts := s.ackLinkLocked(r.Last)
 	s.core.Metrics.Retransmits.Add(float64(s.queue.rewind()))
-	s.conn, s.state, s.progress = conn, Active, time.Now()
+	s.conn, s.state, s.progress = r.Conn, Active, time.Now()
+	s.unacked, s.resends = s.progress, 0
 	s.greeting, s.closing = true, false
 	s.ticket = newTicket()
 	next = s.ticket
@@ -40,6 +51,26 @@ func (s *Session) Reattach(conn transport.Conn, ticket string, last uint64) (nex
 	}
 	tell(receipts)
 	return next, true
+}
+
+// admitsLocked tells whether the session is the client's own and can go on without a gap.
+func (s *Session) admitsLocked(r Return) bool {
+	whole := s.state != Closed && s.ticket != "" && !s.lost &&
+		r.Last >= s.queue.acked && r.Last <= s.queue.reached
+	return whole && (r.Proven || subtle.ConstantTimeCompare([]byte(r.Ticket), []byte(s.ticket)) == 1)
+}
+
+// changeFormatLocked makes what waits in the queue frames of another connection's format.
+func (s *Session) changeFormatLocked(to *frame.Format) bool {
+	if to == nil || to == s.format {
+		return true
+	}
+	if err := s.queue.recode(s.format, to); err != nil {
+		s.core.Log.Warn("a session cannot change its format; its client starts anew", "session", s.ID, "error", err)
+		return false
+	}
+	s.format = to
+	return true
 }
 
 // Continue lets a session write whose client has been greeted.

@@ -31,13 +31,19 @@ func (s State) String() string { return [...]string{"active", "detached", "close
 type Options struct {
 	ID     string
 	User   string
-	GID    int64
+	GID    int64 // at first; see SetGID
 	Device string
-	Format *frame.Format
+	Format *frame.Format // of the first connection; a resume may change it
 	// Resume keeps the session over a lost connection, and frames until the client acknowledges
 	// them. From a client without it, anything heard is taken to mean that it has what had been
 	// written before.
 	Resume bool
+	// Resend writes again what the client of a session that can resume leaves unacknowledged.
+	Resend bool
+	// Hold keeps what is offered back, without a number, until Release.
+	Hold bool
+	// Protocol is the protocol's own part of the session, carried from connection to connection.
+	Protocol any
 	// Replies means that the client wants replies to what it sends.
 	Replies bool
 	// Follow lets the session s follow a room that its user has joined since it was opened. Nil: it
@@ -54,6 +60,8 @@ type Session struct {
 	mu       sync.Mutex
 	state    State
 	conn     transport.Conn // nil unless Active
+	format   *frame.Format
+	gid      int64
 	queue    queue
 	writing  bool            // a writer has the session, or is about to
 	subs     []*Subscription // few in most sessions, so that a map would be the larger part
@@ -61,6 +69,9 @@ type Session struct {
 	catching bool            // a catcher has the session, or is about to
 	dirty    []*Subscription // those with more written than received
 	awaited  []awaited       // frames that somebody waits for, by number
+	held     *held           // nil: the session holds nothing back
+	unacked  time.Time       // since when the first frame that was written waits to be acknowledged
+	resends  int             // since the client acknowledged something
 	unread   time.Time       // since when the log could not be read; zero: it can
 	ticket   string
 	expiry   time.Time // of the token; zero: none
@@ -77,7 +88,13 @@ type Session struct {
 // Continue is called, so that the client can be greeted first.
 func New(core *Core, o Options, conn transport.Conn, expiry time.Time) *Session {
 	now := time.Now()
-	s := &Session{Options: o, core: core, Started: now, conn: conn, expiry: expiry, progress: now, greeting: true}
+	s := &Session{
+		Options: o, core: core, Started: now, conn: conn, format: o.Format, gid: o.GID,
+		expiry: expiry, progress: now, greeting: true,
+	}
+	if o.Hold {
+		s.held = &held{}
+	}
 	if o.Resume {
 		s.ticket = newTicket()
 	}
@@ -96,6 +113,22 @@ func (s *Session) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state
+}
+
+// CurrentGID returns the gid that the session has now; 0: none.
+func (s *Session) CurrentGID() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gid
+}
+
+// SetGID gives the session another gid and returns the one that it had. Whoever finds sessions by
+// their gid has to be told: that is the hub's business.
+func (s *Session) SetGID(gid int64) (old int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, s.gid = s.gid, gid
+	return old
 }
 
 // SetExpiry notes until when the client's token is good.
@@ -214,7 +247,7 @@ func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool
 		sub.gone = true
 	}
 	s.abandonAwaitedLocked(true)
-	s.subs, s.behind, s.dirty, s.queue = nil, nil, nil, queue{}
+	s.subs, s.behind, s.dirty, s.held, s.queue = nil, nil, nil, nil, queue{}
 	s.drainedLocked()
 	s.mu.Unlock()
 	if conn != nil {

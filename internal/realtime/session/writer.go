@@ -190,6 +190,9 @@ func (s *Session) write(b *batch) (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.progress = time.Now()
+	if first == s.queue.acked+1 {
+		s.unacked = s.progress
+	}
 	if s.state == Closed {
 		s.restLocked()
 		return false

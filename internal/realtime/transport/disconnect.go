@@ -23,6 +23,7 @@ var (
 	Kicked     = Disconnect{4001, "disconnected by the service"}
 	BadRequest = Disconnect{4002, "the client broke the protocol"}
 	Ended      = Disconnect{4003, "the client ended the session"}
+	Superseded = Disconnect{4004, "another device of the user took the session's place"}
 )
 
 // Reconnect tells whether the client should come back.

@@ -22,6 +22,7 @@ var table = map[uint32]transport.Disconnect{
 	4001: transport.Kicked,
 	4002: transport.BadRequest,
 	4003: transport.Ended,
+	4004: transport.Superseded,
 }
 
 func TestCodes(t *testing.T) {
