@@ -29,7 +29,7 @@ func (a *app) greet(out io.Writer) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Hermod %s is ready.\n\n", Version)
-	fmt.Fprintf(&b, "  clients   %-22s im.v1 over gRPC\n", im.Host)
+	fmt.Fprintf(&b, "  clients   %-22s im.v1 and the gateway protocol over gRPC\n", im.Host)
 	fmt.Fprintf(&b, "  services  %-22s GatewayService over gRPC\n", gateway.Host)
 	fmt.Fprintf(&b, "  http      http://%s/audio/{id}\n", http.Host)
 	fmt.Fprintf(&b, "  ops       http://%s/metrics, /readyz\n", ops.Host)

@@ -10,9 +10,9 @@ import (
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
-	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/registry"
+	"github.com/game-im/hermod/internal/server"
 )
 
 // tunable is what takes new settings while the node runs. The keys behind them are those that
@@ -24,7 +24,7 @@ type tunable struct {
 	Pushes      *biz.Pushes
 	Audios      *biz.Audios
 	Transcripts *biz.Transcripts
-	Streams     *im.Handler
+	Streams     server.Streams
 	Sessions    *session.Core
 	Registry    *registry.Keeper
 	Log         *slog.Logger
@@ -37,7 +37,8 @@ func (t *tunable) apply(c *conf.Config) {
 	t.Pushes.SetRules(pushRules(c))
 	t.Audios.SetRules(audioRules(c))
 	t.Transcripts.SetRules(transcriptRules(c))
-	t.Streams.SetConfig(imConfig(c))
+	t.Streams.IM.SetConfig(imConfig(c))
+	t.Streams.Gateway.SetConfig(gatewayConfig(c))
 	t.Sessions.SetConfig(sessionConfig(c))
 	if err := t.Registry.SetWeight(registryWeight(c)); err != nil {
 		t.Log.Error("the node keeps its weight in the registry", "error", err) // the configuration was checked

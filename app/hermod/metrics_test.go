@@ -16,6 +16,7 @@ import (
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
@@ -89,10 +90,13 @@ func described(t *testing.T) map[string]string {
 	}
 	t.Cleanup(cleanup)
 	n := node.New(session.NewCore(session.Config{}, quiet), broker.NewMemory(), newPresence(c))
-	handler := im.NewHandler(n, im.Rules{}, nil, im.Config{}, quiet)
+	streams := server.Streams{
+		IM:      im.NewHandler(n, im.Rules{}, nil, im.Config{}, quiet),
+		Gateway: gateway.NewHandler(n, nil, nil, nil, gateway.Config{}, quiet),
+	}
 	gathered, err := newMetricsRegistry(meters{
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
-		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: handler,
+		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: streams,
 		Registry: registry.NewMetrics(), Live: conf.NewLive(set, loaded, quiet),
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
+	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/presence"
@@ -76,7 +77,31 @@ func sessionConfig(c *conf.Config) session.Config {
 		ResumeWindow: s.GetResumeWindow().AsDuration(),
 		StallTimeout: s.GetStallTimeout().AsDuration(),
 		ExpiryGrace:  c.GetAuth().GetExpiryGrace().AsDuration(),
+		AckTimeout:   c.GetGateway().GetAckTimeout().AsDuration(),
+		MaxResends:   int(c.GetGateway().GetMaxResends()),
 	}
+}
+
+func gatewayConfig(c *conf.Config) gateway.Config {
+	s, g := c.GetSession(), c.GetGateway()
+	return gateway.Config{
+		Heartbeat:      s.GetHeartbeat().AsDuration(),
+		StartTimeout:   s.GetStartTimeout().AsDuration(),
+		SendsPerSecond: float64(s.GetSendsPerSecond()),
+		SendBurst:      int(s.GetSendBurst()),
+		RequestTimeout: g.GetRequestTimeout().AsDuration(),
+		MaxRequests:    int(g.GetMaxRequests()),
+		Devices:        gateway.Devices(g.GetDevices().GetPolicy()),
+		MaxDevices:     int(g.GetDevices().GetMax()),
+	}
+}
+
+// newUpstream returns what answers the requests of gateway sessions.
+func newUpstream(c *conf.Config) biz.Upstream {
+	if c.GetGateway().GetBuiltinUpstream() {
+		return biz.Builtin{}
+	}
+	return biz.LoginOnly{}
 }
 
 func newPresence(c *conf.Config) *presence.Tracker {
@@ -200,7 +225,7 @@ type meters struct {
 	Gateway     *service.GatewayMetrics
 	Audio       *service.AudioMetrics
 	Transcripts *service.TranscriptMetrics
-	Streams     *im.Handler
+	Streams     server.Streams
 	Registry    *registry.Metrics
 	Live        *conf.Live
 }
@@ -212,7 +237,7 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
-		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams, m.Registry, m.Live,
+		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Registry, m.Live,
 	} {
 		all = append(all, owner.Collectors()...)
 	}

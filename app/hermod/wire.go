@@ -14,6 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
@@ -53,6 +54,8 @@ var (
 		protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)),
 		wire.Struct(new(im.Rules), "*"),
 		imConfig, im.NewHandler,
+		gatewayConfig, newUpstream, gateway.NewHandler,
+		wire.Struct(new(server.Streams), "*"),
 		eventEncoder,
 	)
 	bizSet = wire.NewSet(
@@ -66,7 +69,7 @@ var (
 		wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	authSet = wire.NewSet(
-		auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)),
+		auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)),
 		auth.NewServiceGuard,
 		wire.Struct(new(server.Callers), "*"),
 	)

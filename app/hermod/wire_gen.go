@@ -14,6 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
@@ -121,7 +122,14 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	config2 := imConfig(c)
 	handler := im.NewHandler(nodeNode, rules, verifier, config2, log)
-	serverIM, cleanup5, err := server.NewIM(c, serviceIM, handler, callers, readiness, metrics, log)
+	upstream := newUpstream(c)
+	config3 := gatewayConfig(c)
+	gatewayHandler := gateway.NewHandler(nodeNode, pushes, upstream, verifier, config3, log)
+	streams := server.Streams{
+		IM:      handler,
+		Gateway: gatewayHandler,
+	}
+	serverIM, cleanup5, err := server.NewIM(c, serviceIM, streams, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -130,8 +138,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		return nil, nil, err
 	}
 	gatewayMetrics := service.NewGatewayMetrics()
-	gateway := service.NewGateway(pushes, gatewayMetrics, log)
-	serverGateway, cleanup6, err := server.NewGateway(c, gateway, callers, readiness, metrics, log)
+	serviceGateway := service.NewGateway(pushes, gatewayMetrics, log)
+	serverGateway, cleanup6, err := server.NewGateway(c, serviceGateway, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -150,7 +158,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Gateway:     gatewayMetrics,
 		Audio:       audioMetrics,
 		Transcripts: transcriptMetrics,
-		Streams:     handler,
+		Streams:     streams,
 		Registry:    registryMetrics,
 		Live:        live,
 	}
@@ -198,7 +206,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Pushes:      pushes,
 		Audios:      bizAudios,
 		Transcripts: bizTranscripts,
-		Streams:     handler,
+		Streams:     streams,
 		Sessions:    core,
 		Registry:    keeper,
 		Log:         log,
@@ -243,11 +251,11 @@ var (
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, newPresence, broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)), node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, eventEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, gatewayConfig, newUpstream, gateway.NewHandler, wire.Struct(new(server.Streams), "*"), eventEncoder)
 	bizSet      = wire.NewSet(
 		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
-	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
+	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
 	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, newNotes, server.NewOps)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

@@ -51,6 +51,12 @@ func (v *Verifier) ask(ctx context.Context, c plugin.Credentials) (plugin.Identi
 	return v.chosen.Authenticate(limited, c)
 }
 
+// Prove returns who is behind a token that a client's handshake brought, with the user and the device
+// that it says it is. Errors are those of Authenticate.
+func (v *Verifier) Prove(ctx context.Context, token string, user biz.UserID, device biz.DeviceID) (biz.Identity, error) {
+	return v.Authenticate(ctx, plugin.Credentials{Token: token, UserID: string(user), DeviceID: string(device)})
+}
+
 // Refresh verifies a fresh token of a live session. The result has the new expiry and roles; that
 // the token is of another user or gid than the session's is KindPermissionDenied, and the session
 // keeps what it had.

@@ -39,6 +39,7 @@ type Config struct {
 	Auth          *Auth                  `protobuf:"bytes,8,opt,name=auth,proto3" json:"auth,omitempty"`
 	Audio         *Audio                 `protobuf:"bytes,9,opt,name=audio,proto3" json:"audio,omitempty"`
 	Registry      *Registry              `protobuf:"bytes,10,opt,name=registry,proto3" json:"registry,omitempty"`
+	Gateway       *Gateway               `protobuf:"bytes,11,opt,name=gateway,proto3" json:"gateway,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -139,6 +140,13 @@ func (x *Config) GetAudio() *Audio {
 func (x *Config) GetRegistry() *Registry {
 	if x != nil {
 		return x.Registry
+	}
+	return nil
+}
+
+func (x *Config) GetGateway() *Gateway {
+	if x != nil {
+		return x.Gateway
 	}
 	return nil
 }
@@ -557,6 +565,91 @@ func (x *Session) GetStartTimeout() *durationpb.Duration {
 	return nil
 }
 
+// Gateway says how sessions of the gateway protocol behave.
+type Gateway struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	AckTimeout      *durationpb.Duration   `protobuf:"bytes,1,opt,name=ack_timeout,json=ackTimeout,proto3" json:"ack_timeout,omitempty"`             // what is unacknowledged that long is written again
+	MaxResends      int32                  `protobuf:"varint,2,opt,name=max_resends,json=maxResends,proto3" json:"max_resends,omitempty"`            // how often, until the client acknowledges something
+	RequestTimeout  *durationpb.Duration   `protobuf:"bytes,3,opt,name=request_timeout,json=requestTimeout,proto3" json:"request_timeout,omitempty"` // for the services to answer one request
+	MaxRequests     int32                  `protobuf:"varint,4,opt,name=max_requests,json=maxRequests,proto3" json:"max_requests,omitempty"`         // of one session that wait for their turn
+	Devices         *Gateway_Devices       `protobuf:"bytes,5,opt,name=devices,proto3" json:"devices,omitempty"`
+	BuiltinUpstream bool                   `protobuf:"varint,6,opt,name=builtin_upstream,json=builtinUpstream,proto3" json:"builtin_upstream,omitempty"` // answers echo and logout, beside the logins
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Gateway) Reset() {
+	*x = Gateway{}
+	mi := &file_internal_conf_conf_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gateway) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gateway) ProtoMessage() {}
+
+func (x *Gateway) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gateway.ProtoReflect.Descriptor instead.
+func (*Gateway) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Gateway) GetAckTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.AckTimeout
+	}
+	return nil
+}
+
+func (x *Gateway) GetMaxResends() int32 {
+	if x != nil {
+		return x.MaxResends
+	}
+	return 0
+}
+
+func (x *Gateway) GetRequestTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.RequestTimeout
+	}
+	return nil
+}
+
+func (x *Gateway) GetMaxRequests() int32 {
+	if x != nil {
+		return x.MaxRequests
+	}
+	return 0
+}
+
+func (x *Gateway) GetDevices() *Gateway_Devices {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
+func (x *Gateway) GetBuiltinUpstream() bool {
+	if x != nil {
+		return x.BuiltinUpstream
+	}
+	return false
+}
+
 // Push bounds what business services push.
 type Push struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -570,7 +663,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_internal_conf_conf_proto_msgTypes[7]
+	mi := &file_internal_conf_conf_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +675,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[7]
+	mi := &file_internal_conf_conf_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +688,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{7}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Push) GetMaxBytes() int64 {
@@ -639,7 +732,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	mi := &file_internal_conf_conf_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +744,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	mi := &file_internal_conf_conf_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +757,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Auth) GetMode() string {
@@ -713,7 +806,7 @@ type Audio struct {
 
 func (x *Audio) Reset() {
 	*x = Audio{}
-	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +818,7 @@ func (x *Audio) String() string {
 func (*Audio) ProtoMessage() {}
 
 func (x *Audio) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +831,7 @@ func (x *Audio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio.ProtoReflect.Descriptor instead.
 func (*Audio) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Audio) GetMaxBytes() int64 {
@@ -829,7 +922,7 @@ type Registry struct {
 
 func (x *Registry) Reset() {
 	*x = Registry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +934,7 @@ func (x *Registry) String() string {
 func (*Registry) ProtoMessage() {}
 
 func (x *Registry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +947,7 @@ func (x *Registry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry.ProtoReflect.Descriptor instead.
 func (*Registry) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Registry) GetType() string {
@@ -978,7 +1071,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1083,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1023,7 +1116,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1035,7 +1128,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1168,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1180,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1128,7 +1221,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1233,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1187,7 +1280,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1199,7 +1292,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1333,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1252,7 +1345,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1394,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1406,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1366,7 +1459,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1471,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1443,6 +1536,59 @@ func (x *Room_Defaults) GetAutoTranscribe() bool {
 	return false
 }
 
+// Devices says how many sessions one user may have.
+type Gateway_Devices struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Policy        string                 `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"` // replace, allow, class
+	Max           int32                  `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`      // with allow
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gateway_Devices) Reset() {
+	*x = Gateway_Devices{}
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gateway_Devices) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gateway_Devices) ProtoMessage() {}
+
+func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gateway_Devices.ProtoReflect.Descriptor instead.
+func (*Gateway_Devices) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{7, 0}
+}
+
+func (x *Gateway_Devices) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *Gateway_Devices) GetMax() int32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
 // JWT is read when mode is jwt.
 type Auth_JWT struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1459,7 +1605,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1617,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1630,7 @@ func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth_JWT.ProtoReflect.Descriptor instead.
 func (*Auth_JWT) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 0}
 }
 
 func (x *Auth_JWT) GetIssuer() string {
@@ -1549,7 +1695,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1561,7 +1707,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +1720,7 @@ func (x *Auth_Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth_Key.ProtoReflect.Descriptor instead.
 func (*Auth_Key) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 1}
 }
 
 func (x *Auth_Key) GetId() string {
@@ -1618,7 +1764,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +1776,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +1789,7 @@ func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth_Claims.ProtoReflect.Descriptor instead.
 func (*Auth_Claims) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 2}
 }
 
 func (x *Auth_Claims) GetUser() string {
@@ -1687,7 +1833,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +1845,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +1858,7 @@ func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio_Transcription.ProtoReflect.Descriptor instead.
 func (*Audio_Transcription) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 0}
 }
 
 func (x *Audio_Transcription) GetWorkers() int32 {
@@ -1757,7 +1903,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +1915,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1928,7 @@ func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio_OpenAI.ProtoReflect.Descriptor instead.
 func (*Audio_OpenAI) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 1}
 }
 
 func (x *Audio_OpenAI) GetBaseUrl() string {
@@ -1833,7 +1979,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1845,7 +1991,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1858,7 +2004,7 @@ func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_TLS.ProtoReflect.Descriptor instead.
 func (*Registry_TLS) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 0}
 }
 
 func (x *Registry_TLS) GetEnabled() bool {
@@ -1906,7 +2052,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +2064,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2077,7 @@ func (x *Registry_Names) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_Names.ProtoReflect.Descriptor instead.
 func (*Registry_Names) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 1}
 }
 
 func (x *Registry_Names) GetIm() string {
@@ -1959,7 +2105,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +2117,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2130,7 @@ func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_Advertise.ProtoReflect.Descriptor instead.
 func (*Registry_Advertise) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 2}
 }
 
 func (x *Registry_Advertise) GetHost() string {
@@ -2018,7 +2164,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2030,7 +2176,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2043,7 +2189,7 @@ func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_Entry.ProtoReflect.Descriptor instead.
 func (*Registry_Entry) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 3}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 3}
 }
 
 func (x *Registry_Entry) GetName() string {
@@ -2064,7 +2210,7 @@ var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xb2\x03\n" +
+	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xe2\x03\n" +
 	"\x06Config\x12\"\n" +
 	"\x03log\x18\x01 \x01(\v2\x10.hermod.conf.LogR\x03log\x12+\n" +
 	"\x06server\x18\x02 \x01(\v2\x13.hermod.conf.ServerR\x06server\x12%\n" +
@@ -2076,7 +2222,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\x04auth\x18\b \x01(\v2\x11.hermod.conf.AuthR\x04auth\x12(\n" +
 	"\x05audio\x18\t \x01(\v2\x12.hermod.conf.AudioR\x05audio\x121\n" +
 	"\bregistry\x18\n" +
-	" \x01(\v2\x15.hermod.conf.RegistryR\bregistry\"3\n" +
+	" \x01(\v2\x15.hermod.conf.RegistryR\bregistry\x12.\n" +
+	"\agateway\x18\v \x01(\v2\x14.hermod.conf.GatewayR\agateway\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\"\xd1\x05\n" +
@@ -2148,7 +2295,19 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
 	"send_burst\x18\x06 \x01(\x05R\tsendBurst\x12@\n" +
 	"\x0epresence_grace\x18\a \x01(\v2\x19.google.protobuf.DurationR\rpresenceGrace\x12>\n" +
-	"\rstart_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\fstartTimeout\"\xa2\x01\n" +
+	"\rstart_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\fstartTimeout\"\xe5\x02\n" +
+	"\aGateway\x12:\n" +
+	"\vack_timeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"ackTimeout\x12\x1f\n" +
+	"\vmax_resends\x18\x02 \x01(\x05R\n" +
+	"maxResends\x12B\n" +
+	"\x0frequest_timeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x0erequestTimeout\x12!\n" +
+	"\fmax_requests\x18\x04 \x01(\x05R\vmaxRequests\x126\n" +
+	"\adevices\x18\x05 \x01(\v2\x1c.hermod.conf.Gateway.DevicesR\adevices\x12)\n" +
+	"\x10builtin_upstream\x18\x06 \x01(\bR\x0fbuiltinUpstream\x1a3\n" +
+	"\aDevices\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x10\n" +
+	"\x03max\x18\x02 \x01(\x05R\x03max\"\xa2\x01\n" +
 	"\x04Push\x12\x1b\n" +
 	"\tmax_bytes\x18\x01 \x01(\x03R\bmaxBytes\x12\x1f\n" +
 	"\vmax_targets\x18\x02 \x01(\x05R\n" +
@@ -2249,7 +2408,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -2258,28 +2417,30 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Room)(nil),                // 4: hermod.conf.Room
 	(*Message)(nil),             // 5: hermod.conf.Message
 	(*Session)(nil),             // 6: hermod.conf.Session
-	(*Push)(nil),                // 7: hermod.conf.Push
-	(*Auth)(nil),                // 8: hermod.conf.Auth
-	(*Audio)(nil),               // 9: hermod.conf.Audio
-	(*Registry)(nil),            // 10: hermod.conf.Registry
-	(*Server_Listener)(nil),     // 11: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 12: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 13: hermod.conf.Server.Http
-	(*Server_Stop)(nil),         // 14: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 15: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 16: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 17: hermod.conf.Data.Log
-	(*Room_Defaults)(nil),       // 18: hermod.conf.Room.Defaults
-	(*Auth_JWT)(nil),            // 19: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 20: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 21: hermod.conf.Auth.Claims
-	(*Audio_Transcription)(nil), // 22: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 23: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 24: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 25: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 26: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 27: hermod.conf.Registry.Entry
-	(*durationpb.Duration)(nil), // 28: google.protobuf.Duration
+	(*Gateway)(nil),             // 7: hermod.conf.Gateway
+	(*Push)(nil),                // 8: hermod.conf.Push
+	(*Auth)(nil),                // 9: hermod.conf.Auth
+	(*Audio)(nil),               // 10: hermod.conf.Audio
+	(*Registry)(nil),            // 11: hermod.conf.Registry
+	(*Server_Listener)(nil),     // 12: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 13: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 14: hermod.conf.Server.Http
+	(*Server_Stop)(nil),         // 15: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 16: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 17: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 18: hermod.conf.Data.Log
+	(*Room_Defaults)(nil),       // 19: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 20: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 21: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 22: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 23: hermod.conf.Auth.Claims
+	(*Audio_Transcription)(nil), // 24: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 25: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 26: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 27: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 28: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 29: hermod.conf.Registry.Entry
+	(*durationpb.Duration)(nil), // 30: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -2288,54 +2449,58 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	4,  // 3: hermod.conf.Config.room:type_name -> hermod.conf.Room
 	5,  // 4: hermod.conf.Config.message:type_name -> hermod.conf.Message
 	6,  // 5: hermod.conf.Config.session:type_name -> hermod.conf.Session
-	7,  // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
-	8,  // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
-	9,  // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
-	10, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
-	11, // 10: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	11, // 11: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	12, // 12: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	14, // 13: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	15, // 14: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	13, // 15: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	16, // 16: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	17, // 17: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	18, // 18: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	28, // 19: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	28, // 20: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	28, // 21: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	28, // 22: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	28, // 23: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	28, // 24: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	28, // 25: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	19, // 26: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	28, // 27: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	28, // 28: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	22, // 29: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	23, // 30: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	24, // 31: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	28, // 32: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	27, // 33: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	25, // 34: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	26, // 35: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	28, // 36: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	28, // 37: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	28, // 38: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	28, // 39: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	28, // 40: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	28, // 41: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	28, // 42: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	20, // 43: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	28, // 44: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	28, // 45: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	21, // 46: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	28, // 47: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	28, // 48: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	49, // [49:49] is the sub-list for method output_type
-	49, // [49:49] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	8,  // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
+	9,  // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
+	10, // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
+	11, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
+	7,  // 10: hermod.conf.Config.gateway:type_name -> hermod.conf.Gateway
+	12, // 11: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	12, // 12: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	13, // 13: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	15, // 14: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	16, // 15: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	14, // 16: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	17, // 17: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	18, // 18: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	19, // 19: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	30, // 20: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	30, // 21: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	30, // 22: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	30, // 23: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	30, // 24: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	30, // 25: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	30, // 26: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	20, // 27: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	30, // 28: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	30, // 29: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	21, // 30: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	30, // 31: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	30, // 32: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	24, // 33: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	25, // 34: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	26, // 35: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	30, // 36: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	29, // 37: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	27, // 38: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	28, // 39: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	30, // 40: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	30, // 41: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	30, // 42: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	30, // 43: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	30, // 44: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	30, // 45: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	30, // 46: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	22, // 47: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	30, // 48: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	30, // 49: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	23, // 50: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	30, // 51: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	30, // 52: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	53, // [53:53] is the sub-list for method output_type
+	53, // [53:53] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -2349,7 +2514,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

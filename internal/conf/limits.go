@@ -91,6 +91,13 @@ var limits = map[string]limit{
 	"hermod.conf.Session.presence_grace":   lasting(0, 10*time.Minute),
 	"hermod.conf.Session.start_timeout":    lasting(time.Second, time.Hour),
 
+	"hermod.conf.Gateway.ack_timeout":     lasting(time.Second, 10*time.Minute),
+	"hermod.conf.Gateway.max_resends":     count(0, 100),
+	"hermod.conf.Gateway.request_timeout": lasting(time.Second, 10*time.Minute),
+	"hermod.conf.Gateway.max_requests":    count(1, 10000),
+	"hermod.conf.Gateway.Devices.policy":  oneOf("replace", "allow", "class"),
+	"hermod.conf.Gateway.Devices.max":     count(1, 1000),
+
 	"hermod.conf.Push.max_bytes":      size(kib, 16*mib),
 	"hermod.conf.Push.max_targets":    count(1, million),
 	"hermod.conf.Push.inbox_ttl":      lasting(time.Minute, forever),

@@ -54,7 +54,7 @@ func other(v Value, larger bool) string {
 	case shapeSize:
 		return map[bool]string{true: "2MiB", false: "1KiB"}[larger]
 	}
-	return map[bool]string{true: "20001", false: "3"}[larger]
+	return map[bool]string{true: "20001", false: "2"}[larger]
 }
 
 // TestEveryKeyIsLiveOrWaits changes each key by itself.

@@ -40,6 +40,13 @@ var live = map[string]effect{
 	"hermod.conf.Session.send_burst":       atOnce,
 	"hermod.conf.Session.start_timeout":    atOnce,
 
+	"hermod.conf.Gateway.ack_timeout":     atOnce,
+	"hermod.conf.Gateway.max_resends":     atOnce,
+	"hermod.conf.Gateway.request_timeout": atOnce,
+	"hermod.conf.Gateway.max_requests":    atOnce,
+	"hermod.conf.Gateway.Devices.policy":  atOnce, // of sessions that open from then on
+	"hermod.conf.Gateway.Devices.max":     atOnce,
+
 	"hermod.conf.Push.max_bytes":      upToStart,
 	"hermod.conf.Push.max_targets":    upToStart,
 	"hermod.conf.Push.inbox_ttl":      atOnce, // of pushes that are stored from then on

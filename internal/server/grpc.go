@@ -17,6 +17,7 @@ import (
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/auth"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/transport/grpcstream"
 	"github.com/game-im/hermod/internal/service"
@@ -78,8 +79,14 @@ type Callers struct {
 	Services *auth.ServiceGuard
 }
 
-// NewIM opens the listener of IMService. The cleanup closes it if it was never served.
-func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*IM, func(), error) {
+// Streams are what serves sessions, by protocol.
+type Streams struct {
+	IM      *im.Handler
+	Gateway *gateway.Handler
+}
+
+// NewIM opens the listener of clients: IMService, and ClientService with the gateway protocol. The cleanup closes it if it was never served.
+func NewIM(c *conf.Config, s *service.IM, h Streams, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*IM, func(), error) {
 	lis, cleanup, err := listen("im", c.GetServer().GetIm().GetAddr(), m)
 	if err != nil {
 		return nil, nil, err
@@ -98,7 +105,8 @@ func NewIM(c *conf.Config, s *service.IM, h *im.Handler, by Callers, ready *Read
 		)...),
 	)
 	malformed := refuseMalformed(m, log)
-	srv.RegisterService(strict(imv1.IMService_ServiceDesc, imService, malformed), &imServer{IM: s, handler: h, log: log})
+	srv.RegisterService(strict(imv1.IMService_ServiceDesc, imService, malformed), &imServer{IM: s, handler: h.IM, log: log})
+	srv.RegisterService(&gatewayv1.ClientService_ServiceDesc, &clientServer{handler: h.Gateway, log: log})
 	healthpb.RegisterHealthServer(srv, ready.health)
 	return &IM{listener{srv, lis.Addr()}}, cleanup, nil
 }

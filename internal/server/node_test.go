@@ -23,6 +23,7 @@ import (
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
@@ -115,14 +116,19 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	metrics, audioMetrics := server.NewMetrics(), service.NewAudioMetrics()
 	b.registry.MustRegister(append(metrics.Collectors(), audioMetrics.Collectors()...)...)
 	b.blobs, b.audios = parts.blobs, parts.audios
-	handler := im.NewHandler(parts.node, parts.rules, verifier, im.Config{Heartbeat: 30 * time.Second, StartTimeout: time.Minute}, log)
+	streams := server.Streams{
+		IM: im.NewHandler(parts.node, parts.rules, verifier, im.Config{Heartbeat: 30 * time.Second, StartTimeout: time.Minute}, log),
+		Gateway: gateway.NewHandler(parts.node, parts.rules.Pushes, biz.Builtin{}, verifier, gateway.Config{
+			StartTimeout: time.Minute, RequestTimeout: time.Minute, MaxRequests: 10, Devices: gateway.Replace,
+		}, log),
+	}
 
 	web, _, err := server.NewHTTP(c, parts.audios, callers, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	uploads := service.NewUploads(parts.audios, web, audioMetrics, log)
-	imServer, _, err := server.NewIM(c, service.NewIM(parts.rules.Rooms, parts.rules.Messages, uploads, nil, b.ready, log), handler, callers, b.ready, metrics, log)
+	imServer, _, err := server.NewIM(c, service.NewIM(parts.rules.Rooms, parts.rules.Messages, uploads, nil, b.ready, log), streams, callers, b.ready, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}

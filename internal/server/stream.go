@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/auth"
 	"github.com/game-im/hermod/internal/biz"
@@ -47,7 +48,7 @@ func (s *imServer) StreamMessages(stream grpc.BidiStreamingServer[imv1.MessageRe
 	return conn.Finish(err)
 }
 
-// sessionStreams stands before every stream. For those of IMService it finds out who is calling and
+// sessionStreams stands before every stream. For those of clients it finds out who is calling and
 // then goes straight to the service: Kratos' own stream interceptor, further in, would give each
 // stream one more goroutine and each message two look-ups, for middleware that a session's frames
 // do not use. All other streams, such as reflection, go their usual way.
@@ -64,13 +65,13 @@ func sessionStreams(v *auth.Verifier, ready *Readiness, m *Metrics, log *slog.Lo
 			return handler(srv, ss)
 		}
 		ctx := ss.Context()
-		id, err := admit(ctx, v, ready)
+		id, err := admit(ctx, v, ready, info.FullMethod)
 		if err != nil {
 			err = service.Error(log, err)
 			m.refused(err)
 			return err
 		}
-		err = serve(srv.(imv1.IMServiceServer), &identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)})
+		err = serve(srv, &identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)})
 		if kerrors.Reason(err) != "" { // refused, and not just over
 			m.refused(err)
 		}
@@ -78,23 +79,31 @@ func sessionStreams(v *auth.Verifier, ready *Readiness, m *Metrics, log *slog.Lo
 	}
 }
 
-// streams are those of IMService.
-var streams = map[string]func(imv1.IMServiceServer, grpc.ServerStream) error{
-	imv1.IMService_StreamMessages_FullMethodName: func(s imv1.IMServiceServer, ss grpc.ServerStream) error {
-		return s.StreamMessages(&grpc.GenericServerStream[imv1.MessageRequest, imv1.MessageResponse]{ServerStream: ss})
+// streams are those of clients.
+var streams = map[string]func(any, grpc.ServerStream) error{
+	imv1.IMService_StreamMessages_FullMethodName: func(s any, ss grpc.ServerStream) error {
+		return s.(imv1.IMServiceServer).StreamMessages(&grpc.GenericServerStream[imv1.MessageRequest, imv1.MessageResponse]{ServerStream: ss})
 	},
-	imv1.IMService_UploadAudio_FullMethodName: func(s imv1.IMServiceServer, ss grpc.ServerStream) error {
-		return s.UploadAudio(&grpc.GenericServerStream[imv1.UploadAudioRequest, imv1.UploadAudioResponse]{ServerStream: ss})
+	imv1.IMService_UploadAudio_FullMethodName: func(s any, ss grpc.ServerStream) error {
+		return s.(imv1.IMServiceServer).UploadAudio(&grpc.GenericServerStream[imv1.UploadAudioRequest, imv1.UploadAudioResponse]{ServerStream: ss})
+	},
+	gatewayv1.ClientService_Connect_FullMethodName: func(s any, ss grpc.ServerStream) error {
+		return s.(gatewayv1.ClientServiceServer).Connect(&grpc.GenericServerStream[gatewayv1.ClientRequest, gatewayv1.ServerPush]{ServerStream: ss})
 	},
 }
 
 // admit finds out who opens a stream. A node that is starting or stopping takes nobody in: whoever
-// was just asked to come back elsewhere would be back here.
-func admit(ctx context.Context, v *auth.Verifier, ready *Readiness) (biz.Identity, error) {
+// was just asked to come back elsewhere would be back here. A stream of the gateway protocol may leave
+// it to its START to say who opens it.
+func admit(ctx context.Context, v *auth.Verifier, ready *Readiness, method string) (biz.Identity, error) {
 	if !ready.serving.Load() {
 		return biz.Identity{}, biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the node is starting or stopping; reconnect")
 	}
-	return identity(ctx, v, headerOf(ctx))
+	header := headerOf(ctx)
+	if method == gatewayv1.ClientService_Connect_FullMethodName && header(keyAuthorization) == "" && header(keyUser) == "" {
+		return biz.Identity{}, nil
+	}
+	return identity(ctx, v, header)
 }
 
 // identified is a stream whose context says who opened it.

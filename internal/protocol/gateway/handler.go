@@ -2,17 +2,192 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"hash/maphash"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
+const (
+	// flushWindow is how long a client that has ended its half of a connection may take to read what
+	// is still on its way to it.
+	flushWindow = 2 * time.Second
+	// maxBeforeStart bounds how many frames may be refused before a session exists.
+	maxBeforeStart = 8
+)
+
+// Config is the node's settings for gateway sessions.
+type Config struct {
+	Heartbeat      time.Duration // advertised to clients
+	StartTimeout   time.Duration // from the connection to a START that is accepted
+	RequestTimeout time.Duration // for the services to answer one request
+	MaxRequests    int           // of one session that wait for their turn
+	SendsPerSecond float64       // business requests of one session; 0: no limit
+	SendBurst      int
+	Devices        Devices
+	MaxDevices     int // with Allow
+}
+
+// Authenticator tells who clients are.
+type Authenticator interface {
+	// Prove returns who is behind a token that START brought with an openid and a device.
+	Prove(ctx context.Context, token string, user biz.UserID, device biz.DeviceID) (biz.Identity, error)
+	// Refresh returns the identity that a new token of a live session proves. It is an error if that is
+	// somebody else than the session's.
+	Refresh(ctx context.Context, held biz.Identity, token string) (biz.Identity, error)
+}
+
 // Handler serves gateway sessions on connections of any transport.
-type Handler struct{}
+type Handler struct {
+	node     *node.Node
+	pushes   *biz.Pushes
+	upstream biz.Upstream
+	auth     Authenticator
+	cfg      atomic.Pointer[Config]
+	metrics  metrics
+	log      *slog.Logger
+	seed     maphash.Seed
+	users    [64]sync.Mutex // one for some of the users each: held while a session of theirs opens
+}
+
+// NewHandler returns a Handler.
+func NewHandler(n *node.Node, pushes *biz.Pushes, up biz.Upstream, auth Authenticator, cfg Config, log *slog.Logger) *Handler {
+	h := &Handler{
+		node: n, pushes: pushes, upstream: up, auth: auth, metrics: newMetrics(), log: log, seed: maphash.MakeSeed(),
+	}
+	h.SetConfig(cfg)
+	return h
+}
+
+// SetConfig replaces the settings: those of devices, and what clients are told, for sessions that open
+// from then on, the others for all.
+func (h *Handler) SetConfig(cfg Config) { h.cfg.Store(&cfg) }
+
+func (h *Handler) lockOf(user biz.UserID) *sync.Mutex {
+	return &h.users[maphash.String(h.seed, string(user))%uint64(len(h.users))]
+}
 
 // Serve runs a client's connection until it ends and returns why: nil after a clean end by the
 // client. It writes ServerPush frames of o.Format, each with its number, and reads one ClientRequest
-// of that format from each frame that conn.Read returns. The caller closes the connection.
+// of that format from each frame that conn.Read returns. The caller closes the connection. A session
+// ends with STOP; when its connection ends in any other way, it waits for its client.
 func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening) error {
-	return biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the gateway protocol is not served yet")
+	s, err := h.opened(ctx, conn, o)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	defer h.node.Done(s, conn, transport.ConnLost) // after a panic as well
+	r := &reader{h: h, session: s, life: lifeOf(s), codec: codecOf(o.Format), transport: o.Transport}
+	stopped, err := r.run(ctx, conn)
+	switch {
+	case stopped:
+		h.node.End(s, transport.Ended)
+		return nil
+	case errors.Is(err, io.EOF):
+		r.finish()
+		return nil
+	}
+	return err
+}
+
+// opened reads from a new connection until its client has said who it is. What is refused meanwhile is
+// numbered from 1, and is no part of a session.
+func (h *Handler) opened(ctx context.Context, conn transport.Conn, o Opening) (*session.Session, error) {
+	timeout := time.AfterFunc(h.cfg.Load().StartTimeout, func() { conn.Close(transport.NotStarted) })
+	defer timeout.Stop()
+	for number := uint64(1); ; number++ {
+		data, err := conn.Read()
+		if err != nil {
+			return nil, err
+		}
+		s, refusal := h.first(ctx, conn, o, data)
+		if refusal == nil {
+			return s, nil
+		}
+		h.metrics.starts.WithLabelValues(o.Transport, "refused").Inc()
+		enc, err := frame.New(refusal).In(o.Format)
+		if err != nil {
+			return nil, err
+		}
+		if err := conn.Write([]transport.Outgoing{{Frame: enc, Link: number}}); err != nil {
+			return nil, err
+		}
+		if number == maxBeforeStart {
+			why := transport.BadRequest.Because("%d frames, and none of them started a session", number)
+			conn.Close(why)
+			return nil, why
+		}
+	}
+}
+
+// first handles a frame of a connection that has no session yet.
+func (h *Handler) first(ctx context.Context, conn transport.Conn, o Opening, data []byte) (*session.Session, *outgoing) {
+	c := codecOf(o.Format)
+	req, wrong := c.request(data)
+	if wrong != nil {
+		return nil, h.refusal(0, wrong)
+	}
+	start, wrong := h.startOf(c, req)
+	if wrong != nil {
+		return nil, h.refusal(req.GetMsgId(), wrong)
+	}
+	n := &newcomer{conn: conn, format: o.Format, msgID: req.GetMsgId(), start: start}
+	err := h.identify(ctx, n, o.Identity)
+	var s *session.Session
+	var result string
+	if err == nil {
+		s, result, err = h.admit(n)
+	}
+	if err != nil {
+		refused := biz.AsError(err)
+		if refused.Kind == biz.KindInternal {
+			h.log.Error("a session could not be opened", "remote", o.Remote, "error", err)
+		}
+		return nil, &outgoing{msgID: req.GetMsgId(), body: &gatewayv1.StartResponse{Error: errorMessage(refused)}}
+	}
+	h.metrics.starts.WithLabelValues(o.Transport, result).Inc()
+	return s, nil
+}
+
+// startOf returns the StartRequest that every connection begins with.
+func (h *Handler) startOf(c codec, req *gatewayv1.ClientRequest) (*gatewayv1.StartRequest, *biz.Error) {
+	if req.GetType() != gatewayv1.RequestType_REQUEST_START {
+		return nil, biz.Errorf(biz.KindPermissionDenied, "NOT_STARTED", "the first request of a connection must be START")
+	}
+	if req.GetSeqId() != 0 {
+		return nil, biz.Errorf(biz.KindInvalid, "INVALID_SEQUENCE", "seq_id of START is %d; it must be 0", req.GetSeqId())
+	}
+	start, err := c.start(req)
+	if err == nil && start.GetOpenid() == "" {
+		err = biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "openid is empty")
+	}
+	return start, err
+}
+
+// refusal counts a failure and makes the ERROR frame that tells of it.
+func (h *Handler) refusal(msgID uint32, err *biz.Error) *outgoing {
+	m := errorMessage(err)
+	h.metrics.refused(m.GetErrorCode())
+	return &outgoing{msgID: msgID, body: m}
+}
+
+// refuse tells the client of a session that something was refused.
+func (h *Handler) refuse(s *session.Session, msgID uint32, err *biz.Error) {
+	if err.Kind == biz.KindInternal {
+		h.log.Error("a request could not be handled", "session", s.ID, "user", s.User, "error", err)
+	}
+	s.Reply(frame.New(h.refusal(msgID, err)))
 }

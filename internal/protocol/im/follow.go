@@ -28,7 +28,7 @@ func (h *Handler) followAll(s *session.Session, o Opening) error {
 	if err := h.follow(ctx, s, o.Identity, rooms); err != nil {
 		return err
 	}
-	h.node.Subscribe(s, protocol.InboxChannel(o.Identity.User), &inboxSource{pushes: h.pushes, user: o.Identity.User}, 0)
+	h.node.Subscribe(s, protocol.InboxChannel(o.Identity.User), &protocol.Inbox{Pushes: h.pushes, User: o.Identity.User}, 0)
 	return nil
 }
 

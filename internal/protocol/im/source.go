@@ -37,25 +37,3 @@ func (r *roomSource) Page(ctx context.Context, after int64, limit int) ([]sessio
 func (r *roomSource) Received(seq int64) {
 	r.backlog.Delivered(biz.Cursor{Room: r.room, User: r.user, Device: r.device, Delivered: seq})
 }
-
-// inboxSource is a user's inbox of pushes.
-type inboxSource struct {
-	pushes *biz.Pushes
-	user   biz.UserID
-}
-
-// Page implements session.Source.
-func (i *inboxSource) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
-	kept, err := i.pushes.Kept(ctx, i.user, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]session.Entry, len(kept))
-	for k, p := range kept {
-		entries[k] = session.Entry{Seq: p.InboxSeq, Frame: frame.New(p)}
-	}
-	return entries, nil
-}
-
-// Received implements session.Source.
-func (i *inboxSource) Received(seq int64) { i.pushes.Received(i.user, seq) }

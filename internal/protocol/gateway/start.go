@@ -1,0 +1,171 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// newcomer is a client that says who it is.
+type newcomer struct {
+	conn     transport.Conn
+	format   *frame.Format
+	msgID    uint32
+	start    *gatewayv1.StartRequest
+	identity biz.Identity
+}
+
+// wantsBack tells whether the client had a session before.
+func (n *newcomer) wantsBack() bool {
+	return n.start.GetLastAckedSeqId() > 0 || n.start.GetResumeTicket() != ""
+}
+
+// identify completes the newcomer: what the transport knows goes before what START says.
+func (h *Handler) identify(ctx context.Context, n *newcomer, known biz.Identity) error {
+	user := biz.UserID(n.start.GetOpenid())
+	device := biz.DeviceID(n.start.GetDeviceId())
+	if device == "" {
+		device = biz.DeviceID(n.start.GetClientId())
+	}
+	if len(device) > biz.MaxIDBytes || len(n.start.GetDeviceClass()) > biz.MaxIDBytes {
+		return biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "device_id, client_id and device_class have at most %d bytes each", biz.MaxIDBytes)
+	}
+	id := known
+	if id.User == "" && !slices.Contains(id.Roles, biz.RoleService) {
+		var err error
+		if id, err = h.auth.Prove(ctx, n.start.GetAuthToken(), user, device); err != nil {
+			return err
+		}
+	}
+	var err error
+	if id.User, err = id.ActAs(user); err != nil {
+		return err
+	}
+	if id.Device == "" {
+		id.Device = device
+	}
+	n.identity = id
+	return nil
+}
+
+// admit resumes the newcomer's session, or opens one. Newcomers of one user come one after another, so
+// that two of them cannot end each other.
+func (h *Handler) admit(n *newcomer) (s *session.Session, result string, err error) {
+	lock := h.lockOf(n.identity.User)
+	lock.Lock()
+	defer lock.Unlock()
+	var former *session.Session
+	if n.wantsBack() {
+		var ticket string
+		if s, ticket = h.resumeByTicket(n); s == nil {
+			former = h.formerOf(n.identity.User, string(n.identity.Device))
+			s, ticket = h.resume(n, former, session.Return{Proven: true})
+		}
+		if s != nil {
+			s.SetExpiry(n.identity.Expiry)
+			lifeOf(s).prove(n.identity)
+			h.greet(n, s, map[string]string{headerTicket: s.ID + ticketMark + ticket, headerResumed: "true"})
+			return s, "resumed", nil
+		}
+	}
+	if s, err = h.open(n, former); err != nil {
+		return nil, "", err
+	}
+	headers := map[string]string{headerTicket: s.ID + ticketMark + s.Ticket(), headerResumed: "false"}
+	result = "new"
+	if n.wantsBack() {
+		headers[headerResync], result = "true", "resync"
+	}
+	h.greet(n, s, headers)
+	return s, result, nil
+}
+
+// ticketMark is between the session and the secret of a ticket.
+const ticketMark = "."
+
+func (h *Handler) resumeByTicket(n *newcomer) (*session.Session, string) {
+	id, secret, ok := strings.Cut(n.start.GetResumeTicket(), ticketMark)
+	if !ok {
+		return nil, ""
+	}
+	s := h.node.Session(id)
+	if s == nil || s.ID != id || s.User != string(n.identity.User) || lifeOf(s) == nil {
+		return nil, ""
+	}
+	return h.resume(n, s, session.Return{Ticket: secret})
+}
+
+func (h *Handler) resume(n *newcomer, former *session.Session, r session.Return) (*session.Session, string) {
+	if former == nil {
+		return nil, ""
+	}
+	r.Conn, r.Format, r.Last = n.conn, n.format, n.start.GetLastAckedSeqId()
+	s, ticket, ok := h.node.Resume(former.ID, former.User, r)
+	if !ok {
+		return nil, ""
+	}
+	return s, ticket
+}
+
+// open makes a new session. A former one that could not be resumed ends, and hands over its login.
+func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	l := &life{class: n.start.GetDeviceClass(), identity: n.identity}
+	if former != nil {
+		l.inherit(lifeOf(former))
+	}
+	who, _ := l.who()
+	s := session.New(h.node.Core(), session.Options{
+		ID: id.String(), User: string(who.User), GID: who.GID, Device: string(who.Device),
+		Format: n.format, Resume: true, Resend: true, Hold: !l.loggedIn(), Protocol: l, Replies: true,
+	}, n.conn, who.Expiry)
+	h.node.Open(s)
+	if former != nil {
+		h.node.Succeed(former, s)
+		h.node.End(former, transport.Replaced)
+	}
+	h.supersede(s, l.class)
+	if l.loggedIn() {
+		h.followInbox(s)
+	}
+	return s, nil
+}
+
+// greet answers START. The answer is a frame of the session like all others: behind what the client
+// has missed.
+func (h *Handler) greet(n *newcomer, s *session.Session, headers map[string]string) {
+	s.Reply(frame.New(&outgoing{
+		msgID: n.msgID,
+		body: &gatewayv1.StartResponse{
+			Success: true, ConnectionId: s.ID,
+			HeartbeatInterval: int32(h.cfg.Load().Heartbeat / time.Second),
+		},
+		headers: headers,
+	}))
+	s.Continue()
+}
+
+// loginHeaders tell a client what its login has assigned.
+func loginHeaders(gid int64, zone string) map[string]string {
+	headers := map[string]string{}
+	if gid != 0 {
+		headers[headerGID] = strconv.FormatInt(gid, 10)
+	}
+	if zone != "" {
+		headers[headerZone] = zone
+	}
+	return headers
+}
