@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+)
+
+// FuzzClientRequest reads whatever may come in both formats. A START that is read gives back what a
+// program of either numbering has put into it.
+func FuzzClientRequest(f *testing.F) {
+	add := func(m *gatewayv1.StartRequest, extra []byte) {
+		start, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		req := &gatewayv1.ClientRequest{MsgId: 1, Type: gatewayv1.RequestType_REQUEST_START, Payload: append(start, extra...)}
+		data, err := proto.Marshal(req)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		if data, err = protojson.Marshal(req); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	add(&gatewayv1.StartRequest{Openid: "10001", AuthToken: "default-token", LastAckedSeqId: 7}, nil)
+	add(&gatewayv1.StartRequest{Openid: "10001", ClientId: "token"}, protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), 7))
+	f.Add([]byte(`{"type":"REQUEST_START","payload":"eyJvcGVuaWQiOiI3In0="}`))
+	f.Add([]byte{0x22, 0x02, 0x18, 0xff})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, c := range []codec{{json: false}, {json: true}} {
+			req, wrong := c.request(data)
+			if wrong != nil {
+				continue
+			}
+			start, wrong := c.start(req)
+			if wrong != nil {
+				continue
+			}
+			last, old := oldLastAcked(start.ProtoReflect().GetUnknown())
+			if start.GetLastAckedSeqId() < last || old && start.GetClientId() != "" {
+				t.Errorf("%x: %v, and the older numbering says %d", data, start, last)
+			}
+			for _, into := range []proto.Message{&gatewayv1.ClientAck{}, &gatewayv1.HeartbeatRequest{}, &gatewayv1.BusinessRequest{}, &gatewayv1.StopRequest{}} {
+				if wrong := c.payload(req, into); wrong != nil && wrong.Reason != "MALFORMED" {
+					t.Errorf("%x as %T: %v", data, into, wrong)
+				}
+			}
+		}
+	})
+}
+
+func TestBothNumberings(t *testing.T) {
+	t.Parallel()
+	varint := func(n protowire.Number, v uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, n, protowire.VarintType), v)
+	}
+	for name, c := range map[string]struct {
+		sent  *gatewayv1.StartRequest
+		extra []byte
+		want  *gatewayv1.StartRequest
+	}{
+		"present": {
+			&gatewayv1.StartRequest{Openid: "7", ClientId: "c", AuthToken: "t", LastAckedSeqId: 5}, nil,
+			&gatewayv1.StartRequest{Openid: "7", ClientId: "c", AuthToken: "t", LastAckedSeqId: 5},
+		},
+		"older":         {&gatewayv1.StartRequest{Openid: "7", ClientId: "t"}, varint(3, 5), &gatewayv1.StartRequest{Openid: "7", AuthToken: "t", LastAckedSeqId: 5}},
+		"a later field": {&gatewayv1.StartRequest{Openid: "7", ClientId: "c"}, varint(99, 5), &gatewayv1.StartRequest{Openid: "7", ClientId: "c"}},
+	} {
+		payload, err := proto.Marshal(c.sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, wrong := codec{}.start(&gatewayv1.ClientRequest{Payload: append(payload, c.extra...)})
+		if wrong != nil {
+			t.Fatalf("%s: %v", name, wrong)
+		}
+		got.ProtoReflect().SetUnknown(nil)
+		if !proto.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
