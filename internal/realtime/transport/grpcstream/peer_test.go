@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/test/bufconn"
 
-	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/transport"
 	"github.com/game-im/hermod/internal/realtime/transport/grpcstream"
 	"github.com/game-im/hermod/internal/realtime/transport/transporttest"
@@ -53,6 +52,12 @@ func dial(t *testing.T, batch bool, serve handler, options ...grpc.ServerOption)
 
 func dialListener(t *testing.T, lis net.Listener, dialer func(string) (net.Conn, error), batch bool, serve handler, options ...grpc.ServerOption) *grpc.ClientConn {
 	t.Helper()
+	serveOn(t, lis, batch, serve, options...)
+	return newClient(t, dialer)
+}
+
+func serveOn(t *testing.T, lis net.Listener, batch bool, serve handler, options ...grpc.ServerOption) {
+	t.Helper()
 	srv := grpc.NewServer(options...)
 	srv.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "test.Test",
@@ -74,6 +79,10 @@ func dialListener(t *testing.T, lis net.Listener, dialer func(string) (net.Conn,
 		}
 	}()
 	t.Cleanup(srv.Stop)
+}
+
+func newClient(t *testing.T, dialer func(string) (net.Conn, error)) *grpc.ClientConn {
+	t.Helper()
 	client, err := grpc.NewClient("passthrough:///test",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(_ context.Context, addr string) (net.Conn, error) { return dialer(addr) }),
@@ -88,13 +97,7 @@ func dialListener(t *testing.T, lis net.Listener, dialer func(string) (net.Conn,
 // open opens a stream that lives no longer than the test's patience.
 func open(t *testing.T, client *grpc.ClientConn) grpc.ClientStream {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	t.Cleanup(cancel)
-	stream, err := client.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, method)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stream
+	return openFor(t, client, patience)
 }
 
 func recv(t *testing.T, stream grpc.ClientStream) string {
@@ -116,21 +119,9 @@ func end(stream grpc.ClientStream) error {
 	}
 }
 
-// outgoing are frames with the given texts, numbered from first, or not at all if that is 0.
-func outgoing(t *testing.T, first uint64, texts ...string) (out []transport.Outgoing) {
+func outgoing(t *testing.T, first uint64, texts ...string) []transport.Outgoing {
 	t.Helper()
-	for i, text := range texts {
-		f, err := frame.New(text).In(transporttest.Text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := transport.Outgoing{Frame: f}
-		if first > 0 {
-			o.Link = first + uint64(i)
-		}
-		out = append(out, o)
-	}
-	return out
+	return transporttest.Frames(t, first, texts...)
 }
 
 // receive waits for something from a handler.

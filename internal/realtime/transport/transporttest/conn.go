@@ -1,4 +1,5 @@
-// Package transporttest has a transport.Conn for tests: a client in memory that reads as told.
+// Package transporttest has what tests of transports share: a transport.Conn whose client is in memory
+// and reads as told, and the rules that every transport is held against.
 package transporttest
 
 import (
