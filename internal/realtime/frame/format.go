@@ -22,6 +22,9 @@ type Encoders struct {
 	// Number appends what is put before a body to give it a link sequence: the only bytes that
 	// differ from receiver to receiver. Nil: the format has none.
 	Number func(dst []byte, link uint64) []byte
+	// Bare is put before a body that gets no number. Only formats need it whose bodies are no whole
+	// messages, since a number stands inside: a JSON object without its first brace.
+	Bare []byte
 	// Item appends what is put before a body of the given length to make it one item of an
 	// envelope; an envelope is such items one after another, behind one Number. Nil: the format
 	// has no envelopes.
@@ -35,6 +38,14 @@ type Encoders struct {
 type Format struct {
 	Encoders
 	slot int
+}
+
+// Prefix appends what is put before a body: its number, or with link 0 what stands for none.
+func (f *Format) Prefix(dst []byte, link uint64) []byte {
+	if link == 0 || f.Number == nil {
+		return append(dst, f.Bare...)
+	}
+	return f.Number(dst, link)
 }
 
 // NewFormat registers a wire format. It panics beyond MaxFormats, a fault of the program itself.

@@ -1,0 +1,220 @@
+package websocket
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// parting bounds the end of a connection: how long a write that is under way may take yet, the close
+// frame behind it, and the client to hang up.
+const parting = time.Second
+
+// Conn is a WebSocket connection as a transport.Conn.
+type Conn struct {
+	group  *Group
+	net    net.Conn
+	format *frame.Format
+	text   bool // messages are text in both directions; else binary
+	chosen bool // text is settled
+	batch  bool // frames that are written together go into one envelope
+	in     reader
+	peeked []byte // a message that was read to see its kind
+	end    error  // what Read returned at last
+
+	heard atomic.Uint32 // the group's tick when anything last came from the client
+	asked bool          // it was pinged since; of the goroutine that pings
+
+	writing sync.Mutex // held while something is written
+	broken  bool       // under writing: a write failed half-way
+
+	mu    sync.Mutex
+	why   error         // not nil: closed
+	bye   ws.StatusCode // what the close frame is to say
+	words string
+	pong  []byte
+	owed  bool
+}
+
+var _ transport.Conn = (*Conn)(nil)
+
+// newConn makes a connection of one that was just upgraded. ahead is what was read from it already.
+func newConn(g *Group, nc net.Conn, ahead []byte) *Conn {
+	c := &Conn{group: g, net: nc}
+	c.in.src, c.in.limit, c.in.pinged, c.in.ahead = (*source)(c), g.options.MaxMessage, c.pinged, ahead
+	c.heard.Store(g.now.Load())
+	return c
+}
+
+// Speak settles how frames are written: in a format that is text or binary, and with batch several
+// that wait together in one envelope, if the format has such. Messages of the other kind are refused
+// from then on. It is called once, before anything is written.
+func (c *Conn) Speak(format *frame.Format, text, batch bool) {
+	c.format, c.text, c.batch, c.chosen = format, text, batch, true
+}
+
+// source is the client's bytes, noting when some came.
+type source Conn
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.net.Read(p)
+	if n > 0 {
+		s.heard.Store(s.group.now.Load())
+	}
+	return n, err
+}
+
+// Peek waits for the client's first message and tells whether it is text. The next Read returns it.
+func (c *Conn) Peek() (text bool, err error) {
+	op, data, err := c.next()
+	if err != nil {
+		return false, err
+	}
+	c.peeked = data
+	if data == nil {
+		c.peeked = []byte{}
+	}
+	return op == ws.OpText, nil
+}
+
+// Read implements transport.Conn. A client that means to end sends a close frame with status 1000 or
+// none; with any other, as a browser sends whose page is left, the connection counts as lost. The
+// bytes are the caller's.
+func (c *Conn) Read() ([]byte, error) {
+	if data := c.peeked; data != nil {
+		c.peeked = nil
+		return data, nil
+	}
+	op, data, err := c.next()
+	if err == nil && c.chosen && (op == ws.OpText) != c.text {
+		err = c.breach(&violation{ws.StatusUnsupportedData, fmt.Sprintf("%s takes %s messages only", c.format.Name, kind(c.text))})
+	}
+	return data, err
+}
+
+func kind(text bool) string {
+	if text {
+		return "text"
+	}
+	return "binary"
+}
+
+func (c *Conn) next() (ws.OpCode, []byte, error) {
+	if c.end != nil {
+		return 0, nil, c.end
+	}
+	op, data, err := c.in.message()
+	if err == nil {
+		return op, data, nil
+	}
+	var (
+		v *violation
+		l *left
+	)
+	switch why := c.usable(); {
+	case why != nil: // closed by us: that is why it failed
+		err = why
+	case errors.As(err, &v):
+		err = c.breach(v)
+	case errors.As(err, &l) && (l.status == 0 || l.status == ws.StatusNormalClosure):
+		c.leave(l.status)
+		err = io.EOF
+	case errors.As(err, &l):
+		c.leave(l.status)
+	}
+	c.end = err
+	return 0, nil, err
+}
+
+// breach closes the connection of a client that broke the protocol.
+func (c *Conn) breach(v *violation) error {
+	c.shut(v, v.status, v.reason)
+	c.end = v
+	return v
+}
+
+// leave notes what the client's close frame will be answered with, when the last frames are written.
+func (c *Conn) leave(status ws.StatusCode) {
+	if status == 0 {
+		status = ws.StatusNormalClosure
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bye = status
+}
+
+// Close implements transport.Conn. The close frame has the code of why as its status; Finish sends it.
+func (c *Conn) Close(why transport.Disconnect) { c.shut(why, ws.StatusCode(why.Code), why.Reason) }
+
+// shut makes Read and Write return. It does not block. The first reason counts.
+func (c *Conn) shut(why error, status ws.StatusCode, words string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why != nil {
+		return
+	}
+	c.why = why
+	if c.bye == 0 { // else the client has said so first
+		c.bye, c.words = status, words
+	}
+	// They fail when the connection is closed, and then there is nobody to free.
+	_ = c.net.SetReadDeadline(past)
+	_ = c.net.SetWriteDeadline(time.Now().Add(parting))
+}
+
+var past = time.Unix(1, 0)
+
+// usable returns why the connection was closed, nil while it is not.
+func (c *Conn) usable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.why
+}
+
+// Finish ends the connection once nobody reads it any more: with the reason that Close gave, with
+// the answer to the client's own close frame, or else with why. It returns when the network
+// connection is closed, after the time that an orderly end may take.
+func (c *Conn) Finish(why transport.Disconnect) {
+	defer c.group.remove(c)
+	defer func() { _ = c.net.Close() }() // nobody is left to be told
+	c.Close(why)
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	c.mu.Lock()
+	status, words := c.bye, c.words
+	c.mu.Unlock()
+	if c.broken || errors.Is(c.end, io.ErrUnexpectedEOF) {
+		return
+	}
+	if c.controlLocked(closeFrame(status, words), parting) != nil {
+		return
+	}
+	c.hangUp()
+}
+
+// hangUp ends our half and waits for the client to end its own. Closing at once would let the
+// system throw away what is still on its way, if the client has sent something meanwhile.
+func (c *Conn) hangUp() {
+	half, ok := c.net.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	if c.net.SetReadDeadline(time.Now().Add(parting)) != nil {
+		return
+	}
+	for {
+		if _, err := c.net.Read(c.in.buf[:]); err != nil {
+			return
+		}
+	}
+}

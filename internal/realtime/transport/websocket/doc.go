@@ -1,0 +1,15 @@
+// Package websocket carries sessions over WebSocket connections that a net/http server has accepted.
+//
+//	upgrade.go  from a request to a connection
+//	conn.go     the connection: reading, closing
+//	reader.go   frames in: fragments, masks, control frames, limits
+//	writer.go   frames out: all that waits, in one write
+//	group.go    the connections of a listener: pings, and their end
+//
+// Concurrency and ownership: a connection has no goroutine, timer or channel of its own. Whoever
+// serves it calls Upgrade, then Read until it fails, then Finish, all in one goroutine; that goroutine
+// must not be the HTTP server's, which would keep the server's buffers alive (see Request). Write may
+// be called by one other goroutine at a time and Close by anybody. Pings are sent by the goroutine
+// that runs the Group. Frames are not compressed: most are small, and a compressor would cost each
+// connection more memory than everything else together.
+package websocket

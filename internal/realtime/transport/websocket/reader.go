@@ -1,0 +1,170 @@
+package websocket
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	// readBuffer is what a connection at rest holds. A payload that is larger is read straight into
+	// the message.
+	readBuffer = 512
+	// firstPart bounds what is allocated on the word of a client, before its bytes are there.
+	firstPart = 4 << 10
+)
+
+// violation is a breach of the protocol, with the status that the connection is closed with.
+type violation struct {
+	status ws.StatusCode
+	reason string
+}
+
+func (v *violation) Error() string { return fmt.Sprintf("websocket (%d): %s", v.status, v.reason) }
+
+// left is the client's close frame.
+type left struct {
+	status ws.StatusCode // 0: it gave none
+}
+
+func (l *left) Error() string { return fmt.Sprintf("websocket: the client left (%d)", l.status) }
+
+// reader takes messages out of what a client sends.
+type reader struct {
+	src      io.Reader
+	limit    int          // bytes of a message
+	pinged   func([]byte) // called with the payload of a ping, which is the reader's own
+	ahead    []byte       // what was read before this reader was there
+	buf      [readBuffer]byte
+	from, to int
+	scratch  [ws.MaxHeaderSize]byte
+}
+
+// message returns the next message of the client: a *left at its end, a *violation when it breaks
+// the protocol, or the error of the source, which is never io.EOF.
+func (r *reader) message() (op ws.OpCode, data []byte, err error) {
+	state := ws.StateServerSide
+	for {
+		h, err := ws.ReadHeaderBuffer(r, r.scratch[:0])
+		if err != nil {
+			return 0, nil, headerError(err)
+		}
+		if err := ws.CheckHeader(h, state); err != nil {
+			return 0, nil, &violation{ws.StatusProtocolError, err.Error()}
+		}
+		if h.OpCode.IsControl() {
+			if err := r.control(h); err != nil {
+				return 0, nil, err
+			}
+			continue
+		}
+		if h.Length > int64(r.limit-len(data)) {
+			return 0, nil, &violation{ws.StatusMessageTooBig, fmt.Sprintf("a message may have %d bytes", r.limit)}
+		}
+		if h.OpCode != ws.OpContinuation {
+			op = h.OpCode
+		}
+		if data, err = r.payload(data, h); err != nil {
+			return 0, nil, err
+		}
+		if !h.Fin {
+			state = state.Set(ws.StateFragmented)
+			continue
+		}
+		if op == ws.OpText && !utf8.Valid(data) {
+			return 0, nil, &violation{ws.StatusInvalidFramePayloadData, "a text message is not UTF-8"}
+		}
+		return op, data, nil
+	}
+}
+
+func headerError(err error) error {
+	if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) {
+		return &violation{ws.StatusProtocolError, err.Error()}
+	}
+	return lost(err)
+}
+
+// lost keeps the end of the bytes from being taken for the end that a client means.
+func lost(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// payload appends a frame's payload to data.
+func (r *reader) payload(data []byte, h ws.Header) ([]byte, error) {
+	begin := len(data)
+	for left := int(h.Length); left > 0; {
+		part := min(left, max(firstPart, len(data)))
+		at := len(data)
+		data = slices.Grow(data, part)[:at+part]
+		if _, err := io.ReadFull(r, data[at:]); err != nil {
+			return nil, lost(err)
+		}
+		left -= part
+	}
+	ws.Cipher(data[begin:], h.Mask, 0)
+	return data, nil
+}
+
+func (r *reader) control(h ws.Header) error {
+	payload, err := r.payload(nil, h)
+	if err != nil {
+		return err
+	}
+	switch h.OpCode {
+	case ws.OpPing:
+		r.pinged(payload)
+	case ws.OpClose:
+		return closing(payload)
+	}
+	return nil // a pong has been heard, which is all that it is for
+}
+
+// closing reads the payload of a close frame.
+func closing(payload []byte) error {
+	if len(payload) == 0 {
+		return &left{}
+	}
+	if len(payload) == 1 {
+		return &violation{ws.StatusProtocolError, "a close frame with half a status"}
+	}
+	status, reason := ws.ParseCloseFrameData(payload)
+	switch err := ws.CheckCloseFrameData(status, reason); {
+	case errors.Is(err, ws.ErrProtocolInvalidUTF8):
+		return &violation{ws.StatusInvalidFramePayloadData, err.Error()}
+	case err != nil:
+		return &violation{ws.StatusProtocolError, err.Error()}
+	}
+	return &left{status}
+}
+
+// Read implements io.Reader, through the buffer.
+func (r *reader) Read(p []byte) (int, error) {
+	if len(r.ahead) > 0 {
+		n := copy(p, r.ahead)
+		if r.ahead = r.ahead[n:]; len(r.ahead) == 0 {
+			r.ahead = nil
+		}
+		return n, nil
+	}
+	if r.from == r.to {
+		if len(p) >= len(r.buf) {
+			return r.src.Read(p)
+		}
+		n, err := r.src.Read(r.buf[:])
+		if n == 0 {
+			return 0, err
+		}
+		r.from, r.to = 0, n // an error comes again
+	}
+	n := copy(p, r.buf[r.from:r.to])
+	r.from += n
+	return n, nil
+}

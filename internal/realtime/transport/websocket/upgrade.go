@@ -1,0 +1,113 @@
+package websocket
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/gobwas/ws"
+)
+
+// ErrStopping is why a Group takes nobody in.
+var ErrStopping = errors.New("websocket: the listener is stopping")
+
+// Check tells what is wrong with a request as the opening of a WebSocket connection, nil for nothing.
+func Check(r *http.Request) error {
+	switch {
+	case r.Method != http.MethodGet:
+		return fmt.Errorf("a WebSocket connection is opened with GET, not %s", r.Method)
+	case !hasToken(r.Header.Values("Connection"), "upgrade") || !hasToken(r.Header.Values("Upgrade"), "websocket"):
+		return errors.New("WebSocket is spoken here: Connection: Upgrade and Upgrade: websocket are required")
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return fmt.Errorf("version 13 of WebSocket is spoken here, not %q", r.Header.Get("Sec-WebSocket-Version"))
+	}
+	return nil
+}
+
+// Offers tells whether a request offers a subprotocol.
+func Offers(r *http.Request, name string) bool {
+	return hasToken(r.Header.Values("Sec-WebSocket-Protocol"), name)
+}
+
+// OffersAny tells whether a request offers subprotocols at all.
+func OffersAny(r *http.Request) bool { return len(r.Header.Values("Sec-WebSocket-Protocol")) > 0 }
+
+func hasToken(values []string, token string) bool {
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Request is a request that is about to become a connection. An HTTP server keeps several kilobytes
+// of buffers for as long as its handler runs. So the handler starts a goroutine that serves the
+// connection, returns when Wait does, and the buffers are gone:
+//
+//	req := group.Request(w, r)
+//	go serve(req) // calls req.Upgrade, or refuses, and req.Done in any case
+//	req.Wait()
+type Request struct {
+	group *Group
+	w     http.ResponseWriter
+	r     *http.Request
+	once  sync.Once
+	done  chan struct{}
+}
+
+// Request begins the opening of a connection.
+func (g *Group) Request(w http.ResponseWriter, r *http.Request) *Request {
+	return &Request{group: g, w: w, r: r, done: make(chan struct{})}
+}
+
+// Wait returns when the HTTP server is done with the request.
+func (q *Request) Wait() { <-q.done }
+
+// Done ends what Wait waits for. It may be called again. Nothing may be written to the response any
+// more.
+func (q *Request) Done() {
+	q.once.Do(func() {
+		q.w, q.r = nil, nil
+		close(q.done)
+	})
+}
+
+// Upgrade answers the request: from then on there is a WebSocket connection, which the caller
+// finishes. protocol is the subprotocol that was agreed on, empty for none, and header what the answer
+// has besides. After ErrStopping the request is still to be answered; after any other error there is
+// no connection and nothing left to answer.
+func (q *Request) Upgrade(protocol string, header http.Header) (*Conn, error) {
+	if !q.group.enter() {
+		return nil, ErrStopping
+	}
+	defer q.Done()
+	c, err := q.upgrade(protocol, header)
+	q.group.add(c)
+	return c, err
+}
+
+func (q *Request) upgrade(protocol string, header http.Header) (*Conn, error) {
+	u := ws.HTTPUpgrader{Timeout: parting, Header: header}
+	if protocol != "" {
+		u.Protocol = func(name string) bool { return name == protocol }
+	}
+	nc, rw, _, err := u.Upgrade(q.r, q.w)
+	var ahead []byte
+	if err == nil {
+		ahead = make([]byte, rw.Reader.Buffered())
+		_, err = io.ReadFull(rw.Reader, ahead)
+	}
+	if err != nil {
+		if nc != nil {
+			_ = nc.Close() // the error is told instead
+		}
+		return nil, fmt.Errorf("upgrade: %w", err)
+	}
+	return newConn(q.group, nc, ahead), nil
+}

@@ -1,0 +1,228 @@
+package websocket
+
+import (
+	"net"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// What is written at once is put together in a shared buffer: for small frames copying costs less
+// than a list of pieces does. Large frames, and more than a usual write, go out as the pieces they
+// are; then a write that a client keeps waiting holds nothing but what others share.
+const (
+	smallWrite = 8 << 10
+	largeWrite = 80 << 10
+	largeFrame = 2 << 10 // on average
+	// maxPrefix is room for a frame's header and what a format puts before a body.
+	maxPrefix = 64
+)
+
+var smallBuffers, largeBuffers = newBuffers(smallWrite), newBuffers(largeWrite)
+
+func newBuffers(size int) *sync.Pool {
+	return &sync.Pool{New: func() any {
+		b := make([]byte, 0, size)
+		return &b
+	}}
+}
+
+// Write implements transport.Conn.
+func (c *Conn) Write(out []transport.Outgoing) error {
+	c.writing.Lock()
+	err := c.writeLocked(out)
+	c.writing.Unlock()
+	c.answerPing()
+	return err
+}
+
+func (c *Conn) writeLocked(out []transport.Outgoing) error {
+	if err := c.usable(); err != nil {
+		return err
+	}
+	size := 0
+	for _, o := range out {
+		size += o.Frame.Size() + maxPrefix
+	}
+	pool := smallBuffers
+	switch {
+	case size > largeWrite || size > largeFrame*len(out) && !c.envelops(out):
+		return c.writePieces(out)
+	case size > smallWrite:
+		pool = largeBuffers
+	}
+	buf := pool.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
+	*buf = c.assemble((*buf)[:0], out)
+	_, err := c.net.Write(*buf)
+	pool.Put(buf)
+	return c.wrote(err)
+}
+
+// assemble appends frames as they are on the wire.
+func (c *Conn) assemble(dst []byte, out []transport.Outgoing) []byte {
+	if c.envelops(out) {
+		var space [maxPrefix]byte
+		prefix := c.format.Prefix(space[:0], out[0].Link)
+		size := len(prefix)
+		for _, o := range out {
+			size += len(o.Frame.Item())
+		}
+		dst = append(appendHeader(dst, c.op(), size), prefix...)
+		for _, o := range out {
+			dst = append(dst, o.Frame.Item()...)
+		}
+		return dst
+	}
+	for _, o := range out {
+		dst = append(c.head(dst, o), o.Frame.Body()...)
+	}
+	return dst
+}
+
+func (c *Conn) envelops(out []transport.Outgoing) bool {
+	return c.batch && len(out) > 1 && c.format.Item != nil
+}
+
+// head appends what stands before a frame's body.
+func (c *Conn) head(dst []byte, o transport.Outgoing) []byte {
+	var space [maxPrefix]byte
+	prefix := c.format.Prefix(space[:0], o.Link)
+	return append(appendHeader(dst, c.op(), len(prefix)+len(o.Frame.Body())), prefix...)
+}
+
+// writePieces writes frames without copying their bodies, each in a message of its own, in one go if
+// the network connection can: a TCP connection, or one around it that has WriteBuffers.
+func (c *Conn) writePieces(out []transport.Outgoing) error {
+	heads := make([]byte, 0, len(out)*maxPrefix)
+	pieces := make(net.Buffers, 0, 2*len(out))
+	for _, o := range out {
+		at := len(heads)
+		heads = c.head(heads, o)
+		pieces = append(pieces, heads[at:], o.Frame.Body())
+	}
+	var err error
+	if wrapped, ok := c.net.(interface {
+		WriteBuffers(b *net.Buffers) (int64, error)
+	}); ok {
+		_, err = wrapped.WriteBuffers(&pieces)
+	} else {
+		_, err = pieces.WriteTo(c.net)
+	}
+	return c.wrote(err)
+}
+
+// wrote notes that something is half written, behind which nothing makes sense any more.
+func (c *Conn) wrote(err error) error {
+	if err != nil {
+		c.broken = true
+	}
+	return err
+}
+
+func (c *Conn) op() ws.OpCode {
+	if c.text {
+		return ws.OpText
+	}
+	return ws.OpBinary
+}
+
+// appendHeader appends the header of a frame that is a whole message, not masked as a server's are.
+func appendHeader(dst []byte, op ws.OpCode, size int) []byte {
+	const fin = 0x80
+	dst = append(dst, fin|byte(op))
+	switch {
+	case size < 126:
+		return append(dst, byte(size))
+	case size < 1<<16:
+		return append(dst, 126, byte(size>>8), byte(size))
+	}
+	n := uint64(size)
+	return append(dst, 127, byte(n>>56), byte(n>>48), byte(n>>40), byte(n>>32), byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+}
+
+// ping writes a ping, unless something is being written: then its client is known to be slow, and
+// whoever writes takes care of it. A client that cannot take these few bytes at once has neither read
+// nor said anything for a long time.
+func (c *Conn) ping() error {
+	if !c.writing.TryLock() {
+		return nil
+	}
+	err := c.usable()
+	if err == nil {
+		err = c.controlLocked(ws.CompiledPing, pingPatience)
+	}
+	c.writing.Unlock()
+	c.answerPing()
+	return err
+}
+
+// pingPatience bounds how long the goroutine that pings everybody waits for one client.
+const pingPatience = 10 * time.Millisecond
+
+// pinged notes what to answer. Only the last ping of several gets its pong, as the protocol allows:
+// a client that sends many and reads nothing makes nobody wait and takes no memory.
+func (c *Conn) pinged(payload []byte) {
+	c.mu.Lock()
+	c.pong, c.owed = payload, true
+	c.mu.Unlock()
+	c.answerPing()
+}
+
+// answerPing sends a pong that is owed, or leaves it to whoever writes at the moment.
+func (c *Conn) answerPing() {
+	for c.owes() && c.writing.TryLock() {
+		c.mu.Lock()
+		payload, owed := c.pong, c.owed
+		c.pong, c.owed = nil, false
+		c.mu.Unlock()
+		if owed && c.usable() == nil {
+			pong := append(appendHeader(make([]byte, 0, 2+len(payload)), ws.OpPong, len(payload)), payload...)
+			_, err := c.net.Write(pong)
+			_ = c.wrote(err) // the next write fails as well
+		}
+		c.writing.Unlock()
+	}
+}
+
+func (c *Conn) owes() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.owed
+}
+
+// controlLocked writes a control frame within a time.
+func (c *Conn) controlLocked(frame []byte, within time.Duration) error {
+	if err := c.net.SetWriteDeadline(time.Now().Add(within)); err != nil {
+		return err
+	}
+	_, err := c.net.Write(frame)
+	if err := c.wrote(err); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why != nil {
+		return nil // closed meanwhile: the deadline is the closing one's
+	}
+	return c.net.SetWriteDeadline(time.Time{})
+}
+
+// maxReason is what a close frame has room for behind its status.
+const maxReason = ws.MaxControlFramePayloadSize - 2
+
+// closeFrame makes a close frame. A reason that is too long is cut between two characters.
+func closeFrame(status ws.StatusCode, reason string) []byte {
+	if len(reason) > maxReason {
+		n := maxReason
+		for n > 0 && !utf8.RuneStart(reason[n]) {
+			n--
+		}
+		reason = reason[:n]
+	}
+	frame := appendHeader(make([]byte, 0, 4+len(reason)), ws.OpClose, 2+len(reason))
+	return append(append(frame, byte(status>>8), byte(status)), reason...)
+}
