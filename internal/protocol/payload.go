@@ -36,3 +36,9 @@ type (
 		Time    time.Time
 	}
 )
+
+// Greeting tells a client that cannot read its transport's headers what they say.
+type Greeting struct {
+	Headers map[string]string
+	Time    time.Time
+}

@@ -1,5 +1,5 @@
 // Package im speaks the im.v1 protocol on sessions: what a client's messages ask for, and how
-// frames look on its wire.
+// frames look on its wire, in protobuf and in JSON.
 package im
 
 import (
@@ -46,6 +46,10 @@ var Proto = frame.NewFormat(frame.Encoders{
 	Item: func(dst []byte, bodyLen int) []byte {
 		return protowire.AppendVarint(protowire.AppendTag(dst, fieldBatch, protowire.BytesType), uint64(bodyLen))
 	},
+	Decode: func(body []byte) (any, error) {
+		m := &imv1.MessageResponse{}
+		return m, proto.Unmarshal(body, m)
+	},
 })
 
 // response turns a frame's payload into what the client reads.
@@ -68,8 +72,14 @@ func response(payload any) (*imv1.MessageResponse, error) {
 		return &imv1.MessageResponse{
 			Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Content: p.Content, Timestamp: timestamppb.New(p.Time),
 		}, nil
+	case *protocol.Greeting:
+		return &imv1.MessageResponse{
+			Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Metadata: p.Headers, Timestamp: timestamppb.New(p.Time),
+		}, nil
 	case *biz.Push:
 		return push(p), nil
+	case *imv1.MessageResponse: // of a frame that was decoded again
+		return p, nil
 	}
 	return nil, fmt.Errorf("im: no encoding for a %T", payload)
 }

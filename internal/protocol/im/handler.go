@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/protobuf/proto"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/realtime/transport"
@@ -77,6 +78,9 @@ func (h *Handler) SetConfig(cfg Config) { h.cfg.Store(&cfg) }
 // Serve runs a client's connection until it ends and returns why: nil after a clean end by the
 // client. greet answers the client once its session exists; nothing is written before.
 func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) error {
+	if o.Format == nil {
+		o.Format = Proto
+	}
 	first, err := h.identify(conn, &o)
 	if err != nil {
 		return err
@@ -146,9 +150,8 @@ func (h *Handler) identify(conn transport.Conn, o *Opening) (first *imv1.Message
 	if err != nil {
 		return nil, err
 	}
-	first = &imv1.MessageRequest{}
-	if err := proto.Unmarshal(data, first); err != nil {
-		return nil, malformed(err)
+	if first, err = request(o.Format, data); err != nil {
+		return nil, err
 	}
 	if o.Identity.User, err = o.Identity.ActAs(biz.UserID(first.GetUserId())); err != nil {
 		return nil, err
@@ -168,11 +171,11 @@ func (h *Handler) open(ctx context.Context, conn transport.Conn, o Opening, gree
 		SendBurst:      cfg.SendBurst,
 	}
 	if o.Resume && o.Session != "" {
-		s, ticket, ok := h.node.Resume(o.Session, string(o.Identity.User), session.Return{Conn: conn, Ticket: o.Ticket, Last: o.LastLink})
+		s, ticket, ok := h.node.Resume(o.Session, string(o.Identity.User), session.Return{Conn: conn, Format: o.Format, Ticket: o.Ticket, Last: o.LastLink})
 		if ok {
 			s.SetExpiry(o.Identity.Expiry)
 			welcome.Session, welcome.Ticket, welcome.Resumed = s.ID, ticket, true
-			return s, h.greet(s, conn, welcome, greet)
+			return s, h.greet(s, conn, o, welcome, greet)
 		}
 	}
 	return h.start(ctx, conn, o, welcome, greet)
@@ -190,7 +193,7 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	}
 	s := session.New(h.node.Core(), session.Options{
 		ID: id.String(), User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
-		Format: Proto, Resume: o.Resume, Replies: o.Ack, Follow: h.followLater(o.Identity),
+		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Follow: h.followLater(o.Identity),
 	}, conn, o.Identity.Expiry)
 	// The session is whole before the client hears of it: from then on it may send, be pushed to, or
 	// lose its connection and resume on another one.
@@ -207,10 +210,10 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	}
 	whole = true
 	welcome.Session, welcome.Ticket = s.ID, s.Ticket()
-	return s, h.greet(s, conn, welcome, greet)
+	return s, h.greet(s, conn, o, welcome, greet)
 }
 
-func (h *Handler) greet(s *session.Session, conn transport.Conn, w Welcome, greet func(Welcome) error) error {
+func (h *Handler) greet(s *session.Session, conn transport.Conn, o Opening, w Welcome, greet func(Welcome) error) error {
 	greeted := false
 	defer func() { // after a panic as well
 		if !greeted {
@@ -220,9 +223,23 @@ func (h *Handler) greet(s *session.Session, conn transport.Conn, w Welcome, gree
 	if err := greet(w); err != nil {
 		return err
 	}
+	if o.Greeting {
+		if err := writeGreeting(conn, o.Format, w); err != nil {
+			return err
+		}
+	}
 	greeted = true
 	s.Continue()
 	return nil
+}
+
+// writeGreeting writes what the headers say as a frame. It has no number: it is no part of the session.
+func writeGreeting(conn transport.Conn, format *frame.Format, w Welcome) error {
+	f, err := frame.New(&protocol.Greeting{Headers: w.Headers(), Time: time.Now()}).In(format)
+	if err != nil {
+		return err
+	}
+	return conn.Write([]transport.Outgoing{{Frame: f}})
 }
 
 func malformed(err error) *biz.Error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/realtime/frame"
 )
 
 // Metadata keys of the stream's request. That names are matched in lower case is gRPC's doing.
@@ -18,17 +19,19 @@ const (
 
 // Opening is what a client says when it opens its stream.
 type Opening struct {
-	Identity biz.Identity // as far as it is known
-	Room     biz.RoomID   // the one room it follows from the start; empty: none named
-	Session  string       // the session to resume; empty: none
+	Identity biz.Identity  // as far as it is known
+	Format   *frame.Format // Proto or JSON; nil: Proto
+	Room     biz.RoomID    // the one room it follows from the start; empty: none named
+	Session  string        // the session to resume; empty: none
 	Ticket   string
 	LastLink uint64
 
 	// What the client can do.
-	Ack    bool // wants an ACK for each send
-	Resume bool
-	Batch  bool // understands envelopes
-	Rooms  bool // follows all of its user's rooms even if it names one
+	Ack      bool // wants an ACK for each send
+	Resume   bool
+	Batch    bool // understands envelopes
+	Rooms    bool // follows all of its user's rooms even if it names one
+	Greeting bool // wants the response headers as a frame, since it cannot read them
 }
 
 // ReadOpening reads the request's metadata.
@@ -55,6 +58,8 @@ func ReadOpening(id biz.Identity, get func(key string) string) (Opening, error) 
 			o.Batch = true
 		case "rooms":
 			o.Rooms = true
+		case "greeting":
+			o.Greeting = true
 		}
 	}
 	return o, nil

@@ -30,6 +30,7 @@ type reader struct {
 	session  *session.Session
 	identity biz.Identity
 	room     biz.RoomID // for messages that name none
+	format   *frame.Format
 
 	// Made when the client sends something for the first time: many only read.
 	limit    *rate.Limiter
@@ -38,7 +39,7 @@ type reader struct {
 }
 
 func newReader(h *Handler, s *session.Session, o Opening) *reader {
-	return &reader{h: h, session: s, identity: o.Identity, room: o.Room}
+	return &reader{h: h, session: s, identity: o.Identity, room: o.Room, format: o.Format}
 }
 
 // admit waits until the client may have another send in flight. It is false when the client sends
@@ -79,9 +80,9 @@ func (r *reader) run(ctx context.Context, conn transport.Conn) error {
 		if err != nil {
 			return err
 		}
-		req := &imv1.MessageRequest{}
-		if err := proto.Unmarshal(data, req); err != nil {
-			r.refuse(req, malformed(err))
+		req, err := request(r.format, data)
+		if err != nil {
+			r.refuse(req, biz.AsError(err))
 			continue
 		}
 		r.handle(ctx, req)
