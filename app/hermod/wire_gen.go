@@ -83,30 +83,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	bizTranscripts := biz.NewTranscripts(transcriptStores, pluginTranscriber, messages, bizEventEncoder, bizTranscriptRules, transcriptMetrics, log)
 	bizAudioRules := audioRules(c)
 	bizAudios := biz.NewAudios(rooms, members, audios, dir, bizTranscripts, bizAudioRules, log)
-	confAuth := c.Auth
-	authenticator, cleanup3, err := auth.New(confAuth, plugins, log)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	verifier := auth.NewVerifier(authenticator, log)
-	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
-	callers := server.Callers{
-		Clients:  verifier,
-		Services: serviceGuard,
-	}
-	metrics := server.NewMetrics()
-	http, cleanup4, err := server.NewHTTP(c, bizAudios, callers, metrics, log)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	audioMetrics := service.NewAudioMetrics()
-	uploads := service.NewUploads(bizAudios, http, audioMetrics, log)
-	serviceIM := service.NewIM(bizRooms, messages, uploads, bizTranscripts, readiness, log)
 	cursors := data.NewCursors(db, log)
 	backlog := biz.NewBacklog(rooms, members, messageLog, cursors)
 	pusher := protocol.NewPusher(nodeNode)
@@ -120,6 +96,14 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Backlog:  backlog,
 		Pushes:   pushes,
 	}
+	confAuth := c.Auth
+	authenticator, cleanup3, err := auth.New(confAuth, plugins, log)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	verifier := auth.NewVerifier(authenticator, log)
 	config2 := imConfig(c)
 	handler := im.NewHandler(nodeNode, rules, verifier, config2, log)
 	upstream := newUpstream(c)
@@ -129,6 +113,22 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		IM:      handler,
 		Gateway: gatewayHandler,
 	}
+	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
+	callers := server.Callers{
+		Clients:  verifier,
+		Services: serviceGuard,
+	}
+	metrics := server.NewMetrics()
+	http, cleanup4, err := server.NewHTTP(c, bizAudios, streams, readiness, callers, metrics, log)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	audioMetrics := service.NewAudioMetrics()
+	uploads := service.NewUploads(bizAudios, http, audioMetrics, log)
+	serviceIM := service.NewIM(bizRooms, messages, uploads, bizTranscripts, readiness, log)
 	serverIM, cleanup5, err := server.NewIM(c, serviceIM, streams, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup4()

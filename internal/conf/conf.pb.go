@@ -1159,11 +1159,12 @@ func (x *Server_Ops) GetPprof() bool {
 }
 
 type Server_Http struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Addr          string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`                            // host:port
-	PublicUrl     string                 `protobuf:"bytes,2,opt,name=public_url,json=publicUrl,proto3" json:"public_url,omitempty"` // what clients reach addr as; empty: http://addr
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Addr           string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`                                           // host:port
+	PublicUrl      string                 `protobuf:"bytes,2,opt,name=public_url,json=publicUrl,proto3" json:"public_url,omitempty"`                // what clients reach addr as; empty: http://addr
+	AllowedOrigins []string               `protobuf:"bytes,4,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"` // web pages that may open WebSocket connections, beside those of this host
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Server_Http) Reset() {
@@ -1208,6 +1209,13 @@ func (x *Server_Http) GetPublicUrl() string {
 		return x.PublicUrl
 	}
 	return ""
+}
+
+func (x *Server_Http) GetAllowedOrigins() []string {
+	if x != nil {
+		return x.AllowedOrigins
+	}
+	return nil
 }
 
 type Server_Stop struct {
@@ -2226,7 +2234,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\agateway\x18\v \x01(\v2\x14.hermod.conf.GatewayR\agateway\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
-	"\x06format\x18\x02 \x01(\tR\x06format\"\xd1\x05\n" +
+	"\x06format\x18\x02 \x01(\tR\x06format\"\xfa\x05\n" +
 	"\x06Server\x12,\n" +
 	"\x02im\x18\x01 \x01(\v2\x1c.hermod.conf.Server.ListenerR\x02im\x126\n" +
 	"\agateway\x18\x02 \x01(\v2\x1c.hermod.conf.Server.ListenerR\agateway\x12)\n" +
@@ -2238,11 +2246,12 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\x04addr\x18\x01 \x01(\tR\x04addr\x1a/\n" +
 	"\x03Ops\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\tR\x04addr\x12\x14\n" +
-	"\x05pprof\x18\x02 \x01(\bR\x05pprof\x1a9\n" +
+	"\x05pprof\x18\x02 \x01(\bR\x05pprof\x1ab\n" +
 	"\x04Http\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\tR\x04addr\x12\x1d\n" +
 	"\n" +
-	"public_url\x18\x02 \x01(\tR\tpublicUrl\x1a\x9f\x01\n" +
+	"public_url\x18\x02 \x01(\tR\tpublicUrl\x12'\n" +
+	"\x0fallowed_origins\x18\x04 \x03(\tR\x0eallowedOrigins\x1a\x9f\x01\n" +
 	"\x04Stop\x121\n" +
 	"\x06notice\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06notice\x12/\n" +
 	"\x05drain\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05drain\x123\n" +

@@ -71,6 +71,21 @@ func checkPublicURL(text string, ps *Problems) {
 	}
 }
 
+// checkOrigins wants what browsers call a page by, or a star for all.
+func checkOrigins(origins []string, ps *Problems) {
+	for i, text := range origins {
+		at := indexed("server.http.allowed_origins", i)
+		u, err := url.Parse(strings.Replace(text, "://*.", "://", 1))
+		switch {
+		case text == "*":
+		case err != nil || u.Host == "" || u.Scheme == "" || strings.Contains(u.Host, "*"):
+			ps.add(at, "%q is no origin; write scheme://host, scheme://host:port, scheme://*.host for all below it, or * for every page", text)
+		case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+			ps.add(at, "%q is more than an origin, which ends with the host or its port", text)
+		}
+	}
+}
+
 // isLoopback tells whether a host can be reached from this machine alone.
 func isLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {

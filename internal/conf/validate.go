@@ -77,6 +77,7 @@ func checkServer(c *Config, ps *Problems) {
 		{"server.ops.addr", s.GetOps().GetAddr(), false},
 	}, c.GetAuth().GetMode(), ps)
 	checkPublicURL(s.GetHttp().GetPublicUrl(), ps)
+	checkOrigins(s.GetHttp().GetAllowedOrigins(), ps)
 	stop := s.GetStop()
 	what, needed := "notice and drain", stop.GetNotice().AsDuration()+stop.GetDrain().AsDuration()
 	if c.GetRegistry().GetType() != RegistryNone {

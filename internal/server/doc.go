@@ -3,6 +3,8 @@
 //
 //	grpc.go       the IM and the gateway listener
 //	http.go       the client HTTP listener
+//	websocket.go  sessions over WebSocket, on that listener
+//	origin.go     which web pages may open them
 //	recordings.go recordings to download
 //	stream.go     the im.v1 stream, and uploads
 //	identity.go   who is calling

@@ -218,7 +218,7 @@ func TestAUsedPortIsNamed(t *testing.T) {
 			return err
 		},
 		"server.http.addr": func(c *conf.Config) error {
-			_, _, err := server.NewHTTP(c, nil, server.Callers{}, m, nil)
+			_, _, err := server.NewHTTP(c, nil, server.Streams{}, ready, server.Callers{}, m, nil)
 			return err
 		},
 		"server.ops.addr": func(c *conf.Config) error { _, _, err := server.NewOps(c, ready, nil, nil, m); return err },

@@ -1,13 +1,18 @@
 package server
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	kerrors "github.com/go-kratos/kratos/v2/errors"
@@ -31,13 +36,16 @@ const (
 // HTTP is the listener of clients that speak HTTP.
 type HTTP struct {
 	*khttp.Server
+	sockets   *sockets
 	publicURL string
 }
 
 // NewHTTP opens it; the cleanup closes it if it was never served:
 //
 //	/audio/{id}  a recording, for members of its room
-func NewHTTP(c *conf.Config, audios *biz.Audios, by Callers, m *Metrics, log *slog.Logger) (*HTTP, func(), error) {
+//	/im          sessions of im.v1 over WebSocket
+//	/ws          sessions of the gateway protocol over WebSocket
+func NewHTTP(c *conf.Config, audios *biz.Audios, h Streams, ready *Readiness, by Callers, m *Metrics, log *slog.Logger) (*HTTP, func(), error) {
 	lis, cleanup, err := listen("http", c.GetServer().GetHttp().GetAddr(), m)
 	if err != nil {
 		return nil, nil, err
@@ -52,6 +60,9 @@ func NewHTTP(c *conf.Config, audios *biz.Audios, by Callers, m *Metrics, log *sl
 	// look better: nothing of that is wanted here.
 	routes := &httpRoutes{mux: http.NewServeMux(), metrics: m, log: log}
 	routes.handle("/audio/{id}", "audio", &recordings{audios: audios, clients: by.Clients, log: log})
+	sockets := newSockets(c, by, ready, m, log)
+	routes.handle("/im", "im", sockets.handler(imDialect(h.IM)))
+	routes.handle("/ws", "ws", sockets.handler(gatewayDialect(h.Gateway)))
 	routes.handle("/", "none", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuseHTTP(w, r, log, biz.Errorf(biz.KindNotFound, "NO_SUCH_PAGE", "there is no such page"))
 	}))
@@ -63,7 +74,23 @@ func NewHTTP(c *conf.Config, audios *biz.Audios, by Callers, m *Metrics, log *sl
 	if public == "" {
 		public = endpoint.Scheme + "://" + endpoint.Host
 	}
-	return &HTTP{Server: srv, publicURL: strings.TrimRight(public, "/")}, cleanup, nil
+	return &HTTP{Server: srv, sockets: sockets, publicURL: strings.TrimRight(public, "/")}, cleanup, nil
+}
+
+// Start implements transport.Server. Clients are pinged while it serves.
+func (h *HTTP) Start(ctx context.Context) error {
+	pinging, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var pings sync.WaitGroup
+	pings.Go(func() { h.sockets.Run(pinging) })
+	defer pings.Wait()
+	defer stop()
+	return h.Server.Start(ctx)
+}
+
+// Stop implements transport.Server. WebSocket connections, which the HTTP server no longer knows, are
+// closed before it.
+func (h *HTTP) Stop(ctx context.Context) error {
+	return errors.Join(h.sockets.Stop(ctx), h.Server.Stop(ctx))
 }
 
 // AudioURL returns where members fetch a recording.
@@ -117,6 +144,15 @@ func (a *answer) Write(b []byte) (int, error) {
 		a.code = http.StatusOK
 	}
 	return a.ResponseWriter.Write(b)
+}
+
+// Hijack implements http.Hijacker.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	nc, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	if err == nil && a.code == 0 {
+		a.code = http.StatusSwitchingProtocols
+	}
+	return nc, rw, err
 }
 
 // Unwrap is for http.ResponseController.

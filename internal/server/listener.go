@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -45,3 +46,16 @@ func (c *countedConn) Close() error {
 	c.closed()
 	return c.Conn.Close()
 }
+
+// CloseWrite ends our half of the connection, for those who wait for the other to end its own.
+func (c *countedConn) CloseWrite() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
+}
+
+// WriteBuffers writes several buffers in one go, if the system can: net.Buffers does not look behind
+// a connection that is wrapped.
+func (c *countedConn) WriteBuffers(b *net.Buffers) (int64, error) { return b.WriteTo(c.Conn) }

@@ -17,6 +17,7 @@ type Metrics struct {
 	calls       *prometheus.HistogramVec
 	refusals    *prometheus.CounterVec
 	requests    *prometheus.CounterVec
+	sockets     *prometheus.GaugeVec
 }
 
 // NewMetrics returns fresh instruments, registered nowhere yet.
@@ -35,12 +36,15 @@ func NewMetrics() *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hermod_http_requests_total", Help: "Requests to the client HTTP listener by route and status.",
 		}, []string{"route", "code"}),
+		sockets: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "hermod_websocket_connections", Help: "Open WebSocket connections by protocol.",
+		}, []string{"protocol"}),
 	}
 }
 
 // Collectors returns the instruments for registration.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.connections, m.calls, m.refusals, m.requests}
+	return []prometheus.Collector{m.connections, m.calls, m.refusals, m.requests, m.sockets}
 }
 
 // unary observes unary calls.

@@ -123,7 +123,7 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 		}, log),
 	}
 
-	web, _, err := server.NewHTTP(c, parts.audios, callers, metrics, log)
+	web, _, err := server.NewHTTP(c, parts.audios, streams, b.ready, callers, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,12 +47,23 @@ type Conn struct {
 
 var _ transport.Conn = (*Conn)(nil)
 
-// newConn makes a connection of one that was just upgraded. ahead is what was read from it already.
-func newConn(g *Group, nc net.Conn, ahead []byte) *Conn {
-	c := &Conn{group: g, net: nc}
-	c.in.src, c.in.limit, c.in.pinged, c.in.ahead = (*source)(c), g.options.MaxMessage, c.pinged, ahead
-	c.heard.Store(g.now.Load())
+// newConn makes a connection that has none yet.
+func newConn(g *Group) *Conn {
+	c := &Conn{group: g}
+	c.in.src, c.in.limit, c.in.pinged = (*source)(c), g.options.MaxMessage, c.pinged
 	return c
+}
+
+// connect gives it one that was just upgraded. ahead is what was read from it already.
+func (c *Conn) connect(nc net.Conn, ahead []byte) {
+	c.in.ahead = ahead
+	c.heard.Store(c.group.now.Load())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.net = nc
+	if c.why != nil {
+		c.freeLocked()
+	}
 }
 
 // Speak settles how frames are written: in a format that is text or binary, and with batch several
@@ -167,6 +178,13 @@ func (c *Conn) shut(why error, status ws.StatusCode, words string) {
 	if c.bye == 0 { // else the client has said so first
 		c.bye, c.words = status, words
 	}
+	if c.net != nil {
+		c.freeLocked()
+	}
+}
+
+// freeLocked makes whoever reads or writes return.
+func (c *Conn) freeLocked() {
 	// They fail when the connection is closed, and then there is nobody to free.
 	_ = c.net.SetReadDeadline(past)
 	_ = c.net.SetWriteDeadline(time.Now().Add(parting))

@@ -40,10 +40,13 @@ func serve(t testing.TB, o websocket.Options, text bool, handle transporttest.Ha
 		req := g.Request(w, r)
 		go func() {
 			defer req.Done()
-			c, err := req.Upgrade("", nil)
-			if err != nil {
+			if err := req.Upgrade("", nil); err != nil {
+				if w, _ := req.Answer(); w != nil {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
 				return
 			}
+			c := req.Conn
 			c.Speak(transporttest.Text, text, false)
 			why := transport.Ended
 			if err := handle(c); err != nil {

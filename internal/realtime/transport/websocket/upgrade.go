@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -51,26 +52,27 @@ func hasToken(values []string, token string) bool {
 // connection, returns when Wait does, and the buffers are gone:
 //
 //	req := group.Request(w, r)
-//	go serve(req) // calls req.Upgrade, or refuses, and req.Done in any case
+//	go serve(req) // calls Upgrade or answers in another way, and Done in any case
 //	req.Wait()
 type Request struct {
-	group *Group
-	w     http.ResponseWriter
-	r     *http.Request
-	once  sync.Once
-	done  chan struct{}
+	// Conn is the connection. Before Upgrade it can be closed, and neither read nor written.
+	Conn *Conn
+
+	w    http.ResponseWriter
+	r    *http.Request
+	once sync.Once
+	done chan struct{}
 }
 
 // Request begins the opening of a connection.
 func (g *Group) Request(w http.ResponseWriter, r *http.Request) *Request {
-	return &Request{group: g, w: w, r: r, done: make(chan struct{})}
+	return &Request{Conn: newConn(g), w: w, r: r, done: make(chan struct{})}
 }
 
 // Wait returns when the HTTP server is done with the request.
 func (q *Request) Wait() { <-q.done }
 
-// Done ends what Wait waits for. It may be called again. Nothing may be written to the response any
-// more.
+// Done ends what Wait waits for. It may be called again.
 func (q *Request) Done() {
 	q.once.Do(func() {
 		q.w, q.r = nil, nil
@@ -78,36 +80,44 @@ func (q *Request) Done() {
 	})
 }
 
+// Answer returns what a request is answered with that was not upgraded; nil when that is too late.
+func (q *Request) Answer() (http.ResponseWriter, *http.Request) { return q.w, q.r }
+
 // Upgrade answers the request: from then on there is a WebSocket connection, which the caller
 // finishes. protocol is the subprotocol that was agreed on, empty for none, and header what the answer
-// has besides. After ErrStopping the request is still to be answered; after any other error there is
-// no connection and nothing left to answer.
-func (q *Request) Upgrade(protocol string, header http.Header) (*Conn, error) {
-	if !q.group.enter() {
-		return nil, ErrStopping
+// has besides. After an error there is none, and nothing to finish; Answer tells whether the request
+// is still to be answered, as it is when the connection or its group was closed before.
+func (q *Request) Upgrade(protocol string, header http.Header) error {
+	if why := q.Conn.usable(); why != nil {
+		return why
+	}
+	g := q.Conn.group
+	if !g.enter() {
+		return ErrStopping
 	}
 	defer q.Done()
-	c, err := q.upgrade(protocol, header)
-	q.group.add(c)
-	return c, err
+	nc, ahead, err := q.hijack(protocol, header)
+	if err != nil {
+		g.add(nil)
+		return fmt.Errorf("upgrade: %w", err)
+	}
+	q.Conn.connect(nc, ahead)
+	g.add(q.Conn)
+	return nil
 }
 
-func (q *Request) upgrade(protocol string, header http.Header) (*Conn, error) {
+func (q *Request) hijack(protocol string, header http.Header) (nc net.Conn, ahead []byte, err error) {
 	u := ws.HTTPUpgrader{Timeout: parting, Header: header}
 	if protocol != "" {
 		u.Protocol = func(name string) bool { return name == protocol }
 	}
 	nc, rw, _, err := u.Upgrade(q.r, q.w)
-	var ahead []byte
 	if err == nil {
 		ahead = make([]byte, rw.Reader.Buffered())
 		_, err = io.ReadFull(rw.Reader, ahead)
 	}
-	if err != nil {
-		if nc != nil {
-			_ = nc.Close() // the error is told instead
-		}
-		return nil, fmt.Errorf("upgrade: %w", err)
+	if err != nil && nc != nil {
+		_ = nc.Close() // the error is told instead
 	}
-	return newConn(q.group, nc, ahead), nil
+	return nc, ahead, err
 }

@@ -1,0 +1,235 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/game-im/hermod/internal/auth"
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/protocol/gateway"
+	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/transport"
+	"github.com/game-im/hermod/internal/realtime/transport/websocket"
+	"github.com/game-im/hermod/internal/service"
+)
+
+// sockets opens sessions on WebSocket connections.
+type sockets struct {
+	*websocket.Group
+	clients *auth.Verifier
+	origins origins
+	ready   *Readiness
+	start   time.Duration // for the first message of a client that has not said what it speaks
+	metrics *Metrics
+	log     *slog.Logger
+}
+
+func newSockets(c *conf.Config, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) *sockets {
+	s := c.GetServer()
+	// JSON needs a third more for content, and more for what it escapes.
+	message := 2*(c.GetMessage().GetMaxContentBytes()+c.GetMessage().GetMaxMetadataBytes()) + frameOverhead
+	return &sockets{
+		Group: websocket.NewGroup(websocket.Options{
+			MaxMessage:  int(message),
+			PingAfter:   s.GetKeepalive().GetTime().AsDuration(),
+			PingTimeout: s.GetKeepalive().GetTimeout().AsDuration(),
+		}),
+		clients: by.Clients, origins: s.GetHttp().GetAllowedOrigins(), ready: ready,
+		start: c.GetSession().GetStartTimeout().AsDuration(), metrics: m, log: log,
+	}
+}
+
+// dialect is a protocol with its two notations, each the subprotocol of one kind of message.
+type dialect struct {
+	name        string
+	proto, json *frame.Format
+	// begin reads what the request says and returns what serves the session.
+	begin func(id biz.Identity, get func(string) string, remote string) (serving, error)
+}
+
+// serving runs a session on a socket until it ends. batch tells whether its client takes envelopes, and
+// first that the client has to speak before there is a session.
+type serving struct {
+	batch, first bool
+	serve        func(ctx context.Context, s *socket) error
+}
+
+func imDialect(h *im.Handler) dialect {
+	return dialect{name: "im.v1", proto: im.Proto, json: im.JSON, begin: func(id biz.Identity, get func(string) string, _ string) (serving, error) {
+		o, err := im.ReadOpening(id, get)
+		return serving{batch: o.Batch, first: id.User == "", serve: func(ctx context.Context, s *socket) error {
+			o.Format = s.format
+			return h.Serve(ctx, s.req.Conn, o, func(w im.Welcome) error { return s.upgrade(w.Headers()) })
+		}}, err
+	}}
+}
+
+func gatewayDialect(h *gateway.Handler) dialect {
+	return dialect{name: "gateway.v1", proto: gateway.Proto, json: gateway.JSON, begin: func(id biz.Identity, _ func(string) string, remote string) (serving, error) {
+		return serving{first: true, serve: func(ctx context.Context, s *socket) error {
+			return h.Serve(ctx, s.req.Conn, gateway.Opening{Identity: id, Format: s.format, Transport: "websocket", Remote: remote})
+		}}, nil
+	}}
+}
+
+// socket is one connection in the making, and then in use.
+type socket struct {
+	*sockets
+	dialect
+	serving
+	req      *websocket.Request
+	protocol string        // the subprotocol; empty: the first message decides
+	format   *frame.Format // nil: not known yet
+	upgraded bool
+}
+
+// handler serves sessions of a dialect.
+func (s *sockets) handler(d dialect) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := websocket.Check(r); err != nil {
+			w.Header().Set("Upgrade", "websocket")
+			answerHTTP(w, r, http.StatusUpgradeRequired, "UPGRADE_REQUIRED", err.Error())
+			return
+		}
+		next, err := s.admit(d, r)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		next.req = s.Request(w, r)
+		go next.run()
+		next.req.Wait()
+	})
+}
+
+// admit finds out who wants to speak what.
+func (s *sockets) admit(d dialect, r *http.Request) (*socket, error) {
+	if !s.origins.allow(r) {
+		return nil, biz.Errorf(biz.KindPermissionDenied, "ORIGIN_NOT_ALLOWED", "pages of %s may not connect; see server.http.allowed_origins", r.Header.Get("Origin"))
+	}
+	if !s.ready.serving.Load() {
+		return nil, biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the node is starting or stopping; reconnect")
+	}
+	get := credentialsOf(r)
+	id, err := identity(r.Context(), s.clients, get)
+	if err != nil {
+		return nil, err
+	}
+	next := &socket{sockets: s, dialect: d}
+	switch {
+	case websocket.Offers(r, d.name+".proto"):
+		next.protocol, next.format = d.name+".proto", d.proto
+	case websocket.Offers(r, d.name+".json"):
+		next.protocol, next.format = d.name+".json", d.json
+	case websocket.OffersAny(r):
+		return nil, biz.Errorf(biz.KindInvalid, "SUBPROTOCOL", "%s.proto and %s.json are spoken here", d.name, d.name)
+	}
+	next.serving, err = d.begin(id, get, r.RemoteAddr)
+	return next, err
+}
+
+func (s *sockets) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	s.metrics.refused(service.Error(s.log, err))
+	refuseHTTP(w, r, s.log, err)
+}
+
+// run serves the connection in a goroutine of its own, which is all that a session at rest has.
+func (s *socket) run() {
+	defer s.req.Done()
+	var err error
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("a session panicked", "protocol", s.name, "panic", p, "stack", string(debug.Stack()))
+			err = biz.Errorf(biz.KindInternal, "PANIC", "internal error")
+		}
+		s.finish(err)
+	}()
+	if err = s.speak(); err == nil {
+		err = s.serve(context.Background(), s)
+	}
+}
+
+// speak settles the notation. Where nothing but the first message can tell it, or who is there, the
+// request is answered first.
+func (s *socket) speak() error {
+	if s.first || s.format == nil {
+		if err := s.upgrade(nil); err != nil {
+			return err
+		}
+	}
+	conn := s.req.Conn
+	if s.format == nil {
+		timeout := time.AfterFunc(s.start, func() { conn.Close(transport.NotStarted) })
+		text, err := conn.Peek()
+		timeout.Stop()
+		if err != nil {
+			return err
+		}
+		s.format = s.proto
+		if text {
+			s.format = s.json
+		}
+	}
+	conn.Speak(s.format, s.format == s.json, s.batch)
+	return nil
+}
+
+// upgrade answers the request, if that was not done before.
+func (s *socket) upgrade(headers map[string]string) error {
+	if s.upgraded {
+		return nil
+	}
+	h := http.Header{}
+	for k, v := range headers {
+		h.Set(k, v)
+	}
+	if err := s.req.Upgrade(s.protocol, h); err != nil {
+		return err
+	}
+	s.upgraded = true
+	s.metrics.sockets.WithLabelValues(s.name).Inc()
+	return nil
+}
+
+// finish tells the client how it ended, in the way that is left.
+func (s *socket) finish(err error) {
+	var refused *biz.Error
+	ours := errors.As(err, &refused)
+	if s.upgraded {
+		if ours {
+			s.metrics.refused(service.Error(s.log, err))
+		}
+		s.req.Conn.Finish(ending(refused))
+		s.metrics.sockets.WithLabelValues(s.name).Dec()
+		return
+	}
+	w, r := s.req.Answer()
+	if w == nil {
+		return // the client left in the middle of it
+	}
+	if !ours { // closed meanwhile, by a stop for one
+		err = biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the session has ended before it was open; reconnect")
+	}
+	s.refuse(w, r, err)
+}
+
+// ending is the reason of a refusal for a client that is connected already.
+func ending(refused *biz.Error) transport.Disconnect {
+	if refused == nil {
+		return transport.ConnLost
+	}
+	why := transport.BadRequest
+	switch refused.Kind {
+	case biz.KindInternal:
+		return transport.InternalError
+	case biz.KindUnavailable, biz.KindResourceLimit:
+		why = transport.InternalError
+	}
+	return why.Because("%s: %s", refused.Reason, refused.Text)
+}
