@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
@@ -32,6 +33,7 @@ const (
 func runBare(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("bench bare", flag.ContinueOnError)
 	addr := fs.String("addr", "127.0.0.1:0", "address to serve im.v1 on")
+	web := fs.String("web", "127.0.0.1:0", "address to serve im.v1 over WebSocket on")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -39,8 +41,15 @@ func runBare(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("bare loop on", lis.Addr())
-	return serveBare(ctx, lis)
+	webLis, err := net.Listen("tcp", *web)
+	if err != nil {
+		return err
+	}
+	fmt.Println("bare loop on", lis.Addr(), "and", webLis.Addr())
+	var group errgroup.Group
+	group.Go(func() error { return serveBareWeb(ctx, webLis) })
+	group.Go(func() error { return serveBare(ctx, lis) })
+	return group.Wait()
 }
 
 func serveBare(ctx context.Context, lis net.Listener) error {

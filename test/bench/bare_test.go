@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"testing"
@@ -16,21 +17,26 @@ func serve(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 2)
 	go func() { done <- serveBare(ctx, lis) }()
+	go func() { done <- serveBareWeb(ctx, web) }()
 	t.Cleanup(func() {
 		stop()
-		if err := <-done; err != nil {
+		if err := errors.Join(<-done, <-done); err != nil {
 			t.Error(err)
 		}
 	})
-	return &server{name: "bare", addr: lis.Addr().String(), pid: os.Getpid()}
+	return &server{name: "bare", addr: lis.Addr().String(), web: web.Addr().String(), pid: os.Getpid()}
 }
 
 func TestFanout(t *testing.T) {
 	t.Parallel()
-	for _, batch := range []bool{false, true} {
-		l := fanout{receivers: 5, messages: 300, window: 64, batch: batch}
+	for _, l := range []fanout{{}, {batch: true}, {web: true}} {
+		l.receivers, l.messages, l.window = 5, 300, 64
 		out, err := l.measure(t.Context(), serve(t), false)
 		if err != nil {
 			t.Fatal(err)

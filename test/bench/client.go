@@ -28,7 +28,7 @@ type peer struct {
 	ledger
 	user, room   string
 	capabilities string
-	stream       grpc.ClientStream
+	stream       stream
 	lane         *lane // nil for those who do not answer ACKs with the next message
 }
 
@@ -43,11 +43,19 @@ func newPeer(user, room, capabilities string, senders int, durable bool) *peer {
 // fleet is all the streams of one measurement. Any of them failing ends them all.
 type fleet struct {
 	addr  string
+	web   bool // over WebSocket, a connection for each peer
 	ctx   context.Context
 	fail  context.CancelCauseFunc
 	peers []*peer
 	conns []*grpc.ClientConn
 	read  sync.WaitGroup
+}
+
+// webFleet is a fleet over WebSocket.
+func webFleet(ctx context.Context, addr string) *fleet {
+	f := newFleet(ctx, addr)
+	f.web = true
+	return f
 }
 
 func newFleet(ctx context.Context, addr string) *fleet {
@@ -71,6 +79,9 @@ func (f *fleet) close() error {
 // the server has answered a heartbeat on every one of them.
 func (f *fleet) open(peers []*peer, conns int) error {
 	f.peers = append(f.peers, peers...)
+	if f.web {
+		conns = 1 // it is not used: grpc-go connects when there is a stream
+	}
 	fresh := make([]*grpc.ClientConn, conns)
 	for i := range fresh {
 		conn, err := f.dial()
@@ -112,18 +123,25 @@ func (f *fleet) dial() (*grpc.ClientConn, error) {
 var streamDesc = &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}
 
 func (f *fleet) start(p *peer, conn *grpc.ClientConn) error {
+	s, err := f.connect(p, conn)
+	if err != nil {
+		return err
+	}
+	p.stream = s
+	f.read.Go(func() { f.listen(p) })
+	return s.SendMsg(heartbeatRequest())
+}
+
+func (f *fleet) connect(p *peer, conn *grpc.ClientConn) (stream, error) {
+	if f.web {
+		return dialWeb(f.ctx, f.addr, p)
+	}
 	md := metadata.Pairs("user-id", p.user, "room-id", p.room, "device-id", "bench")
 	if p.capabilities != "" {
 		md.Set("capabilities", p.capabilities)
 	}
 	ctx := metadata.NewOutgoingContext(f.ctx, md)
-	stream, err := conn.NewStream(ctx, streamDesc, imv1.IMService_StreamMessages_FullMethodName)
-	if err != nil {
-		return err
-	}
-	p.stream = stream
-	f.read.Go(func() { f.listen(p) })
-	return stream.SendMsg(heartbeatRequest())
+	return conn.NewStream(ctx, streamDesc, imv1.IMService_StreamMessages_FullMethodName)
 }
 
 // listen reads until the stream ends; unless the fleet was closed, that is a failure.
@@ -151,7 +169,7 @@ func (p *peer) consume(b []byte) error {
 // why gives the reason for an error of a stream's SendMsg, which says EOF and leaves the reason to
 // RecvMsg.
 func (f *fleet) why(err error) error {
-	if !errors.Is(err, io.EOF) {
+	if !errors.Is(err, io.EOF) && f.ctx.Err() == nil {
 		return err
 	}
 	<-f.ctx.Done()

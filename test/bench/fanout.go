@@ -16,6 +16,7 @@ type fanout struct {
 	messages  int
 	window    int
 	batch     bool
+	web       bool // over WebSocket, whose frames are small as they are
 }
 
 // measure sends the messages and returns once everybody has them all. The sender is at most
@@ -25,6 +26,9 @@ func (l fanout) measure(ctx context.Context, s *server, durable bool) (sample, e
 	ctx, cancel := context.WithTimeout(ctx, fanoutLimit)
 	defer cancel()
 	f := newFleet(ctx, s.addr)
+	if l.web {
+		f = webFleet(ctx, s.web)
+	}
 	out, err := l.load(f, s, durable)
 	return out, errors.Join(err, f.close())
 }

@@ -14,6 +14,7 @@ type idle struct {
 	streams int
 	conns   int
 	settle  time.Duration
+	web     bool
 }
 
 // measure compares the server's memory before the first stream with that after they have all been
@@ -22,6 +23,9 @@ func (l idle) measure(ctx context.Context, s *server, durable bool) (sample, err
 	ctx, cancel := context.WithTimeout(ctx, idleLimit)
 	defer cancel()
 	f := newFleet(ctx, s.addr)
+	if l.web {
+		f = webFleet(ctx, s.web)
+	}
 	out, err := l.load(f, s, durable)
 	return out, errors.Join(err, f.close())
 }

@@ -1,5 +1,5 @@
-// Program bench measures a Hermod node beside a bare grpc-go loop, in the same run, per CPU-second
-// of the server process.
+// Program bench measures a Hermod node beside a bare loop of the same transport, grpc-go or WebSocket,
+// in the same run, per CPU-second of the server process.
 //
 //	go run ./test/bench                      all rows, three rounds
 //	go run ./test/bench -run 'fanout/100/'   some rows

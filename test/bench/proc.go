@@ -27,6 +27,7 @@ const (
 type server struct {
 	name string
 	addr string // im.v1
+	web  string // the same over WebSocket
 	pid  int
 	log  string
 	quit context.CancelFunc
@@ -178,7 +179,23 @@ func startBare(ctx context.Context, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return launch(ctx, "bare", dir, addr, exec.Command(self, "bare", "-addr", addr), accepts(addr))
+	web, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	return onWeb(web)(launch(ctx, "bare", dir, addr, exec.Command(self, "bare", "-addr", addr, "-web", web), func(ctx context.Context) error {
+		return errors.Join(accepts(addr)(ctx), accepts(web)(ctx))
+	}))
+}
+
+// onWeb notes where a server that was launched serves WebSocket.
+func onWeb(addr string) func(*server, error) (*server, error) {
+	return func(s *server, err error) (*server, error) {
+		if s != nil {
+			s.web = addr
+		}
+		return s, err
+	}
 }
 
 // startNode starts a node with a data directory of its own, on free ports.
@@ -187,15 +204,19 @@ func startNode(ctx context.Context, bin, dir string, durable bool) (*server, err
 	if err != nil {
 		return nil, err
 	}
+	web, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
 	conf := filepath.Join(dir, "hermod.yaml")
 	if err := os.WriteFile(conf, []byte(nodeConfig(durable)), 0o600); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(bin, "-conf", conf, "-im", im, "-grpc", gateway, "-http", "127.0.0.1:0", "-ops", ops)
+	cmd := exec.Command(bin, "-conf", conf, "-im", im, "-grpc", gateway, "-http", web, "-ops", ops)
 	cmd.Env = append(os.Environ(), "HERMOD_DATA_DIR="+filepath.Join(dir, "data"))
-	return launch(ctx, "hermod", dir, im, cmd, func(ctx context.Context) error {
+	return onWeb(web)(launch(ctx, "hermod", dir, im, cmd, func(ctx context.Context) error {
 		return errors.Join(accepts(im)(ctx), healthy(ctx, "http://"+ops+"/readyz"))
-	})
+	}))
 }
 
 // nodeConfig differs from the defaults where the load would be refused, since it is one client

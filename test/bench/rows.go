@@ -13,10 +13,12 @@ import (
 const (
 	goalVolatile  = 0.8 // of the bare loop
 	goalDurable   = 0.6
+	goalWeb       = 0.7
 	goalMessages  = 6000 // per wall second
 	goalLatency   = 50 * time.Millisecond
 	goalOwn       = 40 << 10 // bytes per stream
 	goalShared    = 16 << 10
+	goalSocket    = 8 << 10
 	ownStreams    = 2000
 	sharedStreams = 10000
 	sharedConns   = 20
@@ -62,6 +64,8 @@ func fanoutRows(opt *options) []row {
 				all = append(all, l.row(durable))
 			}
 		}
+		web := fanout{receivers: receivers, messages: opt.messages * 100 / receivers, window: opt.window, web: true}
+		all = append(all, web.row(false), web.row(true))
 	}
 	return all
 }
@@ -70,6 +74,9 @@ func (l fanout) row(durable bool) row {
 	frames, kind, least := "single", "volatile", goalVolatile
 	if l.batch {
 		frames = "envelope"
+	}
+	if l.web {
+		frames, least = "websocket", goalWeb
 	}
 	if durable {
 		kind, least = "durable", goalDurable
@@ -136,6 +143,12 @@ func idleRows(opt *options) []row {
 		durable: true,
 		load:    idle{streams: sharedStreams, conns: sharedConns, settle: opt.settle},
 		goals:   []goal{memoryGoal(goalShared)},
+	}, {
+		name:    "idle/websocket",
+		title:   fmt.Sprintf("%d WebSocket connections", ownStreams),
+		durable: true,
+		load:    idle{streams: ownStreams, settle: opt.settle, web: true},
+		goals:   []goal{memoryGoal(goalSocket)},
 	}}
 }
 
