@@ -43,7 +43,7 @@ func dialSocket(t *testing.T, b *bench, path string, protocols []string, headers
 
 func mustDial(t *testing.T, b *bench, path string, protocols []string, headers ...string) *socket {
 	t.Helper()
-	s, _, err := dialSocket(t, b, path, protocols, headers...)
+	s, _, err := dialSocket(t, b, path, protocols, headers...) //nolint:bodyclose // the library has closed it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestWebSocketRefusals(t *testing.T) {
 		"a room that cannot be": {path: "/im?user-id=alice&room-id=%00", protocols: []string{"im.v1.proto"}, code: 400},
 	} {
 		b.ready.SetServing(!test.waiting)
-		_, resp, err := dialSocket(t, b, test.path, test.protocols, test.headers...)
+		_, resp, err := dialSocket(t, b, test.path, test.protocols, test.headers...) //nolint:bodyclose // the library has closed it
 		if err == nil || resp == nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -215,7 +215,7 @@ func TestWebSocketRefusals(t *testing.T) {
 	if code, h, body := fetch(t, http.MethodGet, b.http+"/im?user-id=alice"); code != http.StatusUpgradeRequired || h.Get("Upgrade") != "websocket" {
 		t.Errorf("without an upgrade: %d %s", code, body)
 	}
-	if _, _, err := dialSocket(t, b, "/im?user-id=alice", []string{"im.v1.proto"}, "Origin", b.http); err != nil {
+	if _, _, err := dialSocket(t, b, "/im?user-id=alice", []string{"im.v1.proto"}, "Origin", b.http); err != nil { //nolint:bodyclose // the library has closed it
 		t.Errorf("a page of this host: %v", err)
 	}
 }
@@ -245,7 +245,7 @@ func TestWebSocketPanics(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	b.ready.SetServing(true)
-	if _, resp, err := dialSocket(t, b, "/im?user-id=panic", []string{"im.v1.proto"}); err == nil || resp == nil || resp.StatusCode != 500 {
+	if _, resp, err := dialSocket(t, b, "/im?user-id=panic", []string{"im.v1.proto"}); err == nil || resp == nil || resp.StatusCode != 500 { //nolint:bodyclose // the library has closed it
 		t.Errorf("%v, %v", resp, err)
 	}
 	s := mustDial(t, b, "/im?user-id=alice", []string{"im.v1.proto"})

@@ -32,7 +32,7 @@ func (n *Node) open(t *testing.T, query url.Values) *page {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	conn, _, err := websocket.Dial(ctx, "ws://"+n.HTTP+"/im?"+query.Encode(), &websocket.DialOptions{Subprotocols: []string{"im.v1.json"}})
+	conn, _, err := websocket.Dial(ctx, "ws://"+n.HTTP+"/im?"+query.Encode(), &websocket.DialOptions{Subprotocols: []string{"im.v1.json"}}) //nolint:bodyclose // the library has closed it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestAStopClosesWebSockets(t *testing.T) {
 	for range 20 {
 		open = append(open, n.open(t, url.Values{"user-id": {"alice"}, "room-id": {"lobby"}}))
 	}
-	silent, _, err := websocket.Dial(t.Context(), "ws://"+n.HTTP+"/im", nil) // says nothing at all
+	silent, _, err := websocket.Dial(t.Context(), "ws://"+n.HTTP+"/im", nil) //nolint:bodyclose // the library has closed it
 	if err != nil {
 		t.Fatal(err)
 	}

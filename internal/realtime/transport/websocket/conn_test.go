@@ -236,7 +236,7 @@ func TestAnotherLibrary(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	c, _, err := coder.Dial(ctx, "ws://"+s.addr, &coder.DialOptions{CompressionMode: coder.CompressionContextTakeover})
+	c, _, err := coder.Dial(ctx, "ws://"+s.addr, &coder.DialOptions{CompressionMode: coder.CompressionContextTakeover}) //nolint:bodyclose // the library has closed it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestAnotherLibrary(t *testing.T) {
 	if _, _, err := c.Read(ctx); !errors.As(err, &closed) || closed.Code != 4001 || closed.Reason != transport.Kicked.Reason {
 		t.Errorf("closed with %v", err)
 	}
-	c, _, err = coder.Dial(ctx, "ws://"+s.addr, nil)
+	c, _, err = coder.Dial(ctx, "ws://"+s.addr, nil) //nolint:bodyclose // the library has closed it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +289,7 @@ func TestStopWaitsForHandlers(t *testing.T) {
 			t.Errorf("the client was told %v", err)
 		}
 	}
-	if _, _, err := coder.Dial(ctx, "ws://"+g.addr, nil); err == nil {
+	if _, _, err := coder.Dial(ctx, "ws://"+g.addr, nil); err == nil { //nolint:bodyclose // the library has closed it
 		t.Error("a connection was let in")
 	}
 }

@@ -134,7 +134,7 @@ func (p *peer) Recv() (string, error) {
 		case ws.OpPong:
 		case ws.OpClose:
 			_ = p.frame(ws.NewCloseFrame(f.Payload)) // may have been said already
-			defer p.net.Close()
+			p.Cut()
 			status, reason := ws.ParseCloseFrameData(f.Payload)
 			if status == ws.StatusNormalClosure {
 				return "", io.EOF
