@@ -22,8 +22,8 @@ const (
 	// flushWindow is how long a client that has ended its half of a connection may take to read what
 	// is still on its way to it.
 	flushWindow = 2 * time.Second
-	// maxBeforeStart bounds how many frames may be refused before a session exists.
-	maxBeforeStart = 8
+	// maxBeforeStart bounds how many frames a client may send before a session exists.
+	maxBeforeStart = 16
 )
 
 // Config is the node's settings for gateway sessions.
@@ -82,7 +82,7 @@ func (h *Handler) lockOf(user biz.UserID) *sync.Mutex {
 // of that format from each frame that conn.Read returns. The caller closes the connection. A session
 // ends with STOP; when its connection ends in any other way, it waits for its client.
 func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening) error {
-	s, err := h.opened(ctx, conn, o)
+	s, err := h.await(ctx, conn, o)
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil
@@ -103,20 +103,25 @@ func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening) err
 	return err
 }
 
-// opened reads from a new connection until its client has said who it is. What is refused meanwhile is
+// await reads from a new connection until its client has said who it is. What is refused meanwhile is
 // numbered from 1, and is no part of a session.
-func (h *Handler) opened(ctx context.Context, conn transport.Conn, o Opening) (*session.Session, error) {
+func (h *Handler) await(ctx context.Context, conn transport.Conn, o Opening) (*session.Session, error) {
 	timeout := time.AfterFunc(h.cfg.Load().StartTimeout, func() { conn.Close(transport.NotStarted) })
 	defer timeout.Stop()
-	for number := uint64(1); ; number++ {
+	number := uint64(0)
+	for range maxBeforeStart {
 		data, err := conn.Read()
 		if err != nil {
 			return nil, err
 		}
 		s, refusal := h.first(ctx, conn, o, data)
-		if refusal == nil {
+		if s != nil {
 			return s, nil
 		}
+		if refusal == nil {
+			continue
+		}
+		number++
 		h.metrics.starts.WithLabelValues(o.Transport, "refused").Inc()
 		enc, err := frame.New(refusal).In(o.Format)
 		if err != nil {
@@ -125,20 +130,23 @@ func (h *Handler) opened(ctx context.Context, conn transport.Conn, o Opening) (*
 		if err := conn.Write([]transport.Outgoing{{Frame: enc, Link: number}}); err != nil {
 			return nil, err
 		}
-		if number == maxBeforeStart {
-			why := transport.BadRequest.Because("%d frames, and none of them started a session", number)
-			conn.Close(why)
-			return nil, why
-		}
 	}
+	why := transport.BadRequest.Because("%d frames, and none of them started a session", maxBeforeStart)
+	conn.Close(why)
+	return nil, why
 }
 
-// first handles a frame of a connection that has no session yet.
+// first handles a frame of a connection that has no session yet. What is never answered, such as the
+// acknowledgment of a refusal, gives neither a session nor a refusal.
 func (h *Handler) first(ctx context.Context, conn transport.Conn, o Opening, data []byte) (*session.Session, *outgoing) {
 	c := codecOf(o.Format)
 	req, wrong := c.request(data)
 	if wrong != nil {
 		return nil, h.refusal(0, wrong)
+	}
+	switch req.GetType() {
+	case gatewayv1.RequestType_REQUEST_ACK, gatewayv1.RequestType_REQUEST_STOP:
+		return nil, nil
 	}
 	start, wrong := h.startOf(c, req)
 	if wrong != nil {

@@ -83,6 +83,7 @@ func TestRefusals(t *testing.T) {
 		c.want("3 error 400 INVALID_ARGUMENT")
 		c.start(&gatewayv1.StartRequest{Openid: "a", AuthToken: "bad"})
 		c.want("4 refused 401 UNAUTHENTICATED")
+		c.ack(4) // has no answer
 		c.raw([]byte{0xff})
 		c.want("5 error 400 MALFORMED")
 		c.login(&gatewayv1.StartRequest{Openid: "a"})
@@ -114,11 +115,11 @@ func TestRefusals(t *testing.T) {
 func TestAConnectionThatDoesNotStart(t *testing.T) {
 	run(t, config, biz.Builtin{}, func(t *testing.T, b *bench) {
 		silent, noisy := b.dial(gateway.Proto), b.dial(gateway.Proto)
-		for range 8 {
+		for range 16 {
 			noisy.raw([]byte{0xff})
 		}
 		if code := noisy.closed(); code != 4002 {
-			t.Errorf("eight frames that are nothing: %d", code)
+			t.Errorf("sixteen frames that are nothing: %d", code)
 		}
 		time.Sleep(59 * time.Second)
 		if code := silent.closed(); code != 0 {
