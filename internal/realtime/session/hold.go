@@ -20,7 +20,9 @@ func (s *Session) holdLocked(f *frame.Frame, connected bool) Offered {
 		s.cannotEncode(err)
 		return Kept // nor could it be later
 	}
-	if !s.queue.fits(enc.Size()+s.held.bytes, s.core.Config().QueueBytes) {
+	// As in the queue itself, the first frame fits whatever its size.
+	first := s.queue.len() == 0 && len(s.held.frames) == 0
+	if !first && s.queue.bytes+s.held.bytes+enc.Size() > s.core.Config().QueueBytes {
 		return Full
 	}
 	s.held.frames = append(s.held.frames, f)
