@@ -67,11 +67,7 @@ func (h *Handler) admit(n *newcomer) (s *session.Session, result string, err err
 	var former *session.Session
 	if n.wantsBack() {
 		var ticket string
-		if s, ticket = h.resumeByTicket(n); s == nil {
-			former = h.formerOf(n.identity.User, string(n.identity.Device))
-			s, ticket = h.resume(n, former, session.Return{Proven: true})
-		}
-		if s != nil {
+		if s, ticket, former = h.resume(n); s != nil {
 			s.SetExpiry(n.identity.Expiry)
 			lifeOf(s).prove(n.identity)
 			h.greet(n, s, map[string]string{headerTicket: s.ID + ticketMark + ticket, headerResumed: "true"})
@@ -93,28 +89,28 @@ func (h *Handler) admit(n *newcomer) (s *session.Session, result string, err err
 // ticketMark is between the session and the secret of a ticket.
 const ticketMark = "."
 
-func (h *Handler) resumeByTicket(n *newcomer) (*session.Session, string) {
-	id, secret, ok := strings.Cut(n.start.GetResumeTicket(), ticketMark)
-	if !ok {
-		return nil, ""
+// resume finds the session that the newcomer had, former, and continues it if that can be done without
+// a gap. A ticket names a session, and the client's numbers are of that one: no other is continued.
+// START has proven who the client is, so that with a number a used ticket is as good as none: the answer
+// that had the next one may have been lost.
+func (h *Handler) resume(n *newcomer) (s *session.Session, ticket string, former *session.Session) {
+	r := session.Return{Conn: n.conn, Format: n.format, Last: n.start.GetLastAckedSeqId()}
+	id, secret, named := strings.Cut(n.start.GetResumeTicket(), ticketMark)
+	if named {
+		former = h.node.Session(id)
 	}
-	s := h.node.Session(id)
-	if s == nil || s.ID != id || s.User != string(n.identity.User) || lifeOf(s) == nil {
-		return nil, ""
+	if former == nil || former.User != string(n.identity.User) || lifeOf(former) == nil {
+		former = h.formerOf(n.identity.User, string(n.identity.Device))
 	}
-	return h.resume(n, s, session.Return{Ticket: secret})
-}
-
-func (h *Handler) resume(n *newcomer, former *session.Session, r session.Return) (*session.Session, string) {
-	if former == nil {
-		return nil, ""
+	if former == nil || named && former.ID != id {
+		return nil, "", former
 	}
-	r.Conn, r.Format, r.Last = n.conn, n.format, n.start.GetLastAckedSeqId()
+	r.Ticket, r.Proven = secret, r.Last > 0
 	s, ticket, ok := h.node.Resume(former.ID, former.User, r)
 	if !ok {
-		return nil, ""
+		return nil, "", former
 	}
-	return s, ticket
+	return s, ticket, former
 }
 
 // open makes a new session. A former one that could not be resumed ends, and hands over its login.
