@@ -31,11 +31,13 @@ func (a *app) greet(out io.Writer) error {
 	fmt.Fprintf(&b, "Hermod %s is ready.\n\n", Version)
 	fmt.Fprintf(&b, "  clients   %-22s im.v1 and the gateway protocol over gRPC\n", im.Host)
 	fmt.Fprintf(&b, "  services  %-22s GatewayService over gRPC\n", gateway.Host)
-	fmt.Fprintf(&b, "  http      http://%s/audio/{id}\n", http.Host)
-	fmt.Fprintf(&b, "  ops       http://%s/metrics, /readyz\n", ops.Host)
+	fmt.Fprintf(&b, "  http      %s/audio/{id}\n", http)
+	fmt.Fprintf(&b, "  ops       %s/metrics, /readyz\n", ops)
 	fmt.Fprintf(&b, "  data      %s\n", a.Conf.GetData().GetDir())
 	if a.Conf.GetAuth().GetMode() == conf.ModeDev {
-		fmt.Fprintf(&b, tryNext, hint("--addr", im.Host, defaultIM), hint("--addr", gateway.Host, defaultGateway))
+		fmt.Fprintf(&b, tryNext,
+			hint("--addr", im.Host, defaultIM)+secured(a.Conf.GetServer().GetIm().GetTls()),
+			hint("--addr", gateway.Host, defaultGateway)+secured(a.Conf.GetServer().GetGateway().GetTls()))
 		a.Log.Warn("auth.mode is dev: whoever can connect is believed to be who he says he is")
 	}
 	_, err = io.WriteString(out, b.String())
@@ -59,6 +61,18 @@ and tell one of them something, as a service would:
   go run ./app/hermodctl/cmd/hermodctl push --openid alice --title Hello --content "from a service"%[2]s
 
 `
+
+// secured is the flags for a listener that speaks TLS. Whom to trust, and which certificate to show,
+// is for the reader to fill in.
+func secured(t *conf.Server_TLS) string {
+	switch {
+	case !t.Enabled():
+		return ""
+	case t.GetClientCaFile() != "":
+		return " --ca FILE --cert FILE --key FILE"
+	}
+	return " --ca FILE"
+}
 
 // hint is a flag with its value where that is not the default.
 func hint(flag, value, standard string) string {

@@ -39,6 +39,8 @@ type app struct {
 
 	Live    *conf.Live
 	Tunable *tunable
+
+	Certificates *server.Certificates
 }
 
 // run serves until ctx ends or the process is told to stop, and stops in this order:
@@ -59,7 +61,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			<-started
 			a.stop(k)
 		}
-		realtime = background(failure, a.Node.Run, returnMemory, a.followConfiguration)
+		realtime = background(failure, a.Node.Run, returnMemory, a.followConfiguration, a.Certificates.Run)
 		work     = background(failure, a.Transcripts.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)

@@ -94,10 +94,14 @@ func described(t *testing.T) map[string]string {
 		IM:      im.NewHandler(n, im.Rules{}, nil, im.Config{}, quiet),
 		Gateway: gateway.NewHandler(n, nil, nil, nil, gateway.Config{}, quiet),
 	}
+	certificates, err := server.NewCertificates(c, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
 	gathered, err := newMetricsRegistry(meters{
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
 		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: streams,
-		Registry: registry.NewMetrics(), Live: conf.NewLive(set, loaded, quiet),
+		Registry: registry.NewMetrics(), Live: conf.NewLive(set, loaded, quiet), Certificates: certificates,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -211,6 +211,8 @@ func newKeeper(c *conf.Config, im *server.IM, g *server.Gateway, l listing, log 
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
+	at.IM.Secure = c.GetServer().GetIm().GetTls().Enabled()
+	at.Gateway.Secure = c.GetServer().GetGateway().GetTls().Enabled()
 	return registry.NewKeeper(r, registry.Instances(c.GetRegistry(), at, Version), registry.Options{
 		Type: c.GetRegistry().GetType(), TTL: c.GetRegistry().GetTtl().AsDuration(),
 		Healthy: l.Ready.Ready, Status: l.Status, Metrics: l.Metrics, Log: log,
@@ -228,6 +230,8 @@ type meters struct {
 	Streams     server.Streams
 	Registry    *registry.Metrics
 	Live        *conf.Live
+
+	Certificates *server.Certificates
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.
@@ -237,7 +241,7 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
-		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Registry, m.Live,
+		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Registry, m.Live, m.Certificates,
 	} {
 		all = append(all, owner.Collectors()...)
 	}

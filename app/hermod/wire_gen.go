@@ -114,9 +114,17 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Gateway: gatewayHandler,
 	}
 	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
+	certificates, err := server.NewCertificates(c, log)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	callers := server.Callers{
-		Clients:  verifier,
-		Services: serviceGuard,
+		Clients:      verifier,
+		Services:     serviceGuard,
+		Certificates: certificates,
 	}
 	metrics := server.NewMetrics()
 	http, cleanup4, err := server.NewHTTP(c, bizAudios, streams, readiness, callers, metrics, log)
@@ -152,15 +160,16 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	v := newNotes(status, live)
 	registryMetrics := registry.NewMetrics()
 	hermodMeters := meters{
-		Store:       db,
-		Node:        nodeNode,
-		Server:      metrics,
-		Gateway:     gatewayMetrics,
-		Audio:       audioMetrics,
-		Transcripts: transcriptMetrics,
-		Streams:     streams,
-		Registry:    registryMetrics,
-		Live:        live,
+		Store:        db,
+		Node:         nodeNode,
+		Server:       metrics,
+		Gateway:      gatewayMetrics,
+		Audio:        audioMetrics,
+		Transcripts:  transcriptMetrics,
+		Streams:      streams,
+		Registry:     registryMetrics,
+		Live:         live,
+		Certificates: certificates,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
@@ -172,7 +181,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup7, err := server.NewOps(c, readiness, v, gatherer, metrics)
+	ops, cleanup7, err := server.NewOps(c, readiness, v, gatherer, certificates, metrics)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -212,23 +221,24 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Log:         log,
 	}
 	hermodApp := &app{
-		Conf:        c,
-		Log:         log,
-		Ready:       readiness,
-		IM:          serverIM,
-		Gateway:     serverGateway,
-		HTTP:        http,
-		Ops:         ops,
-		Registry:    keeper,
-		Node:        nodeNode,
-		Messages:    messageLog,
-		Cursors:     cursors,
-		Inbox:       inbox,
-		Audios:      bizAudios,
-		Janitor:     janitor,
-		Transcripts: bizTranscripts,
-		Live:        live,
-		Tunable:     hermodTunable,
+		Conf:         c,
+		Log:          log,
+		Ready:        readiness,
+		IM:           serverIM,
+		Gateway:      serverGateway,
+		HTTP:         http,
+		Ops:          ops,
+		Registry:     keeper,
+		Node:         nodeNode,
+		Messages:     messageLog,
+		Cursors:      cursors,
+		Inbox:        inbox,
+		Audios:       bizAudios,
+		Janitor:      janitor,
+		Transcripts:  bizTranscripts,
+		Live:         live,
+		Tunable:      hermodTunable,
+		Certificates: certificates,
 	}
 	return hermodApp, func() {
 		cleanup7()
@@ -256,6 +266,6 @@ var (
 		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewIM, server.NewGateway, server.NewHTTP, newNotes, server.NewOps)
+	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, newNotes, server.NewOps)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

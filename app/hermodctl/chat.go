@@ -2,6 +2,7 @@ package hermodctl
 
 import (
 	"context"
+	"crypto/tls"
 	"os"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type chatFlags struct {
 	user, room, nick, device string
 	addr, token              string
+	tls                      tlsFlags
 	follow                   bool
 }
 
@@ -49,6 +51,7 @@ Colours are off when the output is not a terminal or NO_COLOR is set.`,
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8083", "IM gRPC address")
 	flags.StringVar(&f.token, "token", os.Getenv("HERMOD_TOKEN"), "token that proves who you are (default $HERMOD_TOKEN)")
 	flags.Lookup("token").DefValue = "" // the help must not show it
+	f.tls.register(flags)
 	flags.BoolVar(&f.follow, "follow", false, "stay when the piped input ends")
 	return cmd
 }
@@ -58,6 +61,10 @@ func runChat(ctx context.Context, f chatFlags, s *streams) error {
 		return err
 	}
 	if err := checkAddress(f.addr); err != nil {
+		return err
+	}
+	secured, err := f.tls.config()
+	if err != nil {
 		return err
 	}
 	screen, interactive, err := chat.Open(s.in, s.out)
@@ -73,7 +80,7 @@ func runChat(ctx context.Context, f chatFlags, s *streams) error {
 		Follow: f.follow && !interactive,
 		Style:  chat.Style{Color: chat.Colors(s.out)},
 	}, screen)
-	im, err := client.NewClient(f.clientConfig(talk))
+	im, err := client.NewClient(f.clientConfig(talk, secured))
 	if err != nil {
 		return err
 	}
@@ -87,12 +94,13 @@ func runChat(ctx context.Context, f chatFlags, s *streams) error {
 	return nil
 }
 
-func (f *chatFlags) clientConfig(talk *chat.Chat) *client.Config {
+func (f *chatFlags) clientConfig(talk *chat.Chat, secured *tls.Config) *client.Config {
 	return &client.Config{
 		UserID:        f.user,
 		DefaultRoomID: f.room,
 		DeviceID:      f.device,
 		Token:         f.token,
+		TLS:           secured,
 		Services:      []*discovery.ServiceInfo{{Address: f.addr}},
 		MaxRetries:    -1,
 		RetryInterval: 500 * time.Millisecond,

@@ -25,7 +25,7 @@ func describe(err error, addr string) error {
 	}
 	switch st.Code() {
 	case codes.Unavailable:
-		return fmt.Errorf("no node answers at %s; is one running there? (%s)", addr, st.Message())
+		return fmt.Errorf("no node answers at %s; is one running there, and does it speak TLS (--tls) where this was not asked for, or the other way round? (%s)", addr, st.Message())
 	case codes.Unauthenticated:
 		return fmt.Errorf("%s wants to know who is calling; give --token: %s (%s)", addr, st.Message(), reason)
 	case codes.DeadlineExceeded:

@@ -24,6 +24,7 @@ type pushFlags struct {
 	key                           string
 
 	addr, token string
+	tls         tlsFlags
 	timeout     time.Duration
 }
 
@@ -73,6 +74,7 @@ makes every kind of call once, if the gateway has answered them all.`,
 	flags.StringVar(&f.addr, "addr", "127.0.0.1:8082", "gateway gRPC address")
 	flags.StringVar(&f.token, "token", os.Getenv("HERMOD_TOKEN"), "token of the service (default $HERMOD_TOKEN)")
 	flags.Lookup("token").DefValue = "" // the help must not show it
+	f.tls.register(flags)
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for the outcome")
 	return cmd
 }
@@ -88,11 +90,15 @@ func runPush(ctx context.Context, f pushFlags, s *streams) error {
 	if f.timeout <= 0 {
 		return usagef("--timeout %v is too short; a positive duration such as 5s is allowed", f.timeout)
 	}
+	options, err := f.clientOptions()
+	if err != nil {
+		return err
+	}
 	data, err := readData(f.data, s.in)
 	if err != nil {
 		return err
 	}
-	client := upstream.NewUnicastClient(f.addr, upstream.WithToken(f.token))
+	client := upstream.NewUnicastClient(f.addr, options...)
 	if err := client.Connect(); err != nil {
 		return err
 	}
@@ -106,6 +112,15 @@ func runPush(ctx context.Context, f pushFlags, s *streams) error {
 		return f.broadcast(ctx, client, data, s.out)
 	}
 	return f.unicast(ctx, client, target, data, s.out)
+}
+
+func (f *pushFlags) clientOptions() ([]upstream.Option, error) {
+	options := []upstream.Option{upstream.WithToken(f.token)}
+	secured, err := f.tls.config()
+	if secured != nil {
+		options = append(options, upstream.WithTLS(secured))
+	}
+	return options, err
 }
 
 // target returns the one target that the flags name; the zero value is everybody.

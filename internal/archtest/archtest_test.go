@@ -86,6 +86,8 @@ func TestJudge(t *testing.T) {
 		{"sdk/discovery/nacos.go", own + "test/registries", "by its wire alone"},
 		{"internal/registry/nacos_test.go", own + "test/registries", ""},
 		{"app/hermod/run_test.go", own + "test/registries", ""},
+		{"internal/server/tls_test.go", own + "test/authority", ""},
+		{"internal/server/tls.go", own + "test/authority", "reaches the store through neither"},
 		{"app/hermod/run_test.go", own + "test/e2e", "put the parts together"},
 
 		{"internal/conf/load.go", own + "configs", ""},

@@ -71,7 +71,7 @@ func testMay(e edge, folder string) bool {
 // startsServers tells the tests, of every layer, that start a registry to run against. The package that
 // does it for them knows nothing of ours.
 func startsServers(e edge, folder string) bool {
-	return strings.HasSuffix(e.file, "_test.go") && folder == "test/registries"
+	return strings.HasSuffix(e.file, "_test.go") && (folder == "test/registries" || folder == "test/authority")
 }
 
 // isStandard tells packages of the standard library, whose first path element has no dot.

@@ -137,6 +137,10 @@ var layers = []layer{
 		why: "a black-box test sees what a user sees",
 	},
 	{
+		folder: "test/authority", stdAlone: true,
+		why: "it issues certificates to tests of every layer",
+	},
+	{
 		folder: "test/registries",
 		why:    "it starts programs that are not ours, for tests of every layer",
 	},

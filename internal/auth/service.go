@@ -13,30 +13,39 @@ import (
 )
 
 // ServiceGuard lets business services in: in mode dev everybody, otherwise whoever shows the
-// shared service token, or a token of the node's authenticator that has the role service.
+// shared service token, or a token of the node's authenticator that has the role service. Where no
+// shared token is configured, a certificate does as well.
 type ServiceGuard struct {
 	open   bool
+	asks   bool // for a token, of those too who have a certificate
 	shared [sha256.Size]byte
 	tokens *Verifier
+}
+
+// Proof is what a business service shows.
+type Proof struct {
+	Authorization string // the header or metadata of that name
+	Certified     bool   // a client certificate, which the listener has verified
 }
 
 // NewServiceGuard makes a guard for the configuration and authenticator of a node.
 func NewServiceGuard(c *conf.Auth, tokens *Verifier) *ServiceGuard {
 	return &ServiceGuard{
 		open:   c.GetMode() == conf.ModeDev,
+		asks:   c.GetServiceToken() != "",
 		shared: sha256.Sum256([]byte(c.GetServiceToken())),
 		tokens: tokens,
 	}
 }
 
 // Check returns who is calling when the caller may push: somebody without a name, unless he has a
-// token of his own. authorization is the value of the header or metadata of that name. Errors:
+// token of his own. A token that is shown must be right, whatever else is shown. Errors:
 // KindUnauthenticated, KindPermissionDenied for a token without the role, and KindUnavailable.
-func (g *ServiceGuard) Check(ctx context.Context, authorization string) (biz.Identity, error) {
-	if g.open {
+func (g *ServiceGuard) Check(ctx context.Context, p Proof) (biz.Identity, error) {
+	if g.open || p.Certified && p.Authorization == "" && !g.asks {
 		return biz.Identity{}, nil
 	}
-	token, ok := Bearer(authorization)
+	token, ok := Bearer(p.Authorization)
 	if !ok {
 		return biz.Identity{}, biz.Errorf(biz.KindUnauthenticated, "UNAUTHENTICATED", "a service token is required: authorization: Bearer TOKEN")
 	}

@@ -199,7 +199,7 @@ func TestServiceGuard(t *testing.T) {
 	} {
 		chosen := map[string]plugin.Authenticator{"dev": Dev{}, "trusted": Trusted{}, "jwt": j}[c.mode]
 		g := NewServiceGuard(&conf.Auth{Mode: c.mode, ServiceToken: shared}, NewVerifier(chosen, quiet))
-		id, err := g.Check(t.Context(), c.header)
+		id, err := g.Check(t.Context(), Proof{Authorization: c.header})
 		if named := id.Subject != ""; named != (c.ok && c.header == service) {
 			t.Errorf("%s %.30q is called %q", c.mode, c.header, id.Subject)
 		}
@@ -212,8 +212,31 @@ func TestServiceGuard(t *testing.T) {
 	}
 	unset := NewServiceGuard(&conf.Auth{Mode: "trusted"}, NewVerifier(Trusted{}, quiet))
 	for _, header := range []string{"Bearer", "Bearer ", "Bearer  x"} {
-		if _, err := unset.Check(t.Context(), header); err == nil {
+		if _, err := unset.Check(t.Context(), Proof{Authorization: header}); err == nil {
 			t.Errorf("%q opens a guard without token", header)
+		}
+	}
+}
+
+// TestServiceGuardAndCertificates: a certificate stands in for a token that is not configured, and
+// for nothing else.
+func TestServiceGuardAndCertificates(t *testing.T) {
+	t.Parallel()
+	const shared = "0123456789abcdef"
+	for name, c := range map[string]struct {
+		token string
+		shown Proof
+		ok    bool
+	}{
+		"a certificate alone":             {"", Proof{Certified: true}, true},
+		"neither":                         {"", Proof{}, false},
+		"a certificate and a wrong token": {"", Proof{Certified: true, Authorization: "Bearer x"}, false},
+		"a certificate without the token": {shared, Proof{Certified: true}, false},
+		"both":                            {shared, Proof{Certified: true, Authorization: "Bearer " + shared}, true},
+	} {
+		g := NewServiceGuard(&conf.Auth{Mode: "trusted", ServiceToken: c.token}, NewVerifier(Trusted{}, quiet))
+		if _, err := g.Check(t.Context(), c.shown); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -1062,16 +1062,86 @@ func (x *Registry) GetAdvertise() *Registry_Advertise {
 	return nil
 }
 
+// TLS secures a listener. Without a certificate it speaks plain text.
+type Server_TLS struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CertFile      string                 `protobuf:"bytes,1,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`               // PEM: the certificate, then those that lead to its authority; empty: no TLS
+	KeyFile       string                 `protobuf:"bytes,2,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`                  // PEM
+	ClientCaFile  string                 `protobuf:"bytes,3,opt,name=client_ca_file,json=clientCaFile,proto3" json:"client_ca_file,omitempty"` // PEM; whoever connects shows a certificate of one of these; empty: nobody is asked
+	MinVersion    string                 `protobuf:"bytes,4,opt,name=min_version,json=minVersion,proto3" json:"min_version,omitempty"`         // 1.2, 1.3
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Server_TLS) Reset() {
+	*x = Server_TLS{}
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Server_TLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Server_TLS) ProtoMessage() {}
+
+func (x *Server_TLS) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Server_TLS.ProtoReflect.Descriptor instead.
+func (*Server_TLS) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 0}
+}
+
+func (x *Server_TLS) GetCertFile() string {
+	if x != nil {
+		return x.CertFile
+	}
+	return ""
+}
+
+func (x *Server_TLS) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *Server_TLS) GetClientCaFile() string {
+	if x != nil {
+		return x.ClientCaFile
+	}
+	return ""
+}
+
+func (x *Server_TLS) GetMinVersion() string {
+	if x != nil {
+		return x.MinVersion
+	}
+	return ""
+}
+
 type Server_Listener struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"` // host:port
+	Tls           *Server_TLS            `protobuf:"bytes,2,opt,name=tls,proto3" json:"tls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1083,7 +1153,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1096,7 +1166,7 @@ func (x *Server_Listener) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server_Listener.ProtoReflect.Descriptor instead.
 func (*Server_Listener) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 1}
 }
 
 func (x *Server_Listener) GetAddr() string {
@@ -1106,17 +1176,25 @@ func (x *Server_Listener) GetAddr() string {
 	return ""
 }
 
+func (x *Server_Listener) GetTls() *Server_TLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
 type Server_Ops struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addr          string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`    // host:port
 	Pprof         bool                   `protobuf:"varint,2,opt,name=pprof,proto3" json:"pprof,omitempty"` // serve /debug/pprof
+	Tls           *Server_TLS            `protobuf:"bytes,3,opt,name=tls,proto3" json:"tls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +1206,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +1219,7 @@ func (x *Server_Ops) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server_Ops.ProtoReflect.Descriptor instead.
 func (*Server_Ops) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 2}
 }
 
 func (x *Server_Ops) GetAddr() string {
@@ -1158,10 +1236,18 @@ func (x *Server_Ops) GetPprof() bool {
 	return false
 }
 
+func (x *Server_Ops) GetTls() *Server_TLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
 type Server_Http struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
-	Addr           string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`                                           // host:port
-	PublicUrl      string                 `protobuf:"bytes,2,opt,name=public_url,json=publicUrl,proto3" json:"public_url,omitempty"`                // what clients reach addr as; empty: http://addr
+	Addr           string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"`                            // host:port
+	PublicUrl      string                 `protobuf:"bytes,2,opt,name=public_url,json=publicUrl,proto3" json:"public_url,omitempty"` // what clients reach addr as; empty: http://addr, or https://addr
+	Tls            *Server_TLS            `protobuf:"bytes,3,opt,name=tls,proto3" json:"tls,omitempty"`
 	AllowedOrigins []string               `protobuf:"bytes,4,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"` // web pages that may open WebSocket connections, beside those of this host
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1169,7 +1255,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1181,7 +1267,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1194,7 +1280,7 @@ func (x *Server_Http) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server_Http.ProtoReflect.Descriptor instead.
 func (*Server_Http) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 3}
 }
 
 func (x *Server_Http) GetAddr() string {
@@ -1209,6 +1295,13 @@ func (x *Server_Http) GetPublicUrl() string {
 		return x.PublicUrl
 	}
 	return ""
+}
+
+func (x *Server_Http) GetTls() *Server_TLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
 }
 
 func (x *Server_Http) GetAllowedOrigins() []string {
@@ -1229,7 +1322,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1334,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1347,7 @@ func (x *Server_Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server_Stop.ProtoReflect.Descriptor instead.
 func (*Server_Stop) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 3}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 4}
 }
 
 func (x *Server_Stop) GetNotice() *durationpb.Duration {
@@ -1288,7 +1381,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1300,7 +1393,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1313,7 +1406,7 @@ func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server_Keepalive.ProtoReflect.Descriptor instead.
 func (*Server_Keepalive) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 4}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 5}
 }
 
 func (x *Server_Keepalive) GetTime() *durationpb.Duration {
@@ -1341,7 +1434,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1353,7 +1446,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1495,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1507,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +1560,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1572,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1648,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +1660,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1613,7 +1706,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1625,7 +1718,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1703,7 +1796,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1808,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1865,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1784,7 +1877,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +1934,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1853,7 +1946,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1911,7 +2004,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +2016,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2080,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1999,7 +2092,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2060,7 +2153,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2072,7 +2165,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2206,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +2218,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2172,7 +2265,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2184,7 +2277,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2234,23 +2327,32 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\agateway\x18\v \x01(\v2\x14.hermod.conf.GatewayR\agateway\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
-	"\x06format\x18\x02 \x01(\tR\x06format\"\xfa\x05\n" +
+	"\x06format\x18\x02 \x01(\tR\x06format\"\x83\b\n" +
 	"\x06Server\x12,\n" +
 	"\x02im\x18\x01 \x01(\v2\x1c.hermod.conf.Server.ListenerR\x02im\x126\n" +
 	"\agateway\x18\x02 \x01(\v2\x1c.hermod.conf.Server.ListenerR\agateway\x12)\n" +
 	"\x03ops\x18\x03 \x01(\v2\x17.hermod.conf.Server.OpsR\x03ops\x12,\n" +
 	"\x04stop\x18\x04 \x01(\v2\x18.hermod.conf.Server.StopR\x04stop\x12;\n" +
 	"\tkeepalive\x18\x05 \x01(\v2\x1d.hermod.conf.Server.KeepaliveR\tkeepalive\x12,\n" +
-	"\x04http\x18\x06 \x01(\v2\x18.hermod.conf.Server.HttpR\x04http\x1a\x1e\n" +
+	"\x04http\x18\x06 \x01(\v2\x18.hermod.conf.Server.HttpR\x04http\x1a\x84\x01\n" +
+	"\x03TLS\x12\x1b\n" +
+	"\tcert_file\x18\x01 \x01(\tR\bcertFile\x12\x19\n" +
+	"\bkey_file\x18\x02 \x01(\tR\akeyFile\x12$\n" +
+	"\x0eclient_ca_file\x18\x03 \x01(\tR\fclientCaFile\x12\x1f\n" +
+	"\vmin_version\x18\x04 \x01(\tR\n" +
+	"minVersion\x1aI\n" +
 	"\bListener\x12\x12\n" +
-	"\x04addr\x18\x01 \x01(\tR\x04addr\x1a/\n" +
+	"\x04addr\x18\x01 \x01(\tR\x04addr\x12)\n" +
+	"\x03tls\x18\x02 \x01(\v2\x17.hermod.conf.Server.TLSR\x03tls\x1aZ\n" +
 	"\x03Ops\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\tR\x04addr\x12\x14\n" +
-	"\x05pprof\x18\x02 \x01(\bR\x05pprof\x1ab\n" +
+	"\x05pprof\x18\x02 \x01(\bR\x05pprof\x12)\n" +
+	"\x03tls\x18\x03 \x01(\v2\x17.hermod.conf.Server.TLSR\x03tls\x1a\x8d\x01\n" +
 	"\x04Http\x12\x12\n" +
 	"\x04addr\x18\x01 \x01(\tR\x04addr\x12\x1d\n" +
 	"\n" +
-	"public_url\x18\x02 \x01(\tR\tpublicUrl\x12'\n" +
+	"public_url\x18\x02 \x01(\tR\tpublicUrl\x12)\n" +
+	"\x03tls\x18\x03 \x01(\v2\x17.hermod.conf.Server.TLSR\x03tls\x12'\n" +
 	"\x0fallowed_origins\x18\x04 \x03(\tR\x0eallowedOrigins\x1a\x9f\x01\n" +
 	"\x04Stop\x121\n" +
 	"\x06notice\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06notice\x12/\n" +
@@ -2417,7 +2519,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -2431,25 +2533,26 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Auth)(nil),                // 9: hermod.conf.Auth
 	(*Audio)(nil),               // 10: hermod.conf.Audio
 	(*Registry)(nil),            // 11: hermod.conf.Registry
-	(*Server_Listener)(nil),     // 12: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 13: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 14: hermod.conf.Server.Http
-	(*Server_Stop)(nil),         // 15: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 16: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 17: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 18: hermod.conf.Data.Log
-	(*Room_Defaults)(nil),       // 19: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 20: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 21: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 22: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 23: hermod.conf.Auth.Claims
-	(*Audio_Transcription)(nil), // 24: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 25: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 26: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 27: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 28: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 29: hermod.conf.Registry.Entry
-	(*durationpb.Duration)(nil), // 30: google.protobuf.Duration
+	(*Server_TLS)(nil),          // 12: hermod.conf.Server.TLS
+	(*Server_Listener)(nil),     // 13: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 14: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 15: hermod.conf.Server.Http
+	(*Server_Stop)(nil),         // 16: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 17: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 18: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 19: hermod.conf.Data.Log
+	(*Room_Defaults)(nil),       // 20: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 21: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 22: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 23: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 24: hermod.conf.Auth.Claims
+	(*Audio_Transcription)(nil), // 25: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 26: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 27: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 28: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 29: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 30: hermod.conf.Registry.Entry
+	(*durationpb.Duration)(nil), // 31: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -2463,53 +2566,56 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	10, // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
 	11, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
 	7,  // 10: hermod.conf.Config.gateway:type_name -> hermod.conf.Gateway
-	12, // 11: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	12, // 12: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	13, // 13: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	15, // 14: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	16, // 15: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	14, // 16: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	17, // 17: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	18, // 18: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	19, // 19: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	30, // 20: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	30, // 21: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	30, // 22: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	30, // 23: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	30, // 24: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	30, // 25: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	30, // 26: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	20, // 27: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	30, // 28: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	30, // 29: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	21, // 30: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	30, // 31: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	30, // 32: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	24, // 33: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	25, // 34: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	26, // 35: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	30, // 36: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	29, // 37: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	27, // 38: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	28, // 39: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	30, // 40: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	30, // 41: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	30, // 42: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	30, // 43: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	30, // 44: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	30, // 45: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	30, // 46: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	22, // 47: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	30, // 48: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	30, // 49: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	23, // 50: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	30, // 51: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	30, // 52: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	13, // 11: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	13, // 12: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	14, // 13: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	16, // 14: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	17, // 15: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	15, // 16: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	18, // 17: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	19, // 18: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	20, // 19: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	31, // 20: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	31, // 21: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	31, // 22: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	31, // 23: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	31, // 24: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	31, // 25: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	31, // 26: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	21, // 27: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	31, // 28: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	31, // 29: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	22, // 30: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	31, // 31: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	31, // 32: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	25, // 33: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	26, // 34: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	27, // 35: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	31, // 36: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	30, // 37: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	28, // 38: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	29, // 39: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	12, // 40: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	12, // 41: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	12, // 42: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	31, // 43: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	31, // 44: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	31, // 45: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	31, // 46: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	31, // 47: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	31, // 48: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	31, // 49: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	23, // 50: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	31, // 51: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	31, // 52: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	24, // 53: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	31, // 54: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	31, // 55: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	56, // [56:56] is the sub-list for method output_type
+	56, // [56:56] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -2523,7 +2629,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -17,20 +17,24 @@ const (
 	minSecret       = 32
 )
 
-func checkAuth(a *Auth, ps *Problems) {
+// checkAuth is told whether services prove who they are with certificates.
+func checkAuth(a *Auth, certified bool, ps *Problems) {
 	if a.GetMode() == "" {
 		ps.add("auth.mode", "is empty; dev, trusted, jwt, or the name of a linked authenticator")
 	}
-	checkServiceToken(a, ps)
+	checkServiceToken(a, certified, ps)
 	checkJWT(a, ps)
 }
 
-func checkServiceToken(a *Auth, ps *Problems) {
+func checkServiceToken(a *Auth, certified bool, ps *Problems) {
 	const path = "auth.service_token"
 	token := a.GetServiceToken()
 	switch {
+	case certified && token == "":
+		return
 	case a.GetMode() != ModeDev && len(token) < minServiceToken:
-		ps.add(path, "has %d characters; auth.mode %s needs one of at least %d, which business services show to the gateway listener (HERMOD_SERVICE_TOKEN sets it)",
+		ps.add(path, "has %d characters; auth.mode %s needs one of at least %d, which business services show to the gateway listener (HERMOD_SERVICE_TOKEN sets it), "+
+			"or certificates of theirs, which server.gateway.tls.client_ca_file asks for",
 			len(token), a.GetMode(), minServiceToken)
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		ps.add(path, "has a space or a character outside ASCII, which cannot be sent in a header")

@@ -62,6 +62,7 @@ var limits = map[string]limit{
 	"hermod.conf.Log.level":  oneOf("debug", "info", "warn", "error"),
 	"hermod.conf.Log.format": oneOf("text", "json"),
 
+	"hermod.conf.Server.TLS.min_version":   oneOf(TLS12, TLS13),
 	"hermod.conf.Server.Stop.notice":       lasting(0, 10*time.Minute),
 	"hermod.conf.Server.Stop.drain":        lasting(0, 10*time.Minute),
 	"hermod.conf.Server.Stop.timeout":      lasting(time.Second, 30*time.Minute),

@@ -112,9 +112,12 @@ func checkRegistryNames(n *Registry_Names, ps *Problems) {
 			ps.add(name.key, "is %q; letters, digits, dots, hyphens and underscores make a name", name.value)
 		}
 	}
-	// Each is registered with .grpc behind it as well.
-	if im, gateway := n.GetIm(), n.GetGateway(); im == gateway || im+".grpc" == gateway || gateway+".grpc" == im {
-		ps.add("registry.names.gateway", "%q is taken by registry.names.im already", gateway)
+	// Each is registered with .grpc, or with TLS .grpcs, behind it as well.
+	im, gateway := n.GetIm(), n.GetGateway()
+	for _, behind := range []string{"", ".grpc", ".grpcs"} {
+		if im+behind == gateway || gateway+behind == im {
+			ps.add("registry.names.gateway", "%q is taken by registry.names.im already", gateway)
+		}
 	}
 }
 

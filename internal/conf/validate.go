@@ -16,7 +16,7 @@ func inspect(c *Config) Problems {
 	checkLimits(c.ProtoReflect(), "", &ps)
 	checkServer(c, &ps)
 	checkData(c.GetData(), &ps)
-	checkAuth(c.GetAuth(), &ps)
+	checkAuth(c.GetAuth(), c.GetServer().GetGateway().GetTls().GetClientCaFile() != "", &ps)
 	checkAudio(c.GetAudio(), &ps)
 	checkTranscription(c.GetAudio(), &ps)
 	checkRegistry(c.GetRegistry(), c.GetAuth().GetMode(), &ps)
@@ -76,6 +76,10 @@ func checkServer(c *Config, ps *Problems) {
 		{"server.http.addr", s.GetHttp().GetAddr(), true},
 		{"server.ops.addr", s.GetOps().GetAddr(), false},
 	}, c.GetAuth().GetMode(), ps)
+	checkListenerTLS("server.im.tls", s.GetIm().GetTls(), ps)
+	checkListenerTLS("server.gateway.tls", s.GetGateway().GetTls(), ps)
+	checkListenerTLS("server.http.tls", s.GetHttp().GetTls(), ps)
+	checkListenerTLS("server.ops.tls", s.GetOps().GetTls(), ps)
 	checkPublicURL(s.GetHttp().GetPublicUrl(), ps)
 	checkOrigins(s.GetHttp().GetAllowedOrigins(), ps)
 	stop := s.GetStop()

@@ -14,6 +14,8 @@ import (
 type Addr struct {
 	Host string // an IP address without brackets, or a name; never one that stands for every interface
 	Port int
+
+	Secure bool // speaks TLS
 }
 
 // Advertised returns the addresses that a node registers, given where its listeners are. What the

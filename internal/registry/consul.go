@@ -52,7 +52,7 @@ func (c *consul) Register(ctx context.Context, i Instance) error {
 	err := c.client.Agent().ServiceRegisterOpts(&api.AgentServiceRegistration{
 		ID: i.ID(), Name: i.Name(), Address: i.Host, Port: i.Port,
 		Tags: []string{"version=" + i.Version}, Meta: i.metadata(),
-		TaggedAddresses: map[string]api.ServiceAddress{Scheme: {Address: Scheme + "://" + i.Addr(), Port: i.Port}},
+		TaggedAddresses: map[string]api.ServiceAddress{i.Scheme(): {Address: i.Scheme() + "://" + i.Addr(), Port: i.Port}},
 		Weights:         &api.AgentWeights{Passing: i.Weight, Warning: 1},
 		Check: &api.AgentServiceCheck{
 			CheckID: checkID(i), TTL: c.ttl.String(), DeregisterCriticalServiceAfter: reapAfter.String(),

@@ -10,8 +10,12 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 )
 
-// Scheme is what Kratos puts behind the name of a gRPC service, and in front of its address.
-const Scheme = "grpc"
+// What Kratos puts behind the name of a gRPC service, and in front of its address: its consumers that
+// dial with TLS look for the second one, and the others for the first.
+const (
+	plain  = "grpc"
+	secure = "grpcs"
+)
 
 // Metadata that every instance has. Kratos' consumers read the weight there.
 const (
@@ -26,6 +30,7 @@ type Instance struct {
 	Service string // without the scheme
 	// Suffixed instances are named for Kratos, im-service.grpc; others for everybody, im-service.
 	Suffixed bool
+	Secure   bool   // speaks TLS
 	Host     string // an IP address without brackets, or a name
 	Port     int
 	Version  string
@@ -36,9 +41,17 @@ type Instance struct {
 // Name is what consumers look for.
 func (i Instance) Name() string {
 	if i.Suffixed {
-		return i.Service + "." + Scheme
+		return i.Service + "." + i.Scheme()
 	}
 	return i.Service
+}
+
+// Scheme is that of the instance's address.
+func (i Instance) Scheme() string {
+	if i.Secure {
+		return secure
+	}
+	return plain
 }
 
 // ID is the same whenever a node with this address registers, so that one that died and came back
@@ -53,7 +66,7 @@ func (i Instance) metadata() map[string]string {
 	if m == nil {
 		m = map[string]string{}
 	}
-	m[metaKind], m[metaVersion], m[metaWeight] = Scheme, i.Version, strconv.Itoa(i.Weight)
+	m[metaKind], m[metaVersion], m[metaWeight] = i.Scheme(), i.Version, strconv.Itoa(i.Weight)
 	return m
 }
 
@@ -61,7 +74,7 @@ func (i Instance) metadata() map[string]string {
 func (i Instance) kratos(name string) *kregistry.ServiceInstance {
 	return &kregistry.ServiceInstance{
 		ID: i.ID(), Name: name, Version: i.Version, Metadata: i.metadata(),
-		Endpoints: []string{Scheme + "://" + i.Addr()},
+		Endpoints: []string{i.Scheme() + "://" + i.Addr()},
 	}
 }
 
@@ -91,7 +104,7 @@ func Instances(c *conf.Registry, at Addrs, version string) []Instance {
 	}{{c.GetNames().GetIm(), at.IM}, {c.GetNames().GetGateway(), at.Gateway}} {
 		for _, suffixed := range []bool{true, false} {
 			all = append(all, Instance{
-				Service: s.name, Suffixed: suffixed, Host: s.at.Host, Port: s.at.Port,
+				Service: s.name, Suffixed: suffixed, Secure: s.at.Secure, Host: s.at.Host, Port: s.at.Port,
 				Version: version, Weight: int(c.GetWeight()), Metadata: metadata,
 			})
 		}

@@ -10,6 +10,7 @@
 //	identity.go   who is calling
 //	strict.go     requests that cannot be decoded
 //	listener.go   listening, and counting connections
+//	certificate.go, certificates.go  TLS, with files that are followed
 //	readiness.go  whether the node serves
 //	ops.go        health, metrics, profiles
 package server

@@ -73,10 +73,11 @@ func (l listener) Start(ctx context.Context) error {
 	return nil
 }
 
-// Callers tells who may call.
+// Callers tells who may call, and what the node proves itself to them with.
 type Callers struct {
-	Clients  *auth.Verifier
-	Services *auth.ServiceGuard
+	Clients      *auth.Verifier
+	Services     *auth.ServiceGuard
+	Certificates *Certificates
 }
 
 // Streams are what serves sessions, by protocol.
@@ -94,6 +95,7 @@ func NewIM(c *conf.Config, s *service.IM, h Streams, by Callers, ready *Readines
 	limit := c.GetMessage().GetMaxContentBytes() + c.GetMessage().GetMaxMetadataBytes() + frameOverhead
 	srv := kgrpc.NewServer(
 		kgrpc.Listener(lis), kgrpc.Address(lis.Addr().String()),
+		kgrpc.TLSConfig(by.Certificates.config("im")),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), identify(by.Clients, log)),
@@ -122,6 +124,7 @@ func NewGateway(c *conf.Config, s *service.Gateway, by Callers, ready *Readiness
 	limit := c.GetPush().GetMaxBytes() + int64(c.GetPush().GetMaxTargets())*512 + frameOverhead
 	srv := kgrpc.NewServer(
 		kgrpc.Listener(lis), kgrpc.Address(lis.Addr().String()),
+		kgrpc.TLSConfig(by.Certificates.config("gateway")),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log)),

@@ -221,7 +221,7 @@ func TestAUsedPortIsNamed(t *testing.T) {
 			_, _, err := server.NewHTTP(c, nil, server.Streams{}, ready, server.Callers{}, m, nil)
 			return err
 		},
-		"server.ops.addr": func(c *conf.Config) error { _, _, err := server.NewOps(c, ready, nil, nil, m); return err },
+		"server.ops.addr": func(c *conf.Config) error { _, _, err := server.NewOps(c, ready, nil, nil, nil, m); return err },
 	} {
 		err := open(config(t, conf.Override{Path: key, Value: used}))
 		if err == nil || !strings.HasPrefix(err.Error(), key+": ") || !strings.Contains(err.Error(), used) {

@@ -50,7 +50,8 @@ func NewHTTP(c *conf.Config, audios *biz.Audios, h Streams, ready *Readiness, by
 	if err != nil {
 		return nil, nil, err
 	}
-	srv := khttp.NewServer(khttp.Listener(lis), khttp.Address(lis.Addr().String()), khttp.Timeout(0))
+	srv := khttp.NewServer(khttp.Listener(lis), khttp.Address(lis.Addr().String()), khttp.Timeout(0),
+		khttp.TLSConfig(by.Certificates.config("http")))
 	endpoint, err := srv.Endpoint()
 	if err != nil {
 		cleanup()

@@ -7,7 +7,9 @@ import (
 
 	"github.com/go-kratos/kratos/v2/middleware"
 	"github.com/go-kratos/kratos/v2/transport"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/auth"
@@ -40,12 +42,23 @@ func identify(v *auth.Verifier, log *slog.Logger) middleware.Middleware {
 // context.
 func guard(g *auth.ServiceGuard, serviceName string, log *slog.Logger) middleware.Middleware {
 	return onService(serviceName, "", func(ctx context.Context, header func(string) string) (context.Context, error) {
-		id, err := g.Check(ctx, header(keyAuthorization))
+		id, err := g.Check(ctx, auth.Proof{Authorization: header(keyAuthorization), Certified: certified(ctx)})
 		if err != nil {
 			return nil, service.Error(log, err)
 		}
 		return biz.WithIdentity(ctx, id), nil
 	})
+}
+
+// certified tells whether the caller has shown a certificate. A listener that asks for one lets nobody
+// connect whose certificate is not of its authorities.
+func certified(ctx context.Context) bool {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return false
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	return ok && len(info.State.VerifiedChains) > 0
 }
 
 // onService runs check before the calls of one service, but for one method. Health and reflection

@@ -136,7 +136,7 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ops, _, err := server.NewOps(c, b.ready, nil, b.registry, metrics)
+	ops, _, err := server.NewOps(c, b.ready, nil, b.registry, nil, metrics)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type Ops struct{ *khttp.Server }
 //	/readyz       the node serves; 503 with the reason when it does not; then the notes
 //	/metrics      Prometheus, see docs/metrics.md
 //	/debug/pprof  profiles, when configured
-func NewOps(c *conf.Config, ready *Readiness, notes []Note, metrics prometheus.Gatherer, m *Metrics) (*Ops, func(), error) {
+func NewOps(c *conf.Config, ready *Readiness, notes []Note, metrics prometheus.Gatherer, certs *Certificates, m *Metrics) (*Ops, func(), error) {
 	lis, cleanup, err := listen("ops", c.GetServer().GetOps().GetAddr(), m)
 	if err != nil {
 		return nil, nil, err
@@ -37,7 +37,10 @@ func NewOps(c *conf.Config, ready *Readiness, notes []Note, metrics prometheus.G
 	// profiles are whenever their package is linked.
 	none := http.NotFoundHandler()
 	srv := khttp.NewServer(khttp.Listener(lis), khttp.Address(lis.Addr().String()), khttp.Timeout(0),
+		khttp.TLSConfig(certs.config("ops")),
 		khttp.NotFoundHandler(none), khttp.MethodNotAllowedHandler(none))
+	// Of the TLS handshake too.
+	srv.ReadHeaderTimeout = httpStall
 	srv.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	srv.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := ready.Ready(r.Context()); err != nil {

@@ -2,14 +2,17 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"syscall"
+	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
@@ -19,7 +22,8 @@ import (
 // port is a listener of the configuration and a way to tell whether a Hermod has it.
 type port struct {
 	key, addr string
-	hermod    func(ctx context.Context, addr string) (state string, is bool)
+	tls       *conf.Server_TLS
+	hermod    func(ctx context.Context, addr string, secured *tls.Config) (state string, is bool)
 }
 
 // ports finds out whether a node could listen where it is to, or does already.
@@ -27,10 +31,10 @@ func ports(ctx context.Context, c *conf.Config) []Finding {
 	s := c.GetServer()
 	var findings []Finding
 	for _, p := range []port{
-		{"server.im.addr", s.GetIm().GetAddr(), healthOf("im.v1.IMService")},
-		{"server.gateway.addr", s.GetGateway().GetAddr(), healthOf("hermod.gateway.v1.GatewayService")},
-		{"server.http.addr", s.GetHttp().GetAddr(), recordings},
-		{"server.ops.addr", s.GetOps().GetAddr(), readiness},
+		{"server.im.addr", s.GetIm().GetAddr(), s.GetIm().GetTls(), healthOf("im.v1.IMService")},
+		{"server.gateway.addr", s.GetGateway().GetAddr(), s.GetGateway().GetTls(), healthOf("hermod.gateway.v1.GatewayService")},
+		{"server.http.addr", s.GetHttp().GetAddr(), s.GetHttp().GetTls(), recordings},
+		{"server.ops.addr", s.GetOps().GetAddr(), s.GetOps().GetTls(), readiness},
 	} {
 		findings = append(findings, p.examine(ctx))
 	}
@@ -53,7 +57,7 @@ func (p port) examine(ctx context.Context) Finding {
 	case !errors.Is(err, syscall.EADDRINUSE):
 		return failure(name+": "+err.Error(), "correct "+p.key)
 	}
-	if state, is := p.hermod(ctx, reachable(p.addr)); is {
+	if state, is := p.hermod(ctx, reachable(p.addr), own(p.tls)); is {
 		return ok(name + " is held by a Hermod that is " + state)
 	}
 	return failure(name+" is held by another program", "stop that program (ss -ltnp shows it), or set "+p.key+" to another port")
@@ -69,9 +73,27 @@ func reachable(addr string) string {
 	return addr
 }
 
-func healthOf(service string) func(context.Context, string) (string, bool) {
-	return func(ctx context.Context, addr string) (string, bool) {
-		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+// own is what a listener of this configuration is connected to with, nil for plain text. What is told
+// to it is no secret, and what it answers is believed no more than that of another program, so its name
+// does not matter. It may ask for a certificate, and is shown its own.
+func own(files *conf.Server_TLS) *tls.Config {
+	if !files.Enabled() {
+		return nil
+	}
+	c := &tls.Config{MinVersion: files.Version(), InsecureSkipVerify: true} //nolint:gosec // see above
+	if pair, err := files.Certificate(time.Now()); err == nil {
+		c.Certificates = []tls.Certificate{*pair}
+	}
+	return c
+}
+
+func healthOf(service string) func(context.Context, string, *tls.Config) (string, bool) {
+	return func(ctx context.Context, addr string, secured *tls.Config) (string, bool) {
+		creds := insecure.NewCredentials()
+		if secured != nil {
+			creds = credentials.NewTLS(secured)
+		}
+		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(creds))
 		if err != nil {
 			return "", false
 		}
@@ -88,13 +110,13 @@ func healthOf(service string) func(context.Context, string) (string, bool) {
 }
 
 // recordings asks for one that no node has: what a node answers says that it is one.
-func recordings(ctx context.Context, addr string) (string, bool) {
-	said, err := fetch(ctx, "http://"+addr+"/audio/none")
+func recordings(ctx context.Context, addr string, secured *tls.Config) (string, bool) {
+	said, err := fetch(ctx, addr, "/audio/none", secured)
 	return "serving", err == nil && strings.HasPrefix(said, `{"reason":`)
 }
 
-func readiness(ctx context.Context, addr string) (string, bool) {
-	said, err := fetch(ctx, "http://"+addr+"/readyz")
+func readiness(ctx context.Context, addr string, secured *tls.Config) (string, bool) {
+	said, err := fetch(ctx, addr, "/readyz", secured)
 	if err != nil || !strings.HasPrefix(said, "ready") && !strings.HasPrefix(said, "not ready") {
 		return "", false
 	}
@@ -102,12 +124,18 @@ func readiness(ctx context.Context, addr string) (string, bool) {
 }
 
 // fetch returns the beginning of a page, whatever its status.
-func fetch(ctx context.Context, url string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+func fetch(ctx context.Context, addr, path string, secured *tls.Config) (string, error) {
+	scheme := "http://"
+	if secured != nil {
+		scheme = "https://"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+addr+path, http.NoBody)
 	if err != nil {
 		return "", err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	transport := &http.Transport{TLSClientConfig: secured}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
 		return "", err
 	}
