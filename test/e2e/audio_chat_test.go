@@ -70,7 +70,7 @@ func TestAudioThatTheChatCannotSend(t *testing.T) {
 		alice.sees(want)
 	}
 	n.rewrite("log: {level: info}\nroom: {defaults: {allow_audio: false}}\n")
-	n.logs("key=room.defaults.allow_audio")
+	n.AwaitMetric(1, "hermod_config_reloads_total", `result="applied"`)
 	alice.types("/join quiet")
 	alice.sees("room quiet")
 	alice.types("/audio " + file(t, "hello.opus", 10))

@@ -155,6 +155,7 @@ session: {heartbeat: 10s, resume_window: 0s}
 	n.rewrite("message: {max_content_bytes: 1KiB}\naudio: {max_bytes: 1KiB, formats: [opus, flac], transcription: {attempts: 2}}\n")
 	n.logs("configuration changed", "key=audio.transcription.attempts", "old=5", "new=2")
 	n.logs("configuration changed", "key=audio.formats", `new="[opus, flac]"`)
+	n.AwaitMetric(2, "hermod_config_reloads_total", `result="applied"`) // the lines come first
 	_, err = uploadAudio(t, im, in("old", of("alice", recorded)), recorded)
 	refused(t, "a large recording", err, codes.InvalidArgument, "AUDIO_TOO_LARGE")
 

@@ -69,6 +69,11 @@ func (c *talker) types(line string) {
 
 func (c *talker) sees(what string) {
 	c.t.Helper()
+	defer func() {
+		if c.t.Failed() {
+			c.t.Logf("the screen:\n%s", c.lines())
+		}
+	}()
 	eventually(c.t, fmt.Sprintf("%q on the screen", what), func() bool {
 		if strings.Contains(c.lines(), what) {
 			return true
