@@ -70,6 +70,9 @@ func (c *UnicastClient) demoCalls() []demoCall {
 		}},
 		{"broadcast", func(ctx context.Context) (string, error) {
 			sent, err := c.Broadcast(ctx, n)
+			if sent == 1 {
+				return "sent to 1 connected session", err
+			}
 			return fmt.Sprintf("sent to %d connected sessions", sent), err
 		}},
 	}
