@@ -42,8 +42,10 @@ func TestPushesAreKnownAgain(t *testing.T) {
 	if !h.advance(said) || h.advance(said) {
 		t.Error("a message of a room is not told apart by its seq")
 	}
-	if !h.advance(pushed("")) || !h.advance(pushed("")) {
-		t.Error("pushes without an id are held to be one")
+	for range 2 {
+		if !h.advance(pushed("")) {
+			t.Error("pushes without an id are held to be one")
+		}
 	}
 }
 

@@ -179,7 +179,7 @@ func TestAPushThatComesTwiceIsHandedOverOnce(t *testing.T) {
 	t.Cleanup(release) // before Disconnect waits for OnMessage
 	handed := make(chan string, 10)
 	c := listener(t, n, "alice", func(m *imv1.MessageResponse) {
-		handed <- string(m.GetMetadata()["content"])
+		handed <- m.GetMetadata()["content"]
 		<-proceed
 	})
 	defer release()

@@ -35,8 +35,8 @@ func (r *room) UploadAudioFile(ctx context.Context, path string, opts client.Upl
 		case <-time.After(600 * time.Millisecond):
 		case <-ctx.Done():
 			r.mu.Lock()
-			defer r.mu.Unlock()
 			r.cut = append(r.cut, filepath.Base(path))
+			r.mu.Unlock()
 			return nil, ctx.Err()
 		}
 		opts.Progress((i+1)*total/10, total)
