@@ -72,7 +72,7 @@ func serveBareWeb(ctx context.Context, lis net.Listener) error {
 			return err
 		}
 		wg.Go(func() {
-			defer func() { _ = conn.Close() }() // it has ended one way or another
+			defer func() { _ = conn.Close() }()                         // it has ended one way or another
 			defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // its reader returns
 			_ = l.serve(conn)                                           // the client went away: nothing to tell it
 		})

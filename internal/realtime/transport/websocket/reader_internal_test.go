@@ -9,6 +9,8 @@ import (
 	"testing/iotest"
 
 	"github.com/gobwas/ws"
+
+	"github.com/game-im/hermod/internal/realtime/transport/transporttest"
 )
 
 const fuzzLimit = 1 << 16
@@ -117,5 +119,20 @@ func TestHeadersAsTheLibraryWritesThem(t *testing.T) {
 		if got := appendHeader(nil, ws.OpBinary, n); !bytes.Equal(got, want[:len(want)-n]) {
 			t.Errorf("%d bytes: % x, want % x", n, got, want[:len(want)-n])
 		}
+	}
+}
+
+// TestAFrameOnItsWayMakesNoGarbage: what stands before a body is written in place, and right.
+func TestAFrameOnItsWayMakesNoGarbage(t *testing.T) {
+	c := &Conn{format: transporttest.Text}
+	dst := make([]byte, 0, 64)
+	for _, body := range []int{0, 100, 123, 124, 125, 126, 65_530, 65_534, 65_536} {
+		got := string(c.head(dst, 9, body))
+		if want := string(appendHeader(nil, ws.OpBinary, body+2)) + "9:"; got != want {
+			t.Errorf("%d: % x, want % x", body, got, want)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { _ = c.head(dst, 1<<40, 100) }); n > 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -65,20 +65,18 @@ func (c *Conn) writeLocked(out []transport.Outgoing) error {
 // assemble appends frames as they are on the wire.
 func (c *Conn) assemble(dst []byte, out []transport.Outgoing) []byte {
 	if c.envelops(out) {
-		var space [maxPrefix]byte
-		prefix := c.format.Prefix(space[:0], out[0].Link)
-		size := len(prefix)
+		size := 0
 		for _, o := range out {
 			size += len(o.Frame.Item())
 		}
-		dst = append(appendHeader(dst, c.op(), size), prefix...)
+		dst = c.head(dst, out[0].Link, size)
 		for _, o := range out {
 			dst = append(dst, o.Frame.Item()...)
 		}
 		return dst
 	}
 	for _, o := range out {
-		dst = append(c.head(dst, o), o.Frame.Body()...)
+		dst = append(c.head(dst, o.Link, len(o.Frame.Body())), o.Frame.Body()...)
 	}
 	return dst
 }
@@ -87,12 +85,21 @@ func (c *Conn) envelops(out []transport.Outgoing) bool {
 	return c.batch && len(out) > 1 && c.format.Item != nil
 }
 
-// head appends what stands before a frame's body.
-func (c *Conn) head(dst []byte, o transport.Outgoing) []byte {
-	var space [maxPrefix]byte
-	prefix := c.format.Prefix(space[:0], o.Link)
-	return append(appendHeader(dst, c.op(), len(prefix)+len(o.Frame.Body())), prefix...)
+// head appends what stands before so many bytes of body. How long the header is depends on the prefix
+// behind it, so that this is written first and moved: space of its own would be garbage for each frame.
+func (c *Conn) head(dst []byte, link uint64, body int) []byte {
+	var room [maxHeader]byte
+	start := len(dst)
+	dst = c.format.Prefix(append(dst, room[:]...), link)
+	prefix := len(dst) - start - maxHeader
+	header := appendHeader(room[:0], c.op(), prefix+body)
+	copy(dst[start:], header)
+	copy(dst[start+len(header):], dst[start+maxHeader:])
+	return dst[:start+len(header)+prefix]
 }
+
+// maxHeader is the longest header of a frame that is not masked.
+const maxHeader = 10
 
 // writePieces writes frames without copying their bodies, each in a message of its own, in one go if
 // the network connection can: a TCP connection, or one around it that has WriteBuffers.
@@ -101,7 +108,7 @@ func (c *Conn) writePieces(out []transport.Outgoing) error {
 	pieces := make(net.Buffers, 0, 2*len(out))
 	for _, o := range out {
 		at := len(heads)
-		heads = c.head(heads, o)
+		heads = c.head(heads, o.Link, len(o.Frame.Body()))
 		pieces = append(pieces, heads[at:], o.Frame.Body())
 	}
 	var err error
