@@ -78,7 +78,7 @@ func FuzzFragments(f *testing.F) {
 				wire = append(wire, ws.MustCompileFrame(ws.MaskFrameWith(ws.NewFrame(op, last, rest[:n]), mask))...)
 				rest = rest[n:]
 				if rnd.IntN(3) == 0 {
-					wire = append(wire, ws.MustCompileFrame(ws.MaskFrame(ws.NewPingFrame([]byte("p"))))...)
+					wire = append(wire, ws.MustCompileFrame(ws.MaskFrameWith(ws.NewPingFrame([]byte("p")), [4]byte{1, 2, 3, 4}))...)
 					pings++
 				}
 			}
