@@ -7,7 +7,7 @@
 //	keeper.go     registered while the node serves, whatever the registry does meanwhile
 //	status.go     how it stands, for people
 //	metrics.go    and for machines
-//	nacos.go etcd.go consul.go
+//	nacos.go etcd.go etcd_dial.go consul.go
 //
 // A Keeper owns its Registrar and is run by the node; it never fails because a registry does. Kratos
 // has a registrar hook of its own, kratos.Registrar, which is not used: it registers once, makes a

@@ -7,12 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	ketcd "github.com/go-kratos/kratos/contrib/registry/etcd/v2"
 	kregistry "github.com/go-kratos/kratos/v2/registry"
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 
 	"github.com/game-im/hermod/internal/conf"
 )
@@ -27,10 +24,11 @@ type etcd struct {
 	tls    *tls.Config
 	prefix string
 
-	dial chan struct{} // holds one token: whoever has it may connect
+	life context.Context // of the client
+	end  context.CancelFunc
 
 	mu     sync.Mutex
-	client *clientv3.Client // nil until it is needed: with a user it is made by logging in
+	dial   *dialing         // nil until a client is needed, and after making one has failed
 	leases map[string]lease // by id
 }
 
@@ -48,60 +46,9 @@ func newEtcd(c *conf.Registry) (*etcd, error) {
 	if prefix == "" {
 		prefix = kratosPrefix
 	}
-	return &etcd{conf: c, tls: t, prefix: prefix, dial: make(chan struct{}, 1), leases: map[string]lease{}}, nil
-}
-
-// connected returns the client, made when it is first needed, by one caller while the others wait.
-func (e *etcd) connected(ctx context.Context) (*clientv3.Client, error) {
-	select {
-	case e.dial <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("etcd: %w", context.Cause(ctx))
-	}
-	defer func() { <-e.dial }()
-	e.mu.Lock()
-	client := e.client
-	e.mu.Unlock()
-	if client != nil {
-		return client, nil
-	}
-	client, err := e.connect(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("etcd: %w", err)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.client = client
-	return client, nil
-}
-
-// connect makes a client. Making one knows no context but that of the client's whole life.
-func (e *etcd) connect(ctx context.Context) (*clientv3.Client, error) {
-	scheme := "http://"
-	if e.tls != nil {
-		scheme = "https://"
-	}
-	var endpoints []string
-	for _, addr := range e.conf.Addresses() {
-		endpoints = append(endpoints, scheme+addr)
-	}
-	life, end := context.WithCancel(context.Background())
-	stop := context.AfterFunc(ctx, end)
-	client, err := clientv3.New(clientv3.Config{
-		Context: life, Endpoints: endpoints, TLS: e.tls,
-		Username: e.conf.GetUsername(), Password: e.conf.GetPassword(),
-		DialTimeout:       callTimeout / 2, // logging in waits no longer
-		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
-		Logger: zap.NewNop(), // it would write every attempt to connect to standard error
-	})
-	if !stop() || err != nil {
-		end()
-		if err == nil {
-			err = errors.Join(context.Cause(ctx), client.Close())
-		}
-		return nil, err
-	}
-	return client, nil
+	e := &etcd{conf: c, tls: t, prefix: prefix, leases: map[string]lease{}}
+	e.life, e.end = context.WithCancel(context.Background())
+	return e, nil
 }
 
 // Register implements Registrar.
@@ -115,7 +62,7 @@ func (e *etcd) Register(ctx context.Context, i Instance) error {
 	r := ketcd.New(client, ketcd.Context(beating), ketcd.Namespace(e.prefix), ketcd.RegisterTTL(e.conf.GetTtl().AsDuration()), ketcd.MaxRetry(1))
 	if err := r.Register(ctx, i.kratos(i.Name())); err != nil {
 		stop()
-		return fmt.Errorf("etcd: %w", err)
+		return e.explained(err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -144,7 +91,7 @@ func (e *etcd) Renew(ctx context.Context, i Instance) error {
 	}
 	got, err := client.Get(ctx, e.prefix+"/"+i.Name()+"/"+i.ID())
 	if err != nil {
-		return fmt.Errorf("etcd: %w", err)
+		return e.explained(err)
 	}
 	for _, kv := range got.Kvs {
 		var there kregistry.ServiceInstance
@@ -169,13 +116,22 @@ func (e *etcd) Deregister(ctx context.Context, i Instance) error {
 
 // Close implements Registrar.
 func (e *etcd) Close() error {
+	e.end() // also an attempt to log in
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	for _, l := range e.leases {
 		l.stop()
 	}
-	if e.client == nil {
+	d := e.dial
+	e.mu.Unlock()
+	if d == nil {
 		return nil
 	}
-	return e.client.Close()
+	<-d.done
+	if d.client == nil {
+		return nil
+	}
+	if err := d.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }

@@ -37,7 +37,7 @@ func eachKind(t *testing.T, test func(t *testing.T, name string, k kind, s *regi
 	for name, k := range kinds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, name, k, k.start(t))
+			test(t, k.registry, k, k.start(t))
 		})
 	}
 }

@@ -19,6 +19,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
+	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/test/registries"
 )
 
@@ -29,14 +30,17 @@ type kind struct {
 	kratos func(t *testing.T, s *registries.Server, namespace string) kregistry.Discovery
 	// plain lists the addresses of a service with the registry's own client.
 	plain func(t *testing.T, s *registries.Server, namespace string) func(name string) []string
+	// registry is its registry.type.
+	registry string
 	// namespaces tells whether the server has them: Consul's are not free.
 	namespaces bool
 }
 
 var kinds = map[string]kind{
-	"nacos":  {registries.StartNacos, kratosNacos, plainNacos, true},
-	"etcd":   {registries.StartEtcd, kratosEtcd, plainEtcd, true},
-	"consul": {registries.StartConsul, kratosConsul, plainConsul, false},
+	"nacos":           {registries.StartNacos, kratosNacos, plainNacos, conf.RegistryNacos, true},
+	"Alibaba's nacos": {registries.StartAlibabaNacos, kratosNacos, plainNacos, conf.RegistryNacos, true},
+	"etcd":            {registries.StartEtcd, kratosEtcd, plainEtcd, conf.RegistryEtcd, true},
+	"consul":          {registries.StartConsul, kratosConsul, plainConsul, conf.RegistryConsul, false},
 }
 
 func namingClient(t *testing.T, s *registries.Server, namespace string) naming_client.INamingClient {

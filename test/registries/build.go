@@ -20,12 +20,18 @@ import (
 const Enabled = "HERMOD_TEST_REGISTRIES"
 
 // program is a server that can be built: a package, as seen from a module below this folder.
-type program struct{ module, pkg string }
+type program struct {
+	module, pkg string
+	java        bool // built by Maven; pkg is the main class
+}
 
 // binary returns the path of the built program. It skips the test where servers are not wanted or
 // cannot be built; on CI the latter is a failure.
 func binary(t testing.TB, p program) string {
 	t.Helper()
+	if p.java {
+		return javaBinary(t, p)
+	}
 	if os.Getenv(Enabled) == "" {
 		t.Skipf("needs %s: set %s=1 (it is built once, which takes minutes) or run make race", p.module, Enabled)
 	}
@@ -69,6 +75,9 @@ func (p program) build() (string, error) {
 	}
 	if err := removeOld(cache); err != nil {
 		return "", err
+	}
+	if p.java {
+		return file, p.compileJava(module, file)
 	}
 	return file, p.compile(module, file)
 }
@@ -137,7 +146,7 @@ func removeOld(cache string) error {
 		if f.Name() == "lock" {
 			continue
 		}
-		if err := os.Remove(filepath.Join(cache, f.Name())); err != nil {
+		if err := os.RemoveAll(filepath.Join(cache, f.Name())); err != nil {
 			return err
 		}
 	}

@@ -4,10 +4,12 @@
 //	StartNacos   a server of the Nacos protocol (Polaris with its Nacos listener), module nacosd
 //	StartEtcd    one etcd member, module etcdd
 //	StartConsul  one Consul server, module consuld
+//	StartAlibabaNacos  Alibaba's own Nacos, by Maven, module alibabad
 //
 // They are modules of their own, so that nothing of them is among the dependencies of Hermod, and
 // are built once into the user's cache: minutes for the first time, which is why tests that need them
-// are skipped unless HERMOD_TEST_REGISTRIES is set (`make race` and `make check` set it). A test that
+// are skipped unless HERMOD_TEST_REGISTRIES is set (`make race` and `make check` set it); Alibaba's has
+// HERMOD_TEST_ALIBABA_NACOS, which nothing sets. A test that
 // needs one simply starts it, and may be in any package.
 //
 // A Server belongs to the test that started it: its methods are for that test's goroutine, fail the

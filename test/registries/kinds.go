@@ -17,15 +17,26 @@ const nacosGRPC = 1000
 
 var (
 	nacos = kind{
-		program: program{"nacosd", "."},
+		program: program{module: "nacosd", pkg: "."},
 		ports:   []int{0, nacosGRPC},
 		args: func(port int, dir string) []string {
 			return []string{"-port", strconv.Itoa(port), "-dir", dir}
 		},
 		ready: nacosReady,
 	}
+	alibabaNacos = kind{
+		program: program{module: "alibabad", pkg: "Alibabad", java: true},
+		ports:   []int{0, nacosGRPC, nacosGRPC + 1, -nacosGRPC},
+		args:    func(port int, dir string) []string { return []string{strconv.Itoa(port), dir} },
+		ready: func(addr string) error {
+			if err := answers("http://"+addr+"/nacos/v3/admin/core/state", `"code":0`); err != nil {
+				return err
+			}
+			return nacosListens(addr)
+		},
+	}
 	etcd = kind{
-		program: program{"etcdd", "."},
+		program: program{module: "etcdd", pkg: "."},
 		ports:   []int{0, 1},
 		args: func(port int, dir string) []string {
 			return []string{"-port", strconv.Itoa(port), "-peer-port", strconv.Itoa(port + 1), "-dir", dir}
@@ -33,7 +44,7 @@ var (
 		ready: func(addr string) error { return answers("http://"+addr+"/health", `"health":"true"`) },
 	}
 	consul = kind{
-		program: program{"consuld", "github.com/hashicorp/consul"},
+		program: program{module: "consuld", pkg: "github.com/hashicorp/consul"},
 		ports:   []int{0, 1, 2},
 		args:    consulArgs,
 		ready:   consulReady,
@@ -46,6 +57,14 @@ var (
 func StartNacos(t testing.TB) *Server {
 	t.Helper()
 	return start(t, nacos)
+}
+
+// StartAlibabaNacos starts Alibaba's own Nacos server, standalone and without users. It has neither of
+// the faults of StartNacos, and keeps one instance only for each connection and service. See
+// EnabledAlibaba.
+func StartAlibabaNacos(t testing.TB) *Server {
+	t.Helper()
+	return start(t, alibabaNacos)
 }
 
 // StartEtcd starts an etcd server of one member, without users.
@@ -65,6 +84,11 @@ func nacosReady(addr string) error {
 	if err := answers("http://"+addr+"/nacos/v1/ns/operator/metrics", ""); err != nil {
 		return err
 	}
+	return nacosListens(addr)
+}
+
+// nacosListens tries the gRPC port.
+func nacosListens(addr string) error {
 	host, text, err := net.SplitHostPort(addr)
 	if err != nil {
 		return err
@@ -101,14 +125,20 @@ func consulReady(addr string) error {
 }
 
 // answers tells whether a page is served and says something.
-func answers(url, says string) error {
+func answers(url, says string) error { return asked(http.DefaultClient, url, "", says) }
+
+// asked is answers for a server that wants to see a token, which is Consul.
+func asked(c *http.Client, url, token, says string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	if token != "" {
+		req.Header.Set("X-Consul-Token", token)
+	}
+	resp, err := c.Do(req)
 	if err != nil {
 		return err
 	}

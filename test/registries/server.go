@@ -16,7 +16,7 @@ import (
 
 const (
 	// patience is how long a server may take to answer after it was started.
-	patience = 60 * time.Second
+	patience = 2 * time.Minute
 	// stopTime is how long it may take to end when it is asked to.
 	stopTime  = 20 * time.Second
 	pollEvery = 10 * time.Millisecond

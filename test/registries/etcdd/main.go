@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
@@ -21,17 +22,26 @@ func main() {
 	client := flag.Int("port", 2379, "client port")
 	peer := flag.Int("peer-port", 2380, "peer port, which nobody connects to")
 	dir := flag.String("dir", ".", "where the data is")
+	cert := flag.String("cert", "", "certificate, PEM; clients connect with TLS")
+	key := flag.String("key", "", "its key, PEM")
 	flag.Parse()
-	if err := run(*client, *peer, *dir); err != nil {
+	c := config(*client, *peer, *dir)
+	if *cert != "" {
+		c.ClientTLSInfo = transport.TLSInfo{CertFile: *cert, KeyFile: *key}
+		for _, urls := range [][]url.URL{c.ListenClientUrls, c.AdvertiseClientUrls} {
+			urls[0].Scheme = "https"
+		}
+	}
+	if err := run(c); err != nil {
 		fmt.Fprintln(os.Stderr, "etcdd:", err)
 		os.Exit(1)
 	}
 }
 
-func run(client, peer int, dir string) error {
+func run(c *embed.Config) error {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, os.Interrupt)
-	etcd, err := embed.StartEtcd(config(client, peer, dir))
+	etcd, err := embed.StartEtcd(c)
 	if err != nil {
 		return err
 	}
