@@ -79,6 +79,20 @@ func (c *consul) Renew(ctx context.Context, i Instance) error {
 	return fmt.Errorf("consul: %w", err)
 }
 
+// Listed implements Registrar. Of a service that it does not have an agent says so to whoever asks without
+// a token, also where such a one may not register.
+func (c *consul) Listed(ctx context.Context, i Instance) (bool, error) {
+	_, _, err := c.client.Agent().Service(i.ID(), new(api.QueryOptions).WithContext(ctx))
+	var refused api.StatusError
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.As(err, &refused) && refused.Code == http.StatusNotFound:
+		return false, nil
+	}
+	return false, fmt.Errorf("consul: %w", err)
+}
+
 // Deregister implements Registrar.
 func (c *consul) Deregister(ctx context.Context, i Instance) error {
 	err := c.client.Agent().ServiceDeregisterOpts(i.ID(), new(api.QueryOptions).WithContext(ctx))

@@ -6,6 +6,7 @@
 //	address.go    where consumers connect to
 //	keeper.go     registered while the node serves, whatever the registry does meanwhile
 //	status.go     how it stands, for people
+//	clock.go      what time it is there, for hermodctl doctor
 //	metrics.go    and for machines
 //	nacos.go etcd.go etcd_dial.go consul.go
 //

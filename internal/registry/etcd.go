@@ -85,21 +85,39 @@ func (e *etcd) stop(i Instance) *ketcd.Registry {
 
 // Renew implements Registrar: the lease is renewed by its heartbeat, unless that has given up.
 func (e *etcd) Renew(ctx context.Context, i Instance) error {
-	client, err := e.connected(ctx)
+	there, err := e.find(ctx, i)
 	if err != nil {
 		return err
 	}
+	if there == nil || there.Metadata[metaWeight] != i.metadata()[metaWeight] {
+		return ErrMissing
+	}
+	return nil
+}
+
+// Listed implements Registrar.
+func (e *etcd) Listed(ctx context.Context, i Instance) (bool, error) {
+	there, err := e.find(ctx, i)
+	return there != nil, err
+}
+
+// find returns an instance as etcd has it, nil when it has none that can be read.
+func (e *etcd) find(ctx context.Context, i Instance) (*kregistry.ServiceInstance, error) {
+	client, err := e.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
 	got, err := client.Get(ctx, e.prefix+"/"+i.Name()+"/"+i.ID())
 	if err != nil {
-		return e.explained(err)
+		return nil, e.explained(err)
 	}
 	for _, kv := range got.Kvs {
 		var there kregistry.ServiceInstance
-		if err := json.Unmarshal(kv.Value, &there); err == nil && there.Metadata[metaWeight] == i.metadata()[metaWeight] {
-			return nil
+		if err := json.Unmarshal(kv.Value, &there); err == nil {
+			return &there, nil
 		}
 	}
-	return ErrMissing
+	return nil, nil //nolint:nilnil // that there is none is an answer
 }
 
 // Deregister implements Registrar.

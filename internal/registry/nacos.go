@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/nacos-group/nacos-sdk-go/v2/clients"
 	"github.com/nacos-group/nacos-sdk-go/v2/clients/naming_client"
 	"github.com/nacos-group/nacos-sdk-go/v2/common/constant"
+	"github.com/nacos-group/nacos-sdk-go/v2/model"
 	"github.com/nacos-group/nacos-sdk-go/v2/vo"
 
 	"github.com/game-im/hermod/internal/conf"
@@ -132,23 +134,7 @@ func (n *nacos) Register(ctx context.Context, i Instance) error {
 // Renew implements Registrar. It looks at what the server has told this client, which comes a moment
 // late: only what is missing twice is missing.
 func (n *nacos) Renew(ctx context.Context, i Instance) error {
-	naming, err := n.connected(ctx)
-	if err != nil {
-		return err
-	}
-	there := false
-	err = within(ctx, func() error {
-		if !naming.ServerHealthy() {
-			return errNotConnected
-		}
-		list, err := naming.SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: i.Name(), GroupName: n.group, Clusters: []string{n.in}})
-		for _, other := range list {
-			if other.Ip == i.Host && other.Port == uint64(i.Port) && int(other.Weight) == i.Weight {
-				there = true
-			}
-		}
-		return err
-	}, nil)
+	there, err := n.find(ctx, i, func(weight int) bool { return weight == i.Weight })
 	if err != nil {
 		return err
 	}
@@ -160,6 +146,34 @@ func (n *nacos) Renew(ctx context.Context, i Instance) error {
 		return ErrMissing
 	}
 	return nil
+}
+
+// Listed implements Registrar.
+func (n *nacos) Listed(ctx context.Context, i Instance) (bool, error) {
+	return n.find(ctx, i, func(int) bool { return true })
+}
+
+// find tells whether the server has told this client of an instance with a weight that will do.
+func (n *nacos) find(ctx context.Context, i Instance, weight func(int) bool) (there bool, err error) {
+	naming, err := n.connected(ctx)
+	if err != nil {
+		return false, err
+	}
+	found := make(chan bool, 1)
+	err = within(ctx, func() error {
+		if !naming.ServerHealthy() {
+			return errNotConnected
+		}
+		list, err := naming.SelectAllInstances(vo.SelectAllInstancesParam{ServiceName: i.Name(), GroupName: n.group, Clusters: []string{n.in}})
+		found <- slices.ContainsFunc(list, func(other model.Instance) bool {
+			return other.Ip == i.Host && other.Port == uint64(i.Port) && weight(int(other.Weight))
+		})
+		return err
+	}, nil)
+	if err != nil {
+		return false, err
+	}
+	return <-found, nil
 }
 
 // Deregister implements Registrar.

@@ -19,6 +19,8 @@ type Registrar interface {
 	// Renew keeps an instance known that was registered, or returns ErrMissing. It is called at least
 	// three times in a ttl.
 	Renew(ctx context.Context, i Instance) error
+	// Listed tells whether the registry has an instance, and changes nothing.
+	Listed(ctx context.Context, i Instance) (bool, error)
 	// Deregister makes an instance unknown. That it was unknown is no error.
 	Deregister(ctx context.Context, i Instance) error
 	// Close ends the connection, after everything was deregistered that could be.
@@ -44,7 +46,8 @@ func Open(c *conf.Registry, dir string) (Registrar, error) {
 // nowhere is the registry of a node that is not to be found.
 type nowhere struct{}
 
-func (nowhere) Register(context.Context, Instance) error   { return nil }
-func (nowhere) Renew(context.Context, Instance) error      { return nil }
-func (nowhere) Deregister(context.Context, Instance) error { return nil }
-func (nowhere) Close() error                               { return nil }
+func (nowhere) Register(context.Context, Instance) error       { return nil }
+func (nowhere) Renew(context.Context, Instance) error          { return nil }
+func (nowhere) Listed(context.Context, Instance) (bool, error) { return false, nil }
+func (nowhere) Deregister(context.Context, Instance) error     { return nil }
+func (nowhere) Close() error                                   { return nil }

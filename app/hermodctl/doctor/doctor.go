@@ -41,6 +41,7 @@ var checks = []check{
 	{"ports", ports},
 	{"data", dataDir},
 	{"store", store},
+	{"registry", registration},
 	{"clock", clock},
 	{"files", openFiles},
 }

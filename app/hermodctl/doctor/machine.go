@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/registry"
 )
 
 const (
@@ -43,6 +44,13 @@ func clock(ctx context.Context, c *conf.Config) []Finding {
 	if skew, known := fileSystemSkew(c.GetData().GetDir()); known && skew.Abs() > mostSkew {
 		findings = append(findings, warning(fmt.Sprintf("the file system of data.dir differs by %s from this machine's clock", skew.Round(time.Millisecond)),
 			"have both machines set by the same NTP servers"))
+	}
+	if theirs, known := registry.Clock(ctx, c.GetRegistry()); known {
+		// It says whole seconds, and took a moment to say them.
+		if skew := time.Until(theirs).Round(time.Second); skew.Abs() > mostSkew+time.Second {
+			findings = append(findings, warning(fmt.Sprintf("the clock of the registry differs by %s from this machine's", skew),
+				"have both machines set by the same NTP servers"))
+		}
 	}
 	return findings
 }
