@@ -264,9 +264,7 @@ func TestTwoNodes(t *testing.T) {
 		within(t, ttl/3+soon, "one that is not ready is not listed", func() bool {
 			return same(plain("im-service")) && same(endpoints(t, kratos, "im-service.grpc"))
 		})
-		if got := b.status.String(); !strings.Contains(got, "the store is away") {
-			t.Errorf("status %q", got)
-		}
+		within(t, soon, "the status says why", func() bool { return strings.Contains(b.status.String(), "the store is away") })
 		b.sick.Store(false)
 		within(t, ttl/3+soon, "it is back", func() bool { return same(plain("im-service"), addr(5000)) })
 	})

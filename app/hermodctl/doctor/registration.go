@@ -40,7 +40,7 @@ func lookUp(ctx context.Context, c *conf.Config) (listed, missing []string, err 
 	if err != nil {
 		return nil, nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // it is the system's to clean up then
+	defer os.RemoveAll(dir)
 	r, err := registry.Open(c.GetRegistry(), dir)
 	if err != nil {
 		return nil, nil, err
