@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	knacos "github.com/go-kratos/kratos/contrib/registry/nacos/v2"
 	"github.com/nacos-group/nacos-sdk-go/v2/clients"
@@ -38,10 +37,6 @@ type nacos struct {
 	kratos *knacos.Registry
 	missed map[string]bool // by id: the last look did not find it
 }
-
-// connectTimeout is how long a new client is waited for. One that is not connected by then goes on
-// trying, and its calls fail meanwhile.
-const connectTimeout = 2 * time.Second
 
 // sdk keeps clients apart that are made or closed at the same time: they share a map without a lock.
 var sdk sync.Mutex
@@ -103,11 +98,6 @@ func (n *nacos) connected(ctx context.Context) (naming_client.INamingClient, err
 		naming, err := clients.NewNamingClient(n.client)
 		if err != nil {
 			return err
-		}
-		// It connects behind our back, which took Alibaba's server so long that the first registration was
-		// always refused.
-		for began := time.Now(); !naming.ServerHealthy() && time.Since(began) < connectTimeout; {
-			time.Sleep(connectTimeout / 100)
 		}
 		made <- naming
 		return nil
