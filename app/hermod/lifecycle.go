@@ -26,6 +26,7 @@ type app struct {
 	IM      *server.IM
 	Gateway *server.Gateway
 	HTTP    *server.HTTP
+	QUIC    *server.QUIC
 	Ops     *server.Ops
 
 	Registry    *registry.Keeper
@@ -73,7 +74,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		kratos.Name("hermod"),
 		kratos.Version(Version),
 		kratos.Logger(kratosLogger{a.Log}),
-		kratos.Server(forced.of(a.IM, a.Gateway, a.HTTP, a.Ops)...),
+		kratos.Server(forced.of(a.IM, a.Gateway, a.HTTP, a.QUIC, a.Ops)...),
 		kratos.StopTimeout(a.stopTimeout()), // if a part fails, and nothing was drained
 		kratos.BeforeStart(func(context.Context) error {
 			for _, g := range []*group{marks, log, realtime, work} {

@@ -156,6 +156,16 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
+	quic, cleanup7, err := server.NewQUIC(c, streams, callers, readiness, metrics, log)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	status := &registry.Status{}
 	v := newNotes(status, live)
 	registryMetrics := registry.NewMetrics()
@@ -173,6 +183,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -181,8 +192,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup7, err := server.NewOps(c, readiness, v, gatherer, certificates, metrics)
+	ops, cleanup8, err := server.NewOps(c, readiness, v, gatherer, certificates, metrics)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -198,6 +210,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	keeper, err := newKeeper(c, serverIM, serverGateway, hermodListing, log)
 	if err != nil {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -227,6 +240,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		IM:           serverIM,
 		Gateway:      serverGateway,
 		HTTP:         http,
+		QUIC:         quic,
 		Ops:          ops,
 		Registry:     keeper,
 		Node:         nodeNode,
@@ -241,6 +255,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Certificates: certificates,
 	}
 	return hermodApp, func() {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -266,6 +281,6 @@ var (
 		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, newNotes, server.NewOps)
+	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewOps)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

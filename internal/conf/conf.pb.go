@@ -213,6 +213,7 @@ type Server struct {
 	Stop          *Server_Stop           `protobuf:"bytes,4,opt,name=stop,proto3" json:"stop,omitempty"`
 	Keepalive     *Server_Keepalive      `protobuf:"bytes,5,opt,name=keepalive,proto3" json:"keepalive,omitempty"`
 	Http          *Server_Http           `protobuf:"bytes,6,opt,name=http,proto3" json:"http,omitempty"`
+	Quic          *Server_Quic           `protobuf:"bytes,7,opt,name=quic,proto3" json:"quic,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -285,6 +286,13 @@ func (x *Server) GetKeepalive() *Server_Keepalive {
 func (x *Server) GetHttp() *Server_Http {
 	if x != nil {
 		return x.Http
+	}
+	return nil
+}
+
+func (x *Server) GetQuic() *Server_Quic {
+	if x != nil {
+		return x.Quic
 	}
 	return nil
 }
@@ -1311,6 +1319,66 @@ func (x *Server_Http) GetAllowedOrigins() []string {
 	return nil
 }
 
+type Server_Quic struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Addr           string                 `protobuf:"bytes,1,opt,name=addr,proto3" json:"addr,omitempty"` // host:port, UDP; empty: not served
+	Tls            *Server_TLS            `protobuf:"bytes,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	MaxConnections int32                  `protobuf:"varint,3,opt,name=max_connections,json=maxConnections,proto3" json:"max_connections,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Server_Quic) Reset() {
+	*x = Server_Quic{}
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Server_Quic) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Server_Quic) ProtoMessage() {}
+
+func (x *Server_Quic) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Server_Quic.ProtoReflect.Descriptor instead.
+func (*Server_Quic) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 4}
+}
+
+func (x *Server_Quic) GetAddr() string {
+	if x != nil {
+		return x.Addr
+	}
+	return ""
+}
+
+func (x *Server_Quic) GetTls() *Server_TLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Server_Quic) GetMaxConnections() int32 {
+	if x != nil {
+		return x.MaxConnections
+	}
+	return 0
+}
+
 type Server_Stop struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Notice        *durationpb.Duration   `protobuf:"bytes,1,opt,name=notice,proto3" json:"notice,omitempty"`   // wait between "not ready" and closing sessions
@@ -1322,7 +1390,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1402,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1415,7 @@ func (x *Server_Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server_Stop.ProtoReflect.Descriptor instead.
 func (*Server_Stop) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 4}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 5}
 }
 
 func (x *Server_Stop) GetNotice() *durationpb.Duration {
@@ -1381,7 +1449,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +1461,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +1474,7 @@ func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Server_Keepalive.ProtoReflect.Descriptor instead.
 func (*Server_Keepalive) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 5}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{2, 6}
 }
 
 func (x *Server_Keepalive) GetTime() *durationpb.Duration {
@@ -1434,7 +1502,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1514,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1563,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1575,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1560,7 +1628,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +1640,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1716,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +1728,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1706,7 +1774,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +1786,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +1864,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1808,7 +1876,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +1933,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +1945,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2002,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2014,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2072,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2084,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +2148,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2160,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2153,7 +2221,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2165,7 +2233,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2274,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2286,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2333,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2277,7 +2345,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2327,14 +2395,15 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\agateway\x18\v \x01(\v2\x14.hermod.conf.GatewayR\agateway\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
-	"\x06format\x18\x02 \x01(\tR\x06format\"\x83\b\n" +
+	"\x06format\x18\x02 \x01(\tR\x06format\"\xa1\t\n" +
 	"\x06Server\x12,\n" +
 	"\x02im\x18\x01 \x01(\v2\x1c.hermod.conf.Server.ListenerR\x02im\x126\n" +
 	"\agateway\x18\x02 \x01(\v2\x1c.hermod.conf.Server.ListenerR\agateway\x12)\n" +
 	"\x03ops\x18\x03 \x01(\v2\x17.hermod.conf.Server.OpsR\x03ops\x12,\n" +
 	"\x04stop\x18\x04 \x01(\v2\x18.hermod.conf.Server.StopR\x04stop\x12;\n" +
 	"\tkeepalive\x18\x05 \x01(\v2\x1d.hermod.conf.Server.KeepaliveR\tkeepalive\x12,\n" +
-	"\x04http\x18\x06 \x01(\v2\x18.hermod.conf.Server.HttpR\x04http\x1a\x84\x01\n" +
+	"\x04http\x18\x06 \x01(\v2\x18.hermod.conf.Server.HttpR\x04http\x12,\n" +
+	"\x04quic\x18\a \x01(\v2\x18.hermod.conf.Server.QuicR\x04quic\x1a\x84\x01\n" +
 	"\x03TLS\x12\x1b\n" +
 	"\tcert_file\x18\x01 \x01(\tR\bcertFile\x12\x19\n" +
 	"\bkey_file\x18\x02 \x01(\tR\akeyFile\x12$\n" +
@@ -2353,7 +2422,11 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
 	"public_url\x18\x02 \x01(\tR\tpublicUrl\x12)\n" +
 	"\x03tls\x18\x03 \x01(\v2\x17.hermod.conf.Server.TLSR\x03tls\x12'\n" +
-	"\x0fallowed_origins\x18\x04 \x03(\tR\x0eallowedOrigins\x1a\x9f\x01\n" +
+	"\x0fallowed_origins\x18\x04 \x03(\tR\x0eallowedOrigins\x1an\n" +
+	"\x04Quic\x12\x12\n" +
+	"\x04addr\x18\x01 \x01(\tR\x04addr\x12)\n" +
+	"\x03tls\x18\x02 \x01(\v2\x17.hermod.conf.Server.TLSR\x03tls\x12'\n" +
+	"\x0fmax_connections\x18\x03 \x01(\x05R\x0emaxConnections\x1a\x9f\x01\n" +
 	"\x04Stop\x121\n" +
 	"\x06notice\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06notice\x12/\n" +
 	"\x05drain\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05drain\x123\n" +
@@ -2519,7 +2592,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -2537,22 +2610,23 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Server_Listener)(nil),     // 13: hermod.conf.Server.Listener
 	(*Server_Ops)(nil),          // 14: hermod.conf.Server.Ops
 	(*Server_Http)(nil),         // 15: hermod.conf.Server.Http
-	(*Server_Stop)(nil),         // 16: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 17: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 18: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 19: hermod.conf.Data.Log
-	(*Room_Defaults)(nil),       // 20: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 21: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 22: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 23: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 24: hermod.conf.Auth.Claims
-	(*Audio_Transcription)(nil), // 25: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 26: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 27: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 28: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 29: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 30: hermod.conf.Registry.Entry
-	(*durationpb.Duration)(nil), // 31: google.protobuf.Duration
+	(*Server_Quic)(nil),         // 16: hermod.conf.Server.Quic
+	(*Server_Stop)(nil),         // 17: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 18: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 19: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 20: hermod.conf.Data.Log
+	(*Room_Defaults)(nil),       // 21: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 22: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 23: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 24: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 25: hermod.conf.Auth.Claims
+	(*Audio_Transcription)(nil), // 26: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 27: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 28: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 29: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 30: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 31: hermod.conf.Registry.Entry
+	(*durationpb.Duration)(nil), // 32: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -2569,53 +2643,55 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	13, // 11: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
 	13, // 12: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
 	14, // 13: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	16, // 14: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	17, // 15: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	17, // 14: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	18, // 15: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
 	15, // 16: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	18, // 17: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	19, // 18: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	20, // 19: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	31, // 20: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	31, // 21: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	31, // 22: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	31, // 23: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	31, // 24: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	31, // 25: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	31, // 26: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	21, // 27: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	31, // 28: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	31, // 29: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	22, // 30: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	31, // 31: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	31, // 32: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	25, // 33: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	26, // 34: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	27, // 35: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	31, // 36: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	30, // 37: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	28, // 38: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	29, // 39: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	12, // 40: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	12, // 41: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	12, // 42: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	31, // 43: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	31, // 44: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	31, // 45: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	31, // 46: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	31, // 47: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	31, // 48: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	31, // 49: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	23, // 50: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	31, // 51: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	31, // 52: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	24, // 53: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	31, // 54: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	31, // 55: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	56, // [56:56] is the sub-list for method output_type
-	56, // [56:56] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	16, // 17: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
+	19, // 18: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	20, // 19: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	21, // 20: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	32, // 21: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	32, // 22: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	32, // 23: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	32, // 24: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	32, // 25: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	32, // 26: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	32, // 27: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	22, // 28: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	32, // 29: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	32, // 30: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	23, // 31: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	32, // 32: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	32, // 33: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	26, // 34: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	27, // 35: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	28, // 36: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	32, // 37: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	31, // 38: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	29, // 39: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	30, // 40: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	12, // 41: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	12, // 42: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	12, // 43: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	12, // 44: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	32, // 45: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	32, // 46: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	32, // 47: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	32, // 48: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	32, // 49: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	32, // 50: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	32, // 51: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	24, // 52: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	32, // 53: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	32, // 54: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	25, // 55: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	32, // 56: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	32, // 57: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -2629,7 +2705,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -12,6 +12,7 @@ var Flags = []Flag{
 	{"im", "server.im.addr", "`host:port` for clients (im.v1 gRPC)"},
 	{"grpc", "server.gateway.addr", "`host:port` for business services that push (gRPC)"},
 	{"http", "server.http.addr", "`host:port` for clients that fetch recordings (HTTP)"},
+	{"quic", "server.quic.addr", "`host:port` for clients of the gateway protocol (QUIC, UDP)"},
 	{"ops", "server.ops.addr", "`host:port` for health, metrics and profiles (HTTP)"},
 }
 

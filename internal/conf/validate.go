@@ -80,6 +80,7 @@ func checkServer(c *Config, ps *Problems) {
 	checkListenerTLS("server.gateway.tls", s.GetGateway().GetTls(), ps)
 	checkListenerTLS("server.http.tls", s.GetHttp().GetTls(), ps)
 	checkListenerTLS("server.ops.tls", s.GetOps().GetTls(), ps)
+	checkQuic(s.GetQuic(), c.GetAuth().GetMode(), ps)
 	checkPublicURL(s.GetHttp().GetPublicUrl(), ps)
 	checkOrigins(s.GetHttp().GetAllowedOrigins(), ps)
 	stop := s.GetStop()
@@ -90,6 +91,18 @@ func checkServer(c *Config, ps *Problems) {
 	if timeout := stop.GetTimeout().AsDuration(); timeout <= needed {
 		ps.add("server.stop.timeout", "%s is too short; %s take %s, and it must be longer",
 			formatDuration(timeout), what, formatDuration(needed))
+	}
+}
+
+// checkQuic knows no plain text: QUIC has none. A node in mode dev makes a certificate for itself.
+func checkQuic(q *Server_Quic, mode string, ps *Problems) {
+	checkListenerTLS("server.quic.tls", q.GetTls(), ps)
+	if q.GetAddr() == "" {
+		return
+	}
+	checkListeners([]listener{{"server.quic.addr", q.GetAddr(), true}}, mode, ps)
+	if mode != ModeDev && !q.GetTls().Enabled() && q.GetTls().GetKeyFile() == "" {
+		ps.add("server.quic.tls.cert_file", "is empty; QUIC needs a certificate, which a node makes for itself in auth.mode dev only")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,6 +42,14 @@ func NewCertificates(c *conf.Config, log *slog.Logger) (*Certificates, error) {
 		}, []string{"listener", "result"}),
 	}
 	s := c.GetServer()
+	quic := s.GetQuic().GetTls()
+	if s.GetQuic().GetAddr() != "" && !quic.Enabled() {
+		own, err := ownCertificate(filepath.Join(c.GetData().GetDir(), "tls"), time.Now())
+		if err != nil {
+			return nil, fmt.Errorf("a certificate for QUIC: %w", err)
+		}
+		quic = own
+	}
 	for _, l := range []struct {
 		name   string
 		files  *conf.Server_TLS
@@ -49,6 +58,7 @@ func NewCertificates(c *conf.Config, log *slog.Logger) (*Certificates, error) {
 		{"im", s.GetIm().GetTls(), []string{"h2"}},
 		{"gateway", s.GetGateway().GetTls(), []string{"h2"}},
 		{"http", s.GetHttp().GetTls(), []string{"h2", "http/1.1"}},
+		{"quic", quic, []string{ALPN}},
 		{"ops", s.GetOps().GetTls(), []string{"h2", "http/1.1"}},
 	} {
 		if !l.files.Enabled() {
