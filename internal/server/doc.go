@@ -5,6 +5,7 @@
 //	http.go       the client HTTP listener
 //	websocket.go  sessions over WebSocket, on that listener
 //	origin.go     which web pages may open them
+//	quic.go, quic_certificate.go  the QUIC listener
 //	recordings.go recordings to download
 //	stream.go     the im.v1 stream, and uploads
 //	identity.go   who is calling

@@ -27,7 +27,8 @@ func registration(ctx context.Context, c *conf.Config) []Finding {
 		return []Finding{ok(name + " lists this node as " + strings.Join(listed, ", "))}
 	}
 	text := fmt.Sprintf("%s answers and does not list this node as %s", name, strings.Join(missing, ", "))
-	if state, is := readiness(ctx, reachable(c.GetServer().GetOps().GetAddr())); is && strings.HasPrefix(state, "ready") {
+	ops := c.GetServer().GetOps()
+	if state, is := readiness(ctx, reachable(ops.GetAddr()), own(ops.GetTls())); is && strings.HasPrefix(state, "ready") {
 		return []Finding{warning(text+", and a node runs here",
 			"see what its /readyz says of the registry, and whether it was started with the same registry section")}
 	}
@@ -59,6 +60,7 @@ func lookUp(ctx context.Context, c *conf.Config) (listed, missing []string, err 
 	if err != nil {
 		return nil, nil, err
 	}
+	at.IM.Secure, at.Gateway.Secure = s.GetIm().GetTls().Enabled(), s.GetGateway().GetTls().Enabled()
 	for _, i := range registry.Instances(c.GetRegistry(), at, "") {
 		there, err := r.Listed(ctx, i)
 		if err != nil {
