@@ -68,20 +68,34 @@ func TestAUsedPort(t *testing.T) {
 	for _, f := range conf.Flags {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Setenv("HERMOD_DATA_DIR", t.TempDir())
-			used := listen(t, "127.0.0.1:0")
+			used := occupied(t, f.Name)
 			free := listen(t, "127.0.0.1:0")
 			free.Close()
 			args := append([]string{}, loopback...)
 			if f.Name != "im" {
 				args = append(args, "-im", free.Addr().String())
 			}
-			err := Run(t.Context(), append(args, "-"+f.Name, used.Addr().String()), &bytes.Buffer{}, &bytes.Buffer{})
-			if err == nil || !strings.HasPrefix(err.Error(), f.Key+": ") || !strings.Contains(err.Error(), used.Addr().String()) {
+			err := Run(t.Context(), append(args, "-"+f.Name, used), &bytes.Buffer{}, &bytes.Buffer{})
+			if err == nil || !strings.HasPrefix(err.Error(), f.Key+": ") || !strings.Contains(err.Error(), used) {
 				t.Errorf("error %v, want %s and the address", err, f.Key)
 			}
 			listen(t, free.Addr().String())
 		})
 	}
+}
+
+// occupied takes an address of the kind that the flag's listener needs.
+func occupied(t *testing.T, flag string) string {
+	t.Helper()
+	if flag != "quic" {
+		return listen(t, "127.0.0.1:0").Addr().String()
+	}
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c.LocalAddr().String()
 }
 
 func listen(t *testing.T, addr string) net.Listener {

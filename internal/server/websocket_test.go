@@ -245,7 +245,7 @@ func TestWebSocketPanics(t *testing.T) {
 	t.Parallel()
 	b := start(t)
 	b.ready.SetServing(true)
-	if _, resp, err := dialSocket(t, b, "/im?user-id=panic", []string{"im.v1.proto"}); err == nil || resp == nil || resp.StatusCode != 500 { //nolint:bodyclose // the library has closed it
+	if _, resp, err := dialSocket(t, b, "/im?user-id=panic", []string{"im.v1.proto"}); err == nil || resp == nil || resp.StatusCode != http.StatusInternalServerError { //nolint:bodyclose // the library has closed it
 		t.Errorf("%v, %v", resp, err)
 	}
 	s := mustDial(t, b, "/im?user-id=alice", []string{"im.v1.proto"})

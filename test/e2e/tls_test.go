@@ -65,7 +65,7 @@ func TestTLS(t *testing.T) {
 	if err := im.Connect(); err != nil {
 		t.Fatal(err)
 	}
-	defer im.Disconnect() //nolint:errcheck // always nil
+	defer im.Disconnect()
 
 	bob := chat(t, n, "bob", "--ca", filepath.Join(dir, "ca.crt"))
 	bob.sees("lobby")
@@ -110,7 +110,7 @@ func TestTLS(t *testing.T) {
 	if err := service.Connect(); err != nil {
 		t.Fatal(err)
 	}
-	defer service.Close() //nolint:errcheck // nothing is pending
+	defer service.Close()
 	if err := service.PushToOpenID(within(t), "alice", "mail", "Mail", "over TLS", nil); err != nil {
 		t.Errorf("push: %v", err)
 	}
