@@ -31,7 +31,14 @@ func (a *app) greet(out io.Writer) error {
 	fmt.Fprintf(&b, "Hermod %s is ready.\n\n", Version)
 	fmt.Fprintf(&b, "  clients   %-22s im.v1 and the gateway protocol over gRPC\n", im.Host)
 	fmt.Fprintf(&b, "  services  %-22s GatewayService over gRPC\n", gateway.Host)
-	fmt.Fprintf(&b, "  http      %s/audio/{id}\n", http)
+	fmt.Fprintf(&b, "  http      %-22s /im and /ws over WebSocket, /audio/{id}\n", http.Host)
+	if a.Conf.GetServer().GetQuic().GetAddr() != "" {
+		quic, err := a.QUIC.Endpoint()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "  quic      %-22s the gateway protocol, ALPN gatesvr\n", quic.Host)
+	}
 	fmt.Fprintf(&b, "  ops       %s/metrics, /readyz\n", ops)
 	fmt.Fprintf(&b, "  data      %s\n", a.Conf.GetData().GetDir())
 	if a.Conf.GetAuth().GetMode() == conf.ModeDev {

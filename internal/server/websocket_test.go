@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	imv1 "github.com/game-im/hermod/api/im/v1"
 )
 
@@ -234,9 +235,66 @@ func TestARefusalBehindTheUpgradeIsAClose(t *testing.T) {
 	if !errors.As(err, &closed) || closed.Code != 4002 || !strings.HasPrefix(closed.Reason, "MALFORMED: ") {
 		t.Errorf("closed with %v", err)
 	}
-	s = mustDial(t, b, "/ws", []string{"gateway.v1.json"})
-	if _, err = s.read(); !errors.As(err, &closed) || closed.Code < 3000 {
-		t.Errorf("/ws closed with %v", err)
+}
+
+// TestGatewayProtocolOverWebSocket, in both of its formats: a session begins, logs in and is answered,
+// and its frames are numbered.
+func TestGatewayProtocolOverWebSocket(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	b.ready.SetServing(true)
+	for protocol, format := range map[string]struct {
+		kind      websocket.MessageType
+		marshal   func(proto.Message) ([]byte, error)
+		unmarshal func([]byte, proto.Message) error
+	}{
+		"gateway.v1.proto": {websocket.MessageBinary, proto.Marshal, proto.Unmarshal},
+		"gateway.v1.json":  {websocket.MessageText, protojson.Marshal, protojson.Unmarshal},
+	} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			s := mustDial(t, b, "/ws", []string{protocol})
+			seq := uint64(0)
+			ask := func(kind gatewayv1.RequestType, payload, answer proto.Message) {
+				t.Helper()
+				inner, err := format.marshal(payload)
+				if err != nil {
+					t.Fatal(err)
+				}
+				seq++
+				outer, err := format.marshal(&gatewayv1.ClientRequest{MsgId: uint32(seq), SeqId: seq - 1, Type: kind, Payload: inner})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				if err := s.conn.Write(ctx, format.kind, outer); err != nil {
+					t.Fatal(err)
+				}
+				got, data, err := s.conn.Read(ctx)
+				push := &gatewayv1.ServerPush{}
+				if err != nil || got != format.kind || format.unmarshal(data, push) != nil {
+					t.Fatalf("%v, %v: %q", err, got, data)
+				}
+				if push.GetMsgId() != uint32(seq) || push.GetSeqId() != seq || format.unmarshal(push.GetPayload(), answer) != nil {
+					t.Fatalf("the answer to %d is %v", seq, push)
+				}
+			}
+			started := &gatewayv1.StartResponse{}
+			ask(gatewayv1.RequestType_REQUEST_START, &gatewayv1.StartRequest{Openid: protocol}, started)
+			if !started.GetSuccess() || started.GetConnectionId() == "" {
+				t.Fatalf("not started: %v", started)
+			}
+			answer := &gatewayv1.BusinessResponse{}
+			ask(gatewayv1.RequestType_REQUEST_BUSINESS, &gatewayv1.BusinessRequest{Action: "hello"}, answer)
+			if answer.GetCode() != http.StatusOK {
+				t.Fatalf("hello: %v", answer)
+			}
+			ask(gatewayv1.RequestType_REQUEST_BUSINESS, &gatewayv1.BusinessRequest{Action: "echo", Data: []byte("hi")}, answer)
+			if string(answer.GetData()) != "Echo: hi" {
+				t.Errorf("echo: %v", answer)
+			}
+		})
 	}
 }
 
