@@ -51,6 +51,7 @@ race: registries ## run all tests under the race detector, with real registries 
 	HERMOD_TEST_REGISTRIES=1 go test -run '^TestRegistry' ./internal/registry
 	HERMOD_TEST_REGISTRIES=1 go test -run '^Test(Registr|Outages|Close|Killed|Contexts|TLS|Nacos)/^nacos$$' ./sdk/discovery
 	HERMOD_TEST_REGISTRIES=1 go test -run '^TestNacos' ./sdk/client
+	HERMOD_TEST_REGISTRIES=1 go test -run '^Test(FoundByKratos|FoundBySDK|KilledNodeDisappears|DrainingNodeIsNotListed|NodeWithoutItsRegistry)$$/^nacos$$|^TestFoundWithoutKratos$$' ./test/e2e
 
 .PHONY: registries
 registries: ## build the registries that tests run against, once (takes minutes)

@@ -276,7 +276,7 @@ func TestGatewayProtocolOverWebSocket(t *testing.T) {
 				if err != nil || got != format.kind || format.unmarshal(data, push) != nil {
 					t.Fatalf("%v, %v: %q", err, got, data)
 				}
-				if push.GetMsgId() != uint32(seq) || push.GetSeqId() != seq || format.unmarshal(push.GetPayload(), answer) != nil {
+				if uint64(push.GetMsgId()) != seq || push.GetSeqId() != seq || format.unmarshal(push.GetPayload(), answer) != nil {
 					t.Fatalf("the answer to %d is %v", seq, push)
 				}
 			}

@@ -223,7 +223,7 @@ func (n *Node) ctl(args ...string) (output string, code int) {
 func TestDoctorBesideANode(t *testing.T) {
 	t.Parallel()
 	n := Prepare(t, "log: {level: info}\n")
-	doctor := append([]string{"doctor"}, "--im", n.IM, "--grpc", n.Gateway, "--ops", n.Ops)
+	doctor := append([]string{"doctor"}, "--im", n.IM, "--grpc", n.Gateway, "--http", n.HTTP, "--ops", n.Ops)
 	expects := func(when string, wantCode int, args []string, wanted ...string) {
 		t.Helper()
 		said, code := n.ctl(args...)
@@ -240,7 +240,7 @@ func TestDoctorBesideANode(t *testing.T) {
 	n.Boot()
 	expects("meanwhile", 0, doctor, n.IM+" is held by a Hermod that is serving", n.Gateway+" is held by a Hermod that is serving", n.HTTP+" is held by a Hermod that is serving",
 		n.Ops+" is held by a Hermod that is ready", "is writable", "the database can be read, schema version")
-	expects("another program", 1, []string{"doctor", "--im", n.Ops, "--grpc", n.Gateway, "--ops", freeAddr(t)},
+	expects("another program", 1, []string{"doctor", "--im", n.Ops, "--grpc", n.Gateway, "--http", n.HTTP, "--ops", freeAddr(t)},
 		"server.im.addr "+n.Ops+" is held by another program", "set server.im.addr to another port", "something has to be done")
 	expects("a wrong configuration", 1, []string{"doctor", "--im", "nonsense"}, "server.im.addr", "[flag -im]")
 	n.Stop()

@@ -1,6 +1,7 @@
 package registries
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -95,7 +96,32 @@ func (s *Server) Kill() {
 }
 
 // Freeze lets the server take connections and answer nobody, as one that hangs, until Thaw.
-func (s *Server) Freeze() { s.t.Helper(); s.signal(syscall.SIGSTOP) }
+func (s *Server) Freeze() {
+	s.t.Helper()
+	s.signal(syscall.SIGSTOP)
+	// The kernel takes a moment to stop all threads.
+	for deadline := time.Now().Add(freezeLimit); !s.stopped() && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+const freezeLimit = 5 * time.Second
+
+// stopped tells whether every thread of the process is stopped, where /proc says so.
+func (s *Server) stopped() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		return false
+	}
+	for _, file := range threads {
+		stat, err := os.ReadFile(file)
+		state := stat[bytes.LastIndexByte(stat, ')')+1:] // behind the name, which may hold anything
+		if err != nil || !bytes.HasPrefix(state, []byte(" T")) {
+			return false
+		}
+	}
+	return true
+}
 
 // Thaw ends a Freeze.
 func (s *Server) Thaw() { s.t.Helper(); s.signal(syscall.SIGCONT) }
