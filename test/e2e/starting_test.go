@@ -17,7 +17,7 @@ func TestGreetingNamesAddresses(t *testing.T) {
 	n := Prepare(t, "")
 	n.args = []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0", "-ops", "127.0.0.1:0"}
 	n.spawn()
-	addresses := regexp.MustCompile(`(?s)clients +(\S+).*services +(\S+).*http +http://([^/\s]+)/audio.*ops +http://([^/\s]+)`)
+	addresses := regexp.MustCompile(`(?s)clients +(\S+).*services +(\S+).*http +(\S+) +/im.*ops +http://([^/\s]+)`)
 	var found []string
 	n.eventually("the greeting", func() bool {
 		found = addresses.FindStringSubmatch(n.Log())
