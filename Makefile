@@ -48,7 +48,7 @@ test: ## run all tests with nothing but Go
 race: registries ## run all tests under the race detector, with real registries (needs a C compiler)
 	HERMOD_TEST_REGISTRIES=1 HERMOD_TEST_ROUNDS=50 CGO_ENABLED=1 go test -race -shuffle=on ./...
 	# What nacos-sdk-go's own races forbid above:
-	HERMOD_TEST_REGISTRIES=1 go test -run '/^nacos$$' ./internal/registry
+	HERMOD_TEST_REGISTRIES=1 go test -run '/^nacos$$' ./internal/registry ./internal/conf/centre
 	HERMOD_TEST_REGISTRIES=1 go test -run '^Test(Registr|Outages|Close|Killed|Contexts|TLS|Nacos)/^nacos$$' ./sdk/discovery
 	HERMOD_TEST_REGISTRIES=1 go test -run '^TestNacos' ./sdk/client
 	HERMOD_TEST_REGISTRIES=1 go test -run '^Test(FoundByKratos|FoundBySDK|KilledNodeDisappears|DrainingNodeIsNotListed|NodeWithoutItsRegistry)$$/^nacos$$|^TestFoundWithoutKratos$$' ./test/e2e
