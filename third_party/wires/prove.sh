@@ -37,4 +37,7 @@ breaks gateway/v1/gateway.proto 's/uint64 bind_client_seq_id/uint32 bind_client_
 breaks gateway/v1/gateway.proto 's/sent_count = 1/sent = 1/' FIELD_SAME_NAME
 breaks gateway/v1/frame.proto 's/string client_id = 2/uint64 client_id = 2/' FIELD_SAME_TYPE
 breaks gateway/v1/frame.proto '/REQUEST_ACK = 5/d' ENUM_VALUE_NO_DELETE
+breaks gateway/v1/gateway.proto 's/zone_id = 2/zone_id = 7/' FIELD_NO_DELETE
+breaks upstream/v1/upstream.proto 's/uint64 client_seq_id = 7/int64 client_seq_id = 7/' FIELD_SAME_TYPE
+breaks upstream/v1/upstream.proto '/rpc GetStatus/d' RPC_NO_DELETE
 echo "every breakage of the published wires was refused"

@@ -826,6 +826,249 @@ func (x *BroadcastResponse) GetMessage() string {
 	return ""
 }
 
+// UpstreamRegisterRequest says where a business service is, and what it answers. An instance is known
+// by its address and service_name.
+type UpstreamRegisterRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// host:port of its gRPC server, as the gateway reaches it.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// 001 to 006: the zone whose clients it serves. Hermod: empty with a service_name serves all.
+	ZoneId string `protobuf:"bytes,2,opt,name=zone_id,json=zoneId,proto3" json:"zone_id,omitempty"`
+	// What rules of the gateway's configuration name.
+	ServiceName string `protobuf:"bytes,3,opt,name=service_name,json=serviceName,proto3" json:"service_name,omitempty"`
+	// Hermod: seconds until the registration ends unless it is renewed. 0: it does not end by time,
+	// but when the service has not been reached for a while.
+	LeaseSeconds int32 `protobuf:"varint,4,opt,name=lease_seconds,json=leaseSeconds,proto3" json:"lease_seconds,omitempty"`
+	// Hermod: the service implements hermod.upstream.v1.UpstreamService, not only gatesvr's name for it.
+	Current       bool `protobuf:"varint,5,opt,name=current,proto3" json:"current,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpstreamRegisterRequest) Reset() {
+	*x = UpstreamRegisterRequest{}
+	mi := &file_gateway_v1_gateway_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamRegisterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamRegisterRequest) ProtoMessage() {}
+
+func (x *UpstreamRegisterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gateway_v1_gateway_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamRegisterRequest.ProtoReflect.Descriptor instead.
+func (*UpstreamRegisterRequest) Descriptor() ([]byte, []int) {
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UpstreamRegisterRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *UpstreamRegisterRequest) GetZoneId() string {
+	if x != nil {
+		return x.ZoneId
+	}
+	return ""
+}
+
+func (x *UpstreamRegisterRequest) GetServiceName() string {
+	if x != nil {
+		return x.ServiceName
+	}
+	return ""
+}
+
+func (x *UpstreamRegisterRequest) GetLeaseSeconds() int32 {
+	if x != nil {
+		return x.LeaseSeconds
+	}
+	return 0
+}
+
+func (x *UpstreamRegisterRequest) GetCurrent() bool {
+	if x != nil {
+		return x.Current
+	}
+	return false
+}
+
+type UpstreamRegisterResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Success bool                   `protobuf:"varint,1,opt,name=success,proto3" json:"success,omitempty"`
+	// What was wrong.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Empty on success, else INVALID_ADDRESS, INVALID_ZONE_ID or REGISTER_FAILED.
+	ErrorCode string `protobuf:"bytes,3,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
+	// Hermod: the lease that was given, which may be shorter or longer than what was asked for.
+	LeaseSeconds  int32 `protobuf:"varint,4,opt,name=lease_seconds,json=leaseSeconds,proto3" json:"lease_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpstreamRegisterResponse) Reset() {
+	*x = UpstreamRegisterResponse{}
+	mi := &file_gateway_v1_gateway_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamRegisterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamRegisterResponse) ProtoMessage() {}
+
+func (x *UpstreamRegisterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gateway_v1_gateway_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamRegisterResponse.ProtoReflect.Descriptor instead.
+func (*UpstreamRegisterResponse) Descriptor() ([]byte, []int) {
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpstreamRegisterResponse) GetSuccess() bool {
+	if x != nil {
+		return x.Success
+	}
+	return false
+}
+
+func (x *UpstreamRegisterResponse) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *UpstreamRegisterResponse) GetErrorCode() string {
+	if x != nil {
+		return x.ErrorCode
+	}
+	return ""
+}
+
+func (x *UpstreamRegisterResponse) GetLeaseSeconds() int32 {
+	if x != nil {
+		return x.LeaseSeconds
+	}
+	return 0
+}
+
+type UpstreamDeregisterRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	ServiceName   string                 `protobuf:"bytes,2,opt,name=service_name,json=serviceName,proto3" json:"service_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpstreamDeregisterRequest) Reset() {
+	*x = UpstreamDeregisterRequest{}
+	mi := &file_gateway_v1_gateway_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamDeregisterRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamDeregisterRequest) ProtoMessage() {}
+
+func (x *UpstreamDeregisterRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gateway_v1_gateway_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamDeregisterRequest.ProtoReflect.Descriptor instead.
+func (*UpstreamDeregisterRequest) Descriptor() ([]byte, []int) {
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpstreamDeregisterRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *UpstreamDeregisterRequest) GetServiceName() string {
+	if x != nil {
+		return x.ServiceName
+	}
+	return ""
+}
+
+type UpstreamDeregisterResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpstreamDeregisterResponse) Reset() {
+	*x = UpstreamDeregisterResponse{}
+	mi := &file_gateway_v1_gateway_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpstreamDeregisterResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpstreamDeregisterResponse) ProtoMessage() {}
+
+func (x *UpstreamDeregisterResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gateway_v1_gateway_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpstreamDeregisterResponse.ProtoReflect.Descriptor instead.
+func (*UpstreamDeregisterResponse) Descriptor() ([]byte, []int) {
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{11}
+}
+
 var File_gateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_gateway_v1_gateway_proto_rawDesc = "" +
@@ -892,7 +1135,23 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x11BroadcastResponse\x12\x1d\n" +
 	"\n" +
 	"sent_count\x18\x01 \x01(\x05R\tsentCount\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage*V\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\"\xae\x01\n" +
+	"\x17UpstreamRegisterRequest\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x17\n" +
+	"\azone_id\x18\x02 \x01(\tR\x06zoneId\x12!\n" +
+	"\fservice_name\x18\x03 \x01(\tR\vserviceName\x12#\n" +
+	"\rlease_seconds\x18\x04 \x01(\x05R\fleaseSeconds\x12\x18\n" +
+	"\acurrent\x18\x05 \x01(\bR\acurrent\"\x92\x01\n" +
+	"\x18UpstreamRegisterResponse\x12\x18\n" +
+	"\asuccess\x18\x01 \x01(\bR\asuccess\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1d\n" +
+	"\n" +
+	"error_code\x18\x03 \x01(\tR\terrorCode\x12#\n" +
+	"\rlease_seconds\x18\x04 \x01(\x05R\fleaseSeconds\"X\n" +
+	"\x19UpstreamDeregisterRequest\x12\x18\n" +
+	"\aaddress\x18\x01 \x01(\tR\aaddress\x12!\n" +
+	"\fservice_name\x18\x02 \x01(\tR\vserviceName\"\x1c\n" +
+	"\x1aUpstreamDeregisterResponse*V\n" +
 	"\x0eNotifySyncHint\x12\x13\n" +
 	"\x0fNSH_IMMEDIATELY\x10\x00\x12\x17\n" +
 	"\x13NSH_BEFORE_RESPONSE\x10\x01\x12\x16\n" +
@@ -914,11 +1173,13 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x16PUSH_OUTCOME_NOT_FOUND\x10\x04\x12\x15\n" +
 	"\x11PUSH_OUTCOME_SLOW\x10\x05\x12\x19\n" +
 	"\x15PUSH_OUTCOME_REJECTED\x10\x06\x12\x18\n" +
-	"\x14PUSH_OUTCOME_UNKNOWN\x10\a2\xbf\x02\n" +
+	"\x14PUSH_OUTCOME_UNKNOWN\x10\a2\x9f\x04\n" +
 	"\x0eGatewayService\x12]\n" +
 	"\fPushToClient\x12%.hermod.gateway.v1.UnicastPushRequest\x1a&.hermod.gateway.v1.UnicastPushResponse\x12m\n" +
 	"\x12BatchPushToClients\x12*.hermod.gateway.v1.BatchUnicastPushRequest\x1a+.hermod.gateway.v1.BatchUnicastPushResponse\x12_\n" +
-	"\x12BroadcastToClients\x12#.hermod.gateway.v1.BroadcastRequest\x1a$.hermod.gateway.v1.BroadcastResponseB4Z2github.com/game-im/hermod/api/gateway/v1;gatewayv1b\x06proto3"
+	"\x12BroadcastToClients\x12#.hermod.gateway.v1.BroadcastRequest\x1a$.hermod.gateway.v1.BroadcastResponse\x12k\n" +
+	"\x10RegisterUpstream\x12*.hermod.gateway.v1.UpstreamRegisterRequest\x1a+.hermod.gateway.v1.UpstreamRegisterResponse\x12q\n" +
+	"\x12DeregisterUpstream\x12,.hermod.gateway.v1.UpstreamDeregisterRequest\x1a-.hermod.gateway.v1.UpstreamDeregisterResponseB4Z2github.com/game-im/hermod/api/gateway/v1;gatewayv1b\x06proto3"
 
 var (
 	file_gateway_v1_gateway_proto_rawDescOnce sync.Once
@@ -933,40 +1194,48 @@ func file_gateway_v1_gateway_proto_rawDescGZIP() []byte {
 }
 
 var file_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_gateway_v1_gateway_proto_goTypes = []any{
-	(NotifySyncHint)(0),              // 0: hermod.gateway.v1.NotifySyncHint
-	(PushErrorCode)(0),               // 1: hermod.gateway.v1.PushErrorCode
-	(PushOutcome)(0),                 // 2: hermod.gateway.v1.PushOutcome
-	(*UnicastPushRequest)(nil),       // 3: hermod.gateway.v1.UnicastPushRequest
-	(*UnicastPushResponse)(nil),      // 4: hermod.gateway.v1.UnicastPushResponse
-	(*BatchUnicastPushRequest)(nil),  // 5: hermod.gateway.v1.BatchUnicastPushRequest
-	(*UnicastTarget)(nil),            // 6: hermod.gateway.v1.UnicastTarget
-	(*BatchUnicastPushResponse)(nil), // 7: hermod.gateway.v1.BatchUnicastPushResponse
-	(*UnicastResult)(nil),            // 8: hermod.gateway.v1.UnicastResult
-	(*BroadcastRequest)(nil),         // 9: hermod.gateway.v1.BroadcastRequest
-	(*BroadcastResponse)(nil),        // 10: hermod.gateway.v1.BroadcastResponse
-	nil,                              // 11: hermod.gateway.v1.UnicastPushRequest.MetadataEntry
-	nil,                              // 12: hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
-	nil,                              // 13: hermod.gateway.v1.BroadcastRequest.MetadataEntry
+	(NotifySyncHint)(0),                // 0: hermod.gateway.v1.NotifySyncHint
+	(PushErrorCode)(0),                 // 1: hermod.gateway.v1.PushErrorCode
+	(PushOutcome)(0),                   // 2: hermod.gateway.v1.PushOutcome
+	(*UnicastPushRequest)(nil),         // 3: hermod.gateway.v1.UnicastPushRequest
+	(*UnicastPushResponse)(nil),        // 4: hermod.gateway.v1.UnicastPushResponse
+	(*BatchUnicastPushRequest)(nil),    // 5: hermod.gateway.v1.BatchUnicastPushRequest
+	(*UnicastTarget)(nil),              // 6: hermod.gateway.v1.UnicastTarget
+	(*BatchUnicastPushResponse)(nil),   // 7: hermod.gateway.v1.BatchUnicastPushResponse
+	(*UnicastResult)(nil),              // 8: hermod.gateway.v1.UnicastResult
+	(*BroadcastRequest)(nil),           // 9: hermod.gateway.v1.BroadcastRequest
+	(*BroadcastResponse)(nil),          // 10: hermod.gateway.v1.BroadcastResponse
+	(*UpstreamRegisterRequest)(nil),    // 11: hermod.gateway.v1.UpstreamRegisterRequest
+	(*UpstreamRegisterResponse)(nil),   // 12: hermod.gateway.v1.UpstreamRegisterResponse
+	(*UpstreamDeregisterRequest)(nil),  // 13: hermod.gateway.v1.UpstreamDeregisterRequest
+	(*UpstreamDeregisterResponse)(nil), // 14: hermod.gateway.v1.UpstreamDeregisterResponse
+	nil,                                // 15: hermod.gateway.v1.UnicastPushRequest.MetadataEntry
+	nil,                                // 16: hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
+	nil,                                // 17: hermod.gateway.v1.BroadcastRequest.MetadataEntry
 }
 var file_gateway_v1_gateway_proto_depIdxs = []int32{
-	11, // 0: hermod.gateway.v1.UnicastPushRequest.metadata:type_name -> hermod.gateway.v1.UnicastPushRequest.MetadataEntry
+	15, // 0: hermod.gateway.v1.UnicastPushRequest.metadata:type_name -> hermod.gateway.v1.UnicastPushRequest.MetadataEntry
 	0,  // 1: hermod.gateway.v1.UnicastPushRequest.sync_hint:type_name -> hermod.gateway.v1.NotifySyncHint
 	2,  // 2: hermod.gateway.v1.UnicastPushResponse.outcome:type_name -> hermod.gateway.v1.PushOutcome
 	6,  // 3: hermod.gateway.v1.BatchUnicastPushRequest.targets:type_name -> hermod.gateway.v1.UnicastTarget
-	12, // 4: hermod.gateway.v1.BatchUnicastPushRequest.metadata:type_name -> hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
+	16, // 4: hermod.gateway.v1.BatchUnicastPushRequest.metadata:type_name -> hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
 	8,  // 5: hermod.gateway.v1.BatchUnicastPushResponse.results:type_name -> hermod.gateway.v1.UnicastResult
 	2,  // 6: hermod.gateway.v1.UnicastResult.outcome:type_name -> hermod.gateway.v1.PushOutcome
-	13, // 7: hermod.gateway.v1.BroadcastRequest.metadata:type_name -> hermod.gateway.v1.BroadcastRequest.MetadataEntry
+	17, // 7: hermod.gateway.v1.BroadcastRequest.metadata:type_name -> hermod.gateway.v1.BroadcastRequest.MetadataEntry
 	3,  // 8: hermod.gateway.v1.GatewayService.PushToClient:input_type -> hermod.gateway.v1.UnicastPushRequest
 	5,  // 9: hermod.gateway.v1.GatewayService.BatchPushToClients:input_type -> hermod.gateway.v1.BatchUnicastPushRequest
 	9,  // 10: hermod.gateway.v1.GatewayService.BroadcastToClients:input_type -> hermod.gateway.v1.BroadcastRequest
-	4,  // 11: hermod.gateway.v1.GatewayService.PushToClient:output_type -> hermod.gateway.v1.UnicastPushResponse
-	7,  // 12: hermod.gateway.v1.GatewayService.BatchPushToClients:output_type -> hermod.gateway.v1.BatchUnicastPushResponse
-	10, // 13: hermod.gateway.v1.GatewayService.BroadcastToClients:output_type -> hermod.gateway.v1.BroadcastResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
+	11, // 11: hermod.gateway.v1.GatewayService.RegisterUpstream:input_type -> hermod.gateway.v1.UpstreamRegisterRequest
+	13, // 12: hermod.gateway.v1.GatewayService.DeregisterUpstream:input_type -> hermod.gateway.v1.UpstreamDeregisterRequest
+	4,  // 13: hermod.gateway.v1.GatewayService.PushToClient:output_type -> hermod.gateway.v1.UnicastPushResponse
+	7,  // 14: hermod.gateway.v1.GatewayService.BatchPushToClients:output_type -> hermod.gateway.v1.BatchUnicastPushResponse
+	10, // 15: hermod.gateway.v1.GatewayService.BroadcastToClients:output_type -> hermod.gateway.v1.BroadcastResponse
+	12, // 16: hermod.gateway.v1.GatewayService.RegisterUpstream:output_type -> hermod.gateway.v1.UpstreamRegisterResponse
+	14, // 17: hermod.gateway.v1.GatewayService.DeregisterUpstream:output_type -> hermod.gateway.v1.UpstreamDeregisterResponse
+	13, // [13:18] is the sub-list for method output_type
+	8,  // [8:13] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name
@@ -983,7 +1252,7 @@ func file_gateway_v1_gateway_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gateway_v1_gateway_proto_rawDesc), len(file_gateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

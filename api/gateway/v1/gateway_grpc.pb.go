@@ -25,6 +25,8 @@ const (
 	GatewayService_PushToClient_FullMethodName       = "/hermod.gateway.v1.GatewayService/PushToClient"
 	GatewayService_BatchPushToClients_FullMethodName = "/hermod.gateway.v1.GatewayService/BatchPushToClients"
 	GatewayService_BroadcastToClients_FullMethodName = "/hermod.gateway.v1.GatewayService/BroadcastToClients"
+	GatewayService_RegisterUpstream_FullMethodName   = "/hermod.gateway.v1.GatewayService/RegisterUpstream"
+	GatewayService_DeregisterUpstream_FullMethodName = "/hermod.gateway.v1.GatewayService/DeregisterUpstream"
 )
 
 // GatewayServiceClient is the client API for GatewayService service.
@@ -49,6 +51,11 @@ type GatewayServiceClient interface {
 	BatchPushToClients(ctx context.Context, in *BatchUnicastPushRequest, opts ...grpc.CallOption) (*BatchUnicastPushResponse, error)
 	// BroadcastToClients pushes to every connected session.
 	BroadcastToClients(ctx context.Context, in *BroadcastRequest, opts ...grpc.CallOption) (*BroadcastResponse, error)
+	// RegisterUpstream makes a business service answer requests of clients, until its lease expires or
+	// DeregisterUpstream. Registering again renews the lease and replaces what was said before.
+	RegisterUpstream(ctx context.Context, in *UpstreamRegisterRequest, opts ...grpc.CallOption) (*UpstreamRegisterResponse, error)
+	// DeregisterUpstream ends a registration at once. One that does not exist is no error.
+	DeregisterUpstream(ctx context.Context, in *UpstreamDeregisterRequest, opts ...grpc.CallOption) (*UpstreamDeregisterResponse, error)
 }
 
 type gatewayServiceClient struct {
@@ -89,6 +96,26 @@ func (c *gatewayServiceClient) BroadcastToClients(ctx context.Context, in *Broad
 	return out, nil
 }
 
+func (c *gatewayServiceClient) RegisterUpstream(ctx context.Context, in *UpstreamRegisterRequest, opts ...grpc.CallOption) (*UpstreamRegisterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpstreamRegisterResponse)
+	err := c.cc.Invoke(ctx, GatewayService_RegisterUpstream_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *gatewayServiceClient) DeregisterUpstream(ctx context.Context, in *UpstreamDeregisterRequest, opts ...grpc.CallOption) (*UpstreamDeregisterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpstreamDeregisterResponse)
+	err := c.cc.Invoke(ctx, GatewayService_DeregisterUpstream_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // GatewayServiceServer is the server API for GatewayService service.
 // All implementations must embed UnimplementedGatewayServiceServer
 // for forward compatibility.
@@ -111,6 +138,11 @@ type GatewayServiceServer interface {
 	BatchPushToClients(context.Context, *BatchUnicastPushRequest) (*BatchUnicastPushResponse, error)
 	// BroadcastToClients pushes to every connected session.
 	BroadcastToClients(context.Context, *BroadcastRequest) (*BroadcastResponse, error)
+	// RegisterUpstream makes a business service answer requests of clients, until its lease expires or
+	// DeregisterUpstream. Registering again renews the lease and replaces what was said before.
+	RegisterUpstream(context.Context, *UpstreamRegisterRequest) (*UpstreamRegisterResponse, error)
+	// DeregisterUpstream ends a registration at once. One that does not exist is no error.
+	DeregisterUpstream(context.Context, *UpstreamDeregisterRequest) (*UpstreamDeregisterResponse, error)
 	mustEmbedUnimplementedGatewayServiceServer()
 }
 
@@ -129,6 +161,12 @@ func (UnimplementedGatewayServiceServer) BatchPushToClients(context.Context, *Ba
 }
 func (UnimplementedGatewayServiceServer) BroadcastToClients(context.Context, *BroadcastRequest) (*BroadcastResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BroadcastToClients not implemented")
+}
+func (UnimplementedGatewayServiceServer) RegisterUpstream(context.Context, *UpstreamRegisterRequest) (*UpstreamRegisterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RegisterUpstream not implemented")
+}
+func (UnimplementedGatewayServiceServer) DeregisterUpstream(context.Context, *UpstreamDeregisterRequest) (*UpstreamDeregisterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeregisterUpstream not implemented")
 }
 func (UnimplementedGatewayServiceServer) mustEmbedUnimplementedGatewayServiceServer() {}
 func (UnimplementedGatewayServiceServer) testEmbeddedByValue()                        {}
@@ -205,6 +243,42 @@ func _GatewayService_BroadcastToClients_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GatewayService_RegisterUpstream_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpstreamRegisterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).RegisterUpstream(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_RegisterUpstream_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).RegisterUpstream(ctx, req.(*UpstreamRegisterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _GatewayService_DeregisterUpstream_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpstreamDeregisterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).DeregisterUpstream(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_DeregisterUpstream_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).DeregisterUpstream(ctx, req.(*UpstreamDeregisterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // GatewayService_ServiceDesc is the grpc.ServiceDesc for GatewayService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -223,6 +297,14 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "BroadcastToClients",
 			Handler:    _GatewayService_BroadcastToClients_Handler,
+		},
+		{
+			MethodName: "RegisterUpstream",
+			Handler:    _GatewayService_RegisterUpstream_Handler,
+		},
+		{
+			MethodName: "DeregisterUpstream",
+			Handler:    _GatewayService_DeregisterUpstream_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
