@@ -117,8 +117,8 @@ func (c *Client) update(cn *connection) {
 		c.repeatSends(cn)
 	})
 	c.keepBeating(cn)
-	c.ackSoon() // what was handled while there was no connection
-	if !cn.resumed {
+	c.ackSoon()                         // what was handled while there was no connection
+	if !c.session.follows(cn.session) { // a resumed one does, unless its first connection was lost too soon
 		c.rejoin(cn)
 	}
 	c.reportConnect()

@@ -48,11 +48,18 @@ func (c *Client) JoinRoom(roomID string, metadata map[string]string) (*imv1.Join
 
 // JoinRoomContext is JoinRoom for at most as long as ctx lasts; see Client.Send for deadlines.
 func (c *Client) JoinRoomContext(ctx context.Context, roomID string, metadata map[string]string) (*imv1.JoinRoomResponse, error) {
-	resp, err := c.joinRoom(ctx, roomID, metadata)
-	if err == nil {
+	for {
+		session := c.session.current()
+		resp, err := c.joinRoom(ctx, roomID, metadata)
+		if err != nil {
+			return resp, err
+		}
 		c.joined.add(roomID, metadata)
+		if c.session.current() == session {
+			return resp, nil
+		}
+		// A session that began meanwhile may have rejoined the rooms without this one.
 	}
-	return resp, err
 }
 
 // LeaveRoom ends the membership. Leaving a room that one is not in is no error.
@@ -97,24 +104,28 @@ func (c *Client) joinRoom(ctx context.Context, roomID string, metadata map[strin
 	return resp, err
 }
 
-// rejoin has the rooms that were joined through the client followed by a session that does not
-// know of them. It goes through the queue so that OnConnect finds them joined.
+// rejoin has the rooms that were joined through the client followed by a session that may not know of
+// them. It goes through the queue so that OnConnect finds them joined. If the connection is lost
+// meanwhile, the next one begins anew, also when it resumes the session.
 func (c *Client) rejoin(cn *connection) {
+	c.queue.push(task{run: func() {
+		for roomID, metadata := range c.roomsToFollow() {
+			_, err := c.joinRoom(cn.ctx, roomID, metadata)
+			if cn.ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				c.reportError(fmt.Errorf("client: rejoin room %s: %w", roomID, err))
+			}
+		}
+		c.session.noteFollowed(cn.session)
+	}})
+}
+
+func (c *Client) roomsToFollow() map[string]map[string]string {
 	rooms := c.joined.all()
 	if room := c.cfg.DefaultRoomID; !headerSafe(room) && rooms[room] == nil {
 		rooms[room] = nil // where a token says who the user is, the first message is not asked for the room
 	}
-	if len(rooms) == 0 {
-		return
-	}
-	c.queue.push(task{run: func() {
-		for roomID, metadata := range rooms {
-			if cn.ctx.Err() != nil {
-				return // the next connection does it
-			}
-			if _, err := c.joinRoom(cn.ctx, roomID, metadata); err != nil && cn.ctx.Err() == nil {
-				c.reportError(fmt.Errorf("client: rejoin room %s: %w", roomID, err))
-			}
-		}
-	}})
+	return rooms
 }

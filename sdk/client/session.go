@@ -17,6 +17,8 @@ type session struct {
 
 	pace pace // how fast the server lets it send
 
+	followed uint64 // the number of the session that follows all joined rooms, as far as this side knows
+
 	received uint64 // all frames up to here have arrived
 	handled  uint64 // all frames up to here need nothing more
 	acked    uint64 // the server was told so up to here
@@ -60,6 +62,27 @@ func (s *session) open(header metadata.MD) (number uint64, resumed bool) {
 	s.ticket = first(header, keyResumeTicket)
 	s.pace = paceOf(header)
 	return s.number, resumed
+}
+
+// current returns the number of the present session.
+func (s *session) current() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.number
+}
+
+// follows tells whether session number is known to follow the joined rooms.
+func (s *session) follows(number uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.followed == number
+}
+
+// noteFollowed notes that session number follows the joined rooms.
+func (s *session) noteFollowed(number uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.followed = max(s.followed, number)
 }
 
 func (s *session) allowedPace() pace {
