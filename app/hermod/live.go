@@ -24,6 +24,7 @@ type tunable struct {
 	Pushes      *biz.Pushes
 	Audios      *biz.Audios
 	Transcripts *biz.Transcripts
+	Services    *biz.Services
 	Streams     server.Streams
 	Sessions    *session.Core
 	Registry    *registry.Keeper
@@ -37,6 +38,7 @@ func (t *tunable) apply(c *conf.Config) {
 	t.Pushes.SetRules(pushRules(c))
 	t.Audios.SetRules(audioRules(c))
 	t.Transcripts.SetRules(transcriptRules(c))
+	t.Services.SetRules(upstreamRules(c))
 	t.Streams.IM.SetConfig(imConfig(c))
 	t.Streams.Gateway.SetConfig(gatewayConfig(c))
 	t.Sessions.SetConfig(sessionConfig(c))

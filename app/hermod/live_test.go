@@ -33,7 +33,7 @@ func TestWhatIsLiveIsApplied(t *testing.T) {
 		}
 		c := m.Config
 		return fmt.Sprint(logLevel(c.GetLog()), roomRules(c), messageRules(c), pushRules(c),
-			audioRules(c), transcriptRules(c), imConfig(c), gatewayConfig(c), sessionConfig(c), registryWeight(c))
+			audioRules(c), transcriptRules(c), upstreamRules(c), imConfig(c), gatewayConfig(c), sessionConfig(c), registryWeight(c))
 	}
 	m, err := conf.Set{}.Load(t.Context())
 	if err != nil {
@@ -42,7 +42,8 @@ func TestWhatIsLiveIsApplied(t *testing.T) {
 	before := handedOn()
 	for _, v := range m.Values() {
 		changes, understood := false, false
-		for _, value := range []string{"true", "false", "1m13s", "7", "1025", "66000", "warn", "json", "127.0.0.1:4711", "normal", "allow", "other", "[other]"} {
+		for _, value := range []string{"true", "false", "1m13s", "7", "1025", "66000", "warn", "json", "127.0.0.1:4711", "normal", "allow", "other", "[other]",
+			`[{service: other}]`, `[{name: other}]`, `[{name: other, openids: 1-2}]`} {
 			after := handedOn(setting{v.Path, value})
 			understood = understood || after != ""
 			changes = changes || after != "" && after != before

@@ -22,6 +22,7 @@ import (
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
+	"github.com/game-im/hermod/internal/upstream"
 )
 
 // The functions below turn sections of the configuration into what constructors take, so that no
@@ -96,12 +97,50 @@ func gatewayConfig(c *conf.Config) gateway.Config {
 	}
 }
 
-// newUpstream returns what answers the requests of gateway sessions.
-func newUpstream(c *conf.Config) biz.Upstream {
+// newServices returns what answers the requests of gateway sessions.
+func newServices(c *conf.Config, caller biz.UpstreamCaller, meter biz.UpstreamMeter, log *slog.Logger) *biz.Services {
+	var builtin biz.Upstream = biz.LoginOnly{}
 	if c.GetGateway().GetBuiltinUpstream() {
-		return biz.Builtin{}
+		builtin = biz.Builtin{}
 	}
-	return biz.LoginOnly{}
+	return biz.NewServices(caller, builtin, meter, upstreamRules(c), log)
+}
+
+func newCaller(c *conf.Config) (*upstream.Caller, func(), error) {
+	caller, err := upstream.Open(c.GetUpstream().GetTls())
+	if err != nil {
+		return nil, nil, err
+	}
+	return caller, caller.Close, nil
+}
+
+func upstreamRules(c *conf.Config) biz.UpstreamRules {
+	u := c.GetUpstream()
+	rules := biz.UpstreamRules{
+		MaxConcurrent: int(u.GetMaxConcurrent()),
+		Breaker:       biz.BreakerRules{Failures: int(u.GetBreaker().GetFailures()), OpenFor: u.GetBreaker().GetOpen().AsDuration()},
+		Unreachable:   u.GetLease().GetUnreachable().AsDuration(),
+		MaxLease:      u.GetLease().GetMax().AsDuration(),
+	}
+	for _, z := range u.GetZones() {
+		if from, to, err := z.Range(); err == nil { // the configuration was checked
+			rules.Zones = append(rules.Zones, biz.Zone{Name: z.GetName(), From: from, To: to})
+		}
+	}
+	for _, s := range u.GetServices() {
+		addrs, names := s.Split()
+		rules.Services = append(rules.Services, biz.ServiceRules{
+			Name: s.GetName(), Addresses: addrs, Discovered: names, ByHash: s.GetBalance() == conf.BalanceHash,
+			Idempotent: s.GetIdempotent(), Timeout: s.GetTimeout().AsDuration(), MaxConcurrent: int(s.GetMaxConcurrent()),
+		})
+	}
+	for _, r := range u.GetRoutes() {
+		name, value := r.HeaderValue()
+		rules.Routes = append(rules.Routes, biz.Route{
+			Action: r.GetAction(), Zones: r.GetZones(), Header: name, Value: value, Service: r.GetService(),
+		})
+	}
+	return rules
 }
 
 func newPresence(c *conf.Config) *presence.Tracker {
@@ -229,6 +268,8 @@ type meters struct {
 	Transcripts *service.TranscriptMetrics
 	Streams     server.Streams
 	Registry    *registry.Metrics
+	Upstream    *service.UpstreamMetrics
+	Services    *biz.Services
 	Live        *conf.Live
 
 	Certificates *server.Certificates
@@ -241,7 +282,8 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
-		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Registry, m.Live, m.Certificates,
+		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Registry, m.Upstream,
+		service.NewInstanceGauges(m.Services), m.Live, m.Certificates,
 	} {
 		all = append(all, owner.Collectors()...)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/internal/transcriber"
+	"github.com/game-im/hermod/internal/upstream"
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -54,7 +55,7 @@ var (
 		protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)),
 		wire.Struct(new(im.Rules), "*"),
 		imConfig, im.NewHandler,
-		gatewayConfig, newUpstream, gateway.NewHandler,
+		gatewayConfig, gateway.NewHandler,
 		wire.Struct(new(server.Streams), "*"),
 		eventEncoder,
 	)
@@ -67,6 +68,11 @@ var (
 		audioRules, biz.NewAudios,
 		wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New,
 		wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+	)
+	upstreamSet = wire.NewSet(
+		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)),
+		service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)),
+		newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)),
 	)
 	authSet = wire.NewSet(
 		auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)),
@@ -87,7 +93,7 @@ var (
 func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	panic(wire.Build(
 		wire.FieldsOf(new(*conf.Config), "Auth"), // what auth needs of the configuration
-		dataSet, realtimeSet, protocolSet, bizSet, authSet, serverSet, registrySet,
+		dataSet, realtimeSet, protocolSet, bizSet, upstreamSet, authSet, serverSet, registrySet,
 		wire.Struct(new(tunable), "*"), wire.Struct(new(meters), "*"),
 		wire.Struct(new(app), "*"),
 	))

@@ -23,6 +23,7 @@ import (
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/internal/transcriber"
+	"github.com/game-im/hermod/internal/upstream"
 	"github.com/game-im/hermod/plugin"
 	"github.com/google/wire"
 	"log/slog"
@@ -106,9 +107,17 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	verifier := auth.NewVerifier(authenticator, log)
 	config2 := imConfig(c)
 	handler := im.NewHandler(nodeNode, rules, verifier, config2, log)
-	upstream := newUpstream(c)
+	caller, cleanup4, err := newCaller(c)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	upstreamMetrics := service.NewUpstreamMetrics()
+	services := newServices(c, caller, upstreamMetrics, log)
 	config3 := gatewayConfig(c)
-	gatewayHandler := gateway.NewHandler(nodeNode, pushes, upstream, verifier, config3, log)
+	gatewayHandler := gateway.NewHandler(nodeNode, pushes, services, verifier, config3, log)
 	streams := server.Streams{
 		IM:      handler,
 		Gateway: gatewayHandler,
@@ -116,6 +125,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
 	certificates, err := server.NewCertificates(c, log)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -127,8 +137,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Certificates: certificates,
 	}
 	metrics := server.NewMetrics()
-	http, cleanup4, err := server.NewHTTP(c, bizAudios, streams, readiness, callers, metrics, log)
+	http, cleanup5, err := server.NewHTTP(c, bizAudios, streams, readiness, callers, metrics, log)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -137,17 +148,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	audioMetrics := service.NewAudioMetrics()
 	uploads := service.NewUploads(bizAudios, http, audioMetrics, log)
 	serviceIM := service.NewIM(bizRooms, messages, uploads, bizTranscripts, readiness, log)
-	serverIM, cleanup5, err := server.NewIM(c, serviceIM, streams, callers, readiness, metrics, log)
-	if err != nil {
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	gatewayMetrics := service.NewGatewayMetrics()
-	serviceGateway := service.NewGateway(pushes, gatewayMetrics, log)
-	serverGateway, cleanup6, err := server.NewGateway(c, serviceGateway, callers, readiness, metrics, log)
+	serverIM, cleanup6, err := server.NewIM(c, serviceIM, streams, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -156,8 +157,21 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	quic, cleanup7, err := server.NewQUIC(c, streams, callers, readiness, metrics, log)
+	gatewayMetrics := service.NewGatewayMetrics()
+	serviceGateway := service.NewGateway(pushes, services, gatewayMetrics, log)
+	serverGateway, cleanup7, err := server.NewGateway(c, serviceGateway, callers, readiness, metrics, log)
 	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	quic, cleanup8, err := server.NewQUIC(c, streams, callers, readiness, metrics, log)
+	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -178,11 +192,14 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Transcripts:  transcriptMetrics,
 		Streams:      streams,
 		Registry:     registryMetrics,
+		Upstream:     upstreamMetrics,
+		Services:     services,
 		Live:         live,
 		Certificates: certificates,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -192,8 +209,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup8, err := server.NewOps(c, readiness, v, gatherer, certificates, metrics)
+	ops, cleanup9, err := server.NewOps(c, readiness, v, gatherer, certificates, metrics)
 	if err != nil {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -210,6 +228,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	keeper, err := newKeeper(c, serverIM, serverGateway, hermodListing, log)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -228,6 +247,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Pushes:      pushes,
 		Audios:      bizAudios,
 		Transcripts: bizTranscripts,
+		Services:    services,
 		Streams:     streams,
 		Sessions:    core,
 		Registry:    keeper,
@@ -250,11 +270,13 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Audios:       bizAudios,
 		Janitor:      janitor,
 		Transcripts:  bizTranscripts,
+		Services:     services,
 		Live:         live,
 		Tunable:      hermodTunable,
 		Certificates: certificates,
 	}
 	return hermodApp, func() {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -276,9 +298,12 @@ var (
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, newPresence, broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)), node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, gatewayConfig, newUpstream, gateway.NewHandler, wire.Struct(new(server.Streams), "*"), eventEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, gatewayConfig, gateway.NewHandler, wire.Struct(new(server.Streams), "*"), eventEncoder)
 	bizSet      = wire.NewSet(
 		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+	)
+	upstreamSet = wire.NewSet(
+		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)),
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
 	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewOps)

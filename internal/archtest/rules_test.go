@@ -71,6 +71,10 @@ var layers = []layer{
 		why: "where nodes are found is independent of what they do",
 	},
 	{
+		folder: "internal/upstream", may: []string{"internal/biz", "internal/conf", "api"},
+		why: "it calls business services for the rules, as data stores for them; only the program that wires it in sees it",
+	},
+	{
 		folder: "internal/biz", may: []string{"plugin"},
 		why: "the rules own the interfaces they need; arrows point to them, never from them",
 	},

@@ -74,14 +74,19 @@ func claimed(r *UpstreamRequest) (gid int64, zone string, wrong *UpstreamRespons
 }
 
 func welcome(r *UpstreamRequest, gid int64, zone string) *UpstreamResponse {
-	resp := &UpstreamResponse{Code: UpstreamOK, Message: "welcome, " + string(r.Identity.User), Headers: map[string]string{}}
+	return &UpstreamResponse{Code: UpstreamOK, Message: "welcome, " + string(r.Identity.User), Headers: loginHeaders(gid, zone)}
+}
+
+// loginHeaders say what a login has assigned.
+func loginHeaders(gid int64, zone string) map[string]string {
+	headers := map[string]string{}
 	if gid != 0 {
-		resp.Headers[HeaderGID] = strconv.FormatInt(gid, 10)
+		headers[HeaderGID] = strconv.FormatInt(gid, 10)
 	}
 	if zone != "" {
-		resp.Headers[HeaderZone] = zone
+		headers[HeaderZone] = zone
 	}
-	return resp
+	return headers
 }
 
 func unknownAction(r *UpstreamRequest, known string) *UpstreamResponse {

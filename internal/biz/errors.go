@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind says what sort of failure an Error is, and so what the caller can do about it.
@@ -27,6 +28,7 @@ type Error struct {
 	Kind   Kind
 	Reason string // UPPER_SNAKE, stable: part of the API
 	Text   string
+	Retry  time.Duration // when another attempt may do better; 0: nothing is known
 	cause  error
 }
 
@@ -50,6 +52,13 @@ func Errorf(kind Kind, reason, format string, args ...any) *Error {
 func (e *Error) Because(cause error) *Error {
 	c := *e
 	c.cause = cause
+	return &c
+}
+
+// In returns a copy of e that advises to try again after a while.
+func (e *Error) In(wait time.Duration) *Error {
+	c := *e
+	c.Retry = wait
 	return &c
 }
 

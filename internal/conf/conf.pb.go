@@ -40,6 +40,7 @@ type Config struct {
 	Audio         *Audio                 `protobuf:"bytes,9,opt,name=audio,proto3" json:"audio,omitempty"`
 	Registry      *Registry              `protobuf:"bytes,10,opt,name=registry,proto3" json:"registry,omitempty"`
 	Gateway       *Gateway               `protobuf:"bytes,11,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	Upstream      *Upstream              `protobuf:"bytes,12,opt,name=upstream,proto3" json:"upstream,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -147,6 +148,13 @@ func (x *Config) GetRegistry() *Registry {
 func (x *Config) GetGateway() *Gateway {
 	if x != nil {
 		return x.Gateway
+	}
+	return nil
+}
+
+func (x *Config) GetUpstream() *Upstream {
+	if x != nil {
+		return x.Upstream
 	}
 	return nil
 }
@@ -1070,6 +1078,99 @@ func (x *Registry) GetAdvertise() *Registry_Advertise {
 	return nil
 }
 
+// Upstream says which business service answers what clients ask for.
+type Upstream struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Routes        []*Upstream_Route      `protobuf:"bytes,1,rep,name=routes,proto3" json:"routes,omitempty"` // the first that matches decides
+	Services      []*Upstream_Service    `protobuf:"bytes,2,rep,name=services,proto3" json:"services,omitempty"`
+	Zones         []*Upstream_Zone       `protobuf:"bytes,3,rep,name=zones,proto3" json:"zones,omitempty"`                                       // empty: 001 to 006, of 15000 openids each from 10000
+	MaxConcurrent int32                  `protobuf:"varint,4,opt,name=max_concurrent,json=maxConcurrent,proto3" json:"max_concurrent,omitempty"` // requests of one service at a time
+	Breaker       *Upstream_Breaker      `protobuf:"bytes,5,opt,name=breaker,proto3" json:"breaker,omitempty"`
+	Lease         *Upstream_Lease        `protobuf:"bytes,6,opt,name=lease,proto3" json:"lease,omitempty"`
+	Tls           *Upstream_TLS          `protobuf:"bytes,7,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upstream) Reset() {
+	*x = Upstream{}
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upstream) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upstream) ProtoMessage() {}
+
+func (x *Upstream) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upstream.ProtoReflect.Descriptor instead.
+func (*Upstream) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Upstream) GetRoutes() []*Upstream_Route {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+func (x *Upstream) GetServices() []*Upstream_Service {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
+func (x *Upstream) GetZones() []*Upstream_Zone {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
+func (x *Upstream) GetMaxConcurrent() int32 {
+	if x != nil {
+		return x.MaxConcurrent
+	}
+	return 0
+}
+
+func (x *Upstream) GetBreaker() *Upstream_Breaker {
+	if x != nil {
+		return x.Breaker
+	}
+	return nil
+}
+
+func (x *Upstream) GetLease() *Upstream_Lease {
+	if x != nil {
+		return x.Lease
+	}
+	return nil
+}
+
+func (x *Upstream) GetTls() *Upstream_TLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
 // TLS secures a listener. Without a certificate it speaks plain text.
 type Server_TLS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1083,7 +1184,7 @@ type Server_TLS struct {
 
 func (x *Server_TLS) Reset() {
 	*x = Server_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1196,7 @@ func (x *Server_TLS) String() string {
 func (*Server_TLS) ProtoMessage() {}
 
 func (x *Server_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1250,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1262,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1303,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1315,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1263,7 +1364,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1275,7 +1376,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1431,7 @@ type Server_Quic struct {
 
 func (x *Server_Quic) Reset() {
 	*x = Server_Quic{}
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1443,7 @@ func (x *Server_Quic) String() string {
 func (*Server_Quic) ProtoMessage() {}
 
 func (x *Server_Quic) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1390,7 +1491,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1503,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1449,7 +1550,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1562,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +1603,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1514,7 +1615,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1563,7 +1664,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1676,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1628,7 +1729,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1741,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +1817,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1728,7 +1829,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1774,7 +1875,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1887,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1864,7 +1965,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +1977,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2034,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +2046,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2002,7 +2103,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2014,7 +2115,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2173,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2084,7 +2185,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2148,7 +2249,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2261,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2221,7 +2322,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2233,7 +2334,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2274,7 +2375,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2286,7 +2387,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2333,7 +2434,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2345,7 +2446,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2375,11 +2476,396 @@ func (x *Registry_Entry) GetValue() string {
 	return ""
 }
 
+// Zone is a range of openids that are numbers.
+type Upstream_Zone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Openids       string                 `protobuf:"bytes,2,opt,name=openids,proto3" json:"openids,omitempty"` // first-last, both belong to it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upstream_Zone) Reset() {
+	*x = Upstream_Zone{}
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upstream_Zone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upstream_Zone) ProtoMessage() {}
+
+func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upstream_Zone.ProtoReflect.Descriptor instead.
+func (*Upstream_Zone) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 0}
+}
+
+func (x *Upstream_Zone) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Upstream_Zone) GetOpenids() string {
+	if x != nil {
+		return x.Openids
+	}
+	return ""
+}
+
+type Upstream_Service struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Targets       []string               `protobuf:"bytes,2,rep,name=targets,proto3" json:"targets,omitempty"`                                   // host:port, or discovery:///name; besides, what registers under the name
+	Balance       string                 `protobuf:"bytes,3,opt,name=balance,proto3" json:"balance,omitempty"`                                   // least_busy, hash; empty: least_busy
+	Idempotent    []string               `protobuf:"bytes,4,rep,name=idempotent,proto3" json:"idempotent,omitempty"`                             // actions that may be asked twice
+	Timeout       *durationpb.Duration   `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`                                   // of one call; 0: gateway.request_timeout alone
+	MaxConcurrent int32                  `protobuf:"varint,6,opt,name=max_concurrent,json=maxConcurrent,proto3" json:"max_concurrent,omitempty"` // 0: upstream.max_concurrent
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upstream_Service) Reset() {
+	*x = Upstream_Service{}
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upstream_Service) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upstream_Service) ProtoMessage() {}
+
+func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upstream_Service.ProtoReflect.Descriptor instead.
+func (*Upstream_Service) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 1}
+}
+
+func (x *Upstream_Service) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Upstream_Service) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *Upstream_Service) GetBalance() string {
+	if x != nil {
+		return x.Balance
+	}
+	return ""
+}
+
+func (x *Upstream_Service) GetIdempotent() []string {
+	if x != nil {
+		return x.Idempotent
+	}
+	return nil
+}
+
+func (x *Upstream_Service) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *Upstream_Service) GetMaxConcurrent() int32 {
+	if x != nil {
+		return x.MaxConcurrent
+	}
+	return 0
+}
+
+type Upstream_Route struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Action        string                 `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"` // what actions begin with; empty: any
+	Zones         []string               `protobuf:"bytes,2,rep,name=zones,proto3" json:"zones,omitempty"`   // of the openid or the session; empty: any
+	Header        string                 `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"` // name, or name=value; empty: any
+	Service       string                 `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upstream_Route) Reset() {
+	*x = Upstream_Route{}
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upstream_Route) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upstream_Route) ProtoMessage() {}
+
+func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upstream_Route.ProtoReflect.Descriptor instead.
+func (*Upstream_Route) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 2}
+}
+
+func (x *Upstream_Route) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Upstream_Route) GetZones() []string {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
+func (x *Upstream_Route) GetHeader() string {
+	if x != nil {
+		return x.Header
+	}
+	return ""
+}
+
+func (x *Upstream_Route) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+type Upstream_Breaker struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Failures      int32                  `protobuf:"varint,1,opt,name=failures,proto3" json:"failures,omitempty"` // calls in a row that find an instance silent or out of reach
+	Open          *durationpb.Duration   `protobuf:"bytes,2,opt,name=open,proto3" json:"open,omitempty"`          // how long it is given up then
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upstream_Breaker) Reset() {
+	*x = Upstream_Breaker{}
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upstream_Breaker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upstream_Breaker) ProtoMessage() {}
+
+func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upstream_Breaker.ProtoReflect.Descriptor instead.
+func (*Upstream_Breaker) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 3}
+}
+
+func (x *Upstream_Breaker) GetFailures() int32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *Upstream_Breaker) GetOpen() *durationpb.Duration {
+	if x != nil {
+		return x.Open
+	}
+	return nil
+}
+
+type Upstream_Lease struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Max           *durationpb.Duration   `protobuf:"bytes,1,opt,name=max,proto3" json:"max,omitempty"`                 // that a registration gets
+	Unreachable   *durationpb.Duration   `protobuf:"bytes,2,opt,name=unreachable,proto3" json:"unreachable,omitempty"` // after which a registration without lease ends
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upstream_Lease) Reset() {
+	*x = Upstream_Lease{}
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upstream_Lease) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upstream_Lease) ProtoMessage() {}
+
+func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upstream_Lease.ProtoReflect.Descriptor instead.
+func (*Upstream_Lease) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 4}
+}
+
+func (x *Upstream_Lease) GetMax() *durationpb.Duration {
+	if x != nil {
+		return x.Max
+	}
+	return nil
+}
+
+func (x *Upstream_Lease) GetUnreachable() *durationpb.Duration {
+	if x != nil {
+		return x.Unreachable
+	}
+	return nil
+}
+
+type Upstream_TLS struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Enabled       bool                   `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	CaFile        string                 `protobuf:"bytes,2,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`             // PEM; empty: the system's
+	CertFile      string                 `protobuf:"bytes,3,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`       // PEM; empty: no client certificate
+	KeyFile       string                 `protobuf:"bytes,4,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`          // PEM
+	ServerName    string                 `protobuf:"bytes,5,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"` // empty: the host of the address
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upstream_TLS) Reset() {
+	*x = Upstream_TLS{}
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upstream_TLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upstream_TLS) ProtoMessage() {}
+
+func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upstream_TLS.ProtoReflect.Descriptor instead.
+func (*Upstream_TLS) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 5}
+}
+
+func (x *Upstream_TLS) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *Upstream_TLS) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *Upstream_TLS) GetCertFile() string {
+	if x != nil {
+		return x.CertFile
+	}
+	return ""
+}
+
+func (x *Upstream_TLS) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *Upstream_TLS) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
 var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xe2\x03\n" +
+	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\x95\x04\n" +
 	"\x06Config\x12\"\n" +
 	"\x03log\x18\x01 \x01(\v2\x10.hermod.conf.LogR\x03log\x12+\n" +
 	"\x06server\x18\x02 \x01(\v2\x13.hermod.conf.ServerR\x06server\x12%\n" +
@@ -2392,7 +2878,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\x05audio\x18\t \x01(\v2\x12.hermod.conf.AudioR\x05audio\x121\n" +
 	"\bregistry\x18\n" +
 	" \x01(\v2\x15.hermod.conf.RegistryR\bregistry\x12.\n" +
-	"\agateway\x18\v \x01(\v2\x14.hermod.conf.GatewayR\agateway\"3\n" +
+	"\agateway\x18\v \x01(\v2\x14.hermod.conf.GatewayR\agateway\x121\n" +
+	"\bupstream\x18\f \x01(\v2\x15.hermod.conf.UpstreamR\bupstream\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\"\xa1\t\n" +
@@ -2578,7 +3065,45 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\fgateway_port\x18\x03 \x01(\x05R\vgatewayPort\x1a1\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05valueB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xb8\b\n" +
+	"\bUpstream\x123\n" +
+	"\x06routes\x18\x01 \x03(\v2\x1b.hermod.conf.Upstream.RouteR\x06routes\x129\n" +
+	"\bservices\x18\x02 \x03(\v2\x1d.hermod.conf.Upstream.ServiceR\bservices\x120\n" +
+	"\x05zones\x18\x03 \x03(\v2\x1a.hermod.conf.Upstream.ZoneR\x05zones\x12%\n" +
+	"\x0emax_concurrent\x18\x04 \x01(\x05R\rmaxConcurrent\x127\n" +
+	"\abreaker\x18\x05 \x01(\v2\x1d.hermod.conf.Upstream.BreakerR\abreaker\x121\n" +
+	"\x05lease\x18\x06 \x01(\v2\x1b.hermod.conf.Upstream.LeaseR\x05lease\x12+\n" +
+	"\x03tls\x18\a \x01(\v2\x19.hermod.conf.Upstream.TLSR\x03tls\x1a4\n" +
+	"\x04Zone\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aopenids\x18\x02 \x01(\tR\aopenids\x1a\xcd\x01\n" +
+	"\aService\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\atargets\x18\x02 \x03(\tR\atargets\x12\x18\n" +
+	"\abalance\x18\x03 \x01(\tR\abalance\x12\x1e\n" +
+	"\n" +
+	"idempotent\x18\x04 \x03(\tR\n" +
+	"idempotent\x123\n" +
+	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12%\n" +
+	"\x0emax_concurrent\x18\x06 \x01(\x05R\rmaxConcurrent\x1ag\n" +
+	"\x05Route\x12\x16\n" +
+	"\x06action\x18\x01 \x01(\tR\x06action\x12\x14\n" +
+	"\x05zones\x18\x02 \x03(\tR\x05zones\x12\x16\n" +
+	"\x06header\x18\x03 \x01(\tR\x06header\x12\x18\n" +
+	"\aservice\x18\x04 \x01(\tR\aservice\x1aT\n" +
+	"\aBreaker\x12\x1a\n" +
+	"\bfailures\x18\x01 \x01(\x05R\bfailures\x12-\n" +
+	"\x04open\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x04open\x1aq\n" +
+	"\x05Lease\x12+\n" +
+	"\x03max\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x03max\x12;\n" +
+	"\vunreachable\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\vunreachable\x1a\x91\x01\n" +
+	"\x03TLS\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x17\n" +
+	"\aca_file\x18\x02 \x01(\tR\x06caFile\x12\x1b\n" +
+	"\tcert_file\x18\x03 \x01(\tR\bcertFile\x12\x19\n" +
+	"\bkey_file\x18\x04 \x01(\tR\akeyFile\x12\x1f\n" +
+	"\vserver_name\x18\x05 \x01(\tR\n" +
+	"serverNameB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
 
 var (
 	file_internal_conf_conf_proto_rawDescOnce sync.Once
@@ -2592,7 +3117,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -2606,27 +3131,34 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Auth)(nil),                // 9: hermod.conf.Auth
 	(*Audio)(nil),               // 10: hermod.conf.Audio
 	(*Registry)(nil),            // 11: hermod.conf.Registry
-	(*Server_TLS)(nil),          // 12: hermod.conf.Server.TLS
-	(*Server_Listener)(nil),     // 13: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 14: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 15: hermod.conf.Server.Http
-	(*Server_Quic)(nil),         // 16: hermod.conf.Server.Quic
-	(*Server_Stop)(nil),         // 17: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 18: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 19: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 20: hermod.conf.Data.Log
-	(*Room_Defaults)(nil),       // 21: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 22: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 23: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 24: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 25: hermod.conf.Auth.Claims
-	(*Audio_Transcription)(nil), // 26: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 27: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 28: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 29: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 30: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 31: hermod.conf.Registry.Entry
-	(*durationpb.Duration)(nil), // 32: google.protobuf.Duration
+	(*Upstream)(nil),            // 12: hermod.conf.Upstream
+	(*Server_TLS)(nil),          // 13: hermod.conf.Server.TLS
+	(*Server_Listener)(nil),     // 14: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 15: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 16: hermod.conf.Server.Http
+	(*Server_Quic)(nil),         // 17: hermod.conf.Server.Quic
+	(*Server_Stop)(nil),         // 18: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 19: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 20: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 21: hermod.conf.Data.Log
+	(*Room_Defaults)(nil),       // 22: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 23: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 24: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 25: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 26: hermod.conf.Auth.Claims
+	(*Audio_Transcription)(nil), // 27: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 28: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 29: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 30: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 31: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 32: hermod.conf.Registry.Entry
+	(*Upstream_Zone)(nil),       // 33: hermod.conf.Upstream.Zone
+	(*Upstream_Service)(nil),    // 34: hermod.conf.Upstream.Service
+	(*Upstream_Route)(nil),      // 35: hermod.conf.Upstream.Route
+	(*Upstream_Breaker)(nil),    // 36: hermod.conf.Upstream.Breaker
+	(*Upstream_Lease)(nil),      // 37: hermod.conf.Upstream.Lease
+	(*Upstream_TLS)(nil),        // 38: hermod.conf.Upstream.TLS
+	(*durationpb.Duration)(nil), // 39: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -2640,58 +3172,69 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	10, // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
 	11, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
 	7,  // 10: hermod.conf.Config.gateway:type_name -> hermod.conf.Gateway
-	13, // 11: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	13, // 12: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	14, // 13: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	17, // 14: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	18, // 15: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	15, // 16: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	16, // 17: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
-	19, // 18: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	20, // 19: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	21, // 20: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	32, // 21: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	32, // 22: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	32, // 23: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	32, // 24: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	32, // 25: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	32, // 26: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	32, // 27: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	22, // 28: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	32, // 29: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	32, // 30: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	23, // 31: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	32, // 32: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	32, // 33: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	26, // 34: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	27, // 35: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	28, // 36: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	32, // 37: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	31, // 38: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	29, // 39: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	30, // 40: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	12, // 41: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	12, // 42: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	12, // 43: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	12, // 44: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	32, // 45: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	32, // 46: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	32, // 47: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	32, // 48: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	32, // 49: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	32, // 50: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	32, // 51: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	24, // 52: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	32, // 53: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	32, // 54: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	25, // 55: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	32, // 56: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	32, // 57: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	58, // [58:58] is the sub-list for method output_type
-	58, // [58:58] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	12, // 11: hermod.conf.Config.upstream:type_name -> hermod.conf.Upstream
+	14, // 12: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	14, // 13: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	15, // 14: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	18, // 15: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	19, // 16: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	16, // 17: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	17, // 18: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
+	20, // 19: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	21, // 20: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	22, // 21: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	39, // 22: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	39, // 23: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	39, // 24: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	39, // 25: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	39, // 26: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	39, // 27: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	39, // 28: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	23, // 29: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	39, // 30: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	39, // 31: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	24, // 32: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	39, // 33: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	39, // 34: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	27, // 35: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	28, // 36: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	29, // 37: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	39, // 38: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	32, // 39: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	30, // 40: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	31, // 41: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	35, // 42: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	34, // 43: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	33, // 44: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	36, // 45: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	37, // 46: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	38, // 47: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	13, // 48: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	13, // 49: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	13, // 50: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	13, // 51: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	39, // 52: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	39, // 53: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	39, // 54: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	39, // 55: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	39, // 56: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	39, // 57: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	39, // 58: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	25, // 59: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	39, // 60: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	39, // 61: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	26, // 62: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	39, // 63: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	39, // 64: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	39, // 65: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	39, // 66: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	39, // 67: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	39, // 68: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	69, // [69:69] is the sub-list for method output_type
+	69, // [69:69] is the sub-list for method input_type
+	69, // [69:69] is the sub-list for extension type_name
+	69, // [69:69] is the sub-list for extension extendee
+	0,  // [0:69] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -2705,7 +3248,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

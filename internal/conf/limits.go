@@ -100,6 +100,14 @@ var limits = map[string]limit{
 	"hermod.conf.Gateway.Devices.policy":  oneOf("replace", "allow", "class"),
 	"hermod.conf.Gateway.Devices.max":     count(1, 1000),
 
+	"hermod.conf.Upstream.max_concurrent":         count(1, million),
+	"hermod.conf.Upstream.Service.timeout":        lasting(0, 10*time.Minute),
+	"hermod.conf.Upstream.Service.max_concurrent": count(0, million),
+	"hermod.conf.Upstream.Breaker.failures":       count(1, 10000),
+	"hermod.conf.Upstream.Breaker.open":           lasting(100*time.Millisecond, 10*time.Minute),
+	"hermod.conf.Upstream.Lease.max":              lasting(5*time.Second, 24*time.Hour),
+	"hermod.conf.Upstream.Lease.unreachable":      lasting(5*time.Second, 24*time.Hour),
+
 	"hermod.conf.Push.max_bytes":      size(kib, 16*mib),
 	"hermod.conf.Push.max_targets":    count(1, million),
 	"hermod.conf.Push.inbox_ttl":      lasting(time.Minute, forever),

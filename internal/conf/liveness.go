@@ -40,6 +40,15 @@ var live = map[string]effect{
 	"hermod.conf.Session.send_burst":       atOnce,
 	"hermod.conf.Session.start_timeout":    atOnce,
 
+	"hermod.conf.Upstream.routes":            atOnce,
+	"hermod.conf.Upstream.services":          atOnce,
+	"hermod.conf.Upstream.zones":             atOnce,
+	"hermod.conf.Upstream.max_concurrent":    atOnce,
+	"hermod.conf.Upstream.Breaker.failures":  atOnce,
+	"hermod.conf.Upstream.Breaker.open":      atOnce,
+	"hermod.conf.Upstream.Lease.max":         atOnce,
+	"hermod.conf.Upstream.Lease.unreachable": atOnce,
+
 	"hermod.conf.Gateway.ack_timeout":     atOnce,
 	"hermod.conf.Gateway.max_resends":     atOnce,
 	"hermod.conf.Gateway.request_timeout": atOnce,

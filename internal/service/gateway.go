@@ -13,14 +13,15 @@ import (
 // Gateway serves GatewayService.
 type Gateway struct {
 	gatewayv1.UnimplementedGatewayServiceServer
-	pushes  *biz.Pushes
-	metrics *GatewayMetrics
-	log     *slog.Logger
+	pushes   *biz.Pushes
+	services *biz.Services
+	metrics  *GatewayMetrics
+	log      *slog.Logger
 }
 
 // NewGateway returns the service.
-func NewGateway(pushes *biz.Pushes, metrics *GatewayMetrics, log *slog.Logger) *Gateway {
-	return &Gateway{pushes: pushes, metrics: metrics, log: log}
+func NewGateway(pushes *biz.Pushes, services *biz.Services, metrics *GatewayMetrics, log *slog.Logger) *Gateway {
+	return &Gateway{pushes: pushes, services: services, metrics: metrics, log: log}
 }
 
 // PushToClient implements gatewayv1.GatewayServiceServer.

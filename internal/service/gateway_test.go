@@ -113,7 +113,7 @@ type gateway struct {
 func newGateway() *gateway {
 	g := &gateway{sessions: &sessions{}, inbox: &inbox{}, metrics: service.NewGatewayMetrics(), log: &bytes.Buffer{}}
 	rules := biz.PushRules{MaxBytes: 100, MaxTargets: 10, InboxTTL: time.Hour, InboxPerUser: 10}
-	g.Gateway = service.NewGateway(biz.NewPushes(g.sessions, g.inbox, keys{}, rules), g.metrics, slog.New(slog.NewTextHandler(g.log, nil)))
+	g.Gateway = service.NewGateway(biz.NewPushes(g.sessions, g.inbox, keys{}, rules), newServices(), g.metrics, slog.New(slog.NewTextHandler(g.log, nil)))
 	return g
 }
 
