@@ -80,6 +80,7 @@ func sessionConfig(c *conf.Config) session.Config {
 		ExpiryGrace:  c.GetAuth().GetExpiryGrace().AsDuration(),
 		AckTimeout:   c.GetGateway().GetAckTimeout().AsDuration(),
 		MaxResends:   int(c.GetGateway().GetMaxResends()),
+		BoundFor:     c.GetGateway().GetRequestTimeout().AsDuration(),
 	}
 }
 

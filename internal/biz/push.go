@@ -82,9 +82,17 @@ type Push struct {
 	// Again is set when the push may have been made before, under the same ID and Time, by a node that
 	// stopped in the middle of it. What is in an inbox already is not kept there twice.
 	Again bool
+	// Bound, unless it is zero, lets the push go with the answer to a request of the client.
+	Bound PushBound
 	// Prepared is for the implementation of PushSessions: its own form of the push, made once for
 	// all targets. A push goes to one target after another.
 	Prepared any
+}
+
+// PushBound ties a push to the answer to a request.
+type PushBound struct {
+	ClientSeq uint64 // the client's number of the request; 0: it is not bound
+	After     bool   // right behind the answer; otherwise immediately ahead of it
 }
 
 // Outcome is what became of a push to one target; every target has exactly one.
@@ -94,7 +102,7 @@ type Outcome uint8
 const (
 	OutcomeRejected  Outcome = iota // never attempted: the request or the target is wrong
 	OutcomeDelivered                // queued for a connected session, or acknowledged if that was waited for
-	OutcomeQueued                   // kept for a session that is away, or in the inbox, or not acknowledged in time
+	OutcomeQueued                   // kept for a session that is away, for the answer that it is bound to, or in the inbox, or not acknowledged in time
 	OutcomeOffline                  // no session
 	OutcomeNotFound                 // no such session id
 	OutcomeSlow                     // the session's queue was full

@@ -19,6 +19,8 @@ func NewPusher(n *node.Node) *Pusher { return &Pusher{node: n} }
 func (p *Pusher) Push(to biz.Recipient, push *biz.Push) biz.Outcome {
 	f := prepared(push)
 	switch {
+	case push.Bound.ClientSeq != 0:
+		return outcome(p.node.PushBound(p.sessions(to), f, onlyConnected(to, push), boundOf(push)), absent(to))
 	case to.Kind == biz.TargetSession:
 		return outcome(p.node.Push(to.ID, f), biz.OutcomeNotFound)
 	case to.Kind == biz.TargetGID:
@@ -32,6 +34,9 @@ func (p *Pusher) Push(to biz.Recipient, push *biz.Push) biz.Outcome {
 // Await implements biz.PushSessions.
 func (p *Pusher) Await(to biz.Recipient, push *biz.Push) biz.AwaitedPush {
 	f := prepared(push)
+	if push.Bound.ClientSeq != 0 {
+		return awaited{p.node.AwaitBound(p.sessions(to), f, onlyConnected(to, push), boundOf(push)), absent(to)}
+	}
 	switch to.Kind {
 	case biz.TargetSession:
 		return awaited{p.node.Await(to.ID, f), biz.OutcomeNotFound}
@@ -39,6 +44,36 @@ func (p *Pusher) Await(to biz.Recipient, push *biz.Push) biz.AwaitedPush {
 		return awaited{p.node.AwaitGID(to.GID, f), biz.OutcomeOffline}
 	}
 	return awaited{p.node.AwaitUser(to.ID, f, push.StoreOffline), biz.OutcomeOffline}
+}
+
+// sessions returns those of a recipient.
+func (p *Pusher) sessions(to biz.Recipient) []*session.Session {
+	switch to.Kind {
+	case biz.TargetSession:
+		if s := p.node.Session(to.ID); s != nil {
+			return []*session.Session{s}
+		}
+		return nil
+	case biz.TargetGID:
+		return p.node.OfGID(to.GID)
+	}
+	return p.node.OfUser(to.ID)
+}
+
+func onlyConnected(to biz.Recipient, push *biz.Push) bool {
+	return push.StoreOffline && to.Kind == biz.TargetUser
+}
+
+func boundOf(push *biz.Push) session.Bound {
+	return session.Bound{Request: push.Bound.ClientSeq, After: push.Bound.After}
+}
+
+// absent is the outcome for a recipient that has no session.
+func absent(to biz.Recipient) biz.Outcome {
+	if to.Kind == biz.TargetSession {
+		return biz.OutcomeNotFound
+	}
+	return biz.OutcomeOffline
 }
 
 // Broadcast implements biz.PushSessions.

@@ -36,21 +36,34 @@ func (s *Gateway) PushToClient(ctx context.Context, req *gatewayv1.UnicastPushRe
 
 func (s *Gateway) push(ctx context.Context, req *gatewayv1.UnicastPushRequest) biz.PushResult {
 	o, err := options(ctx)
-	hint := req.GetSyncHint()
-	if err == nil && hint != gatewayv1.NotifySyncHint_NSH_IMMEDIATELY {
-		if req.GetBindClientSeqId() == 0 {
-			err = biz.Errorf(biz.KindInvalid, "INVALID_REQUEST", "bind_client_seq_id is required with %s", hint)
-		}
-		o.Bound = hint.String() + " " + strconv.FormatUint(req.GetBindClientSeqId(), 10)
+	var bound biz.PushBound
+	if err == nil {
+		bound, err = binding(req.GetSyncHint(), req.GetBindClientSeqId())
 	}
 	if err != nil {
 		return biz.PushResult{Outcome: biz.OutcomeRejected, Err: err}
 	}
+	if bound.ClientSeq != 0 {
+		o.Bound = req.GetSyncHint().String() + " " + strconv.FormatUint(bound.ClientSeq, 10)
+	}
 	p := &biz.Push{
 		MsgType: req.GetMsgType(), Title: req.GetTitle(), Content: req.GetContent(),
-		Data: req.GetData(), Metadata: req.GetMetadata(),
+		Data: req.GetData(), Metadata: req.GetMetadata(), Bound: bound,
 	}
 	return s.pushes.Push(ctx, biz.Target{Type: req.GetTargetType(), ID: req.GetTargetId()}, p, o)
+}
+
+// binding reads which answer a push goes with. A number without a hint says nothing.
+func binding(hint gatewayv1.NotifySyncHint, seq uint64) (biz.PushBound, *biz.Error) {
+	switch {
+	case hint == gatewayv1.NotifySyncHint_NSH_IMMEDIATELY:
+		return biz.PushBound{}, nil
+	case gatewayv1.NotifySyncHint_name[int32(hint)] == "":
+		return biz.PushBound{}, biz.Errorf(biz.KindInvalid, "INVALID_REQUEST", "sync_hint %d is not known; NSH_IMMEDIATELY (0), NSH_BEFORE_RESPONSE (1) and NSH_AFTER_RESPONSE (2) are allowed", hint)
+	case seq == 0:
+		return biz.PushBound{}, biz.Errorf(biz.KindInvalid, "INVALID_REQUEST", "bind_client_seq_id is required with %s", hint)
+	}
+	return biz.PushBound{ClientSeq: seq, After: hint == gatewayv1.NotifySyncHint_NSH_AFTER_RESPONSE}, nil
 }
 
 // BatchPushToClients implements gatewayv1.GatewayServiceServer.

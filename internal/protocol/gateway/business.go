@@ -82,7 +82,7 @@ func (b *business) login(resp *biz.UpstreamResponse) {
 	}
 	b.h.node.Assign(b.session, gid)
 	b.life.login(gid, resp.Headers[biz.HeaderZone])
-	b.session.Release(b.response(resp))
+	b.session.Release(b.req.GetSeqId(), b.response(resp))
 	b.h.followInbox(b.session)
 }
 
@@ -92,7 +92,9 @@ func (h *Handler) followInbox(s *session.Session) {
 	h.node.Subscribe(s, protocol.InboxChannel(user), &protocol.Inbox{Pushes: h.pushes, User: user}, 0)
 }
 
-func (b *business) answer(resp *biz.UpstreamResponse) { b.session.Reply(b.response(resp)) }
+func (b *business) answer(resp *biz.UpstreamResponse) {
+	b.session.Answer(b.req.GetSeqId(), b.response(resp))
+}
 
 func (b *business) response(resp *biz.UpstreamResponse) *frame.Frame {
 	return frame.New(&outgoing{
@@ -102,4 +104,4 @@ func (b *business) response(resp *biz.UpstreamResponse) *frame.Frame {
 	})
 }
 
-func (b *business) refuse(err *biz.Error) { b.h.refuse(b.session, b.req.GetMsgId(), err) }
+func (b *business) refuse(err *biz.Error) { b.h.refuseRequest(b.session, b.req, err) }

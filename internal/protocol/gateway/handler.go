@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"io"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -189,13 +190,33 @@ func (h *Handler) startOf(c codec, req *gatewayv1.ClientRequest) (*gatewayv1.Sta
 func (h *Handler) refusal(msgID uint32, err *biz.Error) *outgoing {
 	m := errorMessage(err)
 	h.metrics.refused(m.GetErrorCode())
-	return &outgoing{msgID: msgID, body: m}
+	return &outgoing{msgID: msgID, body: m, headers: advice(err)}
+}
+
+// advice tells a client when another attempt may do better, in whole seconds.
+func advice(err *biz.Error) map[string]string {
+	if err.Retry <= 0 {
+		return nil
+	}
+	seconds := (err.Retry + time.Second - 1) / time.Second
+	return map[string]string{headerRetry: strconv.FormatInt(int64(seconds), 10)}
 }
 
 // refuse tells the client of a session that something was refused.
 func (h *Handler) refuse(s *session.Session, msgID uint32, err *biz.Error) {
-	if err.Kind == biz.KindInternal {
+	h.logFault(s, err)
+	s.Reply(frame.New(h.refusal(msgID, err)))
+}
+
+// refuseRequest does so with a business request whose number is used up.
+func (h *Handler) refuseRequest(s *session.Session, req *gatewayv1.ClientRequest, err *biz.Error) {
+	h.logFault(s, err)
+	s.Answer(req.GetSeqId(), frame.New(h.refusal(req.GetMsgId(), err)))
+}
+
+// logFault logs what is a fault of the node. That services fail is counted, and the breakers tell of it.
+func (h *Handler) logFault(s *session.Session, err *biz.Error) {
+	if err.Kind == biz.KindInternal && err.Reason != biz.ReasonUpstreamFailed {
 		h.log.Error("a request could not be handled", "session", s.ID, "user", s.User, "error", err)
 	}
-	s.Reply(frame.New(h.refusal(msgID, err)))
 }

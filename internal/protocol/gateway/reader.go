@@ -111,11 +111,19 @@ func (r *reader) heartbeat(ctx context.Context, req *gatewayv1.ClientRequest) *b
 }
 
 // business hands a request on, in its turn. Once its number is right the number is used up, whatever
-// becomes of the request.
+// becomes of the request: what is bound to it comes with the answer, or with its refusal.
 func (r *reader) business(ctx context.Context, req *gatewayv1.ClientRequest) *biz.Error {
 	if err := r.life.number(req.GetSeqId()); err != nil {
 		return err
 	}
+	r.session.Asked(req.GetSeqId())
+	if err := r.enqueue(ctx, req); err != nil {
+		r.h.refuseRequest(r.session, req, err)
+	}
+	return nil
+}
+
+func (r *reader) enqueue(ctx context.Context, req *gatewayv1.ClientRequest) *biz.Error {
 	if openid := req.GetOpenid(); openid != "" && openid != r.session.User {
 		return biz.Errorf(biz.KindPermissionDenied, "FOREIGN_USER", "openid is not the session's own")
 	}

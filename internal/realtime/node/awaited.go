@@ -22,24 +22,30 @@ func (n *Node) Await(id string, f *frame.Frame) *Awaited {
 	if s == nil {
 		return &Awaited{}
 	}
-	return n.await([]*session.Session{s}, f, false)
+	return n.offerAwaited([]*session.Session{s}, f, false)
 }
 
 // AwaitUser offers a frame to every session of a user, as PushUser does or, if connected is set,
 // PushConnected.
 func (n *Node) AwaitUser(user string, f *frame.Frame, connected bool) *Awaited {
-	return n.await(n.hub.OfUser(user), f, connected)
+	return n.offerAwaited(n.hub.OfUser(user), f, connected)
 }
 
 // AwaitGID offers a frame to every session of a gid, as PushGID does.
 func (n *Node) AwaitGID(gid int64, f *frame.Frame) *Awaited {
-	return n.await(n.hub.OfGID(gid), f, false)
+	return n.offerAwaited(n.hub.OfGID(gid), f, false)
 }
 
-func (n *Node) await(to []*session.Session, f *frame.Frame, connected bool) *Awaited {
+func (n *Node) offerAwaited(to []*session.Session, f *frame.Frame, connected bool) *Awaited {
+	return n.await(to, func(s *session.Session, settled chan<- session.Offered) (session.Offered, bool) {
+		return s.OfferAwaited(f, connected, settled)
+	})
+}
+
+func (n *Node) await(to []*session.Session, offer func(*session.Session, chan<- session.Offered) (session.Offered, bool)) *Awaited {
 	a := &Awaited{settled: make(chan session.Offered, len(to))}
 	for _, s := range to {
-		o, wake := s.OfferAwaited(f, connected, a.settled)
+		o, wake := offer(s, a.settled)
 		if wake {
 			n.core.Writer.Wake(s)
 		}

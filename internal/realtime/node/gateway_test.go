@@ -58,8 +58,8 @@ func TestHold(t *testing.T) {
 		}
 		s.Reply(frame.New("reply"))
 		want(t, conn, "reply")
-		s.Release(frame.New("let in"))
-		s.Release(frame.New("again"))
+		s.Release(0, frame.New("let in"))
+		s.Release(0, frame.New("again"))
 		if o := b.Push("1", frame.New("live")); o != session.Queued {
 			t.Errorf("a push afterwards: %v", o)
 		}
@@ -80,7 +80,7 @@ func TestHold(t *testing.T) {
 func TestResumeInAnotherFormat(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		s, conn := b.held("1", 0)
-		s.Release(frame.New("a"))
+		s.Release(0, frame.New("a"))
 		b.Push("1", frame.New("b"))
 		want(t, conn, "a", "b")
 		back := transporttest.NewConn()
@@ -107,7 +107,7 @@ func TestResumeInAnotherFormat(t *testing.T) {
 func TestResumeWhileReplaying(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		s, conn := b.held("1", 0)
-		s.Release(frame.New("a"))
+		s.Release(0, frame.New("a"))
 		for _, text := range []string{"b", "c", "d"} {
 			b.Push("1", frame.New(text))
 		}
@@ -134,7 +134,7 @@ func TestResumeWhileReplaying(t *testing.T) {
 func TestAssign(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		s, _ := b.held("1", 7)
-		s.Release(frame.New("let in"))
+		s.Release(0, frame.New("let in"))
 		b.Assign(s, 8)
 		if old, now := b.PushGID(7, frame.New("x")), b.PushGID(8, frame.New("x")); old != session.Gone || now != session.Queued || s.CurrentGID() != 8 {
 			t.Errorf("under the older gid %v, under the newer %v", old, now)

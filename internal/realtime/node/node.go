@@ -74,7 +74,7 @@ func (n *Node) sweepOnce(now time.Time) {
 			n.End(s, why)
 		case overdue:
 			s.Disconnect(why)
-		case s.Options.Resend && s.Resend(now):
+		case s.Options.Resend && s.Resend(now), s.Unbind(now):
 			n.core.Writer.Wake(s)
 		}
 	}
@@ -198,6 +198,9 @@ func (n *Node) Online(user string) bool { return n.presence.Online(user) }
 
 // OfUser returns the user's sessions on this node.
 func (n *Node) OfUser(user string) []*session.Session { return n.hub.OfUser(user) }
+
+// OfGID returns the sessions of a gid on this node.
+func (n *Node) OfGID(gid int64) []*session.Session { return n.hub.OfGID(gid) }
 
 // Assign gives a session another gid, by which it is found from now on; 0: none.
 func (n *Node) Assign(s *session.Session, gid int64) { n.hub.Assign(s, gid) }

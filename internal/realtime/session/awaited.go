@@ -19,9 +19,14 @@ type awaited struct {
 func (s *Session) OfferAwaited(f *frame.Frame, connected bool, settled chan<- Offered) (o Offered, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.offerAwaitedLocked(f, connected, settled)
+}
+
+// offerAwaitedLocked is Offer if nobody waits, and settled is nil.
+func (s *Session) offerAwaitedLocked(f *frame.Frame, connected bool, settled chan<- Offered) (o Offered, wake bool) {
 	before := s.queue.len()
 	o, wake = s.offerLocked(f, connected)
-	if o != Queued {
+	if o != Queued || settled == nil {
 		return o, wake
 	}
 	if s.queue.len() == before {
@@ -42,13 +47,22 @@ func (s *Session) Forget(settled chan<- Offered) {
 		}
 	}
 	s.awaited = trimmed(kept, s.awaited)
+	s.forgetBoundLocked(settled)
 }
 
 // Awaited counts what is awaited.
 func (s *Session) Awaited() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.awaited)
+	n := len(s.awaited)
+	if s.requests != nil {
+		for _, b := range s.requests.bound {
+			if b.settled != nil {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // awaitedAckedLocked settles what the client has acknowledged by number.
@@ -93,6 +107,7 @@ func (s *Session) abandonAwaitedLocked(over bool) {
 		}
 	}
 	s.awaited = nil
+	s.abandonBoundLocked(over)
 }
 
 func (s *Session) dropAwaitedLocked(n int) {

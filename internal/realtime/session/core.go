@@ -19,6 +19,7 @@ type Config struct {
 	ExpiryGrace  time.Duration // how long a session outlives its token
 	AckTimeout   time.Duration // what is unacknowledged for so long is written again; see Options.Resend
 	MaxResends   int           // how often that happens until the client acknowledges something
+	BoundFor     time.Duration // how long a frame waits for a request that it is bound to and that has not come
 }
 
 // Core is what the sessions of a node share.

@@ -120,7 +120,7 @@ func (s *Session) tryLocked(it item, f *frame.Frame) (wake, added bool) {
 		s.cannotEncode(err)
 		return false, true // nor could it be later
 	}
-	if !s.queue.fits(enc.Size(), s.core.Config().QueueBytes) {
+	if !s.queue.fits(enc.Size(), s.core.Config().QueueBytes-s.boundBytesLocked()) {
 		return false, false
 	}
 	it.enc = enc

@@ -22,7 +22,7 @@ func (s *Session) holdLocked(f *frame.Frame, connected bool) Offered {
 	}
 	// As in the queue itself, the first frame fits whatever its size.
 	first := s.queue.len() == 0 && len(s.held.frames) == 0
-	if !first && s.queue.bytes+s.held.bytes+enc.Size() > s.core.Config().QueueBytes {
+	if !first && s.queue.bytes+s.held.bytes+s.boundBytesLocked()+enc.Size() > s.core.Config().QueueBytes {
 		return Full
 	}
 	s.held.frames = append(s.held.frames, f)
@@ -30,13 +30,13 @@ func (s *Session) holdLocked(f *frame.Frame, connected bool) Offered {
 	return Kept
 }
 
-// Release queues a reply, right behind it what was offered while the session held such frames back,
-// and holds nothing from then on. See Options.Hold.
-func (s *Session) Release(reply *frame.Frame) {
+// Release answers a request as Answer does, queues behind it what was offered while the session held
+// such frames back, and holds nothing from then on. See Options.Hold.
+func (s *Session) Release(n uint64, reply *frame.Frame) {
 	s.mu.Lock()
 	waiting := s.held
 	s.held = nil
-	wake := s.state != Closed && s.keepLocked(item{}, reply)
+	wake := s.state != Closed && s.answerLocked(n, reply)
 	if waiting != nil && s.state != Closed {
 		for _, f := range waiting.frames {
 			wake = s.queueLocked(f) || wake

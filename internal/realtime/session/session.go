@@ -42,6 +42,8 @@ type Options struct {
 	Resend bool
 	// Hold keeps what is offered back, without a number, until Release.
 	Hold bool
+	// Asked is the number of the last request that the client has sent in an earlier session; 0: none.
+	Asked uint64
 	// Protocol is the protocol's own part of the session, carried from connection to connection.
 	Protocol any
 	// Replies means that the client wants replies to what it sends.
@@ -70,6 +72,7 @@ type Session struct {
 	dirty    []*Subscription // those with more written than received
 	awaited  []awaited       // frames that somebody waits for, by number
 	held     *held           // nil: the session holds nothing back
+	requests *requests       // nil: there were none, and nothing is bound to any
 	unacked  time.Time       // since when the first frame that was written waits to be acknowledged
 	resends  int             // since the client acknowledged something
 	unread   time.Time       // since when the log could not be read; zero: it can
@@ -94,6 +97,9 @@ func New(core *Core, o Options, conn transport.Conn, expiry time.Time) *Session 
 	}
 	if o.Hold {
 		s.held = &held{}
+	}
+	if o.Asked > 0 {
+		s.requests = &requests{asked: o.Asked}
 	}
 	if o.Resume {
 		s.ticket = newTicket()
