@@ -21,11 +21,10 @@ const (
 func (s *Services) Process(ctx context.Context, r *UpstreamRequest) (*UpstreamResponse, error) {
 	v := s.view.Load()
 	r = r.forwarded()
-	to, ok := v.destination(r)
+	to, ok := v.destination(r, s.turns.Add(1))
 	if !ok {
 		return s.builtin.Process(ctx, r)
 	}
-	to.choice.turn = s.turns.Add(1)
 	a := &asking{services: s, view: v, to: to, request: r}
 	started := time.Now()
 	resp, err := a.run(ctx)

@@ -84,16 +84,13 @@ func silent(err error) bool { return KindOf(err) == KindUnavailable || errors.Is
 
 // choice orders instances for one request.
 type choice struct {
-	byHash bool
-	key    uint64 // the hash of the openid
-	turn   uint64 // lets instances that are equally busy take turns
+	leastBusy bool   // first of all
+	key       uint64 // the same key gives the same order, of those that are equally busy
 }
 
 // best returns the one to ask among those that have not been asked yet, nil when there is none.
 func (c choice) best(among []*instance, asked []*instance) (best *instance) {
-	n := len(among)
-	for k := range n {
-		i := among[(uint64(k)+c.turn)%uint64(n)]
+	for _, i := range among {
 		if !contains(asked, i) && (best == nil || c.before(i, best)) {
 			best = i
 		}
@@ -101,13 +98,15 @@ func (c choice) best(among []*instance, asked []*instance) (best *instance) {
 	return best
 }
 
-// before compares by hash with the highest weight first: when an instance comes or goes, the clients of
-// all others stay where they are.
+// before compares by a weight that instance and key make together: when an instance comes or goes, the
+// clients of all others stay where they are.
 func (c choice) before(a, b *instance) bool {
-	if c.byHash {
-		return cmp.Or(cmp.Compare(mix(c.key^a.hash), mix(c.key^b.hash)), cmp.Compare(a.address, b.address)) > 0
+	if c.leastBusy {
+		if x, y := a.calls.Load(), b.calls.Load(); x != y {
+			return x < y
+		}
 	}
-	return a.calls.Load() < b.calls.Load()
+	return cmp.Or(cmp.Compare(mix(c.key^a.hash), mix(c.key^b.hash)), cmp.Compare(a.address, b.address)) > 0
 }
 
 func contains(list []*instance, i *instance) bool {

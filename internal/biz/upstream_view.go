@@ -17,12 +17,15 @@ type destination struct {
 }
 
 // destination returns where a request goes; ok is false when no rule and no registration is concerned
-// with it.
-func (v *view) destination(r *UpstreamRequest) (to destination, ok bool) {
+// with it. A turn is a number that no other request has.
+func (v *view) destination(r *UpstreamRequest, turn uint64) (to destination, ok bool) {
 	zones := v.rules.zonesOf(r)
 	if service, ok := v.rules.route(r, zones); ok {
-		byHash := v.rules.service(service).ByHash
-		return destination{service, inZone(v.byService[service], zones), chosenFor(r, byHash)}, true
+		choice := choice{leastBusy: true, key: turn}
+		if v.rules.service(service).ByHash {
+			choice = byUser(r)
+		}
+		return destination{service, inZone(v.byService[service], zones), choice}, true
 	}
 	among := inZone(v.registered, zones)
 	if len(among) == 0 {
@@ -30,14 +33,12 @@ func (v *view) destination(r *UpstreamRequest) (to destination, ok bool) {
 	}
 	// Nobody has said how to choose. A client that stays with one instance suits those that keep
 	// something about him, and the others do not mind.
-	to = destination{among: among, choice: chosenFor(r, true)}
+	to = destination{among: among, choice: byUser(r)}
 	to.service = to.choice.best(among, nil).pool.name
 	return to, true
 }
 
-func chosenFor(r *UpstreamRequest, byHash bool) choice {
-	return choice{byHash: byHash, key: hashOf(string(r.Identity.User))}
-}
+func byUser(r *UpstreamRequest) choice { return choice{key: hashOf(string(r.Identity.User))} }
 
 // inZone returns the instances that serve one of the zones, the first that any does; without one those
 // that serve all, and without such a one any.

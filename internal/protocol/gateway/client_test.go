@@ -92,7 +92,7 @@ func run(t *testing.T, cfg gateway.Config, up biz.Upstream, test func(t *testing
 		quiet := slog.New(slog.DiscardHandler)
 		core := session.NewCore(session.Config{
 			QueueBytes: 1 << 20, ResumeWindow: time.Minute, StallTimeout: time.Hour, ExpiryGrace: 30 * time.Second,
-			AckTimeout: 15 * time.Second, MaxResends: 2,
+			AckTimeout: 15 * time.Second, MaxResends: 2, BoundFor: config.RequestTimeout,
 		}, quiet)
 		b := &bench{t: t, inbox: &inbox{}, node: node.New(core, broker.NewMemory(), presence.New(0))}
 		b.pushes = biz.NewPushes(protocol.NewPusher(b.node), b.inbox, nil,
