@@ -38,6 +38,7 @@ type app struct {
 	Janitor     *data.Janitor
 	Transcripts *biz.Transcripts
 	Services    *biz.Services
+	Finder      *registry.Finder
 
 	Live    *conf.Live
 	Tunable *tunable
@@ -63,7 +64,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			<-started
 			a.stop(k)
 		}
-		realtime = background(failure, a.Node.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run)
+		realtime = background(failure, a.Node.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Finder.Run)
 		work     = background(failure, a.Transcripts.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)

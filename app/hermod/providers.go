@@ -115,6 +115,21 @@ func newCaller(c *conf.Config) (*upstream.Caller, func(), error) {
 	return caller, caller.Close, nil
 }
 
+// newFinder returns what looks for business services in the node's registry.
+func newFinder(c *conf.Config, services *biz.Services, log *slog.Logger) (*registry.Finder, error) {
+	r, err := registry.Open(c.GetRegistry(), filepath.Join(c.GetData().GetDir(), "discovery"))
+	if err != nil {
+		return nil, err
+	}
+	return registry.NewFinder(r, services.Names, func(name string, found []registry.Found) {
+		endpoints := make([]biz.Endpoint, len(found))
+		for i, f := range found {
+			endpoints[i] = biz.Endpoint{Address: f.Address, TLS: f.Secure}
+		}
+		services.Found(name, endpoints)
+	}, log), nil
+}
+
 func upstreamRules(c *conf.Config) biz.UpstreamRules {
 	u := c.GetUpstream()
 	rules := biz.UpstreamRules{

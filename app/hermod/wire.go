@@ -72,7 +72,7 @@ var (
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)),
 		service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)),
-		newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)),
+		newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,
 	)
 	authSet = wire.NewSet(
 		auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)),

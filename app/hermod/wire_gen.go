@@ -240,6 +240,19 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		return nil, nil, err
 	}
 	janitor := newJanitor(db, dataLogOptions, log)
+	finder, err := newFinder(c, services, log)
+	if err != nil {
+		cleanup9()
+		cleanup8()
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	hermodTunable := &tunable{
 		Level:       level,
 		Rooms:       bizRooms,
@@ -271,6 +284,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Janitor:      janitor,
 		Transcripts:  bizTranscripts,
 		Services:     services,
+		Finder:       finder,
 		Live:         live,
 		Tunable:      hermodTunable,
 		Certificates: certificates,
@@ -303,7 +317,7 @@ var (
 		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
-		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)),
+		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
 	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewOps)

@@ -22,6 +22,7 @@ type Services struct {
 	mu        sync.Mutex // guards what follows, and that views follow each other
 	rules     UpstreamRules
 	book      book
+	found     map[string][]Endpoint // by name
 	instances map[instanceKey]*instance
 	pools     map[string]*pool
 }
@@ -31,7 +32,7 @@ type Services struct {
 func NewServices(caller UpstreamCaller, builtin Upstream, meter UpstreamMeter, rules UpstreamRules, log *slog.Logger) *Services {
 	s := &Services{
 		caller: caller, builtin: builtin, meter: meter, log: log, renamed: make(chan struct{}, 1),
-		book: book{}, instances: map[instanceKey]*instance{}, pools: map[string]*pool{},
+		book: book{}, found: map[string][]Endpoint{}, instances: map[instanceKey]*instance{}, pools: map[string]*pool{},
 	}
 	s.SetRules(rules)
 	return s
@@ -47,13 +48,12 @@ func (s *Services) SetRules(rules UpstreamRules) {
 	s.rules = rules
 	s.book.setStatic(rules.Services)
 	for k, e := range s.book {
-		for name := range e.discovered {
-			if !rules.discovers(k.service, name) {
-				delete(e.discovered, name)
-			}
-		}
+		maps.DeleteFunc(e.discovered, func(name string, _ bool) bool { return !rules.discovers(k.service, name) })
 	}
 	s.book.tidy()
+	for name, at := range s.found { // a service may look for what another one has found
+		s.findLocked(name, at)
+	}
 	s.showLocked()
 	select {
 	case s.renamed <- struct{}{}:
@@ -104,12 +104,22 @@ func (s *Services) endLocked(k instanceKey, why string) {
 func (s *Services) Found(name string, instances []Endpoint) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.found[name] = instances
+	s.findLocked(name, instances)
+	s.showLocked()
+}
+
+func (s *Services) findLocked(name string, instances []Endpoint) {
+	wanted := false
 	for _, rules := range s.rules.Services {
 		if s.rules.discovers(rules.Name, name) {
 			s.book.setDiscovered(rules.Name, name, instances)
+			wanted = true
 		}
 	}
-	s.showLocked()
+	if !wanted {
+		delete(s.found, name)
+	}
 }
 
 // Names returns what instances are to be looked for under; changed receives a value when that may have

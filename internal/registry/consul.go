@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	kconsul "github.com/go-kratos/kratos/contrib/registry/consul/v2"
+	kregistry "github.com/go-kratos/kratos/v2/registry"
 	"github.com/hashicorp/consul/api"
 
 	"github.com/game-im/hermod/internal/conf"
@@ -101,6 +103,11 @@ func (c *consul) Deregister(ctx context.Context, i Instance) error {
 		return nil
 	}
 	return fmt.Errorf("consul: %w", err)
+}
+
+// discovery implements finding.
+func (c *consul) discovery(context.Context) (kregistry.Discovery, error) {
+	return kconsul.New(c.client), nil
 }
 
 // Close implements Registrar.

@@ -132,6 +132,15 @@ func (e *etcd) Deregister(ctx context.Context, i Instance) error {
 	return nil
 }
 
+// discovery implements finding.
+func (e *etcd) discovery(ctx context.Context) (kregistry.Discovery, error) {
+	client, err := e.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return ketcd.New(client, ketcd.Namespace(e.prefix)), nil
+}
+
 // Close implements Registrar.
 func (e *etcd) Close() error {
 	e.end() // also an attempt to log in

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	knacos "github.com/go-kratos/kratos/contrib/registry/nacos/v2"
+	kregistry "github.com/go-kratos/kratos/v2/registry"
 	"github.com/nacos-group/nacos-sdk-go/v2/clients"
 	"github.com/nacos-group/nacos-sdk-go/v2/clients/naming_client"
 	"github.com/nacos-group/nacos-sdk-go/v2/common/constant"
@@ -193,6 +194,15 @@ func (n *nacos) Deregister(ctx context.Context, i Instance) error {
 		})
 		return err
 	}, nil)
+}
+
+// discovery implements finding.
+func (n *nacos) discovery(ctx context.Context) (kregistry.Discovery, error) {
+	naming, err := n.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return knacos.New(naming, n.opts...), nil
 }
 
 // Close implements Registrar. With its connection everything goes that is still registered.
