@@ -63,15 +63,22 @@ func Prepare(t *testing.T, yaml string, args ...string) *Node {
 	n := &Node{IM: freeAddr(t), Gateway: freeAddr(t), HTTP: freeAddr(t), Ops: freeAddr(t), t: t, log: filepath.Join(dir, "log")}
 	n.args = append([]string{"-im", n.IM, "-grpc", n.Gateway, "-http", n.HTTP, "-ops", n.Ops}, args...)
 	n.env = append(os.Environ(), "HERMOD_DATA_DIR="+filepath.Join(dir, "data"))
-	if yaml != "" {
-		file := filepath.Join(dir, "hermod.yaml")
-		if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		n.args = append(n.args, "-conf", file)
-	}
+	n.configure(yaml)
 	t.Cleanup(n.cleanUp)
 	return n
+}
+
+// configure gives a node that does not run its configuration, if it has none yet.
+func (n *Node) configure(yaml string) {
+	n.t.Helper()
+	if yaml == "" {
+		return
+	}
+	file := filepath.Join(filepath.Dir(n.log), "hermod.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+	n.args = append(n.args, "-conf", file)
 }
 
 // freeAddr returns an address that nobody listens on. Its port is below those that systems give to
