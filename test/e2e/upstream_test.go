@@ -271,7 +271,7 @@ func TestServicesThatARegistryHas(t *testing.T) {
 				t.Fatal("it cannot register")
 			}
 			enlist := func(b *Business) *registry.ServiceInstance {
-				i := &registry.ServiceInstance{ID: "shop-" + b.Addr, Name: "shop", Version: "v1", Endpoints: []string{"http://127.0.0.1:1", "grpc://" + b.Addr}}
+				i := &registry.ServiceInstance{ID: "shop-" + b.Addr, Name: "shop", Version: "v1", Endpoints: []string{"http://" + b.Addr, "grpc://" + b.Addr}}
 				if err := registrar.Register(within(t), i); err != nil {
 					t.Fatal(err)
 				}
