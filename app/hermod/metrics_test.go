@@ -101,7 +101,7 @@ func described(t *testing.T) map[string]string {
 	gathered, err := newMetricsRegistry(meters{
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
 		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: streams,
-		Registry: registry.NewMetrics(), Live: conf.NewLive(set, loaded, quiet), Certificates: certificates,
+		Registry: registry.NewMetrics(), Upstream: service.NewUpstreamMetrics(), Live: conf.NewLive(set, loaded, quiet), Certificates: certificates,
 	})
 	if err != nil {
 		t.Fatal(err)

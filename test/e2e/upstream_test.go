@@ -275,6 +275,7 @@ func TestServicesThatARegistryHas(t *testing.T) {
 				if err := registrar.Register(within(t), i); err != nil {
 					t.Fatal(err)
 				}
+				t.Cleanup(func() { _ = registrar.Deregister(context.Background(), i) }) // ends its heartbeat
 				return i
 			}
 			first, second := Serve(t, says("first")), Serve(t, says("second"))
