@@ -24,7 +24,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// When a push is written relative to the answer of the request that it is bound to.
+// When a push is written relative to the answer of the request that it is bound to. An ERROR is an
+// answer. If there is one already, the push is written at once.
 type NotifySyncHint int32
 
 const (
@@ -156,7 +157,7 @@ const (
 	PushOutcome_PUSH_OUTCOME_UNSPECIFIED PushOutcome = 0
 	// Queued for a connected session; with `wait: acknowledged`, acknowledged by a client.
 	PushOutcome_PUSH_OUTCOME_DELIVERED PushOutcome = 1
-	// Kept for a session that is away, or in the inbox; with `wait: acknowledged`, or not
+	// Kept for a session that is away, for the answer that it is bound to, or in the inbox; with `wait: acknowledged`, or not
 	// acknowledged in time.
 	PushOutcome_PUSH_OUTCOME_QUEUED PushOutcome = 2
 	// The user or gid has no session.
