@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// watchEvery is how often leases are looked at, and so how late one may end.
+	// watchEvery is how often leases are looked at, and so how late one may end, unless somebody is being
+	// reached at that moment.
 	watchEvery = time.Second
 	// reachEvery is how often instances that registered without a lease are connected to.
 	reachEvery = 5 * time.Second

@@ -106,7 +106,7 @@ func (c *consul) Deregister(ctx context.Context, i Instance) error {
 }
 
 // discovery implements finding.
-func (c *consul) discovery(context.Context) (kregistry.Discovery, error) {
+func (c *consul) discovery(context.Context) (kregistry.Discovery, error) { //nolint:unparam // the others may fail
 	return kconsul.New(c.client), nil
 }
 

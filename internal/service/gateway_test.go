@@ -201,6 +201,7 @@ func TestPushRequestsThatAreWrong(t *testing.T) {
 		"too large":              {TargetType: "openid", TargetId: "delivered", Data: make([]byte, 101)},
 		"NUL in the title":       {TargetType: "openid", TargetId: "delivered", Title: "\x00"},
 		"before which response?": {TargetType: "openid", TargetId: "delivered", SyncHint: gatewayv1.NotifySyncHint_NSH_BEFORE_RESPONSE},
+		"a hint that is none":    {TargetType: "openid", TargetId: "delivered", SyncHint: 7, BindClientSeqId: 5},
 		"after which response?":  {TargetType: "openid", TargetId: "delivered", SyncHint: gatewayv1.NotifySyncHint_NSH_AFTER_RESPONSE},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -228,6 +229,9 @@ func TestSyncHintWithItsRequest(t *testing.T) {
 	})
 	if err != nil || !got.GetSuccess() {
 		t.Errorf("got %v, %v", got, err)
+	}
+	if bound := g.sessions.pushes[0].Bound; bound != (biz.PushBound{ClientSeq: 5, After: true}) {
+		t.Errorf("bound to %+v", bound)
 	}
 }
 

@@ -60,7 +60,7 @@ func (b *Business) Stop() {
 	b.mu.Unlock()
 	if srv != nil {
 		srv.Stop()
-		<-done // an error says that it was stopped before it had begun
+		_ = <-done // an error says that it was stopped before it had begun
 	}
 }
 

@@ -126,7 +126,7 @@ func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, 
 	who, _ := l.who()
 	s := session.New(h.node.Core(), session.Options{
 		ID: id.String(), User: string(who.User), GID: who.GID, Device: string(who.Device),
-		Format: n.format, Resume: true, Resend: true, Hold: !l.loggedIn(), Protocol: l, Replies: true, Asked: l.last,
+		Format: n.format, Resume: true, Resend: true, Hold: !l.loggedIn(), Protocol: l, Replies: true, Numbered: true, Asked: l.last,
 	}, n.conn, who.Expiry)
 	h.node.Open(s)
 	if former != nil {

@@ -10,7 +10,8 @@ import (
 //
 // A number means another request in each session. Where it is the number of one that waits for its
 // answer, the frame goes with that; the other sessions get it at once. If it is that in none of them
-// but was answered in one, all get it at once. If none has seen it yet, it waits in each.
+// but was answered in one, all get it at once. If none has seen it yet, it waits in each. Sessions
+// without numbers get it at once.
 func (n *Node) PushBound(to []*session.Session, f *frame.Frame, connected bool, b session.Bound) (best session.Offered) {
 	bound := bindings(to, b)
 	for _, s := range to {
@@ -44,6 +45,9 @@ func (n *Node) AwaitBound(to []*session.Session, f *frame.Frame, connected bool,
 func bindings(to []*session.Session, b session.Bound) func(*session.Session) bool {
 	best := session.Unseen
 	for _, s := range to {
+		if !s.Numbered {
+			continue
+		}
 		switch s.Request(b.Request) {
 		case session.Open:
 			return func(s *session.Session) bool { return s.Request(b.Request) == session.Open }

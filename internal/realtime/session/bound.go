@@ -182,7 +182,7 @@ func (s *Session) Unbind(now time.Time) (wake bool) {
 func (s *Session) OfferBound(f *frame.Frame, connected bool, b Bound, settled chan<- Offered) (o Offered, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.requests.state(b.Request) == Answered {
+	if !s.Numbered || s.requests.state(b.Request) == Answered {
 		return s.offerAwaitedLocked(f, connected, settled)
 	}
 	switch {

@@ -42,6 +42,9 @@ type Options struct {
 	Resend bool
 	// Hold keeps what is offered back, without a number, until Release.
 	Hold bool
+	// Numbered means that the client numbers its requests, so that frames can be bound to answers; to
+	// any other session they come at once.
+	Numbered bool
 	// Asked is the number of the last request that the client has sent in an earlier session; 0: none.
 	Asked uint64
 	// Protocol is the protocol's own part of the session, carried from connection to connection.
