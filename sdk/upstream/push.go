@@ -67,6 +67,9 @@ type Result struct {
 // the gateway refused it; then the outcome says more. After any other error there is none.
 func (c *UnicastClient) Push(ctx context.Context, to Target, n Notification, opts ...CallOption) (Outcome, error) {
 	o, err := collect(opts)
+	if err == nil {
+		err = o.checkBound(to)
+	}
 	if err != nil {
 		return Outcome{}, err
 	}

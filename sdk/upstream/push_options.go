@@ -26,6 +26,7 @@ type callOptions struct {
 	store  bool
 	hint   gatewayv1.NotifySyncHint
 	bound  uint64
+	answer *Request // whose answer the push is bound to
 	header []string // keys and values
 }
 
@@ -50,8 +51,25 @@ func WaitForAck(timeout time.Duration) CallOption {
 // the same message_id. Not for Broadcast.
 func StoreOffline() CallOption { return func(o *callOptions) { o.store = true } }
 
-// BoundTo has the push written before or after the response to the client's request with that
-// sequence number. For Push alone.
+// Before has the push written immediately ahead of the answer to r, which is a request that a handler
+// has in hand: the client gets the push, then the answer. The target is r.Caller() or the user of r.
+// The outcome comes at once, as Queued: the gateway keeps the push until it has the answer. A handler
+// must not WaitForAck of it, since it is written when the handler is done. For Push alone.
+func Before(r *Request) CallOption {
+	return func(o *callOptions) { o.bindTo(gatewayv1.NotifySyncHint_NSH_BEFORE_RESPONSE, r) }
+}
+
+// After is Before, with the push right behind the answer. When the answer is written already, the push
+// is at once.
+func After(r *Request) CallOption {
+	return func(o *callOptions) { o.bindTo(gatewayv1.NotifySyncHint_NSH_AFTER_RESPONSE, r) }
+}
+
+func (o *callOptions) bindTo(hint gatewayv1.NotifySyncHint, r *Request) {
+	o.hint, o.bound, o.answer = hint, r.ClientSeq, r
+}
+
+// BoundTo is Before or After for who has no Request but the client's number of it. For Push alone.
 func BoundTo(hint gatewayv1.NotifySyncHint, clientSeqID uint64) CallOption {
 	return func(o *callOptions) { o.hint, o.bound = hint, clientSeqID }
 }
@@ -98,6 +116,16 @@ func checkKey(key string) error {
 	return nil
 }
 
+// checkBound refuses what would be bound to an answer that the target does not get.
+func (o callOptions) checkBound(to Target) error {
+	switch r := o.answer; {
+	case r == nil, to == r.Caller(), to == OpenID(r.OpenID):
+		return nil
+	default:
+		return fmt.Errorf("upstream: a push to %s cannot be bound to the answer to %s; that session or openid %s is allowed", to, r.Caller(), r.OpenID)
+	}
+}
+
 // onlyForTargets refuses what a broadcast cannot have.
 func (o callOptions) onlyForTargets() error {
 	switch {
@@ -112,7 +140,7 @@ func (o callOptions) onlyForTargets() error {
 // onlyForOne refuses what only a push to one target can have.
 func (o callOptions) onlyForOne() error {
 	if o.hint != gatewayv1.NotifySyncHint_NSH_IMMEDIATELY || o.bound != 0 {
-		return errors.New("upstream: BoundTo is possible with a push to one target only")
+		return errors.New("upstream: Before, After and BoundTo are possible with a push to one target only")
 	}
 	return nil
 }

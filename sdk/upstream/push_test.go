@@ -173,11 +173,33 @@ func TestCallOptions(t *testing.T) {
 	}
 }
 
+// TestBoundPushes: a push that is bound to an answer names the request and says on which side.
+func TestBoundPushes(t *testing.T) {
+	t.Parallel()
+	g := serve(t)
+	c := g.client(t)
+	r := &upstream.Request{Session: "S", OpenID: "O", ClientSeq: 9}
+	for _, to := range []upstream.Target{r.Caller(), upstream.OpenID("O")} {
+		for hint, option := range map[gatewayv1.NotifySyncHint]upstream.CallOption{
+			gatewayv1.NotifySyncHint_NSH_BEFORE_RESPONSE: upstream.Before(r), gatewayv1.NotifySyncHint_NSH_AFTER_RESPONSE: upstream.After(r),
+		} {
+			if _, err := c.Push(t.Context(), to, upstream.Notification{}, option); err != nil {
+				t.Fatal(err)
+			}
+			got := g.unicasts[len(g.unicasts)-1]
+			if got.GetSyncHint() != hint || got.GetBindClientSeqId() != 9 || got.GetTargetType() != to.Type || got.GetTargetId() != to.ID {
+				t.Errorf("%v: %v", hint, got)
+			}
+		}
+	}
+}
+
 func TestCallOptionsThatAreWrong(t *testing.T) {
 	t.Parallel()
 	g := serve(t)
 	c, ctx, n := g.client(t), t.Context(), upstream.Notification{}
 	bound := upstream.BoundTo(gatewayv1.NotifySyncHint_NSH_BEFORE_RESPONSE, 1)
+	req := &upstream.Request{Session: "S", OpenID: "O", ClientSeq: 1}
 	push := func(o upstream.CallOption) error { _, err := c.Push(ctx, upstream.OpenID("a"), n, o); return err }
 	batch := func(o upstream.CallOption) error { _, err := c.PushBatch(ctx, nil, n, o); return err }
 	broadcast := func(o upstream.CallOption) error { _, err := c.Broadcast(ctx, n, o); return err }
@@ -197,6 +219,9 @@ func TestCallOptionsThatAreWrong(t *testing.T) {
 		{broadcast, upstream.StoreOffline(), "not possible with a broadcast"},
 		{broadcast, bound, "one target only"},
 		{batch, bound, "one target only"},
+		{batch, upstream.Before(req), "one target only"},
+		{broadcast, upstream.After(req), "one target only"},
+		{push, upstream.Before(req), "a push to openid a cannot be bound to the answer to session S"},
 	} {
 		if err := test.call(test.option); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v, want %q", err, test.want)
@@ -298,7 +323,8 @@ func TestLifeOfAClient(t *testing.T) {
 			t.Errorf("%s: connected", name)
 		}
 	}
-	if err := upstream.NewUnicastClient("127.0.0.1:1").Connect(); err != nil {
+	down := upstream.NewUnicastClient("127.0.0.1:1")
+	if err := errors.Join(down.Connect(), down.Close()); err != nil {
 		t.Errorf("a gateway that is down shows at the first call: %v", err)
 	}
 }
