@@ -16,11 +16,12 @@ type Middleware func(next Handler) Handler
 
 // JSON makes a handler of a function that reads a request's data as JSON and returns what is written
 // as JSON into the data of the answer. Data that is no JSON for an In is answered with CodeBadRequest,
-// and the function not called; no data at all is the zero In.
+// and the function not called; no data at all is the zero In. An In of struct{} has no use for data, and
+// takes any.
 func JSON[In, Out any](f func(ctx context.Context, r *Request, in In) (Out, error)) Handler {
 	return func(ctx context.Context, r *Request) (*Response, error) {
 		var in In
-		if len(r.Data) > 0 {
+		if _, none := any(in).(struct{}); !none && len(r.Data) > 0 {
 			if err := json.Unmarshal(r.Data, &in); err != nil {
 				return nil, Errorf(CodeBadRequest, "the data of %s cannot be read: %v", r.Action, err)
 			}

@@ -87,11 +87,12 @@ func (k *keeper) deregister(ctx context.Context) {
 		return err
 	})
 	k.r.mu.Lock()
-	defer k.r.mu.Unlock()
-	if err != nil && k.registered {
-		k.r.failed = append(k.r.failed, fmt.Errorf("upstream: gateway %s was not told that the service stops: %w", k.gateway, err))
-	}
+	believes := err != nil && k.registered
 	k.registered = false
+	k.r.mu.Unlock()
+	if believes {
+		k.r.what.Log.Warn("a gateway was not told that the service stops", "gateway", k.gateway, "address", k.r.what.Address, "error", err)
+	}
 }
 
 func (k *keeper) call(ctx context.Context, call func(context.Context, gatewayv1.GatewayServiceClient) error) error {

@@ -158,6 +158,10 @@ func TestJSONHandlers(t *testing.T) {
 		}
 		return map[string]int{"sum": in.A + in.B}, nil
 	}))
+	m.Handle("any", upstream.JSON(func(context.Context, *upstream.Request, struct{}) (int, error) { return 7, nil }))
+	if resp, err := m.Serve(t.Context(), &upstream.Request{Action: "any", Data: []byte("no JSON")}); err != nil || string(resp.Data) != "7" {
+		t.Errorf("data that nobody asked for: %v, %v", resp, err)
+	}
 	m.Handle("nonsense", upstream.JSON(func(context.Context, *upstream.Request, sum) (io.Writer, error) {
 		return struct {
 			io.Writer
