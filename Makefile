@@ -25,13 +25,18 @@ version_of = -X $(MODULE)/app/$(1).Version=$(VERSION)
 run: ## start a node with embedded defaults (ARGS="-conf configs/hermod.yaml" to pass flags)
 	go run -ldflags '$(call version_of,hermod)' ./app/hermod/cmd/hermod $(ARGS)
 
+.PHONY: demo
+demo: ## watch a node, a business service and a client talk; it ends by itself (ARGS=-logs to see their logs)
+	go run ./docs/examples/demo $(ARGS)
+
 .PHONY: build
-build: ## build bin/hermod and bin/hermodctl, static
+build: ## build bin/hermod, bin/hermodctl and bin/upstream, the sample business service, static
 	go build -trimpath -ldflags '-s -w $(call version_of,hermod)' -o bin/hermod ./app/hermod/cmd/hermod
 	go build -trimpath -ldflags '-s -w $(call version_of,hermodctl)' -o bin/hermodctl ./app/hermodctl/cmd/hermodctl
+	go build -trimpath -ldflags '-s -w $(call version_of,upstream)' -o bin/upstream ./app/upstream/cmd/upstream
 
 .PHONY: image
-image: ## build the container image (APP=hermod or hermodctl)
+image: ## build the container image (APP=hermod, hermodctl or upstream)
 	docker build --build-arg APP=$(APP) --build-arg VERSION=$(VERSION) -t $(APP):$(VERSION) .
 
 .PHONY: compose

@@ -73,16 +73,20 @@ func Run(ctx context.Context, args []string, out, logs io.Writer) error {
 		o.announce = endpoint.Host
 	}
 	registrar, err := upstream.NewRegistrar(upstream.At(o.gateway),
-		upstream.Registration{Address: o.announce, Name: o.name, Zone: o.zone, Log: log}, upstream.WithToken(o.token))
+		upstream.Registration{Address: o.announce, Name: o.name, Zone: o.zone, Log: log, OnChange: func(gateway string, err error) {
+			if err == nil {
+				fmt.Fprintf(out, "Registered %s at %s.\n", o.announce, gateway)
+			}
+		}}, upstream.WithToken(o.token))
 	if err != nil {
 		return errors.Join(err, srv.Stop(ctx))
 	}
 	return serve(ctx, kratos.Name(o.name), kratos.Version(Version), kratos.Server(srv), kratos.StopTimeout(stopTimeout),
-		kratos.AfterStart(registrar.Start), kratos.BeforeStop(registrar.Stop),
-		kratos.AfterStart(func(context.Context) error {
-			fmt.Fprintf(out, "The sample service is ready at %s and registers at %s.\n", o.announce, o.gateway)
-			return nil
-		}))
+		kratos.AfterStart(func(ctx context.Context) error {
+			fmt.Fprintf(out, "The sample service is ready at %s.\n", o.announce)
+			return registrar.Start(ctx)
+		}),
+		kratos.BeforeStop(registrar.Stop))
 }
 
 // serve runs an application until ctx ends.

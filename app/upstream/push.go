@@ -17,7 +17,7 @@ func (s *service) broadcast(ctx context.Context, r *upstream.Request) (*upstream
 	if err != nil {
 		return nil, err
 	}
-	return &upstream.Response{Message: fmt.Sprintf("sent to %d sessions", sent)}, nil
+	return &upstream.Response{Message: fmt.Sprintf("sessions reached: %d", sent)}, nil
 }
 
 // before pushes to who asks, ahead of the answer.

@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 	var addr string
 	for deadline := time.Now().Add(20 * time.Second); addr == ""; time.Sleep(time.Millisecond) {
 		if _, after, ok := strings.Cut(out.String(), "ready at "); ok {
-			addr, _, _ = strings.Cut(after, " ")
+			addr, _, _ = strings.Cut(after, ".\n")
 		} else if time.Now().After(deadline) {
 			t.Fatalf("not ready: %s %s", &out, &logs)
 		}

@@ -133,8 +133,8 @@ var layers = []layer{
 	},
 
 	{
-		folder: "docs/examples", may: []string{"api", "sdk", "plugin"},
-		why: "an example can do what its reader can",
+		folder: "docs/examples", may: []string{"api", "sdk", "plugin", "app"},
+		why: "an example can do what its reader can, who may run a node inside a program of his own",
 	},
 	{
 		folder: "test", may: []string{"api", "sdk"},

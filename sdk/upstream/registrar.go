@@ -17,7 +17,7 @@ import (
 
 const (
 	defaultLease = 30 * time.Second
-	minLease     = 3 * time.Second
+	minLease     = 5 * time.Second // gateways give no shorter one
 	// registerTimeout bounds one call to a gateway.
 	registerTimeout = 3 * time.Second
 	// stopTimeout bounds Stop, whatever its context says.
@@ -34,7 +34,7 @@ type Registration struct {
 	// Zone is the zone whose clients the service answers, such as 001. Empty: those of all zones.
 	Zone string
 	// Lease is how long a gateway believes the service to be there when it hears nothing more of it. In
-	// seconds, from 3 s; 0: 30 s. The gateway may give another one. It is renewed three times as often.
+	// seconds, from 5 s; 0: 30 s. The gateway may give another one. It is renewed three times as often.
 	Lease time.Duration
 	// OnChange is called when a gateway has taken the registration, with a nil error, and when it refuses
 	// it or cannot be reached, with the reason: once, and again when that is another one. It may be nil;

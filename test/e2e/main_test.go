@@ -32,8 +32,9 @@ func TestMain(m *testing.M) {
 
 // build makes the programs as they ship: static, without C.
 func build(dir string) error {
-	const module = "github.com/game-im/hermod/app/"
-	cmd := exec.Command("go", "build", "-o", dir+string(os.PathSeparator), module+"hermod/cmd/hermod", module+"hermodctl/cmd/hermodctl")
+	const module = "github.com/game-im/hermod/"
+	cmd := exec.Command("go", "build", "-o", dir+string(os.PathSeparator),
+		module+"app/hermod/cmd/hermod", module+"app/hermodctl/cmd/hermodctl", module+"app/upstream/cmd/upstream", module+"docs/examples/demo")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	return cmd.Run()
