@@ -194,6 +194,7 @@ func TestRegistration(t *testing.T) {
 func TestRegistrationComesBack(t *testing.T) {
 	t.Parallel()
 	d := openDesk(t)
+	d.lease = 3600 // no renewal helps
 	d.server.Stop()
 	r := register(t, upstream.At(d.addr))
 	r.hears(d.addr, "connection refused")

@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/game-im/hermod/sdk/upstream"
+)
+
+// Service is a business service made with the SDK, in the test's own process.
+type Service struct {
+	Addr string
+
+	t         *testing.T
+	server    *grpc.Server
+	registrar *upstream.Registrar
+}
+
+// Serve starts a service that answers with a mux. addr is where it was before, or empty. It is not
+// registered anywhere.
+func Serve(t *testing.T, mux *upstream.Mux, addr string) *Service {
+	t.Helper()
+	if addr == "" {
+		addr = freeAddr(t)
+	}
+	lis, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Service{Addr: addr, t: t, server: grpc.NewServer()}
+	mux.Register(s.server)
+	go func() {
+		if err := s.server.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(s.server.Stop)
+	return s
+}
+
+// Register has the service registered at nodes until the test ends, and returns once it is at all of them.
+func (s *Service) Register(nodes ...*Node) {
+	s.t.Helper()
+	addrs := make([]string, len(nodes))
+	for i, n := range nodes {
+		addrs[i] = n.Gateway
+	}
+	registered := make(chan bool, len(nodes))
+	var err error
+	s.registrar, err = upstream.NewRegistrar(upstream.At(addrs...), upstream.Registration{
+		Address: s.Addr, Name: "test", Lease: 5 * time.Minute /* no renewal helps */, Log: slog.New(slog.DiscardHandler),
+		OnChange: func(_ string, err error) {
+			if err == nil {
+				select {
+				case registered <- true:
+				default: // again, after an outage
+				}
+			}
+		},
+	})
+	if err == nil {
+		err = s.registrar.Start(s.t.Context())
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(s.Leave)
+	for range nodes {
+		select {
+		case <-registered:
+		case <-within(s.t).Done():
+			s.t.Fatal("the service is not registered")
+		}
+	}
+}
+
+// Leave ends the registration.
+func (s *Service) Leave() {
+	s.t.Helper()
+	if err := s.registrar.Stop(context.Background()); err != nil {
+		s.t.Error(err)
+	}
+}
