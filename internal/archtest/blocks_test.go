@@ -31,6 +31,7 @@ var blockImports = map[string]string{
 	"insecure":     "google.golang.org/grpc/credentials/insecure",
 	"log":          "log",
 	"metadata":     "google.golang.org/grpc/metadata",
+	"slog":         "log/slog",
 	"status":       "google.golang.org/grpc/status",
 	"time":         "time",
 	"tls":          "crypto/tls",

@@ -133,7 +133,7 @@ var layers = []layer{
 	},
 
 	{
-		folder: "docs/examples", may: []string{"api", "sdk", "plugin", "app"},
+		folder: "docs/examples", may: []string{"api", "sdk", "plugin", "app/*"},
 		why: "an example can do what its reader can, who may run a node inside a program of his own",
 	},
 	{
