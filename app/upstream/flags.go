@@ -61,7 +61,8 @@ func parseFlags(args []string, out io.Writer) (options, error) {
 		_, err := fmt.Fprintln(out, "upstream", Version)
 		return o, err
 	}
-	return o, o.check()
+	err := o.check()
+	return o, err
 }
 
 func (o *options) check() error {

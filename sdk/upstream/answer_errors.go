@@ -40,7 +40,7 @@ func settle(err error) (answer *Response, failure error) {
 // chosen tells an error that is a gRPC status, or Kratos' for one, from an error that wraps one: what
 // another service said to this one is not what this one says to its clients.
 func chosen(err error) bool {
-	st, ok := err.(interface{ GRPCStatus() *status.Status }) //nolint:errorlint // a wrapped one does not count
+	st, ok := err.(interface{ GRPCStatus() *status.Status })
 	return ok && st.GRPCStatus().Code() != codes.OK
 }
 

@@ -33,7 +33,7 @@ type keeper struct {
 
 // run registers, and again, until the registrar stops or the gateway is gone for good.
 func (k *keeper) run(ctx context.Context) {
-	defer k.conn.Close()
+	defer func() { _ = k.conn.Close() }() // nothing is pending
 	for limit := firstBackoff; ; {
 		lease, err := k.register(ctx)
 		gone := err != nil && k.r.left(k)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type desk struct {
 	gatewayv1.UnimplementedGatewayServiceServer
 	t        *testing.T
 	addr     string
+	lis      net.Listener
 	server   *grpc.Server
 	lease    int32
 	says     chan func() error // how the next calls fail; none: they do not
@@ -34,25 +36,44 @@ type desk struct {
 
 func openDesk(t *testing.T) *desk {
 	t.Helper()
-	lis := listen(t)
+	lis := listenLow(t)
 	d := &desk{
 		t: t, addr: lis.Addr().String(), lease: 30, says: make(chan func() error, 100),
 		calls: make(chan *gatewayv1.UpstreamRegisterRequest, 1000), goodbyes: make(chan *gatewayv1.UpstreamDeregisterRequest, 10),
 	}
 	d.serve(lis)
-	t.Cleanup(func() { d.server.Stop() })
+	t.Cleanup(d.close)
 	return d
+}
+
+// listenLow listens on a port that systems do not give to outgoing connections, so that it is still free
+// for who comes back to it.
+func listenLow(t *testing.T) net.Listener {
+	t.Helper()
+	for range 100 {
+		if lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))); err == nil {
+			return lis
+		}
+	}
+	t.Fatal("found no free port")
+	return nil
 }
 
 func (d *desk) serve(lis net.Listener) {
 	srv := grpc.NewServer()
-	d.server = srv
+	d.server, d.lis = srv, lis
 	gatewayv1.RegisterGatewayServiceServer(srv, d)
 	go func() {
-		if err := srv.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		if err := srv.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) && !errors.Is(err, net.ErrClosed) {
 			d.t.Error(err)
 		}
 	}()
+}
+
+// close is the end of the gateway, even before it has begun to serve.
+func (d *desk) close() {
+	d.lis.Close()
+	d.server.Stop()
 }
 
 // reopen serves again where it was served before.
@@ -195,14 +216,14 @@ func TestRegistrationComesBack(t *testing.T) {
 	t.Parallel()
 	d := openDesk(t)
 	d.lease = 3600 // no renewal helps
-	d.server.Stop()
+	d.close()
 	r := register(t, upstream.At(d.addr))
-	r.hears(d.addr, "connection refused")
+	r.hears(d.addr, "Unavailable")
 	for range 3 {
 		d.reopen()
 		r.hears(d.addr, "registered")
 		next(t, d.calls)
-		d.server.Stop()
+		d.close()
 		r.hears(d.addr, "Unavailable")
 		if got := r.Registered(); len(got) > 0 {
 			t.Errorf("registered at %q, which is down", got)
@@ -265,7 +286,7 @@ func TestGatewaysComeAndGo(t *testing.T) {
 		}
 	}
 	next(t, a.calls) // a drains, and is still kept
-	a.server.Stop()
+	a.close()
 	r.hears(a.addr, "Unavailable")
 	a.reopen()
 	list(a, "a again")

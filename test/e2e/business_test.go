@@ -17,7 +17,7 @@ import (
 // named is a mux that logs sessions in, and says who it is.
 func named(name string) *upstream.Mux {
 	m := &upstream.Mux{Log: slog.New(slog.DiscardHandler)}
-	m.Handle("hello", func(_ context.Context, r *upstream.Request) (*upstream.Response, error) {
+	m.Handle("hello", func(context.Context, *upstream.Request) (*upstream.Response, error) {
 		return upstream.LoggedIn(name, 7, "003"), nil
 	})
 	m.Handle("who", func(_ context.Context, r *upstream.Request) (*upstream.Response, error) {

@@ -57,7 +57,7 @@ func run(ctx context.Context, out, errs io.Writer, live bool) (err error) {
 	node := start("the node", func(ctx context.Context, said io.Writer) error {
 		return hermod.Run(ctx, []string{"-im", free, "-grpc", free, "-http", free, "-ops", free, "-quic", ""}, said, log)
 	})
-	defer node.stop()
+	defer node.stop() //nolint:errcheck // for when something has failed already
 	gateway, err := node.says(ctx, "services")
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func run(ctx context.Context, out, errs io.Writer, live bool) (err error) {
 	service := start("the service", func(ctx context.Context, said io.Writer) error {
 		return sample.Run(ctx, []string{"-addr", free, "-gateway", gateway}, said, log)
 	})
-	defer service.stop()
+	defer service.stop() //nolint:errcheck // for when something has failed already
 	addr, err := service.says(ctx, "Registered")
 	if err != nil {
 		return err

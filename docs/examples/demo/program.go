@@ -25,7 +25,7 @@ func start(name string, run func(ctx context.Context, said io.Writer) error) *pr
 	result := make(chan error, 1)
 	go func() {
 		result <- run(ctx, writer)
-		writer.Close()
+		_ = writer.Close() // a pipe does not fail to
 	}()
 	go func() {
 		defer close(p.lines)

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log"
 	"sync"
 	"time"
@@ -74,6 +73,6 @@ func run() error {
 	}
 	app := kratos.New(kratos.Name("game"), kratos.Server(server),
 		kratos.AfterStart(registrar.Start), kratos.BeforeStop(registrar.Stop))
-	fmt.Println("the game is on; Ctrl+C ends it")
+	log.Print("the game is on; Ctrl+C ends it")
 	return app.Run()
 }
