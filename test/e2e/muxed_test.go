@@ -27,17 +27,6 @@ func named(name string) *upstream.Mux {
 	return m
 }
 
-// LoggedIn returns a player who has said hello.
-func (n *Node) LoggedIn(openid string) *Player {
-	n.t.Helper()
-	p := Dialed(n.t, n.IM, openid, nil)
-	p.Begin(&gatewayv1.StartRequest{})
-	if resp := answer(n.t, p.Ask("hello", "")); resp.GetCode() != 200 {
-		n.t.Fatalf("hello: %v", resp)
-	}
-	return p
-}
-
 // answer reads what a service has said.
 func answer(t *testing.T, push *gatewayv1.ServerPush) *gatewayv1.BusinessResponse {
 	t.Helper()
@@ -52,15 +41,15 @@ func answer(t *testing.T, push *gatewayv1.ServerPush) *gatewayv1.BusinessRespons
 func TestBusinessService(t *testing.T) {
 	t.Parallel()
 	a, b := Start(t, ""), Start(t, "")
-	s := Serve(t, named("mine"), "")
+	s := ServeMux(t, named("mine"), "")
 	s.Register(a, b)
 	for i, n := range []*Node{a, b} {
-		p := n.LoggedIn(fmt.Sprint("player", i))
+		p := loggedIn(t, n, fmt.Sprint("player", i))
 		if got, want := answer(t, p.Ask("who", "")).GetMessage(), fmt.Sprintf("mine player%d 7 003", i); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	p := a.LoggedIn("alice")
+	p := loggedIn(t, a, "alice")
 	s.Leave()
 	if resp := answer(t, p.Ask("who", "")); resp.GetCode() != 404 {
 		t.Errorf("the service has left, and answers: %v", resp)
@@ -72,12 +61,12 @@ func TestBusinessService(t *testing.T) {
 func TestRegistrationsSurvive(t *testing.T) {
 	t.Parallel()
 	n := Start(t, "")
-	s := Serve(t, named("mine"), "")
+	s := ServeMux(t, named("mine"), "")
 	s.Register(n)
 	is := func(want string) {
 		t.Helper()
 		n.eventually("answered by "+want, func() bool {
-			return answer(t, n.LoggedIn("alice").Ask("who", "")).GetMessage() == want+" alice 7 003"
+			return answeredBy(t, loggedIn(t, n, "alice").Ask("who", "")) == want+" alice 7 003"
 		})
 	}
 	is("mine")
@@ -90,7 +79,7 @@ func TestRegistrationsSurvive(t *testing.T) {
 		is("mine")
 	}
 	s.server.Stop() // without a word, as in a crash
-	again := Serve(t, named("anew"), s.Addr)
+	again := ServeMux(t, named("anew"), s.Addr)
 	again.Register(n)
 	is("anew")
 }
@@ -100,12 +89,12 @@ func TestRegistrationsSurvive(t *testing.T) {
 func TestPublishedUpstream(t *testing.T) {
 	t.Parallel()
 	n := Start(t, "")
-	s := Serve(t, named("published"), "")
+	s := ServeMux(t, named("published"), "")
 	resp, err := n.Pushes().RegisterUpstream(within(t), &gatewayv1.UpstreamRegisterRequest{Address: s.Addr, ZoneId: "001"})
 	if err != nil || !resp.GetSuccess() {
 		t.Fatalf("%v, %v", resp, err)
 	}
-	if got := answer(t, n.LoggedIn("10042").Ask("who", "")).GetMessage(); got != "published 10042 7 003" {
+	if got := answer(t, loggedIn(t, n, "10042").Ask("who", "")).GetMessage(); got != "published 10042 7 003" {
 		t.Errorf("%q", got)
 	}
 }
@@ -125,8 +114,8 @@ func TestErrorsOfServices(t *testing.T) {
 	fail("busy", status.Error(codes.ResourceExhausted, "a secret"))
 	fail("broken", errors.New("a secret"))
 	m.Handle("panics", func(context.Context, *upstream.Request) (*upstream.Response, error) { panic("a secret") })
-	Serve(t, m, "").Register(n)
-	p := n.LoggedIn("alice")
+	ServeMux(t, m, "").Register(n)
+	p := loggedIn(t, n, "alice")
 	for action, want := range map[string]*gatewayv1.BusinessResponse{
 		"taken":     {Code: 409, Message: "it is taken"},
 		"not-found": {Code: 404, Message: "no such mail"},
@@ -179,8 +168,8 @@ func TestPushesOfServices(t *testing.T) {
 		push(ctx, r, "after 2", upstream.After(r))
 		return &upstream.Response{Message: "the answer"}, nil
 	})
-	Serve(t, m, "").Register(n)
-	p := n.LoggedIn("alice")
+	ServeMux(t, m, "").Register(n)
+	p := loggedIn(t, n, "alice")
 	p.seq++
 	p.Say(gatewayv1.RequestType_REQUEST_BUSINESS, p.seq, &gatewayv1.BusinessRequest{Action: "pushes"})
 	for _, want := range []string{"[] before 1", "[] before 2", "the answer", "[] after 1", "[] after 2"} {

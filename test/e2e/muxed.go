@@ -13,8 +13,8 @@ import (
 	"github.com/game-im/hermod/sdk/upstream"
 )
 
-// Service is a business service made with the SDK, in the test's own process.
-type Service struct {
+// Muxed is a business service made with the SDK, in the test's own process.
+type Muxed struct {
 	Addr string
 
 	t         *testing.T
@@ -22,9 +22,9 @@ type Service struct {
 	registrar *upstream.Registrar
 }
 
-// Serve starts a service that answers with a mux. addr is where it was before, or empty. It is not
+// ServeMux starts a service that answers with a mux. addr is where it was before, or empty. It is not
 // registered anywhere.
-func Serve(t *testing.T, mux *upstream.Mux, addr string) *Service {
+func ServeMux(t *testing.T, mux *upstream.Mux, addr string) *Muxed {
 	t.Helper()
 	if addr == "" {
 		addr = freeAddr(t)
@@ -33,7 +33,7 @@ func Serve(t *testing.T, mux *upstream.Mux, addr string) *Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Service{Addr: addr, t: t, server: grpc.NewServer()}
+	s := &Muxed{Addr: addr, t: t, server: grpc.NewServer()}
 	mux.Register(s.server)
 	go func() {
 		if err := s.server.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
@@ -45,7 +45,7 @@ func Serve(t *testing.T, mux *upstream.Mux, addr string) *Service {
 }
 
 // Register has the service registered at nodes until the test ends, and returns once it is at all of them.
-func (s *Service) Register(nodes ...*Node) {
+func (s *Muxed) Register(nodes ...*Node) {
 	s.t.Helper()
 	addrs := make([]string, len(nodes))
 	for i, n := range nodes {
@@ -81,7 +81,7 @@ func (s *Service) Register(nodes ...*Node) {
 }
 
 // Leave ends the registration.
-func (s *Service) Leave() {
+func (s *Muxed) Leave() {
 	s.t.Helper()
 	if err := s.registrar.Stop(context.Background()); err != nil {
 		s.t.Error(err)
