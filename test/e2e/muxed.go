@@ -47,23 +47,27 @@ func ServeMux(t *testing.T, mux *upstream.Mux, addr string) *Muxed {
 // Register has the service registered at nodes until the test ends, and returns once it is at all of them.
 func (s *Muxed) Register(nodes ...*Node) {
 	s.t.Helper()
+	heard := s.RegisterWith(nodes)
+	for range nodes {
+		if err := next(s.t, heard); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// RegisterWith is Register that does not wait, and returns what the gateways say.
+func (s *Muxed) RegisterWith(nodes []*Node, opts ...upstream.Option) (heard <-chan error) {
+	s.t.Helper()
 	addrs := make([]string, len(nodes))
 	for i, n := range nodes {
 		addrs[i] = n.Gateway
 	}
-	registered := make(chan bool, len(nodes))
+	changes := make(chan error, 100)
 	var err error
 	s.registrar, err = upstream.NewRegistrar(upstream.At(addrs...), upstream.Registration{
 		Address: s.Addr, Name: "test", Lease: 5 * time.Minute /* no renewal helps */, Log: slog.New(slog.DiscardHandler),
-		OnChange: func(_ string, err error) {
-			if err == nil {
-				select {
-				case registered <- true:
-				default: // again, after an outage
-				}
-			}
-		},
-	})
+		OnChange: func(_ string, err error) { changes <- err },
+	}, opts...)
 	if err == nil {
 		err = s.registrar.Start(s.t.Context())
 	}
@@ -71,13 +75,19 @@ func (s *Muxed) Register(nodes ...*Node) {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.Leave)
-	for range nodes {
-		select {
-		case <-registered:
-		case <-within(s.t).Done():
-			s.t.Fatal("the service is not registered")
-		}
+	return changes
+}
+
+// next returns what comes from a channel, within patience.
+func next[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-within(t).Done():
+		t.Fatalf("no %T came", *new(T))
 	}
+	panic("unreachable")
 }
 
 // Leave ends the registration.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -82,6 +83,82 @@ func TestRegistrationsSurvive(t *testing.T) {
 	again := ServeMux(t, named("anew"), s.Addr)
 	again.Register(n)
 	is("anew")
+}
+
+// TestServiceStopsGracefully: while one instance of two leaves and stops, each request has its answer.
+func TestServiceStopsGracefully(t *testing.T) {
+	t.Parallel()
+	n := Start(t, "")
+	mux := func(name string) *upstream.Mux {
+		m := named(name)
+		m.Handle("work", func(ctx context.Context, _ *upstream.Request) (*upstream.Response, error) {
+			select {
+			case <-time.After(20 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			return &upstream.Response{Message: name}, ctx.Err()
+		})
+		return m
+	}
+	for _, name := range []string{"first", "second"} {
+		ServeMux(t, mux(name), "").Register(n)
+	}
+	third := ServeMux(t, mux("third"), "")
+	third.Register(n)
+	players := make([]*Player, 40) // enough for each instance to have some
+	for i := range players {
+		players[i] = loggedIn(t, n, fmt.Sprint("player", i))
+	}
+	before, after := map[string]int{}, map[string]int{}
+	ask := func(count map[string]int) {
+		t.Helper()
+		for _, p := range players {
+			p.seq++
+			p.Say(gatewayv1.RequestType_REQUEST_BUSINESS, p.seq, &gatewayv1.BusinessRequest{Action: "work"})
+		}
+		for _, p := range players {
+			count[answeredBy(t, p.Next())]++
+		}
+	}
+	for range 5 {
+		ask(before)
+	}
+	stopped := make(chan bool)
+	go func() {
+		defer close(stopped)
+		third.Leave()
+		third.server.GracefulStop()
+	}()
+	for going := true; going; {
+		select {
+		case <-stopped:
+			going = false
+		default:
+		}
+		ask(after)
+	}
+	for _, count := range []map[string]int{before, after} {
+		for by, times := range count {
+			if by != "first" && by != "second" && by != "third" {
+				t.Errorf("%d requests were answered with %s", times, by)
+			}
+		}
+	}
+	if before["third"] == 0 {
+		t.Errorf("the third had nothing to do: %v", before)
+	}
+}
+
+// TestRegistrationNeedsAToken, of a gateway that wants to know who is calling.
+func TestRegistrationNeedsAToken(t *testing.T) {
+	t.Parallel()
+	n := Start(t, "auth:\n  mode: trusted\n  service_token: "+serviceToken+"\n")
+	for token, want := range map[string]codes.Code{"": codes.Unauthenticated, "another token": codes.Unauthenticated, serviceToken: codes.OK} {
+		err := next(t, ServeMux(t, named("mine"), "").RegisterWith([]*Node{n}, upstream.WithToken(token)))
+		if status.Code(err) != want {
+			t.Errorf("with the token %q: %v, want %v", token, err, want)
+		}
+	}
 }
 
 // TestPublishedUpstream: a service that registers as gatesvr's do, which say nothing of leases or names, is

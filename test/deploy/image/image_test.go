@@ -24,9 +24,9 @@ import (
 
 const repository = "../../.."
 
-var apps = []string{"hermod", "hermodctl"}
+var apps = []string{"hermod", "hermodctl", "upstream"}
 
-// images are those of both programs, by name.
+// images are those of all programs, by name.
 var images = map[string]*image.Image{}
 
 func TestMain(m *testing.M) {
