@@ -32,7 +32,7 @@ breaks im/v1/im.proto 's/repeated string online_users/string online_users/' FIEL
 breaks im/v1/im.proto '/MESSAGE_TYPE_HEARTBEAT = 8/d' ENUM_VALUE_NO_DELETE
 breaks im/v1/im.proto 's/stream UploadAudioRequest/UploadAudioRequest/' RPC_SAME_CLIENT_STREAMING
 breaks im/v1/im.proto 's/package im.v1/package im.v2/' PACKAGE_NO_DELETE
-breaks gateway/v1/gateway.proto '/rpc BatchPushToClients/d' RPC_NO_DELETE
+breaks gateway/v1/gateway.proto '/rpc BatchPushToClients/,/^  }/d' RPC_NO_DELETE
 breaks gateway/v1/gateway.proto 's/uint64 bind_client_seq_id/uint32 bind_client_seq_id/' FIELD_SAME_TYPE
 breaks gateway/v1/gateway.proto 's/sent_count = 1/sent = 1/' FIELD_SAME_NAME
 breaks gateway/v1/frame.proto 's/string client_id = 2/uint64 client_id = 2/' FIELD_SAME_TYPE

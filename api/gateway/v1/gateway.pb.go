@@ -10,6 +10,7 @@
 package gatewayv1
 
 import (
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -96,6 +97,8 @@ const (
 	PushErrorCode_UNKNOWN PushErrorCode = 6
 	// The idempotency-key was used for another request.
 	PushErrorCode_IDEMPOTENCY_CONFLICT PushErrorCode = 7
+	// The push's ttl was over before anybody was written it.
+	PushErrorCode_EXPIRED PushErrorCode = 8
 )
 
 // Enum value maps for PushErrorCode.
@@ -109,6 +112,7 @@ var (
 		5: "INVALID_REQUEST",
 		6: "UNKNOWN",
 		7: "IDEMPOTENCY_CONFLICT",
+		8: "EXPIRED",
 	}
 	PushErrorCode_value = map[string]int32{
 		"PUSH_FAILED":          0,
@@ -119,6 +123,7 @@ var (
 		"INVALID_REQUEST":      5,
 		"UNKNOWN":              6,
 		"IDEMPOTENCY_CONFLICT": 7,
+		"EXPIRED":              8,
 	}
 )
 
@@ -170,6 +175,8 @@ const (
 	PushOutcome_PUSH_OUTCOME_REJECTED PushOutcome = 6
 	// It may have arrived.
 	PushOutcome_PUSH_OUTCOME_UNKNOWN PushOutcome = 7
+	// Its ttl was over before anybody was written it.
+	PushOutcome_PUSH_OUTCOME_EXPIRED PushOutcome = 8
 )
 
 // Enum value maps for PushOutcome.
@@ -183,6 +190,7 @@ var (
 		5: "PUSH_OUTCOME_SLOW",
 		6: "PUSH_OUTCOME_REJECTED",
 		7: "PUSH_OUTCOME_UNKNOWN",
+		8: "PUSH_OUTCOME_EXPIRED",
 	}
 	PushOutcome_value = map[string]int32{
 		"PUSH_OUTCOME_UNSPECIFIED": 0,
@@ -193,6 +201,7 @@ var (
 		"PUSH_OUTCOME_SLOW":        5,
 		"PUSH_OUTCOME_REJECTED":    6,
 		"PUSH_OUTCOME_UNKNOWN":     7,
+		"PUSH_OUTCOME_EXPIRED":     8,
 	}
 )
 
@@ -777,8 +786,16 @@ func (x *BroadcastRequest) GetMetadata() map[string]string {
 type BroadcastResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Connected sessions that the push was queued for.
-	SentCount     int32  `protobuf:"varint,1,opt,name=sent_count,json=sentCount,proto3" json:"sent_count,omitempty"`
-	Message       string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	SentCount int32  `protobuf:"varint,1,opt,name=sent_count,json=sentCount,proto3" json:"sent_count,omitempty"`
+	Message   string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// Hermod: sessions that are away, in which it waits.
+	QueuedCount int32 `protobuf:"varint,3,opt,name=queued_count,json=queuedCount,proto3" json:"queued_count,omitempty"`
+	// Hermod: sessions whose queue was full.
+	SlowCount int32 `protobuf:"varint,4,opt,name=slow_count,json=slowCount,proto3" json:"slow_count,omitempty"`
+	// Hermod: sessions that have not logged in yet.
+	SkippedCount int32 `protobuf:"varint,5,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
+	// Hermod: all sessions, which the four counts add up to.
+	TotalCount    int32 `protobuf:"varint,6,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -827,6 +844,229 @@ func (x *BroadcastResponse) GetMessage() string {
 	return ""
 }
 
+func (x *BroadcastResponse) GetQueuedCount() int32 {
+	if x != nil {
+		return x.QueuedCount
+	}
+	return 0
+}
+
+func (x *BroadcastResponse) GetSlowCount() int32 {
+	if x != nil {
+		return x.SlowCount
+	}
+	return 0
+}
+
+func (x *BroadcastResponse) GetSkippedCount() int32 {
+	if x != nil {
+		return x.SkippedCount
+	}
+	return 0
+}
+
+func (x *BroadcastResponse) GetTotalCount() int32 {
+	if x != nil {
+		return x.TotalCount
+	}
+	return 0
+}
+
+type PaceBroadcastRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	MsgType  string                 `protobuf:"bytes,1,opt,name=msg_type,json=msgType,proto3" json:"msg_type,omitempty"`
+	Title    string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Content  string                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	Data     []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	Metadata map[string]string      `protobuf:"bytes,5,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Sessions to push to in a second, 1 at least.
+	ClientsPerSecond int32 `protobuf:"varint,6,opt,name=clients_per_second,json=clientsPerSecond,proto3" json:"clients_per_second,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *PaceBroadcastRequest) Reset() {
+	*x = PaceBroadcastRequest{}
+	mi := &file_gateway_v1_gateway_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaceBroadcastRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaceBroadcastRequest) ProtoMessage() {}
+
+func (x *PaceBroadcastRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gateway_v1_gateway_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaceBroadcastRequest.ProtoReflect.Descriptor instead.
+func (*PaceBroadcastRequest) Descriptor() ([]byte, []int) {
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PaceBroadcastRequest) GetMsgType() string {
+	if x != nil {
+		return x.MsgType
+	}
+	return ""
+}
+
+func (x *PaceBroadcastRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *PaceBroadcastRequest) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
+func (x *PaceBroadcastRequest) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *PaceBroadcastRequest) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *PaceBroadcastRequest) GetClientsPerSecond() int32 {
+	if x != nil {
+		return x.ClientsPerSecond
+	}
+	return 0
+}
+
+// BroadcastProgress is how far a broadcast is. All counts but remaining grow only, and together they
+// are always total_count.
+type BroadcastProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Connected sessions that the push was queued for.
+	SentCount int32 `protobuf:"varint,1,opt,name=sent_count,json=sentCount,proto3" json:"sent_count,omitempty"`
+	// Sessions that are away, in which it waits.
+	QueuedCount int32 `protobuf:"varint,2,opt,name=queued_count,json=queuedCount,proto3" json:"queued_count,omitempty"`
+	// Sessions whose queue was full.
+	SlowCount int32 `protobuf:"varint,3,opt,name=slow_count,json=slowCount,proto3" json:"slow_count,omitempty"`
+	// Sessions that have not logged in yet, or had ended before their turn.
+	SkippedCount int32 `protobuf:"varint,4,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
+	// Sessions whose turn came when the ttl was over.
+	ExpiredCount int32 `protobuf:"varint,5,opt,name=expired_count,json=expiredCount,proto3" json:"expired_count,omitempty"`
+	// Sessions whose turn is still to come. In the last message not 0 when the broadcast was cut short.
+	RemainingCount int32 `protobuf:"varint,6,opt,name=remaining_count,json=remainingCount,proto3" json:"remaining_count,omitempty"`
+	// Sessions that there were when it began.
+	TotalCount int32 `protobuf:"varint,7,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
+	// Nothing more will be pushed.
+	Done          bool `protobuf:"varint,8,opt,name=done,proto3" json:"done,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BroadcastProgress) Reset() {
+	*x = BroadcastProgress{}
+	mi := &file_gateway_v1_gateway_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BroadcastProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BroadcastProgress) ProtoMessage() {}
+
+func (x *BroadcastProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_gateway_v1_gateway_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BroadcastProgress.ProtoReflect.Descriptor instead.
+func (*BroadcastProgress) Descriptor() ([]byte, []int) {
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *BroadcastProgress) GetSentCount() int32 {
+	if x != nil {
+		return x.SentCount
+	}
+	return 0
+}
+
+func (x *BroadcastProgress) GetQueuedCount() int32 {
+	if x != nil {
+		return x.QueuedCount
+	}
+	return 0
+}
+
+func (x *BroadcastProgress) GetSlowCount() int32 {
+	if x != nil {
+		return x.SlowCount
+	}
+	return 0
+}
+
+func (x *BroadcastProgress) GetSkippedCount() int32 {
+	if x != nil {
+		return x.SkippedCount
+	}
+	return 0
+}
+
+func (x *BroadcastProgress) GetExpiredCount() int32 {
+	if x != nil {
+		return x.ExpiredCount
+	}
+	return 0
+}
+
+func (x *BroadcastProgress) GetRemainingCount() int32 {
+	if x != nil {
+		return x.RemainingCount
+	}
+	return 0
+}
+
+func (x *BroadcastProgress) GetTotalCount() int32 {
+	if x != nil {
+		return x.TotalCount
+	}
+	return 0
+}
+
+func (x *BroadcastProgress) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
 // UpstreamRegisterRequest says where a business service is, and what it answers. An instance is known
 // by its address and service_name.
 type UpstreamRegisterRequest struct {
@@ -848,7 +1088,7 @@ type UpstreamRegisterRequest struct {
 
 func (x *UpstreamRegisterRequest) Reset() {
 	*x = UpstreamRegisterRequest{}
-	mi := &file_gateway_v1_gateway_proto_msgTypes[8]
+	mi := &file_gateway_v1_gateway_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +1100,7 @@ func (x *UpstreamRegisterRequest) String() string {
 func (*UpstreamRegisterRequest) ProtoMessage() {}
 
 func (x *UpstreamRegisterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gateway_v1_gateway_proto_msgTypes[8]
+	mi := &file_gateway_v1_gateway_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1113,7 @@ func (x *UpstreamRegisterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpstreamRegisterRequest.ProtoReflect.Descriptor instead.
 func (*UpstreamRegisterRequest) Descriptor() ([]byte, []int) {
-	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{8}
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UpstreamRegisterRequest) GetAddress() string {
@@ -926,7 +1166,7 @@ type UpstreamRegisterResponse struct {
 
 func (x *UpstreamRegisterResponse) Reset() {
 	*x = UpstreamRegisterResponse{}
-	mi := &file_gateway_v1_gateway_proto_msgTypes[9]
+	mi := &file_gateway_v1_gateway_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -938,7 +1178,7 @@ func (x *UpstreamRegisterResponse) String() string {
 func (*UpstreamRegisterResponse) ProtoMessage() {}
 
 func (x *UpstreamRegisterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gateway_v1_gateway_proto_msgTypes[9]
+	mi := &file_gateway_v1_gateway_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -951,7 +1191,7 @@ func (x *UpstreamRegisterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpstreamRegisterResponse.ProtoReflect.Descriptor instead.
 func (*UpstreamRegisterResponse) Descriptor() ([]byte, []int) {
-	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{9}
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpstreamRegisterResponse) GetSuccess() bool {
@@ -992,7 +1232,7 @@ type UpstreamDeregisterRequest struct {
 
 func (x *UpstreamDeregisterRequest) Reset() {
 	*x = UpstreamDeregisterRequest{}
-	mi := &file_gateway_v1_gateway_proto_msgTypes[10]
+	mi := &file_gateway_v1_gateway_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1004,7 +1244,7 @@ func (x *UpstreamDeregisterRequest) String() string {
 func (*UpstreamDeregisterRequest) ProtoMessage() {}
 
 func (x *UpstreamDeregisterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gateway_v1_gateway_proto_msgTypes[10]
+	mi := &file_gateway_v1_gateway_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1017,7 +1257,7 @@ func (x *UpstreamDeregisterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpstreamDeregisterRequest.ProtoReflect.Descriptor instead.
 func (*UpstreamDeregisterRequest) Descriptor() ([]byte, []int) {
-	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{10}
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UpstreamDeregisterRequest) GetAddress() string {
@@ -1042,7 +1282,7 @@ type UpstreamDeregisterResponse struct {
 
 func (x *UpstreamDeregisterResponse) Reset() {
 	*x = UpstreamDeregisterResponse{}
-	mi := &file_gateway_v1_gateway_proto_msgTypes[11]
+	mi := &file_gateway_v1_gateway_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1294,7 @@ func (x *UpstreamDeregisterResponse) String() string {
 func (*UpstreamDeregisterResponse) ProtoMessage() {}
 
 func (x *UpstreamDeregisterResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gateway_v1_gateway_proto_msgTypes[11]
+	mi := &file_gateway_v1_gateway_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,14 +1307,14 @@ func (x *UpstreamDeregisterResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpstreamDeregisterResponse.ProtoReflect.Descriptor instead.
 func (*UpstreamDeregisterResponse) Descriptor() ([]byte, []int) {
-	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{11}
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{13}
 }
 
 var File_gateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x18gateway/v1/gateway.proto\x12\x11hermod.gateway.v1\"\xac\x03\n" +
+	"\x18gateway/v1/gateway.proto\x12\x11hermod.gateway.v1\x1a\x1cgoogle/api/annotations.proto\"\xac\x03\n" +
 	"\x12UnicastPushRequest\x12\x1f\n" +
 	"\vtarget_type\x18\x01 \x01(\tR\n" +
 	"targetType\x12\x1b\n" +
@@ -1132,11 +1372,39 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\bmetadata\x18\x05 \x03(\v21.hermod.gateway.v1.BroadcastRequest.MetadataEntryR\bmetadata\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"L\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x01\n" +
 	"\x11BroadcastResponse\x12\x1d\n" +
 	"\n" +
 	"sent_count\x18\x01 \x01(\x05R\tsentCount\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage\"\xae\x01\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12!\n" +
+	"\fqueued_count\x18\x03 \x01(\x05R\vqueuedCount\x12\x1d\n" +
+	"\n" +
+	"slow_count\x18\x04 \x01(\x05R\tslowCount\x12#\n" +
+	"\rskipped_count\x18\x05 \x01(\x05R\fskippedCount\x12\x1f\n" +
+	"\vtotal_count\x18\x06 \x01(\x05R\n" +
+	"totalCount\"\xb3\x02\n" +
+	"\x14PaceBroadcastRequest\x12\x19\n" +
+	"\bmsg_type\x18\x01 \x01(\tR\amsgType\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\tR\acontent\x12\x12\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\x12Q\n" +
+	"\bmetadata\x18\x05 \x03(\v25.hermod.gateway.v1.PaceBroadcastRequest.MetadataEntryR\bmetadata\x12,\n" +
+	"\x12clients_per_second\x18\x06 \x01(\x05R\x10clientsPerSecond\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x02\n" +
+	"\x11BroadcastProgress\x12\x1d\n" +
+	"\n" +
+	"sent_count\x18\x01 \x01(\x05R\tsentCount\x12!\n" +
+	"\fqueued_count\x18\x02 \x01(\x05R\vqueuedCount\x12\x1d\n" +
+	"\n" +
+	"slow_count\x18\x03 \x01(\x05R\tslowCount\x12#\n" +
+	"\rskipped_count\x18\x04 \x01(\x05R\fskippedCount\x12#\n" +
+	"\rexpired_count\x18\x05 \x01(\x05R\fexpiredCount\x12'\n" +
+	"\x0fremaining_count\x18\x06 \x01(\x05R\x0eremainingCount\x12\x1f\n" +
+	"\vtotal_count\x18\a \x01(\x05R\n" +
+	"totalCount\x12\x12\n" +
+	"\x04done\x18\b \x01(\bR\x04done\"\xae\x01\n" +
 	"\x17UpstreamRegisterRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x17\n" +
 	"\azone_id\x18\x02 \x01(\tR\x06zoneId\x12!\n" +
@@ -1156,7 +1424,7 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x0eNotifySyncHint\x12\x13\n" +
 	"\x0fNSH_IMMEDIATELY\x10\x00\x12\x17\n" +
 	"\x13NSH_BEFORE_RESPONSE\x10\x01\x12\x16\n" +
-	"\x12NSH_AFTER_RESPONSE\x10\x02*\xab\x01\n" +
+	"\x12NSH_AFTER_RESPONSE\x10\x02*\xb8\x01\n" +
 	"\rPushErrorCode\x12\x0f\n" +
 	"\vPUSH_FAILED\x10\x00\x12\x14\n" +
 	"\x10TARGET_NOT_FOUND\x10\x01\x12\x12\n" +
@@ -1165,7 +1433,8 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\vTARGET_SLOW\x10\x04\x12\x13\n" +
 	"\x0fINVALID_REQUEST\x10\x05\x12\v\n" +
 	"\aUNKNOWN\x10\x06\x12\x18\n" +
-	"\x14IDEMPOTENCY_CONFLICT\x10\a*\xe2\x01\n" +
+	"\x14IDEMPOTENCY_CONFLICT\x10\a\x12\v\n" +
+	"\aEXPIRED\x10\b*\xfc\x01\n" +
 	"\vPushOutcome\x12\x1c\n" +
 	"\x18PUSH_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16PUSH_OUTCOME_DELIVERED\x10\x01\x12\x17\n" +
@@ -1174,11 +1443,13 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x16PUSH_OUTCOME_NOT_FOUND\x10\x04\x12\x15\n" +
 	"\x11PUSH_OUTCOME_SLOW\x10\x05\x12\x19\n" +
 	"\x15PUSH_OUTCOME_REJECTED\x10\x06\x12\x18\n" +
-	"\x14PUSH_OUTCOME_UNKNOWN\x10\a2\x9f\x04\n" +
-	"\x0eGatewayService\x12]\n" +
-	"\fPushToClient\x12%.hermod.gateway.v1.UnicastPushRequest\x1a&.hermod.gateway.v1.UnicastPushResponse\x12m\n" +
-	"\x12BatchPushToClients\x12*.hermod.gateway.v1.BatchUnicastPushRequest\x1a+.hermod.gateway.v1.BatchUnicastPushResponse\x12_\n" +
-	"\x12BroadcastToClients\x12#.hermod.gateway.v1.BroadcastRequest\x1a$.hermod.gateway.v1.BroadcastResponse\x12k\n" +
+	"\x14PUSH_OUTCOME_UNKNOWN\x10\a\x12\x18\n" +
+	"\x14PUSH_OUTCOME_EXPIRED\x10\b2\xed\x05\n" +
+	"\x0eGatewayService\x12r\n" +
+	"\fPushToClient\x12%.hermod.gateway.v1.UnicastPushRequest\x1a&.hermod.gateway.v1.UnicastPushResponse\"\x13\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/push\x12\x88\x01\n" +
+	"\x12BatchPushToClients\x12*.hermod.gateway.v1.BatchUnicastPushRequest\x1a+.hermod.gateway.v1.BatchUnicastPushResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/push/batch\x12y\n" +
+	"\x12BroadcastToClients\x12#.hermod.gateway.v1.BroadcastRequest\x1a$.hermod.gateway.v1.BroadcastResponse\"\x18\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/broadcast\x12\x80\x01\n" +
+	"\rPaceBroadcast\x12'.hermod.gateway.v1.PaceBroadcastRequest\x1a$.hermod.gateway.v1.BroadcastProgress\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/broadcast/paced0\x01\x12k\n" +
 	"\x10RegisterUpstream\x12*.hermod.gateway.v1.UpstreamRegisterRequest\x1a+.hermod.gateway.v1.UpstreamRegisterResponse\x12q\n" +
 	"\x12DeregisterUpstream\x12,.hermod.gateway.v1.UpstreamDeregisterRequest\x1a-.hermod.gateway.v1.UpstreamDeregisterResponseB4Z2github.com/game-im/hermod/api/gateway/v1;gatewayv1b\x06proto3"
 
@@ -1195,7 +1466,7 @@ func file_gateway_v1_gateway_proto_rawDescGZIP() []byte {
 }
 
 var file_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_gateway_v1_gateway_proto_goTypes = []any{
 	(NotifySyncHint)(0),                // 0: hermod.gateway.v1.NotifySyncHint
 	(PushErrorCode)(0),                 // 1: hermod.gateway.v1.PushErrorCode
@@ -1208,38 +1479,44 @@ var file_gateway_v1_gateway_proto_goTypes = []any{
 	(*UnicastResult)(nil),              // 8: hermod.gateway.v1.UnicastResult
 	(*BroadcastRequest)(nil),           // 9: hermod.gateway.v1.BroadcastRequest
 	(*BroadcastResponse)(nil),          // 10: hermod.gateway.v1.BroadcastResponse
-	(*UpstreamRegisterRequest)(nil),    // 11: hermod.gateway.v1.UpstreamRegisterRequest
-	(*UpstreamRegisterResponse)(nil),   // 12: hermod.gateway.v1.UpstreamRegisterResponse
-	(*UpstreamDeregisterRequest)(nil),  // 13: hermod.gateway.v1.UpstreamDeregisterRequest
-	(*UpstreamDeregisterResponse)(nil), // 14: hermod.gateway.v1.UpstreamDeregisterResponse
-	nil,                                // 15: hermod.gateway.v1.UnicastPushRequest.MetadataEntry
-	nil,                                // 16: hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
-	nil,                                // 17: hermod.gateway.v1.BroadcastRequest.MetadataEntry
+	(*PaceBroadcastRequest)(nil),       // 11: hermod.gateway.v1.PaceBroadcastRequest
+	(*BroadcastProgress)(nil),          // 12: hermod.gateway.v1.BroadcastProgress
+	(*UpstreamRegisterRequest)(nil),    // 13: hermod.gateway.v1.UpstreamRegisterRequest
+	(*UpstreamRegisterResponse)(nil),   // 14: hermod.gateway.v1.UpstreamRegisterResponse
+	(*UpstreamDeregisterRequest)(nil),  // 15: hermod.gateway.v1.UpstreamDeregisterRequest
+	(*UpstreamDeregisterResponse)(nil), // 16: hermod.gateway.v1.UpstreamDeregisterResponse
+	nil,                                // 17: hermod.gateway.v1.UnicastPushRequest.MetadataEntry
+	nil,                                // 18: hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
+	nil,                                // 19: hermod.gateway.v1.BroadcastRequest.MetadataEntry
+	nil,                                // 20: hermod.gateway.v1.PaceBroadcastRequest.MetadataEntry
 }
 var file_gateway_v1_gateway_proto_depIdxs = []int32{
-	15, // 0: hermod.gateway.v1.UnicastPushRequest.metadata:type_name -> hermod.gateway.v1.UnicastPushRequest.MetadataEntry
+	17, // 0: hermod.gateway.v1.UnicastPushRequest.metadata:type_name -> hermod.gateway.v1.UnicastPushRequest.MetadataEntry
 	0,  // 1: hermod.gateway.v1.UnicastPushRequest.sync_hint:type_name -> hermod.gateway.v1.NotifySyncHint
 	2,  // 2: hermod.gateway.v1.UnicastPushResponse.outcome:type_name -> hermod.gateway.v1.PushOutcome
 	6,  // 3: hermod.gateway.v1.BatchUnicastPushRequest.targets:type_name -> hermod.gateway.v1.UnicastTarget
-	16, // 4: hermod.gateway.v1.BatchUnicastPushRequest.metadata:type_name -> hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
+	18, // 4: hermod.gateway.v1.BatchUnicastPushRequest.metadata:type_name -> hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
 	8,  // 5: hermod.gateway.v1.BatchUnicastPushResponse.results:type_name -> hermod.gateway.v1.UnicastResult
 	2,  // 6: hermod.gateway.v1.UnicastResult.outcome:type_name -> hermod.gateway.v1.PushOutcome
-	17, // 7: hermod.gateway.v1.BroadcastRequest.metadata:type_name -> hermod.gateway.v1.BroadcastRequest.MetadataEntry
-	3,  // 8: hermod.gateway.v1.GatewayService.PushToClient:input_type -> hermod.gateway.v1.UnicastPushRequest
-	5,  // 9: hermod.gateway.v1.GatewayService.BatchPushToClients:input_type -> hermod.gateway.v1.BatchUnicastPushRequest
-	9,  // 10: hermod.gateway.v1.GatewayService.BroadcastToClients:input_type -> hermod.gateway.v1.BroadcastRequest
-	11, // 11: hermod.gateway.v1.GatewayService.RegisterUpstream:input_type -> hermod.gateway.v1.UpstreamRegisterRequest
-	13, // 12: hermod.gateway.v1.GatewayService.DeregisterUpstream:input_type -> hermod.gateway.v1.UpstreamDeregisterRequest
-	4,  // 13: hermod.gateway.v1.GatewayService.PushToClient:output_type -> hermod.gateway.v1.UnicastPushResponse
-	7,  // 14: hermod.gateway.v1.GatewayService.BatchPushToClients:output_type -> hermod.gateway.v1.BatchUnicastPushResponse
-	10, // 15: hermod.gateway.v1.GatewayService.BroadcastToClients:output_type -> hermod.gateway.v1.BroadcastResponse
-	12, // 16: hermod.gateway.v1.GatewayService.RegisterUpstream:output_type -> hermod.gateway.v1.UpstreamRegisterResponse
-	14, // 17: hermod.gateway.v1.GatewayService.DeregisterUpstream:output_type -> hermod.gateway.v1.UpstreamDeregisterResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	19, // 7: hermod.gateway.v1.BroadcastRequest.metadata:type_name -> hermod.gateway.v1.BroadcastRequest.MetadataEntry
+	20, // 8: hermod.gateway.v1.PaceBroadcastRequest.metadata:type_name -> hermod.gateway.v1.PaceBroadcastRequest.MetadataEntry
+	3,  // 9: hermod.gateway.v1.GatewayService.PushToClient:input_type -> hermod.gateway.v1.UnicastPushRequest
+	5,  // 10: hermod.gateway.v1.GatewayService.BatchPushToClients:input_type -> hermod.gateway.v1.BatchUnicastPushRequest
+	9,  // 11: hermod.gateway.v1.GatewayService.BroadcastToClients:input_type -> hermod.gateway.v1.BroadcastRequest
+	11, // 12: hermod.gateway.v1.GatewayService.PaceBroadcast:input_type -> hermod.gateway.v1.PaceBroadcastRequest
+	13, // 13: hermod.gateway.v1.GatewayService.RegisterUpstream:input_type -> hermod.gateway.v1.UpstreamRegisterRequest
+	15, // 14: hermod.gateway.v1.GatewayService.DeregisterUpstream:input_type -> hermod.gateway.v1.UpstreamDeregisterRequest
+	4,  // 15: hermod.gateway.v1.GatewayService.PushToClient:output_type -> hermod.gateway.v1.UnicastPushResponse
+	7,  // 16: hermod.gateway.v1.GatewayService.BatchPushToClients:output_type -> hermod.gateway.v1.BatchUnicastPushResponse
+	10, // 17: hermod.gateway.v1.GatewayService.BroadcastToClients:output_type -> hermod.gateway.v1.BroadcastResponse
+	12, // 18: hermod.gateway.v1.GatewayService.PaceBroadcast:output_type -> hermod.gateway.v1.BroadcastProgress
+	14, // 19: hermod.gateway.v1.GatewayService.RegisterUpstream:output_type -> hermod.gateway.v1.UpstreamRegisterResponse
+	16, // 20: hermod.gateway.v1.GatewayService.DeregisterUpstream:output_type -> hermod.gateway.v1.UpstreamDeregisterResponse
+	15, // [15:21] is the sub-list for method output_type
+	9,  // [9:15] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_gateway_v1_gateway_proto_init() }
@@ -1253,7 +1530,7 @@ func file_gateway_v1_gateway_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gateway_v1_gateway_proto_rawDesc), len(file_gateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

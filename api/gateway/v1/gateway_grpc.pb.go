@@ -25,6 +25,7 @@ const (
 	GatewayService_PushToClient_FullMethodName       = "/hermod.gateway.v1.GatewayService/PushToClient"
 	GatewayService_BatchPushToClients_FullMethodName = "/hermod.gateway.v1.GatewayService/BatchPushToClients"
 	GatewayService_BroadcastToClients_FullMethodName = "/hermod.gateway.v1.GatewayService/BroadcastToClients"
+	GatewayService_PaceBroadcast_FullMethodName      = "/hermod.gateway.v1.GatewayService/PaceBroadcast"
 	GatewayService_RegisterUpstream_FullMethodName   = "/hermod.gateway.v1.GatewayService/RegisterUpstream"
 	GatewayService_DeregisterUpstream_FullMethodName = "/hermod.gateway.v1.GatewayService/DeregisterUpstream"
 )
@@ -34,9 +35,10 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // GatewayService pushes to connected sessions. Its gRPC status is OK whenever the request was
-// understood: whether the push reached its target is in the response.
+// understood: whether the push reached its target is in the response. The operations listener serves
+// what has an HTTP rule as REST with JSON, too.
 //
-// Request metadata, all of it optional, qualifies a push:
+// Request metadata (REST: headers of these names), all of it optional, qualifies a push:
 //
 //   - `offline: store` keeps a push to an openid who has no session until the next connection.
 //   - `wait: acknowledged` makes delivered mean that a client has acknowledged the push, and the call
@@ -44,6 +46,7 @@ const (
 //     past the call's own deadline. Not for broadcasts.
 //   - `idempotency-key` of at most 255 bytes: the same request of the same caller under the same key
 //     within 24 hours pushes nothing and gets the first answer; another request is refused.
+//   - `ttl`, such as 30s or 24h: whoever has not been written the push by then does not get it.
 type GatewayServiceClient interface {
 	// PushToClient pushes to one target.
 	PushToClient(ctx context.Context, in *UnicastPushRequest, opts ...grpc.CallOption) (*UnicastPushResponse, error)
@@ -51,6 +54,11 @@ type GatewayServiceClient interface {
 	BatchPushToClients(ctx context.Context, in *BatchUnicastPushRequest, opts ...grpc.CallOption) (*BatchUnicastPushResponse, error)
 	// BroadcastToClients pushes to every connected session.
 	BroadcastToClients(ctx context.Context, in *BroadcastRequest, opts ...grpc.CallOption) (*BroadcastResponse, error)
+	// PaceBroadcast pushes to every session that there is when it begins, so many a second, and tells
+	// how far it is: at once, about every second, and when it is done. Who comes later does not get it;
+	// a session that resumes or has a successor meanwhile does. It ends with the call: what was pushed
+	// by then was pushed.
+	PaceBroadcast(ctx context.Context, in *PaceBroadcastRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BroadcastProgress], error)
 	// RegisterUpstream makes a business service answer requests of clients, until its lease expires or
 	// DeregisterUpstream. Registering again renews the lease and replaces what was said before.
 	RegisterUpstream(ctx context.Context, in *UpstreamRegisterRequest, opts ...grpc.CallOption) (*UpstreamRegisterResponse, error)
@@ -96,6 +104,25 @@ func (c *gatewayServiceClient) BroadcastToClients(ctx context.Context, in *Broad
 	return out, nil
 }
 
+func (c *gatewayServiceClient) PaceBroadcast(ctx context.Context, in *PaceBroadcastRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BroadcastProgress], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &GatewayService_ServiceDesc.Streams[0], GatewayService_PaceBroadcast_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PaceBroadcastRequest, BroadcastProgress]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GatewayService_PaceBroadcastClient = grpc.ServerStreamingClient[BroadcastProgress]
+
 func (c *gatewayServiceClient) RegisterUpstream(ctx context.Context, in *UpstreamRegisterRequest, opts ...grpc.CallOption) (*UpstreamRegisterResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpstreamRegisterResponse)
@@ -121,9 +148,10 @@ func (c *gatewayServiceClient) DeregisterUpstream(ctx context.Context, in *Upstr
 // for forward compatibility.
 //
 // GatewayService pushes to connected sessions. Its gRPC status is OK whenever the request was
-// understood: whether the push reached its target is in the response.
+// understood: whether the push reached its target is in the response. The operations listener serves
+// what has an HTTP rule as REST with JSON, too.
 //
-// Request metadata, all of it optional, qualifies a push:
+// Request metadata (REST: headers of these names), all of it optional, qualifies a push:
 //
 //   - `offline: store` keeps a push to an openid who has no session until the next connection.
 //   - `wait: acknowledged` makes delivered mean that a client has acknowledged the push, and the call
@@ -131,6 +159,7 @@ func (c *gatewayServiceClient) DeregisterUpstream(ctx context.Context, in *Upstr
 //     past the call's own deadline. Not for broadcasts.
 //   - `idempotency-key` of at most 255 bytes: the same request of the same caller under the same key
 //     within 24 hours pushes nothing and gets the first answer; another request is refused.
+//   - `ttl`, such as 30s or 24h: whoever has not been written the push by then does not get it.
 type GatewayServiceServer interface {
 	// PushToClient pushes to one target.
 	PushToClient(context.Context, *UnicastPushRequest) (*UnicastPushResponse, error)
@@ -138,6 +167,11 @@ type GatewayServiceServer interface {
 	BatchPushToClients(context.Context, *BatchUnicastPushRequest) (*BatchUnicastPushResponse, error)
 	// BroadcastToClients pushes to every connected session.
 	BroadcastToClients(context.Context, *BroadcastRequest) (*BroadcastResponse, error)
+	// PaceBroadcast pushes to every session that there is when it begins, so many a second, and tells
+	// how far it is: at once, about every second, and when it is done. Who comes later does not get it;
+	// a session that resumes or has a successor meanwhile does. It ends with the call: what was pushed
+	// by then was pushed.
+	PaceBroadcast(*PaceBroadcastRequest, grpc.ServerStreamingServer[BroadcastProgress]) error
 	// RegisterUpstream makes a business service answer requests of clients, until its lease expires or
 	// DeregisterUpstream. Registering again renews the lease and replaces what was said before.
 	RegisterUpstream(context.Context, *UpstreamRegisterRequest) (*UpstreamRegisterResponse, error)
@@ -161,6 +195,9 @@ func (UnimplementedGatewayServiceServer) BatchPushToClients(context.Context, *Ba
 }
 func (UnimplementedGatewayServiceServer) BroadcastToClients(context.Context, *BroadcastRequest) (*BroadcastResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BroadcastToClients not implemented")
+}
+func (UnimplementedGatewayServiceServer) PaceBroadcast(*PaceBroadcastRequest, grpc.ServerStreamingServer[BroadcastProgress]) error {
+	return status.Error(codes.Unimplemented, "method PaceBroadcast not implemented")
 }
 func (UnimplementedGatewayServiceServer) RegisterUpstream(context.Context, *UpstreamRegisterRequest) (*UpstreamRegisterResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RegisterUpstream not implemented")
@@ -243,6 +280,17 @@ func _GatewayService_BroadcastToClients_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _GatewayService_PaceBroadcast_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(PaceBroadcastRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(GatewayServiceServer).PaceBroadcast(m, &grpc.GenericServerStream[PaceBroadcastRequest, BroadcastProgress]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type GatewayService_PaceBroadcastServer = grpc.ServerStreamingServer[BroadcastProgress]
+
 func _GatewayService_RegisterUpstream_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpstreamRegisterRequest)
 	if err := dec(in); err != nil {
@@ -307,6 +355,12 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _GatewayService_DeregisterUpstream_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "PaceBroadcast",
+			Handler:       _GatewayService_PaceBroadcast_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "gateway/v1/gateway.proto",
 }
