@@ -2,6 +2,7 @@ package biz
 
 import (
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -84,9 +85,34 @@ type Push struct {
 	Again bool
 	// Bound, unless it is zero, lets the push go with the answer to a request of the client.
 	Bound PushBound
-	// Prepared is for the implementation of PushSessions: its own form of the push, made once for
-	// all targets. A push goes to one target after another.
-	Prepared any
+	// Expires is when the push has lost its worth: whoever has not been written it by then does not get
+	// it. Zero: never.
+	Expires time.Time
+	// Prepared is for the implementation of PushSessions: its own form of the push. Copies share it.
+	Prepared *Prepared
+}
+
+// over tells whether the push has lost its worth.
+func (p *Push) over(now time.Time) bool { return !p.Expires.IsZero() && now.After(p.Expires) }
+
+// begunAt makes the push the one that a node has begun and not ended: its time counts from then.
+func (p *Push) begunAt(id string, at time.Time) {
+	if !p.Expires.IsZero() {
+		p.Expires = p.Expires.Add(at.Sub(p.Time))
+	}
+	p.ID, p.Time, p.Again = id, at, true
+}
+
+// Prepared is a form of a push that is made once for all targets. Safe for concurrent use.
+type Prepared struct {
+	once sync.Once
+	form any
+}
+
+// Of returns the form, and makes it if it is the first to ask.
+func (p *Prepared) Of(make func() any) any {
+	p.once.Do(func() { p.form = make() })
+	return p.form
 }
 
 // PushBound ties a push to the answer to a request.
@@ -107,11 +133,19 @@ const (
 	OutcomeNotFound                 // no such session id
 	OutcomeSlow                     // the session's queue was full
 	OutcomeUnknown                  // it may have arrived: the node or session that had it is gone
+	OutcomeExpired                  // its time was over before it was written to anybody
 )
+
+// Outcomes is every outcome.
+func Outcomes() []Outcome {
+	return []Outcome{
+		OutcomeRejected, OutcomeDelivered, OutcomeQueued, OutcomeOffline, OutcomeNotFound, OutcomeSlow, OutcomeUnknown, OutcomeExpired,
+	}
+}
 
 // ParseOutcome reads what String writes.
 func ParseOutcome(s string) (o Outcome, ok bool) {
-	for o := OutcomeRejected; o <= OutcomeUnknown; o++ {
+	for _, o := range Outcomes() {
 		if o.String() == s {
 			return o, true
 		}
@@ -134,6 +168,8 @@ func (o Outcome) String() string {
 		return "slow"
 	case OutcomeUnknown:
 		return "unknown"
+	case OutcomeExpired:
+		return "expired"
 	}
 	return "rejected"
 }

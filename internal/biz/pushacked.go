@@ -1,6 +1,9 @@
 package biz
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // AwaitedPush is a push that was offered to the sessions of one recipient.
 type AwaitedPush interface {
@@ -16,10 +19,15 @@ func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o Pus
 	results := make([]PushResult, len(targets))
 	recipients := make([]Recipient, len(targets))
 	waits := make([]AwaitedPush, len(targets)) // nil: the target is wrong
+	over := p.over(time.Now())
 	for i, t := range targets {
 		to, err := t.recipient()
-		if err != nil {
+		switch {
+		case err != nil:
 			results[i] = rejected(err)
+			continue
+		case over:
+			results[i] = p.tooLate()
 			continue
 		}
 		recipients[i], waits[i] = to, s.sessions.Await(to, p)
@@ -33,11 +41,12 @@ func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o Pus
 		}
 	}
 	late := waiting.Err() != nil
-	for i, out := range outcomes {
+	storing := context.WithoutCancel(ctx)
+	inParallel(len(targets), keepers, 1, func(i int) {
 		if waits[i] != nil {
-			results[i] = s.waitedFor(context.WithoutCancel(ctx), targets[i], recipients[i], p, out, late)
+			results[i] = s.waitedFor(storing, targets[i], recipients[i], p, outcomes[i], late)
 		}
-	}
+	})
 	return results
 }
 
@@ -47,7 +56,7 @@ func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o Pus
 func (s *Pushes) waitedFor(ctx context.Context, t Target, to Recipient, p *Push, out Outcome, late bool) PushResult {
 	result := PushResult{Outcome: out, Err: explainOutcome(out, t)}
 	switch out {
-	case OutcomeDelivered, OutcomeSlow:
+	case OutcomeDelivered, OutcomeSlow, OutcomeExpired:
 		return result
 	case OutcomeQueued:
 		result.Note = "its connection was lost; it waits for the client to come back"
@@ -59,6 +68,12 @@ func (s *Pushes) waitedFor(ctx context.Context, t Target, to Recipient, p *Push,
 	}
 	if !p.StoreOffline || to.Kind != TargetUser {
 		return result
+	}
+	if p.over(time.Now()) {
+		if out == OutcomeOffline {
+			return p.tooLate()
+		}
+		return result // he may have it, and it is worth nothing later
 	}
 	kept := s.keep(ctx, UserID(to.ID), p)
 	switch {

@@ -8,7 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// PushSessions reaches the sessions that are connected or may still resume, on any node.
+// PushSessions reaches the sessions that are connected or may still resume, on any node. Its methods
+// are called for several targets at once.
 type PushSessions interface {
 	// Push queues p for every session of the recipient. With several sessions the best outcome
 	// counts. When p.StoreOffline is set, a push to a user is queued for connected ones only, and
@@ -16,8 +17,8 @@ type PushSessions interface {
 	Push(to Recipient, p *Push) Outcome
 	// Await does the same for a caller who wants to know that p has arrived.
 	Await(to Recipient, p *Push) AwaitedPush
-	// Broadcast queues p for every connected session: sent of total sessions took it.
-	Broadcast(p *Push) (sent, total int)
+	// Audience returns the sessions that there are now, to broadcast p to.
+	Audience(p *Push) Audience
 	// InboxGrew tells the user's sessions that his inbox has something up to seq.
 	InboxGrew(user UserID, seq int64)
 }
@@ -47,12 +48,13 @@ type Pushes struct {
 	sessions PushSessions
 	inbox    Inbox
 	once     *onceByKey
+	paced    *pacer
 	rules    atomic.Pointer[PushRules]
 }
 
 // NewPushes returns the use cases of pushing.
 func NewPushes(sessions PushSessions, inbox Inbox, keys PushKeys, rules PushRules) *Pushes {
-	s := &Pushes{sessions: sessions, inbox: inbox, once: newOnceByKey(keys)}
+	s := &Pushes{sessions: sessions, inbox: inbox, once: newOnceByKey(keys), paced: newPacer()}
 	s.SetRules(rules)
 	return s
 }
@@ -67,12 +69,6 @@ type PushResult struct {
 	Note    string // more about a success, for people; may be empty
 	// Repeated means that this is the result of an earlier call with the same key: nothing was pushed.
 	Repeated bool
-}
-
-// BroadcastResult is how many of the sessions that there are took a broadcast.
-type BroadcastResult struct {
-	Sent, Total int
-	Repeated    bool // see PushResult
 }
 
 // Push sends p to one target.
@@ -105,54 +101,42 @@ func (s *Pushes) Batch(ctx context.Context, targets []Target, p *Push, o PushOpt
 	return results, err
 }
 
-// Broadcast sends p to every connected session. Of the options it knows the key alone: nobody waits
-// for everybody, and nothing is kept for everybody.
-func (s *Pushes) Broadcast(ctx context.Context, p *Push, o PushOptions) (BroadcastResult, error) {
-	if o.AckWithin != 0 {
-		return BroadcastResult{}, Errorf(KindInvalid, "INVALID_REQUEST", "a broadcast cannot be waited for; push to targets instead")
-	}
-	if err := s.stamp(p, o); err != nil {
-		return BroadcastResult{}, err
-	}
-	if o.Key == "" {
-		sent, total := s.sessions.Broadcast(p)
-		return BroadcastResult{Sent: sent, Total: total}, nil
-	}
-	return s.broadcastOnce(ctx, p, o)
-}
-
-// pushAll pushes to every target. With a wait they are all offered the push before any is waited for,
-// so that the wait is one for all.
-func (s *Pushes) pushAll(ctx context.Context, targets []Target, p *Push, o PushOptions) []PushResult {
-	if o.AckWithin > 0 {
-		return s.pushAcked(ctx, targets, p, o)
-	}
-	results := make([]PushResult, len(targets))
-	for i, t := range targets {
-		results[i] = s.push(ctx, t, p, o)
-	}
-	return results
-}
-
 func (s *Pushes) push(ctx context.Context, t Target, p *Push, o PushOptions) PushResult {
 	if o.AckWithin > 0 {
 		return s.pushAcked(ctx, []Target{t}, p, o)[0]
 	}
+	result, absent := s.offer(t, p)
+	if absent != "" {
+		return s.keep(ctx, absent, p)
+	}
+	return result
+}
+
+// offer pushes to the sessions of a target. If absent is a user, there is no result yet: the push is to
+// be kept for him.
+func (s *Pushes) offer(t Target, p *Push) (result PushResult, absent UserID) {
 	to, err := t.recipient()
 	if err != nil {
-		return rejected(err)
+		return rejected(err), ""
+	}
+	if p.over(time.Now()) {
+		return p.tooLate(), ""
 	}
 	out := s.sessions.Push(to, p)
 	if out == OutcomeOffline && p.StoreOffline && to.Kind == TargetUser {
-		return s.keep(ctx, UserID(to.ID), p)
+		return PushResult{}, UserID(to.ID)
 	}
-	return PushResult{Outcome: out, Err: explainOutcome(out, t)}
+	return PushResult{Outcome: out, Err: explainOutcome(out, t)}, ""
 }
 
 func (s *Pushes) keep(ctx context.Context, user UserID, p *Push) PushResult {
 	kept := *p // a place in an inbox is one target's own
 	rules := s.rules.Load()
-	err := s.inbox.Store(ctx, user, &kept, p.Time.Add(rules.InboxTTL), rules.InboxPerUser)
+	until := p.Time.Add(rules.InboxTTL)
+	if !p.Expires.IsZero() && p.Expires.Before(until) {
+		until = p.Expires
+	}
+	err := s.inbox.Store(ctx, user, &kept, until, rules.InboxPerUser)
 	if err != nil {
 		return rejected(AsError(err))
 	}
@@ -163,6 +147,19 @@ func (s *Pushes) keep(ctx context.Context, user UserID, p *Push) PushResult {
 
 func rejected(err *Error) PushResult { return PushResult{Outcome: OutcomeRejected, Err: err} }
 
+// tooLate is the result for a target whose turn comes when the push has lost its worth.
+func (p *Push) tooLate() PushResult {
+	if p.Again {
+		return PushResult{Outcome: OutcomeUnknown, Err: Errorf(KindUnavailable, "UNKNOWN",
+			"the node stopped while it pushed, and the ttl is over now; whether the push arrived is not known")}
+	}
+	return PushResult{Outcome: OutcomeExpired, Err: errExpired()}
+}
+
+func errExpired() *Error {
+	return Errorf(KindUnavailable, "EXPIRED", "the ttl of the push was over before it was written to anybody")
+}
+
 func explainOutcome(o Outcome, t Target) *Error {
 	switch o {
 	case OutcomeDelivered, OutcomeQueued:
@@ -171,6 +168,8 @@ func explainOutcome(o Outcome, t Target) *Error {
 		return Errorf(KindUnavailable, "TARGET_OFFLINE", "%s %q has no session", t.Type, t.ID)
 	case OutcomeNotFound:
 		return Errorf(KindNotFound, "TARGET_NOT_FOUND", "session %q does not exist", t.ID)
+	case OutcomeExpired:
+		return errExpired()
 	case OutcomeSlow:
 		return Errorf(KindResourceLimit, "TARGET_SLOW", "the queue of %s %q is full", t.Type, t.ID)
 	}
@@ -202,7 +201,10 @@ func (s *Pushes) stamp(p *Push, o PushOptions) *Error {
 	if err != nil {
 		return Errorf(KindInternal, "PUSH_FAILED", "no id could be made").Because(err)
 	}
-	p.ID, p.Time, p.StoreOffline = id.String(), time.Now(), o.StoreOffline
+	p.ID, p.Time, p.StoreOffline, p.Prepared = id.String(), time.Now(), o.StoreOffline, &Prepared{}
+	if o.TTL > 0 {
+		p.Expires = p.Time.Add(o.TTL)
+	}
 	return nil
 }
 

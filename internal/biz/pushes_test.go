@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ const maxPush = 100
 
 // sessions is a biz.PushSessions whose outcome for a target is set beforehand; the others are away.
 type sessions struct {
+	mu       sync.Mutex
 	outcomes map[string]biz.Outcome // by "session:1", "openid:alice", "gid:7"
 	pushes   []string
 	seen     []*biz.Push
@@ -36,7 +38,9 @@ type awaitedPush struct {
 }
 
 func (a *awaitedPush) Wait(ctx context.Context) biz.Outcome {
+	a.sessions.mu.Lock()
 	a.sessions.waits++
+	a.sessions.mu.Unlock()
 	if a.outcome != biz.OutcomeDelivered || a.sessions.ack == nil {
 		return a.outcome
 	}
@@ -49,6 +53,8 @@ func (a *awaitedPush) Wait(ctx context.Context) biz.Outcome {
 }
 
 func (s *sessions) outcome(target string, p *biz.Push, absent biz.Outcome) biz.Outcome {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.pushes, s.seen = append(s.pushes, target), append(s.seen, p)
 	if o, ok := s.outcomes[target]; ok {
 		return o
@@ -70,21 +76,43 @@ func (s *sessions) Await(to biz.Recipient, p *biz.Push) biz.AwaitedPush {
 	return &awaitedPush{s, s.Push(to, p)}
 }
 
-func (s *sessions) Broadcast(p *biz.Push) (sent, total int) {
+func (s *sessions) Audience(p *biz.Push) biz.Audience {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.seen = append(s.seen, p)
-	return s.total - 1, s.total
+	return &audience{left: s.total}
 }
 
-func (s *sessions) InboxGrew(user biz.UserID, seq int64) { s.grew[user] = seq }
+// audience is connected, but for its last one.
+type audience struct{ left int }
+
+func (a *audience) Len() int { return a.left }
+
+func (a *audience) Next(n int) biz.BroadcastCounts {
+	c := biz.BroadcastCounts{Sent: n, Total: n}
+	if a.left -= n; a.left == 0 && n > 0 {
+		c.Sent, c.Queued = n-1, 1
+	}
+	return c
+}
+
+func (s *sessions) InboxGrew(user biz.UserID, seq int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grew[user] = seq
+}
 
 // inbox is a biz.Inbox in memory.
 type inbox struct {
+	mu      sync.Mutex
 	kept    map[biz.UserID][]*biz.Push
 	expires time.Time
 	err     error
 }
 
 func (b *inbox) Store(_ context.Context, user biz.UserID, p *biz.Push, expires time.Time, limit int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.err != nil {
 		return b.err
 	}
@@ -302,7 +330,7 @@ func TestPushesAreStamped(t *testing.T) {
 func TestBroadcastCounts(t *testing.T) {
 	t.Parallel()
 	got, err := newPushScene().pushes.Broadcast(t.Context(), &biz.Push{}, biz.PushOptions{})
-	if got != (biz.BroadcastResult{Sent: 2, Total: 3}) || err != nil {
+	if want := (biz.BroadcastCounts{Sent: 2, Queued: 1, Total: 3}); got != (biz.BroadcastResult{BroadcastCounts: want}) || err != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -365,7 +393,7 @@ func TestA8AccountedPush(t *testing.T) {
 			}
 		}
 		sum := 0
-		for o := biz.OutcomeRejected; o <= biz.OutcomeUnknown; o++ {
+		for _, o := range biz.Outcomes() {
 			sum += counts[o]
 		}
 		if sum != len(targets) {
@@ -388,10 +416,10 @@ func TestA8AccountedPush(t *testing.T) {
 func TestOutcomeNames(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
-	for o := biz.OutcomeRejected; o <= biz.OutcomeUnknown; o++ {
+	for _, o := range biz.Outcomes() {
 		names[o.String()] = true
 	}
-	if len(names) != int(biz.OutcomeUnknown)+1 {
+	if len(names) != int(biz.OutcomeExpired)+1 {
 		t.Errorf("two outcomes share a name: %v", names)
 	}
 }

@@ -30,8 +30,8 @@ type PushRecord struct {
 
 // PushAnswer is what a request was answered.
 type PushAnswer struct {
-	Results     []PushResult // of a push or batch
-	Sent, Total int          // of a broadcast
+	Results   []PushResult    // of a push or batch
+	Broadcast BroadcastCounts // of a broadcast
 }
 
 // PushKeys remembers requests for PushKeyLife, over restarts too.
@@ -131,7 +131,7 @@ func (c *onceByKey) first(ctx context.Context, r keyedRequest) (a PushAnswer, re
 	case r.lost != nil:
 		push = r.lost
 	default:
-		r.p.ID, r.p.Time, r.p.Again = earlier.PushID, earlier.Time, true
+		r.p.begunAt(earlier.PushID, earlier.Time)
 	}
 	a, err = push(ctx)
 	if err == nil && !a.failed() { // otherwise the request may come again, and finds it begun
@@ -211,19 +211,6 @@ func errLost(kind Kind, key string) *Error {
 	return Errorf(kind, "UNKNOWN", "the node stopped while it pushed under idempotency-key %s; whether the push arrived is not known, and it needs another key to be made again", quote(key))
 }
 
-func (s *Pushes) broadcastOnce(ctx context.Context, p *Push, o PushOptions) (BroadcastResult, error) {
-	push := func(context.Context) (PushAnswer, error) {
-		sent, total := s.sessions.Broadcast(p)
-		return PushAnswer{Sent: sent, Total: total}, nil
-	}
-	// Not unavailable, which would invite to try again.
-	lost := func(context.Context) (PushAnswer, error) { return PushAnswer{}, errLost(KindConflict, o.Key) }
-	a, repeated, err := s.once.do(ctx, keyedRequest{
-		key: pushKey(ctx, o), hash: fingerprint("broadcast", nil, p, PushOptions{Bound: o.Bound}), p: p, push: push, lost: lost,
-	})
-	return BroadcastResult{Sent: a.Sent, Total: a.Total, Repeated: repeated}, err
-}
-
 // fingerprint covers everything that makes two requests the same one. How long a caller would wait is
 // no part of it: who asks again has less time left.
 func fingerprint(method string, targets []Target, p *Push, o PushOptions) (sum [sha256.Size]byte) {
@@ -234,6 +221,9 @@ func fingerprint(method string, targets []Target, p *Push, o PushOptions) (sum [
 	}
 	if o.AckWithin > 0 {
 		options[1] = 1
+	}
+	if o.TTL > 0 { // nothing is written without one: keys that are stored already keep their meaning
+		write(h, "ttl", o.TTL.String())
 	}
 	write(h, method, string(options[:]), o.Bound, p.MsgType, p.Title, p.Content, string(p.Data))
 	for _, t := range targets {

@@ -112,7 +112,7 @@ func TestBatchAndBroadcastOncePerKey(t *testing.T) {
 		t.Errorf("%+v, %v", one, err)
 	}
 	two, err := s.pushes.Broadcast(t.Context(), &biz.Push{}, keyed("all"))
-	if err != nil || two != (biz.BroadcastResult{Sent: one.Sent, Total: one.Total, Repeated: true}) || len(s.seen) != 3 {
+	if err != nil || two != (biz.BroadcastResult{BroadcastCounts: one.BroadcastCounts, Repeated: true}) || len(s.seen) != 3 {
 		t.Errorf("%+v, %v", two, err)
 	}
 }

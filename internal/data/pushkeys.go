@@ -94,6 +94,10 @@ func (p *PushKeys) Finish(ctx context.Context, k biz.PushKey, a biz.PushAnswer) 
 type answerJSON struct {
 	Results []resultJSON `json:"results,omitempty"`
 	Sent    int          `json:"sent,omitempty"`
+	Queued  int          `json:"queued,omitempty"`
+	Slow    int          `json:"slow,omitempty"`
+	Skipped int          `json:"skipped,omitempty"`
+	Expired int          `json:"expired,omitempty"`
 	Total   int          `json:"total,omitempty"`
 }
 
@@ -107,7 +111,11 @@ type resultJSON struct {
 }
 
 func toAnswer(a biz.PushAnswer) (string, error) {
-	j := answerJSON{Results: make([]resultJSON, len(a.Results)), Sent: a.Sent, Total: a.Total}
+	b := a.Broadcast
+	j := answerJSON{
+		Results: make([]resultJSON, len(a.Results)),
+		Sent:    b.Sent, Queued: b.Queued, Slow: b.Slow, Skipped: b.Skipped, Expired: b.Expired, Total: b.Total,
+	}
 	for i, r := range a.Results {
 		j.Results[i] = resultJSON{Outcome: r.Outcome.String(), Note: r.Note}
 		if r.Err != nil {
@@ -123,7 +131,12 @@ func fromAnswer(text string) (*biz.PushAnswer, error) {
 	if err := json.Unmarshal([]byte(text), &j); err != nil {
 		return nil, errPushKeyCorrupt(err)
 	}
-	a := biz.PushAnswer{Results: make([]biz.PushResult, len(j.Results)), Sent: j.Sent, Total: j.Total}
+	a := biz.PushAnswer{
+		Results: make([]biz.PushResult, len(j.Results)),
+		Broadcast: biz.BroadcastCounts{
+			Sent: j.Sent, Queued: j.Queued, Slow: j.Slow, Skipped: j.Skipped, Expired: j.Expired, Total: j.Total,
+		},
+	}
 	for i, r := range j.Results {
 		out, ok := biz.ParseOutcome(r.Outcome)
 		if !ok {

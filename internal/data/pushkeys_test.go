@@ -20,7 +20,7 @@ func TestPushKeysOutliveTheirNode(t *testing.T) {
 			t.Fatalf("%+v, %v", earlier, err)
 		}
 	}
-	keys.Finish(t.Context(), answered, biz.PushAnswer{Sent: 1, Total: 2})
+	keys.Finish(t.Context(), answered, biz.PushAnswer{Broadcast: biz.BroadcastCounts{Sent: 1, Total: 2}})
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestPushKeysOutliveTheirNode(t *testing.T) {
 	if earlier, err := keys.Begin(t.Context(), begun, record); err != nil || earlier == nil || earlier.Answer != nil || earlier.Hash != record.Hash {
 		t.Errorf("begun: %+v, %v", earlier, err)
 	}
-	if earlier, err := keys.Begin(t.Context(), answered, record); err != nil || earlier == nil || earlier.Answer == nil || earlier.Answer.Total != 2 {
+	if earlier, err := keys.Begin(t.Context(), answered, record); err != nil || earlier == nil || earlier.Answer == nil || earlier.Answer.Broadcast.Total != 2 {
 		t.Errorf("answered: %+v, %v", earlier, err)
 	}
 }

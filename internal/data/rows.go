@@ -178,7 +178,7 @@ func fromPushRow(r pushRow) (*biz.Push, error) {
 	md, err := decodeMetadata(r.Metadata)
 	return &biz.Push{
 		ID: r.ID, MsgType: r.MsgType, Title: r.Title, Content: r.Content, Data: r.Data, Metadata: md,
-		Time: fromMicros(r.CreatedAt), InboxSeq: r.Seq,
+		Time: fromMicros(r.CreatedAt), InboxSeq: r.Seq, Expires: fromMicros(r.ExpiresAt),
 	}, err
 }
 

@@ -77,9 +77,9 @@ func TestRowsRoundTrip(t *testing.T) {
 	})
 	t.Run("push", func(t *testing.T) {
 		want := &biz.Push{
-			ID: "i", MsgType: "m", Title: "t", Content: "c", Data: []byte("x"), Metadata: map[string]string{"k": "v"}, Time: at, InboxSeq: 7,
+			ID: "i", MsgType: "m", Title: "t", Content: "c", Data: []byte("x"), Metadata: map[string]string{"k": "v"}, Time: at, InboxSeq: 7, Expires: at.Add(time.Hour),
 		}
-		row, err := toPushRow("u", want, at.Add(time.Hour))
+		row, err := toPushRow("u", want, want.Expires)
 		if err != nil {
 			t.Fatal(err)
 		}

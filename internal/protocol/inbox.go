@@ -22,7 +22,7 @@ func (i *Inbox) Page(ctx context.Context, after int64, limit int) ([]session.Ent
 	}
 	entries := make([]session.Entry, len(kept))
 	for k, p := range kept {
-		entries[k] = session.Entry{Seq: p.InboxSeq, Frame: frame.New(p)}
+		entries[k] = session.Entry{Seq: p.InboxSeq, Frame: frame.NewUntil(p, p.Expires)}
 	}
 	return entries, nil
 }

@@ -76,9 +76,21 @@ func absent(to biz.Recipient) biz.Outcome {
 	return biz.OutcomeOffline
 }
 
-// Broadcast implements biz.PushSessions.
-func (p *Pusher) Broadcast(push *biz.Push) (sent, total int) {
-	return p.node.Broadcast(prepared(push))
+// Audience implements biz.PushSessions.
+func (p *Pusher) Audience(push *biz.Push) biz.Audience {
+	return audience{p.node.Audience(prepared(push))}
+}
+
+// audience is a biz.Audience.
+type audience struct{ *node.Audience }
+
+// Next implements biz.Audience.
+func (a audience) Next(n int) biz.BroadcastCounts {
+	n = min(n, a.Len())
+	by := a.Audience.Next(n)
+	return biz.BroadcastCounts{
+		Sent: by[session.Queued], Queued: by[session.Kept], Slow: by[session.Full], Skipped: by[session.Gone], Total: n,
+	}
 }
 
 // InboxGrew implements biz.PushSessions.
@@ -103,12 +115,10 @@ func (a awaited) Wait(ctx context.Context) biz.Outcome {
 
 // prepared returns the frame of a push, which all of its targets share.
 func prepared(push *biz.Push) *frame.Frame {
-	f, ok := push.Prepared.(*frame.Frame)
-	if !ok {
-		f = frame.New(push)
-		push.Prepared = f
+	if push.Prepared == nil { // it was not made by the rules, and nobody else has it yet
+		push.Prepared = &biz.Prepared{}
 	}
-	return f
+	return push.Prepared.Of(func() any { return frame.NewUntil(push, push.Expires) }).(*frame.Frame)
 }
 
 func outcome(o session.Offered, absent biz.Outcome) biz.Outcome {
@@ -121,6 +131,8 @@ func outcome(o session.Offered, absent biz.Outcome) biz.Outcome {
 		return biz.OutcomeSlow
 	case session.Unsure:
 		return biz.OutcomeUnknown
+	case session.Expired:
+		return biz.OutcomeExpired
 	}
 	return absent
 }

@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -61,8 +62,9 @@ func TestBroadcastReachesWhoIsConnected(t *testing.T) {
 		a, c := b.member("1", "alice"), b.member("2", "carol")
 		lost := b.member("3", "bob")
 		b.away(lost)
-		if sent, total := b.push.Broadcast(&biz.Push{Title: "all"}); sent != 2 || total != 3 {
-			t.Errorf("sent to %d of %d", sent, total)
+		all := b.push.Audience(&biz.Push{Title: "all"})
+		if got := all.Next(all.Len()); got != (biz.BroadcastCounts{Sent: 2, Queued: 1, Total: 3}) || all.Len() != 0 {
+			t.Errorf("%+v, and %d are left", got, all.Len())
 		}
 		want(t, a, "push all")
 		want(t, c, "push all")
@@ -72,18 +74,20 @@ func TestBroadcastReachesWhoIsConnected(t *testing.T) {
 // TestAPushIsPreparedOnce: targets of a batch share one encoded frame.
 func TestAPushIsPreparedOnce(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		b.member("1", "alice")
-		p := &biz.Push{Title: "p"}
-		b.push.Push(toUser("alice"), p)
-		first, ok := p.Prepared.(*frame.Frame)
-		if !ok {
-			t.Fatalf("prepared: %T", p.Prepared)
+		alice := b.member("1", "alice")
+		first := frame.New(&biz.Push{Title: "first"})
+		p := &biz.Push{Title: "p", Prepared: &biz.Prepared{}}
+		p.Prepared.Of(func() any { return first })
+		for range 2 {
+			b.push.Push(toUser("alice"), p)
+			b.push.Audience(p).Next(1)
 		}
-		b.push.Push(toSession("1"), p)
-		b.push.Broadcast(p)
-		if p.Prepared != any(first) {
-			t.Error("prepared again")
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() { b.push.Push(toSession("1"), p) })
 		}
+		wg.Wait()
+		want(t, alice, slices.Repeat([]string{"push first"}, 8)...)
 	})
 }
 

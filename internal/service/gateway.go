@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"strconv"
 
@@ -110,31 +109,6 @@ func (s *Gateway) result(t biz.Target, r biz.PushResult) *gatewayv1.UnicastResul
 	return one
 }
 
-// BroadcastToClients implements gatewayv1.GatewayServiceServer.
-func (s *Gateway) BroadcastToClients(ctx context.Context, req *gatewayv1.BroadcastRequest) (*gatewayv1.BroadcastResponse, error) {
-	o, wrong := options(ctx)
-	if wrong != nil {
-		return nil, Error(s.log, wrong)
-	}
-	p := &biz.Push{
-		MsgType: req.GetMsgType(), Title: req.GetTitle(), Content: req.GetContent(),
-		Data: req.GetData(), Metadata: req.GetMetadata(),
-	}
-	result, err := s.pushes.Broadcast(ctx, p, o)
-	if err != nil {
-		return nil, Error(s.log, err)
-	}
-	if result.Repeated {
-		s.metrics.repeats.Inc()
-	} else {
-		s.metrics.broadcast(result.Sent)
-	}
-	return &gatewayv1.BroadcastResponse{
-		SentCount: int32(result.Sent),
-		Message:   fmt.Sprintf("sent to %d of %d sessions", result.Sent, result.Total),
-	}, nil
-}
-
 // outcomes are those of the rules on the wire.
 var outcomes = [...]gatewayv1.PushOutcome{
 	biz.OutcomeDelivered: gatewayv1.PushOutcome_PUSH_OUTCOME_DELIVERED,
@@ -144,6 +118,7 @@ var outcomes = [...]gatewayv1.PushOutcome{
 	biz.OutcomeSlow:      gatewayv1.PushOutcome_PUSH_OUTCOME_SLOW,
 	biz.OutcomeRejected:  gatewayv1.PushOutcome_PUSH_OUTCOME_REJECTED,
 	biz.OutcomeUnknown:   gatewayv1.PushOutcome_PUSH_OUTCOME_UNKNOWN,
+	biz.OutcomeExpired:   gatewayv1.PushOutcome_PUSH_OUTCOME_EXPIRED,
 }
 
 func (s *Gateway) count(r biz.PushResult) {

@@ -30,7 +30,7 @@ type sessions struct {
 
 func (s *sessions) outcome(id string, p *biz.Push, absent biz.Outcome) biz.Outcome {
 	s.pushes = append(s.pushes, p)
-	for o := biz.OutcomeDelivered; o <= biz.OutcomeUnknown; o++ {
+	for _, o := range biz.Outcomes() {
 		if o.String() == id {
 			return o
 		}
@@ -64,9 +64,31 @@ func (a awaited) Wait(ctx context.Context) biz.Outcome {
 	return a.outcome
 }
 
-func (s *sessions) Broadcast(p *biz.Push) (sent, total int) {
+func (s *sessions) Audience(p *biz.Push) biz.Audience {
 	s.pushes = append(s.pushes, p)
-	return 3, 5
+	return &audience{left: 5}
+}
+
+// audience is connected, but for the first two of it: one is away, and one is slow.
+type audience struct{ left, done int }
+
+func (a *audience) Len() int { return a.left }
+
+func (a *audience) Next(n int) biz.BroadcastCounts {
+	c := biz.BroadcastCounts{Total: n}
+	for range n {
+		switch a.done {
+		case 0:
+			c.Queued++
+		case 1:
+			c.Slow++
+		default:
+			c.Sent++
+		}
+		a.done++
+	}
+	a.left -= n
+	return c
 }
 
 func (s *sessions) InboxGrew(biz.UserID, int64) {}

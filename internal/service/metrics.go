@@ -32,7 +32,7 @@ func NewGatewayMetrics() *GatewayMetrics {
 			Name: "hermod_push_repeats_total", Help: "Push targets and broadcasts answered from their idempotency key.",
 		}),
 	}
-	for o := biz.OutcomeRejected; o <= biz.OutcomeUnknown; o++ {
+	for _, o := range biz.Outcomes() {
 		m.outcomes.WithLabelValues(o.String()) // present from the start, so that rates are right
 	}
 	return m

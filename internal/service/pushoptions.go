@@ -16,6 +16,7 @@ const (
 	keyWait        = "wait"
 	keyWaitTimeout = "wait-timeout"
 	keyIdempotency = "idempotency-key"
+	keyTTL         = "ttl"
 
 	offlineStore     = "store"
 	waitAcknowledged = "acknowledged"
@@ -35,8 +36,23 @@ func options(ctx context.Context) (o biz.PushOptions, err *biz.Error) {
 			return o, invalidMetadata("idempotency-key is empty; 1 to %d bytes are allowed", biz.MaxIDBytes)
 		}
 	}
+	if o.TTL, err = timeToLive(md.Get(keyTTL)); err != nil {
+		return o, err
+	}
 	o.AckWithin, err = ackWait(md.Get(keyWait), md.Get(keyWaitTimeout))
 	return o, err
+}
+
+// timeToLive reads how long a push is worth something; 0 is for ever.
+func timeToLive(ttl []string) (time.Duration, *biz.Error) {
+	if len(ttl) == 0 {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(ttl[0])
+	if err != nil || d <= 0 || d > biz.MaxPushTTL {
+		return 0, invalidMetadata("ttl: %.64q is not possible; a duration such as 30s or 24h, up to %v, is allowed", ttl[0], biz.MaxPushTTL)
+	}
+	return d, nil
 }
 
 // ackWait reads how long to wait for an acknowledgement; 0 is not at all.

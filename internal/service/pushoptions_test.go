@@ -38,6 +38,10 @@ func TestPushOptions(t *testing.T) {
 		{[]string{"wait", "acknowledged", "wait-timeout", "1"}, 0, `wait-timeout: "1" is not possible`},
 		{[]string{"wait", "acknowledged", "wait-timeout", "0s"}, 0, "up to 30s, is allowed"},
 		{[]string{"wait", "acknowledged", "wait-timeout", "31s"}, 0, "up to 30s, is allowed"},
+		{[]string{"ttl", "24h"}, 0, ""},
+		{[]string{"ttl", "30"}, 0, `ttl: "30" is not possible; a duration such as 30s`},
+		{[]string{"ttl", "-1s"}, 0, "is not possible"},
+		{[]string{"ttl", "90000h"}, 0, "up to 87600h0m0s, is allowed"},
 		{[]string{"idempotency-key", ""}, 0, "idempotency-key is empty; 1 to 255 bytes are allowed"},
 		{[]string{"idempotency-key", strings.Repeat("k", 256)}, 0, "at most 255 are allowed"},
 	} {

@@ -20,6 +20,10 @@ var inboxSuite = map[string]func(scene){
 		if len(got) != 1 || !bytes.Equal(got[0].Data, p.Data) || !got[0].Time.Equal(p.Time) {
 			s.t.Fatalf("kept %+v", got)
 		}
+		if in := time.Until(got[0].Expires); in <= 0 || in > time.Hour {
+			s.t.Errorf("it expires in %v", in)
+		}
+		p.Expires = got[0].Expires
 		s.equal("push", *got[0], *p)
 		s.equal("other user", len(s.kept("u2", 0)), 0)
 	},

@@ -23,7 +23,8 @@ var pushKeySuite = map[string]func(scene){
 	"keeps the answer": func(s scene) {
 		k := biz.PushKey{Key: "k"}
 		s.begin(k, pushRecord("one"))
-		answer := biz.PushAnswer{Sent: 3, Total: 5, Results: []biz.PushResult{
+		counts := biz.BroadcastCounts{Sent: 1, Queued: 2, Slow: 3, Skipped: 4, Expired: 5, Total: 21}
+		answer := biz.PushAnswer{Broadcast: counts, Results: []biz.PushResult{
 			{Outcome: biz.OutcomeDelivered}, {Outcome: biz.OutcomeQueued, Note: "a note ✓"},
 			{Outcome: biz.OutcomeOffline, Err: biz.Errorf(biz.KindUnavailable, "TARGET_OFFLINE", "no \"session\"")},
 			{Outcome: biz.OutcomeRejected, Err: biz.Errorf(biz.KindInternal, "PUSH_FAILED", "text")},
@@ -39,7 +40,8 @@ var pushKeySuite = map[string]func(scene){
 			r.Err, want.Err = nil, nil
 			s.equal("result", r, want)
 		}
-		s.equal("counts", []int{earlier.Answer.Sent, earlier.Answer.Total, len(earlier.Answer.Results)}, []int{3, 5, 4})
+		s.equal("counts", earlier.Answer.Broadcast, counts)
+		s.equal("results", len(earlier.Answer.Results), 4)
 	},
 	"tells keys and callers apart": func(s scene) {
 		for _, id := range strangeIDs {

@@ -3,6 +3,7 @@ package frame
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 )
 
 // maxItemHeader is room for an envelope item's tag and length before a body.
@@ -11,11 +12,21 @@ const maxItemHeader = 12
 // Frame is one message on its way to any number of sessions. The payload must not change any more.
 type Frame struct {
 	payload any
+	expires time.Time // zero: never
 	encoded [MaxFormats]atomic.Pointer[Encoded]
 }
 
 // New returns a frame whose payload the encoders of the formats understand.
 func New(payload any) *Frame { return &Frame{payload: payload} }
+
+// NewUntil returns a frame that is not to be written for the first time after it has expired. The zero
+// time is never.
+func NewUntil(payload any, expires time.Time) *Frame {
+	return &Frame{payload: payload, expires: expires}
+}
+
+// Expired tells whether the frame's time is over.
+func (f *Frame) Expired(now time.Time) bool { return !f.expires.IsZero() && now.After(f.expires) }
 
 // Payload returns what the frame was made from, for brokers that carry it to other nodes.
 func (f *Frame) Payload() any { return f.payload }
@@ -31,6 +42,7 @@ func (f *Frame) In(format *Format) (*Encoded, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.expires = f.expires
 	if slot.CompareAndSwap(nil, e) {
 		return e, nil
 	}
@@ -41,6 +53,8 @@ func (f *Frame) In(format *Format) (*Encoded, error) {
 type Encoded struct {
 	item   []byte // what makes the body an envelope's item, then the body
 	header int
+	// expires is the frame's.
+	expires time.Time
 	// Prepared is a form that a transport keeps with the frame, so that it is made once and not
 	// once per receiver. Each format is used with one kind of transport's form.
 	Prepared atomic.Pointer[any]
@@ -71,7 +85,12 @@ func (f *Format) Recode(e *Encoded, to *Format) (*Encoded, error) {
 	if err != nil {
 		return nil, err
 	}
-	return to.encode(payload)
+	again, err := to.encode(payload)
+	if err != nil {
+		return nil, err
+	}
+	again.expires = e.expires
+	return again, nil
 }
 
 // Body returns the message alone.
@@ -79,6 +98,12 @@ func (e *Encoded) Body() []byte { return e.item[e.header:] }
 
 // Item returns the message as an item of an envelope.
 func (e *Encoded) Item() []byte { return e.item }
+
+// Mortal tells whether the frame expires.
+func (e *Encoded) Mortal() bool { return !e.expires.IsZero() }
+
+// Expired tells whether the frame's time is over.
+func (e *Encoded) Expired(now time.Time) bool { return e.Mortal() && now.After(e.expires) }
 
 // Size is the number of bytes that the frame counts for in a queue.
 func (e *Encoded) Size() int { return len(e.item) }

@@ -41,20 +41,43 @@ func (n *Node) offer(to []*session.Session, f *frame.Frame, connected bool) (bes
 	return best
 }
 
-// Broadcast offers a frame to every session that is let in, and returns how many connected ones took it, of how
-// many there are.
-func (n *Node) Broadcast(f *frame.Frame) (sent, total int) {
-	all := n.hub.All()
-	wake := make([]*session.Session, 0, len(all))
-	for _, s := range all {
-		o, w := s.OfferOpen(f)
+// Audience is the sessions that were on a node at a moment, for a frame that is offered to all of them.
+// It belongs to one goroutine.
+type Audience struct {
+	node  *Node
+	frame *frame.Frame
+	left  []*session.Session
+}
+
+// Audience returns the sessions that there are now.
+func (n *Node) Audience(f *frame.Frame) *Audience {
+	return &Audience{node: n, frame: f, left: n.hub.All()}
+}
+
+// Len is how many of them were not offered the frame.
+func (a *Audience) Len() int { return len(a.left) }
+
+// Next offers the frame to the next k of them and counts the outcomes. A session that has ended
+// meanwhile has its successor in its place; one that is not let in yet is offered nothing, which is Gone.
+func (a *Audience) Next(k int) (counts map[session.Offered]int) {
+	counts = make(map[session.Offered]int)
+	k = min(k, len(a.left))
+	wake := make([]*session.Session, 0, k)
+	for i, s := range a.left[:k] {
+		o, w := s.OfferOpen(a.frame)
+		if o == session.Gone && s.State() == session.Closed {
+			if heir := a.node.hub.Session(s.ID); heir != nil {
+				s = heir
+				o, w = s.OfferOpen(a.frame)
+			}
+		}
 		if w {
 			wake = append(wake, s)
 		}
-		if o == session.Queued {
-			sent++
-		}
+		counts[o]++
+		a.left[i] = nil
 	}
-	n.core.Writer.Wake(wake...)
-	return sent, len(all)
+	a.left = a.left[k:]
+	a.node.core.Writer.Wake(wake...)
+	return counts
 }

@@ -14,8 +14,8 @@ type awaited struct {
 
 // OfferAwaited does what Offer does, for a caller who waits for the client to acknowledge the frame.
 // When it answers Queued, exactly one value follows on settled, unless Forget comes first: Acked, Kept
-// when the connection was lost and the session waits for its client, or Unsure or Gone when the
-// session has ended. Settled must have room for the value: the session does not wait for a reader.
+// when the connection was lost and the session waits for its client, Expired, or Unsure or Gone when
+// the session has ended. Settled must have room for the value: the session does not wait for a reader.
 func (s *Session) OfferAwaited(f *frame.Frame, connected bool, settled chan<- Offered) (o Offered, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

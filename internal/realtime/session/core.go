@@ -55,6 +55,7 @@ type Metrics struct {
 	Resumes      *prometheus.CounterVec
 	Disconnects  *prometheus.CounterVec
 	EncodeErrors prometheus.Counter
+	Expired      prometheus.Counter
 }
 
 // NewMetrics returns fresh instruments, registered nowhere yet.
@@ -74,6 +75,7 @@ func NewMetrics() *Metrics {
 		Resumes:      vec("resumes_total", "Attempts to resume, by result (resumed, resync).", "result"),
 		Disconnects:  vec("disconnects_total", "Connections closed by the node, by code.", "code"),
 		EncodeErrors: counter("encode_errors_total", "Frames dropped because they could not be encoded; always 0 unless there is a bug."),
+		Expired:      counter("expired_total", "Frames dropped because their time was over before they were written."),
 	}
 }
 
@@ -81,6 +83,7 @@ func NewMetrics() *Metrics {
 func (m *Metrics) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.Deliveries, m.Writes, m.Retransmits, m.FellBehind, m.CaughtUp, m.Resumes, m.Disconnects, m.EncodeErrors,
+		m.Expired,
 	}
 }
 

@@ -78,14 +78,15 @@ func (s *Session) Reply(f *frame.Frame) {
 // Offered is what became of a frame that was offered.
 type Offered uint8
 
-// The outcomes of an offer, from worst to best. Unsure and Acked are of OfferAwaited alone.
+// The outcomes of an offer, from worst to best. Expired, Unsure and Acked are of OfferAwaited alone.
 const (
-	Gone   Offered = iota // the session has ended, or has no connection
-	Full                  // the queue is full; nothing was queued
-	Unsure                // awaited, written, and the session ended before the client acknowledged it
-	Kept                  // queued until the client comes back, or is let in
-	Queued                // queued for a connected client
-	Acked                 // awaited, and acknowledged by the client
+	Gone    Offered = iota // the session has ended, or has no connection
+	Expired                // awaited, and its time was over before it was written
+	Full                   // the queue is full; nothing was queued
+	Unsure                 // awaited, written, and the session ended before the client acknowledged it
+	Kept                   // queued until the client comes back, or is let in
+	Queued                 // queued for a connected client
+	Acked                  // awaited, and acknowledged by the client
 )
 
 // Offer queues a frame if there is room for it; if connected is set, only while the session has a

@@ -1,6 +1,10 @@
 package session
 
-import "github.com/game-im/hermod/internal/realtime/frame"
+import (
+	"time"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+)
 
 // held are frames that were offered to a session whose client is not let in yet. They have no number
 // before they are queued, and are no matter of the connection's format.
@@ -30,10 +34,29 @@ func (s *Session) holdLocked(f *frame.Frame, connected bool) Offered {
 	return Kept
 }
 
+// expire drops frames that have expired and returns how many.
+func (h *held) expire(now time.Time, format *frame.Format) (dropped int) {
+	kept := h.frames[:0]
+	for _, f := range h.frames {
+		if !f.Expired(now) {
+			kept = append(kept, f)
+			continue
+		}
+		dropped++
+		if enc, err := f.In(format); err == nil { // it was counted with the size that it has in the format
+			h.bytes -= enc.Size()
+		}
+	}
+	clear(h.frames[len(kept):])
+	h.frames = kept
+	return dropped
+}
+
 // Release answers a request as Answer does, queues behind it what was offered while the session held
 // such frames back, and holds nothing from then on. See Options.Hold.
 func (s *Session) Release(n uint64, reply *frame.Frame) {
 	s.mu.Lock()
+	s.expireHeldLocked(time.Now())
 	waiting := s.held
 	s.held = nil
 	wake := s.state != Closed && s.answerLocked(n, reply)

@@ -1,6 +1,10 @@
 package session
 
-import "github.com/game-im/hermod/internal/realtime/frame"
+import (
+	"time"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+)
 
 // item is one frame in a session's queue.
 type item struct {
@@ -24,6 +28,7 @@ type queue struct {
 	reached uint64
 	bytes   int
 	kept    int // bytes of frames that nothing could bring back
+	mortal  int // frames that expire
 }
 
 // compactAt is the number of consumed slots from which on moving the rest down pays.
@@ -38,6 +43,9 @@ func (q *queue) push(it item) {
 	q.bytes += it.enc.Size()
 	if it.kept {
 		q.kept += it.enc.Size()
+	}
+	if it.enc.Mortal() {
+		q.mortal++
 	}
 }
 
@@ -77,10 +85,7 @@ func (q *queue) drop() item {
 	q.items[q.head] = item{}
 	q.head++
 	q.acked++
-	q.bytes -= it.enc.Size()
-	if it.kept {
-		q.kept -= it.enc.Size()
-	}
+	q.forget(it)
 	if q.sent > 0 {
 		q.sent--
 	}
@@ -93,6 +98,37 @@ func (q *queue) drop() item {
 		q.items, q.head = q.items[:n], 0
 	}
 	return it
+}
+
+// forget takes a frame out of the sums.
+func (q *queue) forget(it item) {
+	q.bytes -= it.enc.Size()
+	if it.kept {
+		q.kept -= it.enc.Size()
+	}
+	if it.enc.Mortal() {
+		q.mortal--
+	}
+}
+
+// expire removes what has expired and was never taken, so that no client knows its number: those behind
+// it move up. It returns the numbers that the removed ones had, in order.
+func (q *queue) expire(now time.Time) (gone []uint64) {
+	from := q.head + int(q.reached-q.acked)
+	to := from
+	for i := from; i < len(q.items); i++ {
+		it := q.items[i]
+		if it.enc.Expired(now) {
+			gone = append(gone, q.acked+uint64(i-q.head)+1)
+			q.forget(it)
+			continue
+		}
+		q.items[to] = it
+		to++
+	}
+	clear(q.items[min(to, len(q.items)):])
+	q.items = q.items[:min(to, len(q.items))]
+	return gone
 }
 
 // trim lets go of the room that a burst has needed. A session at rest holds none.

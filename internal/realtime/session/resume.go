@@ -38,6 +38,7 @@ func (s *Session) Reattach(r Return) (next string, ok bool) {
 	}
 	old := s.conn
 	receipts := s.ackLinkLocked(r.Last)
+	s.expireLocked(time.Now())
 	s.core.Metrics.Retransmits.Add(float64(s.queue.rewind()))
 	s.conn, s.state, s.progress = r.Conn, Active, time.Now()
 	s.unacked, s.resends = s.progress, 0

@@ -287,10 +287,11 @@ func (s *Session) drainedLocked() {
 }
 
 // Overdue tells whether the session has to go, and why: its resume window is over, its token has
-// expired, or it takes nothing of what waits for it.
+// expired, or it takes nothing of what waits for it. What has expired there is dropped first.
 func (s *Session) Overdue(now time.Time) (why transport.Disconnect, end, overdue bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.expireLocked(now)
 	c := s.core.Config()
 	waiting := s.writing || s.queue.unsent() > 0 || s.queue.bytes > c.QueueBytes/2
 	switch {

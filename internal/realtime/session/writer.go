@@ -165,6 +165,9 @@ func (b *batch) reset() {
 func (s *Session) write(b *batch) (more bool) {
 	s.mu.Lock()
 	conn := s.conn
+	if s.queue.mortal > 0 {
+		s.expireLocked(time.Now())
+	}
 	if conn == nil || s.greeting || s.queue.unsent() == 0 {
 		s.restLocked()
 		s.mu.Unlock()
