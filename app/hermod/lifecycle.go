@@ -137,6 +137,7 @@ func (a *app) drain(ctx context.Context, listed *group) {
 	if notice := stop.GetNotice().AsDuration(); notice > 0 {
 		time.Sleep(notice)
 	}
+	a.Tunable.Pushes.Stop() // whom a broadcast was still to reach is about to go
 	a.Node.Drain(ctx, stop.GetDrain().AsDuration())
 	// An upload had as long as the sessions had.
 	ctx, cancel := context.WithTimeout(ctx, cutTimeout)

@@ -53,6 +53,7 @@ var (
 		wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)),
 		wire.Bind(new(biz.Presence), new(*protocol.Deliverer)),
 		protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)),
+		protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)),
 		wire.Struct(new(im.Rules), "*"),
 		imConfig, im.NewHandler,
 		gatewayConfig, gateway.NewHandler,
@@ -63,7 +64,7 @@ var (
 		roomRules, biz.NewRooms,
 		messageRules, biz.NewMessages,
 		biz.NewBacklog,
-		pushRules, biz.NewPushes,
+		pushRules, biz.NewPushes, biz.NewSessions,
 		wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
 		audioRules, biz.NewAudios,
 		wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New,
@@ -80,11 +81,12 @@ var (
 		wire.Struct(new(server.Callers), "*"),
 	)
 	serverSet = wire.NewSet(
-		service.NewIM, service.NewGateway, service.NewGatewayMetrics,
+		service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"),
 		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)),
 		service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)),
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),
-		server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewOps,
+		server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes,
+		server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps,
 	)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

@@ -122,7 +122,15 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		IM:      handler,
 		Gateway: gatewayHandler,
 	}
+	directory := protocol.NewDirectory(nodeNode)
+	sessions := biz.NewSessions(directory)
 	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
+	monitors := &server.Monitors{
+		Ready:    readiness,
+		Sessions: sessions,
+		Services: serviceGuard,
+		Conf:     c,
+	}
 	certificates, err := server.NewCertificates(c, log)
 	if err != nil {
 		cleanup4()
@@ -137,7 +145,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Certificates: certificates,
 	}
 	metrics := server.NewMetrics()
-	http, cleanup5, err := server.NewHTTP(c, bizAudios, streams, readiness, callers, metrics, log)
+	http, cleanup5, err := server.NewHTTP(c, bizAudios, streams, monitors, callers, metrics, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -159,7 +167,12 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	gatewayMetrics := service.NewGatewayMetrics()
 	serviceGateway := service.NewGateway(pushes, services, gatewayMetrics, log)
-	serverGateway, cleanup7, err := server.NewGateway(c, serviceGateway, callers, readiness, metrics, log)
+	serviceSessions := service.NewSessions(sessions, log)
+	pushAPI := server.PushAPI{
+		Gateway:  serviceGateway,
+		Sessions: serviceSessions,
+	}
+	serverGateway, cleanup7, err := server.NewGateway(c, pushAPI, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -179,6 +192,22 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup2()
 		cleanup()
 		return nil, nil, err
+	}
+	rest, err := server.NewREST(c, pushAPI, callers, log)
+	if err != nil {
+		cleanup8()
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	opsPages := server.OpsPages{
+		REST:     rest,
+		Monitors: monitors,
 	}
 	status := &registry.Status{}
 	v := newNotes(status, live)
@@ -209,7 +238,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup9, err := server.NewOps(c, readiness, v, gatherer, certificates, metrics)
+	ops, cleanup9, err := server.NewOps(c, opsPages, v, gatherer, certificates, metrics, log)
 	if err != nil {
 		cleanup8()
 		cleanup7()
@@ -312,14 +341,14 @@ var (
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, newPresence, broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)), node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, gatewayConfig, gateway.NewHandler, wire.Struct(new(server.Streams), "*"), eventEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, gatewayConfig, gateway.NewHandler, wire.Struct(new(server.Streams), "*"), eventEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewOps)
+	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

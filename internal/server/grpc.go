@@ -26,6 +26,7 @@ import (
 // Names of the services on the wire.
 var (
 	imService       = imv1.IMService_ServiceDesc.ServiceName
+	sessionService  = gatewayv1.SessionService_ServiceDesc.ServiceName
 	gatewayServices = []string{gatewayv1.GatewayService_ServiceDesc.ServiceName, "gatesvr.proto.GatewayService"}
 )
 
@@ -113,27 +114,31 @@ func NewIM(c *conf.Config, s *service.IM, h Streams, by Callers, ready *Readines
 	return &IM{listener{srv, lis.Addr()}}, cleanup, nil
 }
 
-// NewGateway opens the listener of GatewayService, which is served under both of its names. The
-// cleanup closes it if it was never served.
-func NewGateway(c *conf.Config, s *service.Gateway, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*Gateway, func(), error) {
+// maxPushRequest is what a request of the push API may have: a batch names its targets beside the push.
+func maxPushRequest(c *conf.Config) int64 {
+	return c.GetPush().GetMaxBytes() + int64(c.GetPush().GetMaxTargets())*512 + frameOverhead
+}
+
+// NewGateway opens the listener of GatewayService, which is served under both of its names, and of
+// SessionService. The cleanup closes it if it was never served.
+func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*Gateway, func(), error) {
 	lis, cleanup, err := listen("gateway", c.GetServer().GetGateway().GetAddr(), m)
 	if err != nil {
 		return nil, nil, err
 	}
-	// A batch names its targets beside the push itself.
-	limit := c.GetPush().GetMaxBytes() + int64(c.GetPush().GetMaxTargets())*512 + frameOverhead
 	srv := kgrpc.NewServer(
 		kgrpc.Listener(lis), kgrpc.Address(lis.Addr().String()),
 		kgrpc.TLSConfig(by.Certificates.config("gateway")),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
-		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log)),
-		kgrpc.Options(connection(c, limit)...),
+		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log), guard(by.Services, sessionService, log)),
+		kgrpc.Options(append(connection(c, maxPushRequest(c)), grpc.StreamInterceptor(serviceStreams(by.Services, m, log)))...),
 	)
 	malformed := refuseMalformed(m, log)
 	for _, name := range gatewayServices {
-		srv.RegisterService(strict(gatewayv1.GatewayService_ServiceDesc, name, malformed), s)
+		srv.RegisterService(strict(gatewayv1.GatewayService_ServiceDesc, name, malformed), api.Gateway)
 	}
+	srv.RegisterService(strict(gatewayv1.SessionService_ServiceDesc, sessionService, malformed), api.Sessions)
 	healthpb.RegisterHealthServer(srv, ready.health)
 	return &Gateway{listener{srv, lis.Addr()}}, cleanup, nil
 }

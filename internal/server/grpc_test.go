@@ -214,14 +214,14 @@ func TestAUsedPortIsNamed(t *testing.T) {
 			return err
 		},
 		"server.gateway.addr": func(c *conf.Config) error {
-			_, _, err := server.NewGateway(c, nil, server.Callers{}, ready, m, nil)
+			_, _, err := server.NewGateway(c, server.PushAPI{}, server.Callers{}, ready, m, nil)
 			return err
 		},
 		"server.http.addr": func(c *conf.Config) error {
-			_, _, err := server.NewHTTP(c, nil, server.Streams{}, ready, server.Callers{}, m, nil)
+			_, _, err := server.NewHTTP(c, nil, server.Streams{}, &server.Monitors{Ready: ready}, server.Callers{}, m, nil)
 			return err
 		},
-		"server.ops.addr": func(c *conf.Config) error { _, _, err := server.NewOps(c, ready, nil, nil, nil, m); return err },
+		"server.ops.addr": func(c *conf.Config) error { _, _, err := server.NewOps(c, server.OpsPages{}, nil, nil, nil, m, nil); return err },
 	} {
 		err := open(config(t, conf.Override{Path: key, Value: used}))
 		if err == nil || !strings.HasPrefix(err.Error(), key+": ") || !strings.Contains(err.Error(), used) {

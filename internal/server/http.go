@@ -43,9 +43,11 @@ type HTTP struct {
 // NewHTTP opens it; the cleanup closes it if it was never served:
 //
 //	/audio/{id}  a recording, for members of its room
+//	/health      whether the node serves, and how many sessions it has
 //	/im          sessions of im.v1 over WebSocket
+//	/stats       how many sessions it has
 //	/ws          sessions of the gateway protocol over WebSocket
-func NewHTTP(c *conf.Config, audios *biz.Audios, h Streams, ready *Readiness, by Callers, m *Metrics, log *slog.Logger) (*HTTP, func(), error) {
+func NewHTTP(c *conf.Config, audios *biz.Audios, h Streams, monitors *Monitors, by Callers, m *Metrics, log *slog.Logger) (*HTTP, func(), error) {
 	lis, cleanup, err := listen("http", c.GetServer().GetHttp().GetAddr(), m)
 	if err != nil {
 		return nil, nil, err
@@ -61,9 +63,11 @@ func NewHTTP(c *conf.Config, audios *biz.Audios, h Streams, ready *Readiness, by
 	// look better: nothing of that is wanted here.
 	routes := &httpRoutes{mux: http.NewServeMux(), metrics: m, log: log}
 	routes.handle("/audio/{id}", "audio", &recordings{audios: audios, clients: by.Clients, log: log})
-	sockets := newSockets(c, by, ready, m, log)
+	sockets := newSockets(c, by, monitors.Ready, m, log)
 	routes.handle("/im", "im", sockets.handler(imDialect(h.IM)))
 	routes.handle("/ws", "ws", sockets.handler(gatewayDialect(h.Gateway)))
+	routes.handle("/health", "health", monitors.health(false))
+	routes.handle("/stats", "stats", monitors.stats(false))
 	routes.handle("/", "none", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuseHTTP(w, r, log, biz.Errorf(biz.KindNotFound, "NO_SUCH_PAGE", "there is no such page"))
 	}))

@@ -34,7 +34,7 @@ func NewMetrics() *Metrics {
 			Name: "hermod_rpc_refusals_total", Help: "Calls and streams refused, by reason.",
 		}, []string{"reason"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "hermod_http_requests_total", Help: "Requests to the client HTTP listener by route and status.",
+			Name: "hermod_http_requests_total", Help: "Requests over HTTP by route and status.",
 		}, []string{"route", "code"}),
 		sockets: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hermod_websocket_connections", Help: "Open WebSocket connections by protocol.",

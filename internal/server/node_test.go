@@ -48,6 +48,7 @@ type bench struct {
 	http     string // the same of the client HTTP listener
 	blobs    string // the folder of recordings
 	audios   *biz.Audios
+	pushes   *biz.Pushes
 	imAddr   string
 }
 
@@ -123,7 +124,10 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 		}, log),
 	}
 
-	web, _, err := server.NewHTTP(c, parts.audios, streams, b.ready, callers, metrics, log)
+	sessions := biz.NewSessions(protocol.NewDirectory(parts.node))
+	b.pushes = parts.rules.Pushes
+	pages := server.OpsPages{Monitors: &server.Monitors{Ready: b.ready, Sessions: sessions, Services: callers.Services, Conf: c}}
+	web, _, err := server.NewHTTP(c, parts.audios, streams, pages.Monitors, callers, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +136,18 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gateway, _, err := server.NewGateway(c, service.NewGateway(parts.rules.Pushes, service.NewGatewayMetrics(), log), callers, b.ready, metrics, log)
+	api := server.PushAPI{
+		Gateway:  service.NewGateway(parts.rules.Pushes, service.NewGatewayMetrics(), log),
+		Sessions: service.NewSessions(sessions, log),
+	}
+	gateway, _, err := server.NewGateway(c, api, callers, b.ready, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ops, _, err := server.NewOps(c, b.ready, nil, b.registry, nil, metrics)
+	if pages.REST, err = server.NewREST(c, api, callers, log); err != nil {
+		t.Fatal(err)
+	}
+	ops, _, err := server.NewOps(c, pages, nil, b.registry, nil, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}

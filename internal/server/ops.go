@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/pprof"
 
@@ -18,6 +19,12 @@ type Note struct {
 	Text func() string // "": nothing to say
 }
 
+// OpsPages are those of the operations listener that have a part of their own.
+type OpsPages struct {
+	REST     *REST
+	Monitors *Monitors
+}
+
 // Ops is the listener of those who run the node.
 type Ops struct{ *khttp.Server }
 
@@ -27,7 +34,10 @@ type Ops struct{ *khttp.Server }
 //	/readyz       the node serves; 503 with the reason when it does not; then the notes
 //	/metrics      Prometheus, see docs/metrics.md
 //	/debug/pprof  profiles, when configured
-func NewOps(c *conf.Config, ready *Readiness, notes []Note, metrics prometheus.Gatherer, certs *Certificates, m *Metrics) (*Ops, func(), error) {
+//	/health       for monitors of gatesvr, see Monitors
+//	/stats        the same
+//	/v1/          the push API, see REST
+func NewOps(c *conf.Config, pages OpsPages, notes []Note, metrics prometheus.Gatherer, certs *Certificates, m *Metrics, log *slog.Logger) (*Ops, func(), error) {
 	lis, cleanup, err := listen("ops", c.GetServer().GetOps().GetAddr(), m)
 	if err != nil {
 		return nil, nil, err
@@ -43,7 +53,7 @@ func NewOps(c *conf.Config, ready *Readiness, notes []Note, metrics prometheus.G
 	srv.ReadHeaderTimeout = httpStall
 	srv.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	srv.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := ready.Ready(r.Context()); err != nil {
+		if err := pages.Monitors.Ready.Ready(r.Context()); err != nil {
 			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
 		} else {
 			fmt.Fprintln(w, "ready")
@@ -55,6 +65,14 @@ func NewOps(c *conf.Config, ready *Readiness, notes []Note, metrics prometheus.G
 		}
 	})
 	srv.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	routes := &httpRoutes{mux: http.NewServeMux(), metrics: m, log: log}
+	pages.REST.register(routes)
+	routes.handle("/health", "health", pages.Monitors.health(true))
+	routes.handle("/stats", "stats", pages.Monitors.stats(true))
+	for _, path := range []string{"/health", "/stats"} {
+		srv.Handle(path, routes.mux)
+	}
+	srv.HandlePrefix("/v1/", routes.mux)
 	if c.GetServer().GetOps().GetPprof() {
 		srv.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 		srv.HandleFunc("/debug/pprof/profile", pprof.Profile)

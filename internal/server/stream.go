@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 
 	kerrors "github.com/go-kratos/kratos/v2/errors"
 	"google.golang.org/grpc"
@@ -77,6 +78,38 @@ func sessionStreams(v *auth.Verifier, ready *Readiness, m *Metrics, log *slog.Lo
 		}
 		return err
 	}
+}
+
+// serviceStreams stands before every stream of the gateway listener, and lets only business services open
+// those of GatewayService.
+func serviceStreams(g *auth.ServiceGuard, m *Metrics, log *slog.Logger) grpc.StreamServerInterceptor {
+	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				log.Error("a stream panicked", "method", info.FullMethod, "panic", r, "stack", string(debug.Stack()))
+				err = service.Error(log, biz.Errorf(biz.KindInternal, "PANIC", "internal error"))
+			}
+			m.refused(err)
+		}()
+		if !ofGateway(info.FullMethod) {
+			return handler(srv, ss)
+		}
+		ctx := ss.Context()
+		id, err := g.Check(ctx, auth.Proof{Authorization: headerOf(ctx)(keyAuthorization), Certified: certified(ctx)})
+		if err != nil {
+			return service.Error(log, err)
+		}
+		return handler(srv, &identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)})
+	}
+}
+
+func ofGateway(method string) bool {
+	for _, name := range gatewayServices {
+		if strings.HasPrefix(method, "/"+name+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // streams are those of clients.

@@ -25,6 +25,11 @@ const (
 	defaultAckWait = 5 * time.Second
 )
 
+// OptionKeys are the request metadata that qualify a push, for listeners that have headers instead.
+func OptionKeys() []string {
+	return []string{keyOffline, keyWait, keyWaitTimeout, keyIdempotency, keyTTL}
+}
+
 // options reads what a caller asks for. An error names the metadata, and what is allowed.
 func options(ctx context.Context) (o biz.PushOptions, err *biz.Error) {
 	md, _ := metadata.FromIncomingContext(ctx) // without metadata nothing is asked for

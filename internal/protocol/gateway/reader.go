@@ -46,6 +46,7 @@ func (r *reader) run(ctx context.Context, conn transport.Conn) (stopped bool, er
 
 // handle tells whether the client has ended its session.
 func (r *reader) handle(ctx context.Context, req *gatewayv1.ClientRequest) (stopped bool) {
+	r.session.Heard()
 	var wrong *biz.Error
 	switch req.GetType() {
 	case gatewayv1.RequestType_REQUEST_ACK:

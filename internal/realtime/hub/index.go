@@ -106,6 +106,13 @@ func (h *Hub) OfUser(user string) []*session.Session { return h.users.find(user)
 // OfGID returns the sessions of a gid.
 func (h *Hub) OfGID(gid int64) []*session.Session { return h.gids.find(gid) }
 
+// Len counts the sessions.
+func (h *Hub) Len() int {
+	h.sessions.mu.RLock()
+	defer h.sessions.mu.RUnlock()
+	return len(h.sessions.m)
+}
+
 // All returns every session at this moment.
 func (h *Hub) All() []*session.Session {
 	h.sessions.mu.RLock()

@@ -24,7 +24,7 @@ func TestExpiredBeforeLogin(t *testing.T) {
 		b.Push("1", frame.New("for ever"))
 		b.Push("1", until(time.Minute, "long"))
 		time.Sleep(2 * time.Second)
-		s.Release(frame.New("let in"))
+		s.Release(0, frame.New("let in"))
 		want(t, conn, "let in", "for ever", "long")
 	})
 }

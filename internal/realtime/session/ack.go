@@ -34,6 +34,7 @@ func (s *Session) dirtyLocked(sub *Subscription) {
 // Heard notes that something came from the client. One that cannot resume is taken to have what was
 // written before; see Options.Resume.
 func (s *Session) Heard() {
+	s.heard.Store(time.Now().UnixNano())
 	if s.Resume {
 		return
 	}

@@ -88,5 +88,5 @@ func (m *Metrics) Collectors() []prometheus.Collector {
 }
 
 func (m *Metrics) disconnected(why transport.Disconnect) {
-	m.Disconnects.WithLabelValues(strconv.FormatUint(uint64(why.Code), 10)).Inc()
+	m.Disconnects.WithLabelValues(strconv.FormatUint(uint64(why.Class()), 10)).Inc()
 }

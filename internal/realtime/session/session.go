@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/game-im/hermod/internal/realtime/frame"
@@ -61,6 +62,7 @@ type Session struct {
 	Options
 	core    *Core
 	Started time.Time
+	heard   atomic.Int64 // when something last came from the client, in nanoseconds since 1970
 
 	mu       sync.Mutex
 	state    State
@@ -98,6 +100,7 @@ func New(core *Core, o Options, conn transport.Conn, expiry time.Time) *Session 
 		Options: o, core: core, Started: now, conn: conn, format: o.Format, gid: o.GID,
 		expiry: expiry, progress: now, greeting: true,
 	}
+	s.heard.Store(now.UnixNano())
 	if o.Hold {
 		s.held = &held{}
 	}

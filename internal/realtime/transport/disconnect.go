@@ -26,6 +26,24 @@ var (
 	Superseded = Disconnect{4004, "another device of the user took the session's place"}
 )
 
+// Service ranges: what a service means by a code is its own business.
+const (
+	serviceReturn = 3500 // to 3999
+	serviceStay   = 4500 // to 4999
+)
+
+// Class returns the code, or for one of a service's own the first of its range: there are too many of
+// them to count each.
+func (d Disconnect) Class() uint32 {
+	switch {
+	case d.Code >= serviceStay:
+		return serviceStay
+	case d.Code >= serviceReturn && d.Code < 4000:
+		return serviceReturn
+	}
+	return d.Code
+}
+
 // Reconnect tells whether the client should come back.
 func (d Disconnect) Reconnect() bool { return d.Code >= 3000 && d.Code < 4000 }
 

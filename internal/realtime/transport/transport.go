@@ -17,6 +17,15 @@ type Conn interface {
 	Close(why Disconnect)
 }
 
+// Peer is the other end of a connection.
+type Peer struct {
+	Transport string // grpc, websocket, quic
+	Remote    string // its address
+}
+
+// Peered is a Conn that knows its other end. Peer may be called by anybody.
+type Peered interface{ Peer() Peer }
+
 // Outgoing is one frame to be written.
 type Outgoing struct {
 	Frame *frame.Encoded

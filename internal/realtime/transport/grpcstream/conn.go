@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/game-im/hermod/internal/realtime/frame"
@@ -49,6 +50,15 @@ func New(stream grpc.ServerStream, format *frame.Format, batch bool) (*Conn, err
 		return nil, errors.New("grpcstream: the server lacks grpc.InTapHandle(grpcstream.Tap)")
 	}
 	return &Conn{stream: stream, cancel: cancel, format: format, batch: batch}, nil
+}
+
+// Peer implements transport.Peered.
+func (c *Conn) Peer() transport.Peer {
+	p := transport.Peer{Transport: "grpc"}
+	if from, ok := peer.FromContext(c.stream.Context()); ok {
+		p.Remote = from.Addr.String()
+	}
+	return p
 }
 
 // Read implements transport.Conn.

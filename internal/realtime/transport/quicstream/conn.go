@@ -51,6 +51,11 @@ func New(conn *quic.Conn, stream *quic.Stream, format *frame.Format, maxFrame in
 	return &Conn{conn: conn, stream: stream, format: format, limit: uint32(maxFrame)}
 }
 
+// Peer implements transport.Peered.
+func (c *Conn) Peer() transport.Peer {
+	return transport.Peer{Transport: "quic", Remote: c.conn.RemoteAddr().String()}
+}
+
 // Read implements transport.Conn. A frame that is longer than allowed, and the end of the stream
 // inside a frame, close the connection.
 func (c *Conn) Read() ([]byte, error) {

@@ -66,6 +66,17 @@ func (c *Conn) connect(nc net.Conn, ahead []byte) {
 	}
 }
 
+// Peer implements transport.Peered.
+func (c *Conn) Peer() transport.Peer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := transport.Peer{Transport: "websocket"}
+	if c.net != nil {
+		p.Remote = c.net.RemoteAddr().String()
+	}
+	return p
+}
+
 // Speak settles how frames are written: in a format that is text or binary, and with batch several
 // that wait together in one envelope, if the format has such. Messages of the other kind are refused
 // from then on. It is called once, before anything is written.
