@@ -7,6 +7,8 @@ import "github.com/spf13/cobra"
 var commands = []func(*streams) *cobra.Command{
 	newChat,
 	newPush,
+	newBatch,
+	newSessions,
 	newConfig,
 	newDoctor,
 	newVersion,

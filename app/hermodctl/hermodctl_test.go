@@ -53,6 +53,16 @@ func TestWrongCommandLines(t *testing.T) {
 		{"push --openid a --timeout 0s", "--timeout 0s is too short"},
 		{"push --openid a --timeout soon", `invalid argument "soon" for "--timeout"`},
 		{"push --openid a --addr :", `--addr ":" is not an address`},
+		{"push --openid a --rate 5", "--rate 5 is not possible; 1 to 1000000, with --all"},
+		{"push --openid a --ttl -1s", "--ttl -1s is not possible"},
+		{"sessions kick", `there is no command "kick"; list and close are allowed`},
+		{"sessions list --state gone", `--state "gone" is unknown; inited, active and detached`},
+		{"sessions close", "give sessions, or one of --openid, --gid and --state"},
+		{"sessions close x --openid a", "give sessions, or one of --openid, --gid and --state"},
+		{"batch a b", "2 files; one is allowed"},
+		{"batch --size 0", "--size 0 is not possible; 1 to 10000"},
+		{"batch --parallel 65", "--parallel 65 is not possible; 1 to 64"},
+		{"batch --data @-", "--data @- is not possible"},
 		{"version 2", `unexpected argument "2"`},
 	}
 	for _, tt := range tests {
@@ -71,7 +81,7 @@ func TestWrongCommandLines(t *testing.T) {
 
 func TestHelpTeaches(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"--help"}, {"chat", "--help"}, {"push", "--help"}, {"version", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"config", "print", "--help"}, {"doctor", "--help"}} {
+	for _, args := range [][]string{nil, {"--help"}, {"chat", "--help"}, {"push", "--help"}, {"batch", "--help"}, {"sessions", "--help"}, {"sessions", "list", "--help"}, {"sessions", "close", "--help"}, {"version", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"config", "print", "--help"}, {"doctor", "--help"}} {
 		got := execute(t, "", args...)
 		if got.code != exitOK || !strings.Contains(got.out, "Examples:") || got.err != "" {
 			t.Errorf("%v: exit %d, stderr %q, stdout\n%s", args, got.code, got.err, got.out)

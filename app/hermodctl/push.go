@@ -23,9 +23,10 @@ type pushFlags struct {
 	wait                          time.Duration
 	key                           string
 
-	addr, token string
-	tls         tlsFlags
-	timeout     time.Duration
+	ttl  time.Duration
+	rate int
+
+	gatewayFlags
 }
 
 func newPush(s *streams) *cobra.Command {
@@ -51,6 +52,8 @@ makes every kind of call once, if the gateway has answered them all.`,
   hermodctl push --all --type news --data @news.json
   # wait until she has it, and be safe to repeat
   hermodctl push --openid alice --content "Pay day" --wait 5s --idempotency-key pay-2024-05
+  # to everybody, 500 sessions a second, for whoever is there within the hour
+  hermodctl push --all --type news --content "Maintenance at 10" --rate 500 --ttl 1h
   # every kind of call, to see what they answer
   hermodctl push --demo`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -71,11 +74,9 @@ makes every kind of call once, if the gateway has answered them all.`,
 	flags.BoolVar(&f.store, "store", false, "keep it for a user who is not connected")
 	flags.DurationVar(&f.wait, "wait", 0, "wait so long, 30s at most, for a client to acknowledge it")
 	flags.StringVar(&f.key, "idempotency-key", "", "let the command take effect once, however often it is repeated")
-	flags.StringVar(&f.addr, "addr", "127.0.0.1:8082", "gateway gRPC address")
-	flags.StringVar(&f.token, "token", os.Getenv("HERMOD_TOKEN"), "token of the service (default $HERMOD_TOKEN)")
-	flags.Lookup("token").DefValue = "" // the help must not show it
-	f.tls.register(flags)
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for the outcome")
+	flags.DurationVar(&f.ttl, "ttl", 0, "how long it is worth to be delivered, such as 10m")
+	flags.IntVar(&f.rate, "rate", 0, "with --all: sessions a second, and show how far it is")
+	f.register(flags, "how long to wait for the outcome")
 	return cmd
 }
 
@@ -84,25 +85,18 @@ func runPush(ctx context.Context, f pushFlags, s *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := checkAddress(f.addr); err != nil {
-		return err
-	}
-	if f.timeout <= 0 {
-		return usagef("--timeout %v is too short; a positive duration such as 5s is allowed", f.timeout)
-	}
-	options, err := f.clientOptions()
+	client, err := f.connect()
 	if err != nil {
 		return err
 	}
+	defer client.Close() //nolint:errcheck // nothing is pending
 	data, err := readData(f.data, s.in)
 	if err != nil {
 		return err
 	}
-	client := upstream.NewUnicastClient(f.addr, options...)
-	if err := client.Connect(); err != nil {
-		return err
+	if f.rate > 0 {
+		return f.pace(ctx, client, data, s.out)
 	}
-	defer client.Close() //nolint:errcheck // nothing is pending
 	ctx, done := context.WithTimeout(ctx, f.timeout+f.wait)
 	defer done()
 	switch {
@@ -112,15 +106,6 @@ func runPush(ctx context.Context, f pushFlags, s *streams) error {
 		return f.broadcast(ctx, client, data, s.out)
 	}
 	return f.unicast(ctx, client, target, data, s.out)
-}
-
-func (f *pushFlags) clientOptions() ([]upstream.Option, error) {
-	options := []upstream.Option{upstream.WithToken(f.token)}
-	secured, err := f.tls.config()
-	if secured != nil {
-		options = append(options, upstream.WithTLS(secured))
-	}
-	return options, err
 }
 
 // target returns the one target that the flags name; the zero value is everybody.
@@ -162,8 +147,12 @@ func (f *pushFlags) checkOptions() error {
 		return usagef("--wait %v is not possible; up to 30s is allowed", f.wait)
 	case f.wait > 0 && f.all:
 		return usagef("--wait is not allowed with --all: nobody can wait for everybody")
-	case f.demo && (f.wait > 0 || f.key != ""):
-		return usagef("--demo makes its own calls; --wait and --idempotency-key are not allowed with it")
+	case f.demo && (f.wait > 0 || f.key != "" || f.ttl != 0):
+		return usagef("--demo makes its own calls; --wait, --ttl and --idempotency-key are not allowed with it")
+	case f.ttl < 0:
+		return usagef("--ttl %v is not possible; a positive duration such as 10m is allowed", f.ttl)
+	case f.rate < 0 || f.rate > 1_000_000 || f.rate > 0 && !f.all:
+		return usagef("--rate %d is not possible; 1 to 1000000, with --all, is allowed", f.rate)
 	}
 	return nil
 }
@@ -174,6 +163,9 @@ func (f *pushFlags) options() (opts []upstream.CallOption) {
 	}
 	if f.wait > 0 {
 		opts = append(opts, upstream.WaitForAck(f.wait))
+	}
+	if f.ttl > 0 {
+		opts = append(opts, upstream.TTL(f.ttl))
 	}
 	if f.key != "" {
 		opts = append(opts, upstream.IdempotencyKey(f.key))
@@ -205,6 +197,23 @@ func (f *pushFlags) broadcast(ctx context.Context, client *upstream.UnicastClien
 	}
 	_, err = fmt.Fprintf(out, "all: sent to %d %s\n", sent, plural(sent, "session"))
 	return err
+}
+
+// pace is broadcast, spread over time. It goes on until it is done or interrupted.
+func (f *pushFlags) pace(ctx context.Context, client *upstream.UnicastClient, data []byte, out io.Writer) error {
+	last, err := client.PaceBroadcast(ctx, f.notification(data), f.rate, func(p upstream.Progress) {
+		fmt.Fprintf(out, "sent %d, queued %d, slow %d, skipped %d, expired %d, remaining %d of %d\n",
+			p.Sent, p.Queued, p.Slow, p.Skipped, p.Expired, p.Remaining, p.Total)
+	}, f.options()...)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted; the last report had %d of %d sessions left", last.Remaining, last.Total)
+	case err != nil:
+		return describe(err, f.addr)
+	case last.Remaining > 0:
+		return fmt.Errorf("it was cut short when it was first made, with %d of %d sessions left", last.Remaining, last.Total)
+	}
+	return nil
 }
 
 // tour makes every kind of call. What has to be there is a node; that its targets are not is part of

@@ -68,8 +68,8 @@ func (c *UnicastClient) Close() error {
 	return conn.Close()
 }
 
-// gateway returns the stub of the connection.
-func (c *UnicastClient) gateway() (gatewayv1.GatewayServiceClient, error) {
+// connected returns the connection.
+func (c *UnicastClient) connected() (*grpc.ClientConn, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	switch {
@@ -78,27 +78,39 @@ func (c *UnicastClient) gateway() (gatewayv1.GatewayServiceClient, error) {
 	case c.conn == nil:
 		return nil, ErrNotConnected
 	}
-	return gatewayv1.NewGatewayServiceClient(c.conn), nil
+	return c.conn, nil
 }
 
 // invoke makes a call with what the client and the options add to it, again and again while the
 // gateway is unavailable if the call takes effect only once.
 func (c *UnicastClient) invoke(ctx context.Context, o callOptions, call func(context.Context, gatewayv1.GatewayServiceClient) error) error {
-	gateway, err := c.gateway()
-	if err != nil {
-		return err
-	}
+	return c.bounded(ctx, o, func(ctx context.Context, conn *grpc.ClientConn) error {
+		return call(ctx, gatewayv1.NewGatewayServiceClient(conn))
+	})
+}
+
+// bounded is unbounded for calls that are answered at once: without a deadline of their own they have
+// that of the client.
+func (c *UnicastClient) bounded(ctx context.Context, o callOptions, call func(context.Context, *grpc.ClientConn) error) error {
 	if _, bounded := ctx.Deadline(); !bounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.cfg.timeout+o.wait)
 		defer cancel()
 	}
+	return c.unbounded(ctx, o, call)
+}
+
+func (c *UnicastClient) unbounded(ctx context.Context, o callOptions, call func(context.Context, *grpc.ClientConn) error) error {
+	conn, err := c.connected()
+	if err != nil {
+		return err
+	}
 	ctx = metadata.AppendToOutgoingContext(ctx, o.header...)
-	return retry(ctx, o.key != "", func() error {
+	return retry(ctx, o.repeatable || o.key != "", func() error {
 		authorized, err := c.cfg.authorize(ctx) // anew each time: the last one may have been refused
 		if err != nil {
 			return fmt.Errorf("upstream: no token for the call: %w", err)
 		}
-		return call(authorized, gateway)
+		return call(authorized, conn)
 	})
 }

@@ -48,6 +48,7 @@ const (
 	Slow      Status = "slow"      // the session's queue is full
 	Rejected  Status = "rejected"  // never attempted
 	Unknown   Status = "unknown"   // it may have arrived
+	Expired   Status = "expired"   // its TTL was over before anybody was written it
 )
 
 // Outcome is what the gateway says became of a push.
@@ -137,7 +138,7 @@ func (c *UnicastClient) batch(ctx context.Context, to []Target, n Notification, 
 }
 
 // Broadcast pushes n to every connected session and returns how many took it. Of the options it knows
-// IdempotencyKey and Header.
+// IdempotencyKey, TTL and Header.
 func (c *UnicastClient) Broadcast(ctx context.Context, n Notification, opts ...CallOption) (sent int, err error) {
 	o, err := collect(opts)
 	if err == nil {
@@ -168,11 +169,12 @@ var statuses = map[gatewayv1.PushOutcome]Status{
 	gatewayv1.PushOutcome_PUSH_OUTCOME_SLOW:      Slow,
 	gatewayv1.PushOutcome_PUSH_OUTCOME_REJECTED:  Rejected,
 	gatewayv1.PushOutcome_PUSH_OUTCOME_UNKNOWN:   Unknown,
+	gatewayv1.PushOutcome_PUSH_OUTCOME_EXPIRED:   Expired,
 }
 
 // older is what a gateway that has no outcomes says by its error codes.
 var older = map[string]Status{
-	"TARGET_OFFLINE": Offline, "TARGET_NOT_FOUND": NotFound, "TARGET_SLOW": Slow, "UNKNOWN": Unknown,
+	"TARGET_OFFLINE": Offline, "TARGET_NOT_FOUND": NotFound, "TARGET_SLOW": Slow, "UNKNOWN": Unknown, "EXPIRED": Expired,
 }
 
 func result(to Target, success bool, outcome gatewayv1.PushOutcome, message, code string) Result {

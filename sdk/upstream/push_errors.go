@@ -27,6 +27,7 @@ var (
 	ErrTargetSlow          = refusal(gatewayv1.PushErrorCode_TARGET_SLOW)
 	ErrInvalidRequest      = refusal(gatewayv1.PushErrorCode_INVALID_REQUEST)
 	ErrUnknown             = refusal(gatewayv1.PushErrorCode_UNKNOWN) // it may have arrived
+	ErrExpired             = refusal(gatewayv1.PushErrorCode_EXPIRED)
 	ErrIdempotencyConflict = refusal(gatewayv1.PushErrorCode_IDEMPOTENCY_CONFLICT)
 )
 

@@ -24,10 +24,14 @@ type callOptions struct {
 	wait   time.Duration
 	waits  bool
 	store  bool
+	ttl    time.Duration
+	mortal bool
 	hint   gatewayv1.NotifySyncHint
 	bound  uint64
 	answer *Request // whose answer the push is bound to
 	header []string // keys and values
+
+	repeatable bool // also without a key
 }
 
 // IdempotencyKey makes the call take effect once: the same call with the same key within 24 hours
@@ -69,6 +73,12 @@ func (o *callOptions) bindTo(hint gatewayv1.NotifySyncHint, r *Request) {
 	o.hint, o.bound, o.answer = hint, r.ClientSeq, r
 }
 
+// TTL is how long the push is worth to be delivered: whoever has not been written it by then does not get
+// it, wherever it waits. A push that the gateway gave up on while somebody waited for it is Expired.
+func TTL(d time.Duration) CallOption {
+	return func(o *callOptions) { o.ttl, o.mortal = d, true }
+}
+
 // BoundTo is Before or After for who has no Request but the client's number of it. For Push alone.
 func BoundTo(hint gatewayv1.NotifySyncHint, clientSeqID uint64) CallOption {
 	return func(o *callOptions) { o.hint, o.bound = hint, clientSeqID }
@@ -97,6 +107,12 @@ func collect(opts []CallOption) (callOptions, error) {
 			return o, fmt.Errorf("upstream: WaitForAck(%v) is not possible; more than 0 and up to %v is allowed", o.wait, maxAckWait)
 		}
 		o.header = append(o.header, "wait", "acknowledged", "wait-timeout", o.wait.String())
+	}
+	if o.mortal {
+		if o.ttl <= 0 {
+			return o, fmt.Errorf("upstream: TTL(%v) is not possible; more than 0 is allowed", o.ttl)
+		}
+		o.header = append(o.header, "ttl", o.ttl.String())
 	}
 	if o.store {
 		o.header = append(o.header, "offline", "store")
