@@ -20,7 +20,7 @@ import (
 func (n *Node) outcomes() map[string]int {
 	n.t.Helper()
 	all := map[string]int{}
-	for _, o := range []string{"delivered", "queued", "offline", "not_found", "slow", "rejected", "unknown"} {
+	for _, o := range []string{"delivered", "queued", "offline", "not_found", "slow", "rejected", "unknown", "expired"} {
 		if v := n.Metric("hermod_push_targets_total", `outcome="`+o+`"`); v > 0 {
 			all[o] = int(v)
 		}

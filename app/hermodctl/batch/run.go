@@ -95,26 +95,58 @@ func (b *Batch) gather(ctx context.Context, in *Reader, chunks chan<- chunk) err
 			return whyEnded(ctx)
 		}
 	}
-	for ctx.Err() == nil {
-		r, err := in.Next()
+	lines := readAhead(ctx, in)
+	for {
+		var l line
+		select {
+		case l = <-lines:
+		case <-ctx.Done():
+			return whyEnded(ctx)
+		}
 		var wrong *LineError
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(l.err, io.EOF):
 			return send()
-		case errors.As(err, &wrong):
+		case errors.As(l.err, &wrong):
 			b.settle(Record{Line: wrong.Line}, upstream.Rejected, wrong)
 			continue
-		case err != nil:
-			return err // not what is gathered: repeated with all of the input, the call would be another one
+		case l.err != nil:
+			return l.err // not what is gathered: repeated with all of the input, the call would be another one
 		}
-		if len(c.records) > 0 && (len(c.records) == b.cfg.Size || c.records[0].Say != r.Say) {
+		if len(c.records) > 0 && (len(c.records) == b.cfg.Size || c.records[0].Say != l.record.Say) {
 			if err := send(); err != nil {
 				return err
 			}
 		}
-		c.records = append(c.records, r)
+		c.records = append(c.records, l.record)
 	}
-	return whyEnded(ctx)
+}
+
+// line is what Reader.Next returned.
+type line struct {
+	record Record
+	err    error
+}
+
+// readAhead reads in a goroutine of its own, since nothing ends a Read of a terminal or a pipe. It ends
+// with the input or, when ctx has ended, with the next line.
+func readAhead(ctx context.Context, in *Reader) <-chan line {
+	lines := make(chan line, 64)
+	go func() {
+		for {
+			r, err := in.Next()
+			select {
+			case lines <- line{r, err}:
+			case <-ctx.Done():
+				return
+			}
+			var wrong *LineError
+			if err != nil && !errors.As(err, &wrong) {
+				return
+			}
+		}
+	}()
+	return lines
 }
 
 // whyEnded is the call that failed, or ErrInterrupted.
