@@ -93,7 +93,7 @@ func (m *Monitors) stats(list bool) http.Handler {
 }
 
 func (m *Monitors) isService(r *http.Request) bool {
-	_, err := httpServices{m.Services, m.Conf.GetAuth().GetMode() == conf.ModeDev}.check(r)
+	_, err := newHTTPServices(m.Conf, m.Services).check(r)
 	return err == nil
 }
 

@@ -60,7 +60,7 @@ type restMethod struct {
 // NewREST returns the REST of the push API.
 func NewREST(c *conf.Config, api PushAPI, by Callers, log *slog.Logger) (*REST, error) {
 	// JSON takes more room than protobuf: a third more for data, and twice as much for names.
-	s := &REST{services: httpServices{by.Services, c.GetAuth().GetMode() == conf.ModeDev}, limit: 2 * maxPushRequest(c), log: log}
+	s := &REST{services: newHTTPServices(c, by.Services), limit: 2 * maxPushRequest(c), log: log}
 	for desc, srv := range map[*grpc.ServiceDesc]any{
 		&gatewayv1.GatewayService_ServiceDesc: api.Gateway,
 		&gatewayv1.SessionService_ServiceDesc: api.Sessions,
@@ -208,6 +208,12 @@ var restJSON = protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: tr
 type httpServices struct {
 	guard *auth.ServiceGuard
 	dev   bool // the guard believes everybody, who may be on this machine only
+	certs bool // the listener asks for certificates of services, and not for those of monitors alone
+}
+
+func newHTTPServices(c *conf.Config, guard *auth.ServiceGuard) httpServices {
+	ops, gateway := c.GetServer().GetOps().GetTls().GetClientCaFile(), c.GetServer().GetGateway().GetTls().GetClientCaFile()
+	return httpServices{guard: guard, dev: c.GetAuth().GetMode() == conf.ModeDev, certs: ops != "" && ops == gateway}
 }
 
 // check returns which service asks. Errors are those of auth.ServiceGuard. Other than that of gRPC, the
@@ -218,7 +224,7 @@ func (s httpServices) check(r *http.Request) (biz.Identity, error) {
 	}
 	return s.guard.Check(r.Context(), auth.Proof{
 		Authorization: r.Header.Get("Authorization"),
-		Certified:     r.TLS != nil && len(r.TLS.VerifiedChains) > 0,
+		Certified:     s.certs && r.TLS != nil && len(r.TLS.VerifiedChains) > 0,
 	})
 }
 

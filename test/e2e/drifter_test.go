@@ -84,13 +84,12 @@ func (d *drifter) say(kind gatewayv1.RequestType, seq uint64, m proto.Message) (
 
 // begin connects and starts a session, or continues it, and logs in if it is new.
 func (d *drifter) begin(fresh bool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
-	r, err := d.roads.open(ctx)
-	if err != nil {
+	var err error
+	if d.road, err = d.roads.open(ctx); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	d.road = r
 	if fresh {
 		d.last = 0
 	}

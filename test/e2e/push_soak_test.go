@@ -58,7 +58,7 @@ func (l *ledger) add(entries ...ledgerEntry) {
 	}
 }
 
-// soakService pushes to the crowd in every way until ctx ends.
+// soakService pushes to the crowd in every way.
 type soakService struct {
 	t      *testing.T
 	name   string
@@ -68,23 +68,19 @@ type soakService struct {
 	n      int
 }
 
+// run pushes until ctx ends, and each way once however slow the machine is.
 func (s *soakService) run(ctx context.Context) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for ; s.n < 20 || ctx.Err() == nil; <-tick.C {
 		s.n++
 		id := fmt.Sprintf("%s-%d", s.name, s.n)
 		switch p := rand.N(100); {
-		case p < 2:
+		case p < 2 || s.n == 1:
 			s.broadcast(id)
-		case p < 3:
+		case p < 3 || s.n == 2:
 			s.pace(id)
-		case p < 30:
+		case p < 30 || s.n == 3:
 			s.batch(id)
 		default:
 			s.single(id)

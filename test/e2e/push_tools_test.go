@@ -44,7 +44,7 @@ func TestHermodctlBatch(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "hermodctl"), "batch", file, "--addr", n.Gateway, "--content", "c", "--failed", failed, "--json")
+	cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "hermodctl"), "batch", file, "--addr", n.Gateway, "--content", "c", "--failed", failed, "--json", "--parallel", "1")
 	out, err := cmd.Output()
 	if err == nil || cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("two targets were not reached, and it says %v", err)

@@ -29,12 +29,13 @@ type road interface {
 // roads lead to one node.
 type roads struct {
 	http, quic string
+	opening    chan struct{}      // a place for each connection that is being opened: a machine that is busy opens few in time
 	conns      []*grpc.ClientConn // for many streams each
 }
 
 func newRoads(t *testing.T, n *Node, quicAddr string) *roads {
 	t.Helper()
-	r := &roads{http: n.HTTP, quic: quicAddr}
+	r := &roads{http: n.HTTP, quic: quicAddr, opening: make(chan struct{}, 20)}
 	for range 8 {
 		r.conns = append(r.conns, Dial(t, n.IM))
 	}
@@ -43,6 +44,8 @@ func newRoads(t *testing.T, n *Node, quicAddr string) *roads {
 
 // open takes any of the roads. QUIC is taken less often: its handshakes are what costs most.
 func (r *roads) open(ctx context.Context) (road, error) {
+	r.opening <- struct{}{}
+	defer func() { <-r.opening }()
 	switch p := rand.N(10); {
 	case p < 5:
 		return openStream(r.conns[rand.N(len(r.conns))])
@@ -134,7 +137,8 @@ type quicRoad struct {
 }
 
 func openQUIC(ctx context.Context, addr string) (road, error) {
-	conn, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"gatesvr"}}, &quic.Config{MaxIdleTimeout: patience})
+	conn, err := quic.DialAddr(ctx, addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"gatesvr"}},
+		&quic.Config{HandshakeIdleTimeout: patience, MaxIdleTimeout: patience})
 	if err != nil {
 		return nil, err
 	}
