@@ -12,6 +12,7 @@ MODULES := tools test/deploy $(patsubst %/go.mod,%,$(wildcard test/registries/*/
 APP ?= hermod
 ARGS ?=
 FUZZTIME ?= 10s
+SOAK ?= 5m
 
 # Everything but the race detector does without C, so what is tested is what ships.
 export CGO_ENABLED := 0
@@ -65,6 +66,10 @@ registries: ## build the registries that tests run against, once (takes minutes)
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: push-soak
+push-soak: ## push to 1,000 sessions that come, go and move, for SOAK (5m)
+	HERMOD_TEST_PUSH_SOAK=$(SOAK) go test -count=1 -v -timeout 60m -run '^TestA8PushSoak$$' ./test/e2e
 
 .PHONY: bench
 bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)

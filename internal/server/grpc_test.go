@@ -221,7 +221,10 @@ func TestAUsedPortIsNamed(t *testing.T) {
 			_, _, err := server.NewHTTP(c, nil, server.Streams{}, &server.Monitors{Ready: ready}, server.Callers{}, m, nil)
 			return err
 		},
-		"server.ops.addr": func(c *conf.Config) error { _, _, err := server.NewOps(c, server.OpsPages{}, nil, nil, nil, m, nil); return err },
+		"server.ops.addr": func(c *conf.Config) error {
+			_, _, err := server.NewOps(c, server.OpsPages{}, nil, nil, nil, m, nil)
+			return err
+		},
 	} {
 		err := open(config(t, conf.Override{Path: key, Value: used}))
 		if err == nil || !strings.HasPrefix(err.Error(), key+": ") || !strings.Contains(err.Error(), used) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -314,6 +315,34 @@ func TestServicesProveThemselves(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamsAreDecodedStrictly: what a service gets wrong is its own fault.
+func TestStreamsAreDecodedStrictly(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	stream, err := gatewayv1.NewGatewayServiceClient(b.gateway).PaceBroadcast(as(t, ""), &gatewayv1.PaceBroadcastRequest{Title: "a", ClientsPerSecond: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := stream.Recv(); err != nil || first.GetTotalCount() != 0 {
+		t.Errorf("%v, %v", first, err)
+	}
+	raw, err := b.gateway.NewStream(as(t, ""), &gatewayv1.GatewayService_ServiceDesc.Streams[0], gatewayv1.GatewayService_PaceBroadcast_FullMethodName, grpc.ForceCodec(bytesCodec{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.SendMsg([]byte{0xff, 0xff}); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, raw.RecvMsg(new([]byte)), codes.InvalidArgument, "MALFORMED")
+}
+
+// bytesCodec sends what it is given.
+type bytesCodec struct{}
+
+func (bytesCodec) Name() string                       { return "proto" }
+func (bytesCodec) Marshal(v any) ([]byte, error)      { return v.([]byte), nil }
+func (bytesCodec) Unmarshal(data []byte, v any) error { *v.(*[]byte) = data; return nil }
 
 // TestMonitors: pages in the form that monitors know. Clients' listener names nobody.
 func TestMonitors(t *testing.T) {

@@ -99,8 +99,26 @@ func serviceStreams(g *auth.ServiceGuard, m *Metrics, log *slog.Logger) grpc.Str
 		if err != nil {
 			return service.Error(log, err)
 		}
-		return handler(srv, &identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)})
+		return handler(srv, &strictStream{identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)}, log})
 	}
+}
+
+// strictStream does for a stream what strict does for unary calls.
+type strictStream struct {
+	identified
+	log *slog.Logger
+}
+
+// RecvMsg implements grpc.ServerStream.
+func (s *strictStream) RecvMsg(m any) error {
+	attempt := &decoding{into: m}
+	if err := s.identified.RecvMsg(attempt); err != nil {
+		return err
+	}
+	if attempt.err != nil {
+		return service.Error(s.log, malformedRequest(attempt.err))
+	}
+	return nil
 }
 
 func ofGateway(method string) bool {

@@ -32,8 +32,9 @@
 // A UnicastClient pushes to connected clients. It has two faces. PushToOpenID, BatchPushToClients and
 // the other methods with long argument lists are those of the client that services have used before;
 // a program written for it compiles. Push, PushBatch and Broadcast say the same with values, and take
-// options: IdempotencyKey, WaitForAck, StoreOffline; and, while a request is being answered, Before and
-// After.
+// options: IdempotencyKey, WaitForAck, StoreOffline, TTL; and, while a request is being answered, Before
+// and After. PaceBroadcast spreads a broadcast over time; Sessions and CloseSession are for those who look
+// after a node.
 //
 //	c := upstream.NewUnicastClient("127.0.0.1:8082")
 //	if err := c.Connect(); err != nil { … }

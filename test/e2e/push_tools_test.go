@@ -137,6 +137,10 @@ func TestHermodctlSessions(t *testing.T) {
 	if err != nil || json.Unmarshal([]byte(out), &info) != nil || info.ID != player.Session || info.Protocol != "gateway.v1" || info.Transport != "grpc" || info.RemoteAddr == "" {
 		t.Errorf("%v\n%s", err, out)
 	}
+	out, err = hermodctl(t, "push", "--all", "--rate", "100", "--ttl", "1m", "--content", "c", "--addr", n.Gateway)
+	if err != nil || !strings.Contains(out, "sent 1, queued 0, slow 0, skipped 1, expired 0, remaining 0 of 2\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
 	out, err = hermodctl(t, "sessions", "close", "--gid", "7", "--addr", n.Gateway)
 	if err != nil || strings.TrimSpace(out) != alice.Header("session-id") {
 		t.Errorf("%v\n%s", err, out)
@@ -174,6 +178,28 @@ func TestSessionIsInvitedBack(t *testing.T) {
 	if back.Headers["resumed"] != "true" || back.Session != p.Session {
 		t.Errorf("came back to %s with %v", back.Session, back.Headers)
 	}
+}
+
+// TestPacedBroadcastEndsWithTheNode: a node that stops does not wait for a broadcast that has long to go,
+// and says how far it got.
+func TestPacedBroadcastEndsWithTheNode(t *testing.T) {
+	t.Parallel()
+	n := Start(t, "")
+	for i := range 50 {
+		n.Connect(Hello{User: fmt.Sprint("user ", i)})
+	}
+	c := n.Upstream()
+	stopping := false
+	got, err := c.PaceBroadcast(t.Context(), mail, 1, func(p upstream.Progress) {
+		if !stopping {
+			n.Terminate()
+		}
+		stopping = true
+	})
+	if err == nil || got.Total != 50 || got.Remaining == 0 || got.Sent+got.Remaining != 50 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	n.Stopped()
 }
 
 // curls are the examples of a document.
