@@ -139,7 +139,8 @@ func TestPaceBroadcastIsCut(t *testing.T) {
 				s.total = 100
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				time.AfterFunc(10*time.Second+time.Millisecond, func() { test.cut(s, cancel) })
+				first := s
+				time.AfterFunc(10*time.Second+time.Millisecond, func() { test.cut(first, cancel) })
 				o := biz.PushOptions{Key: "k", TTL: test.ttl}
 				_, got, err := s.paced(ctx, 1, o)
 				if !test.wrong(err) || got.Sent != 11 || got.Total != 100 {
