@@ -232,3 +232,32 @@ func TestCurlExamples(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionsTellTheirTransport: whatever a client comes by, services see what it is and where from.
+func TestSessionsTellTheirTransport(t *testing.T) {
+	t.Parallel()
+	quicAddr := freeAddr(t)
+	n := Start(t, "", "-quic", quicAddr)
+	r := newRoads(t, n, quicAddr)
+	for want, open := range map[string]func() (road, error){
+		"grpc":      func() (road, error) { return openStream(r.conns[0]) },
+		"websocket": func() (road, error) { return openWeb(within(t), r.http) },
+		"quic":      func() (road, error) { return openQUIC(within(t), r.quic) },
+	} {
+		way, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer way.close()
+		d := &drifter{t: t, openid: want, road: way, seen: map[string]int{}}
+		start := &gatewayv1.StartRequest{Openid: want, AuthToken: "default-token"}
+		if _, err := d.until(within(t), d.say(gatewayv1.RequestType_REQUEST_START, 0, start)); err != nil {
+			t.Fatal(err)
+		}
+		for info, err := range n.Upstream().Sessions(t.Context(), upstream.SessionFilter{OpenID: want}) {
+			if err != nil || info.Transport != want || !strings.HasPrefix(info.RemoteAddr, "127.0.0.1:") {
+				t.Errorf("%s: %+v, %v", want, info, err)
+			}
+		}
+	}
+}

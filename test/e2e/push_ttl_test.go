@@ -129,7 +129,7 @@ func TestA8ExpiredInTheMiddle(t *testing.T) {
 	n := Start(t, "")
 	c := n.Upstream()
 	alice := n.Connect(Hello{User: "alice", Capabilities: "resume"}) // who acknowledges nothing
-	const ttl = 5 * time.Second // enough for it to be written on a slow machine
+	const ttl = 5 * time.Second                                      // enough for it to be written on a slow machine
 	push := func(ctx context.Context) (upstream.Outcome, error) {
 		return c.Push(ctx, upstream.OpenID("alice"), titled("brief"), upstream.StoreOffline(), upstream.TTL(ttl),
 			upstream.IdempotencyKey("k"), upstream.WaitForAck(25*time.Second))

@@ -50,12 +50,7 @@ func (r *roads) open(ctx context.Context) (road, error) {
 	case p < 5:
 		return openStream(r.conns[rand.N(len(r.conns))])
 	case p < 9:
-		conn, _, err := websocket.Dial(ctx, "ws://"+r.http+"/ws", &websocket.DialOptions{Subprotocols: []string{"gateway.v1.proto"}}) //nolint:bodyclose // the library has closed it
-		if err != nil {
-			return nil, err
-		}
-		conn.SetReadLimit(8 << 20)
-		return webRoad{conn}, nil
+		return openWeb(ctx, r.http)
 	}
 	return openQUIC(ctx, r.quic)
 }
@@ -111,6 +106,15 @@ func (s *streamRoad) recv(ctx context.Context) (*gatewayv1.ServerPush, error) {
 func (s *streamRoad) close() { s.cancel() }
 
 type webRoad struct{ conn *websocket.Conn }
+
+func openWeb(ctx context.Context, addr string) (road, error) {
+	conn, _, err := websocket.Dial(ctx, "ws://"+addr+"/ws", &websocket.DialOptions{Subprotocols: []string{"gateway.v1.proto"}}) //nolint:bodyclose // the library has closed it
+	if err != nil {
+		return nil, err
+	}
+	conn.SetReadLimit(8 << 20)
+	return webRoad{conn}, nil
+}
 
 func (w webRoad) send(r *gatewayv1.ClientRequest) error {
 	data, err := proto.Marshal(r)
