@@ -110,8 +110,8 @@ type Prepared struct {
 }
 
 // Of returns the form, and makes it if it is the first to ask.
-func (p *Prepared) Of(make func() any) any {
-	p.once.Do(func() { p.form = make() })
+func (p *Prepared) Of(prepare func() any) any {
+	p.once.Do(func() { p.form = prepare() })
 	return p.form
 }
 

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"gorm.io/gorm"
-
 	"github.com/game-im/hermod/internal/biz"
 )
 
@@ -29,6 +27,19 @@ func NewInbox(db *DB, logger *slog.Logger) *Inbox {
 const nextInboxSeq = `INSERT INTO inbox_heads (user_id, last_seq) VALUES (?, 1)
 	ON CONFLICT (user_id) DO UPDATE SET last_seq = last_seq + 1 RETURNING last_seq`
 
+const countPushes = `SELECT count(*) FROM inbox WHERE ` + livingPushes
+
+var insertPushSQL = insertInto("inbox", pushColumns)
+
+func insertPush(t *tx, r *pushRow) error {
+	var metadata any // NULL when there is none
+	if r.Metadata != nil {
+		metadata = string(r.Metadata)
+	}
+	_, err := t.exec(insertPushSQL, r.UserID, r.Seq, r.ID, r.MsgType, r.Title, r.Content, r.Data, metadata, r.CreatedAt, r.ExpiresAt)
+	return err
+}
+
 const selectKeptPush = `SELECT seq FROM inbox WHERE user_id = ? AND id = ?`
 
 // Store keeps p until expires and sets p.InboxSeq once that is committed. It answers
@@ -43,8 +54,8 @@ func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires
 				return err
 			}
 		}
-		n, err := b.count(t.orm, user)
-		if err != nil {
+		var n int64
+		if err := t.scan(countPushes, b.living(user, 0), &n); err != nil {
 			return err
 		}
 		if n >= int64(limit) {
@@ -57,18 +68,13 @@ func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires
 		if err != nil {
 			return err
 		}
-		return t.orm.Create(&row).Error
+		return insertPush(t, &row)
 	}, func() {})
 	if err != nil {
 		return err
 	}
 	p.InboxSeq = kept.InboxSeq
 	return nil
-}
-
-func (b *Inbox) count(g *gorm.DB, user biz.UserID) (n int64, err error) {
-	err = g.Model(&pushRow{}).Where(livingPushes, b.living(user, 0)...).Count(&n).Error
-	return n, err
 }
 
 // livingPushes selects, with what living returns, those above after that are not acknowledged and

@@ -33,7 +33,7 @@ func (b *bench) call(t *testing.T, ctx context.Context, method, path, body strin
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed when the test ends
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func (b *bench) call(t *testing.T, ctx context.Context, method, path, body strin
 // rest makes a call and returns what it answers.
 func (b *bench) rest(t *testing.T, method, path, body string, headers ...string) (code int, answer map[string]any) {
 	t.Helper()
-	resp := b.call(t, as(t, ""), method, path, body, headers...)
+	resp := b.call(t, as(t, ""), method, path, body, headers...) //nolint:bodyclose // call does that
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestRESTBroadcastProgress(t *testing.T) {
 	for i := range 3 {
 		b.open(t, fmt.Sprint("user ", i), true)
 	}
-	resp := b.call(t, as(t, ""), http.MethodPost, "/v1/broadcast/paced", `{"clients_per_second":1000}`)
+	resp := b.call(t, as(t, ""), http.MethodPost, "/v1/broadcast/paced", `{"clients_per_second":1000}`) //nolint:bodyclose // call does that
 	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || kind != "application/x-ndjson" {
 		t.Errorf("%d %s", resp.StatusCode, kind)
 	}
@@ -148,18 +148,18 @@ func TestRESTBroadcastProgress(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(as(t, ""))
-	resp = b.call(t, ctx, http.MethodPost, "/v1/broadcast/paced", `{"clients_per_second":1}`, "Idempotency-Key", "k")
+	resp = b.call(t, ctx, http.MethodPost, "/v1/broadcast/paced", `{"clients_per_second":1}`, "Idempotency-Key", "k") //nolint:bodyclose // call does that
 	if _, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	resp = b.call(t, as(t, ""), http.MethodPost, "/v1/broadcast/paced", `{"clients_per_second":1}`, "Idempotency-Key", "k")
+	resp = b.call(t, as(t, ""), http.MethodPost, "/v1/broadcast/paced", `{"clients_per_second":1}`, "Idempotency-Key", "k") //nolint:bodyclose // call does that
 	text, err := io.ReadAll(resp.Body)
 	if err != nil || !strings.Contains(string(text), `"done":true`) || strings.Contains(string(text), `"remaining_count":0`) {
 		t.Errorf("%q, %v", text, err)
 	}
 
-	resp = b.call(t, as(t, ""), http.MethodPost, "/v1/broadcast/paced", `{"clients_per_second":1}`)
+	resp = b.call(t, as(t, ""), http.MethodPost, "/v1/broadcast/paced", `{"clients_per_second":1}`) //nolint:bodyclose // call does that
 	lineReader := bufio.NewReader(resp.Body)
 	if _, err := lineReader.ReadString('\n'); err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func TestServicesProveThemselves(t *testing.T) {
 			{"POST", "/v1/broadcast/paced", `{"clients_per_second":10}`},
 			{"GET", "/v1/sessions", ""},
 		} {
-			resp := b.call(t, as(t, ""), call[0], call[1], call[2], headers...)
+			resp := b.call(t, as(t, ""), call[0], call[1], call[2], headers...) //nolint:bodyclose // call does that
 			if resp.StatusCode != test.code {
 				t.Errorf("%s with %q: %d", call[1], test.authorization, resp.StatusCode)
 			}
@@ -384,7 +384,7 @@ func TestMonitors(t *testing.T) {
 	if s["session_id"] != id || queue["last_sent_seq"] != 2.0 || queue["next_expected_seq"] != 3.0 {
 		t.Errorf("services see %v", got)
 	}
-	if resp := b.call(t, as(t, ""), "POST", "/stats", "{}"); resp.StatusCode != 405 {
+	if resp := b.call(t, as(t, ""), "POST", "/stats", "{}"); resp.StatusCode != 405 { //nolint:bodyclose // call does that
 		t.Errorf("POST: %d", resp.StatusCode)
 	}
 }

@@ -46,7 +46,7 @@ func (s *Sessions) ListSessions(_ context.Context, req *gatewayv1.ListSessionsRe
 }
 
 // GetSession implements gatewayv1.SessionServiceServer.
-func (s *Sessions) GetSession(_ context.Context, req *gatewayv1.GetSessionRequest) (*gatewayv1.SessionInfo, error) { //nolint:revive // the name of the RPC
+func (s *Sessions) GetSession(_ context.Context, req *gatewayv1.GetSessionRequest) (*gatewayv1.SessionInfo, error) {
 	info, err := s.sessions.Session(biz.SessionID(req.GetSessionId()))
 	if err != nil {
 		return nil, Error(s.log, err)

@@ -190,7 +190,7 @@ func TestPacedBroadcastEndsWithTheNode(t *testing.T) {
 	}
 	c := n.Upstream()
 	stopping := false
-	got, err := c.PaceBroadcast(t.Context(), mail, 1, func(p upstream.Progress) {
+	got, err := c.PaceBroadcast(t.Context(), mail, 1, func(upstream.Progress) {
 		if !stopping {
 			n.Terminate()
 		}
@@ -248,7 +248,7 @@ func TestSessionsTellTheirTransport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer way.close()
+		t.Cleanup(way.close)
 		d := &drifter{t: t, openid: want, road: way, seen: map[string]int{}}
 		start := &gatewayv1.StartRequest{Openid: want, AuthToken: "default-token"}
 		if _, err := d.until(within(t), d.say(gatewayv1.RequestType_REQUEST_START, 0, start)); err != nil {
