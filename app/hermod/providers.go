@@ -133,6 +133,7 @@ func newFinder(c *conf.Config, services *biz.Services, log *slog.Logger) (*regis
 func upstreamRules(c *conf.Config) biz.UpstreamRules {
 	u := c.GetUpstream()
 	rules := biz.UpstreamRules{
+		Closed:        !u.GetRegistration(),
 		MaxConcurrent: int(u.GetMaxConcurrent()),
 		Breaker:       biz.BreakerRules{Failures: int(u.GetBreaker().GetFailures()), OpenFor: u.GetBreaker().GetOpen().AsDuration()},
 		Unreachable:   u.GetLease().GetUnreachable().AsDuration(),

@@ -158,6 +158,9 @@ func (b book) keys() []instanceKey {
 
 // check tells what is wrong with a registration, and gives it the lease that it gets.
 func (r *Registration) check(rules *UpstreamRules) *Error {
+	if rules.Closed {
+		return Errorf(KindPermissionDenied, "REGISTER_FAILED", "this node takes no registrations; upstream.registration of its configuration says so")
+	}
 	host, port, err := net.SplitHostPort(r.Address)
 	number, notNumber := strconv.ParseUint(port, 10, 16)
 	if err != nil || notNumber != nil || host == "" || number == 0 || len(r.Address) > MaxIDBytes {

@@ -68,13 +68,17 @@ func (p *pool) leave() { p.calls.Add(-1) }
 // newBreaker returns what gives an instance up when call after call finds it silent or out of reach,
 // and tries it again with one call after a while. Counting has no time window: calls that time out may
 // be longer than any.
-func newBreaker(name string, rules BreakerRules, changed func(address, to string)) *gobreaker.TwoStepCircuitBreaker[struct{}] {
+func newBreaker(name string, rules BreakerRules, changed func(givenUp bool)) *gobreaker.TwoStepCircuitBreaker[struct{}] {
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: name, MaxRequests: 1, Timeout: rules.OpenFor,
-		ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= uint32(rules.Failures) },
-		IsSuccessful:  func(err error) bool { return err == nil || !silent(err) },
-		IsExcluded:    func(err error) bool { return err != nil && KindOf(err) == KindCanceled },
-		OnStateChange: func(name string, _, to gobreaker.State) { changed(name, to.String()) },
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= uint32(rules.Failures) },
+		IsSuccessful: func(err error) bool { return err == nil || !silent(err) },
+		IsExcluded:   func(err error) bool { return err != nil && KindOf(err) == KindCanceled },
+		OnStateChange: func(_ string, from, to gobreaker.State) { // attempts that change nothing are no news
+			if from == gobreaker.StateClosed || to == gobreaker.StateClosed {
+				changed(to != gobreaker.StateClosed)
+			}
+		},
 	})
 }
 

@@ -13,6 +13,7 @@ type UpstreamRules struct {
 	Zones    []Zone // empty: those of StandardZones
 	Services []ServiceRules
 	Routes   []Route // the first that matches decides
+	Closed   bool    // to registrations
 	// MaxConcurrent is how many requests one service may have at a time, unless its own rules say
 	// otherwise.
 	MaxConcurrent int

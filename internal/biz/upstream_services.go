@@ -172,8 +172,12 @@ func (s *Services) instanceLocked(k instanceKey, e *entry) *instance {
 	}
 	i := &instance{instanceKey: k, zone: zone, endpoint: e.endpoint(k.address), hash: hashOf(k.address), rules: s.rules.Breaker, since: time.Now()}
 	i.pool = s.poolLocked(poolName(k.service, zone))
-	i.breaker = newBreaker(k.address, i.rules, func(address, to string) {
-		s.log.Warn("an instance of a service is given up, or tried again", "service", i.pool.name, "address", address, "breaker", to)
+	i.breaker = newBreaker(k.address, i.rules, func(givenUp bool) {
+		if givenUp {
+			s.log.Warn("an instance of a service is silent or out of reach, and is given up for the moment", "service", i.pool.name, "address", k.address)
+		} else {
+			s.log.Info("an instance of a service answers again", "service", i.pool.name, "address", k.address)
+		}
 	})
 	if old != nil {
 		i.since = old.since

@@ -352,3 +352,18 @@ func TestACallThatPanics(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestANodeThatIsClosedToRegistrations takes none, and keeps those that it has until they end.
+func TestANodeThatIsClosedToRegistrations(t *testing.T) {
+	t.Parallel()
+	rules := upstreamRules()
+	s := newUpstreamScene(t, rules)
+	s.register("game", "", "a:1", 0)
+	rules.Closed = true
+	s.SetRules(rules)
+	_, err := s.Register(biz.Registration{Service: "game", Address: "a:1"})
+	wantError(t, err, biz.KindPermissionDenied, "REGISTER_FAILED")
+	if got := s.ask("alice", "x"); got != "a:1" {
+		t.Errorf("got %q", got)
+	}
+}

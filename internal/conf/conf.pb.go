@@ -1088,6 +1088,7 @@ type Upstream struct {
 	Breaker       *Upstream_Breaker      `protobuf:"bytes,5,opt,name=breaker,proto3" json:"breaker,omitempty"`
 	Lease         *Upstream_Lease        `protobuf:"bytes,6,opt,name=lease,proto3" json:"lease,omitempty"`
 	Tls           *Upstream_TLS          `protobuf:"bytes,7,opt,name=tls,proto3" json:"tls,omitempty"`
+	Registration  bool                   `protobuf:"varint,8,opt,name=registration,proto3" json:"registration,omitempty"` // services may register themselves
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1169,6 +1170,13 @@ func (x *Upstream) GetTls() *Upstream_TLS {
 		return x.Tls
 	}
 	return nil
+}
+
+func (x *Upstream) GetRegistration() bool {
+	if x != nil {
+		return x.Registration
+	}
+	return false
 }
 
 // TLS secures a listener. Without a certificate it speaks plain text.
@@ -3065,7 +3073,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\fgateway_port\x18\x03 \x01(\x05R\vgatewayPort\x1a1\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xb8\b\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xdc\b\n" +
 	"\bUpstream\x123\n" +
 	"\x06routes\x18\x01 \x03(\v2\x1b.hermod.conf.Upstream.RouteR\x06routes\x129\n" +
 	"\bservices\x18\x02 \x03(\v2\x1d.hermod.conf.Upstream.ServiceR\bservices\x120\n" +
@@ -3073,7 +3081,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\x0emax_concurrent\x18\x04 \x01(\x05R\rmaxConcurrent\x127\n" +
 	"\abreaker\x18\x05 \x01(\v2\x1d.hermod.conf.Upstream.BreakerR\abreaker\x121\n" +
 	"\x05lease\x18\x06 \x01(\v2\x1b.hermod.conf.Upstream.LeaseR\x05lease\x12+\n" +
-	"\x03tls\x18\a \x01(\v2\x19.hermod.conf.Upstream.TLSR\x03tls\x1a4\n" +
+	"\x03tls\x18\a \x01(\v2\x19.hermod.conf.Upstream.TLSR\x03tls\x12\"\n" +
+	"\fregistration\x18\b \x01(\bR\fregistration\x1a4\n" +
 	"\x04Zone\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aopenids\x18\x02 \x01(\tR\aopenids\x1a\xcd\x01\n" +

@@ -44,6 +44,7 @@ var live = map[string]effect{
 	"hermod.conf.Upstream.services":          atOnce,
 	"hermod.conf.Upstream.zones":             atOnce,
 	"hermod.conf.Upstream.max_concurrent":    atOnce,
+	"hermod.conf.Upstream.registration":      atOnce,
 	"hermod.conf.Upstream.Breaker.failures":  atOnce,
 	"hermod.conf.Upstream.Breaker.open":      atOnce,
 	"hermod.conf.Upstream.Lease.max":         atOnce,
