@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"testing"
@@ -60,7 +61,9 @@ func (b *Business) Stop() {
 	b.mu.Unlock()
 	if srv != nil {
 		srv.Stop()
-		_ = <-done // an error says that it was stopped before it had begun
+		if err := <-done; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			b.t.Error(err)
+		}
 	}
 }
 
