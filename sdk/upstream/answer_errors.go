@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -11,7 +12,7 @@ import (
 
 // Error is an error that is the answer to a request: the client gets its code and message.
 type Error struct {
-	Code    int32 // as in HTTP, or one of the service's own
+	Code    int32 // as in HTTP, or one of the service's own; 0 is 500, for an error is never an answer that all is well
 	Message string
 }
 
@@ -26,7 +27,7 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (code: %d)", e.Message, 
 // gateway that there is none, whose text the gateway may show.
 func settle(err error) (answer *Response, failure error) {
 	if e, ok := errors.AsType[*Error](err); ok {
-		return &Response{Code: e.Code, Message: e.Message}, nil
+		return &Response{Code: cmp.Or(e.Code, 500), Message: e.Message}, nil
 	}
 	if !chosen(err) {
 		return nil, silent(err)

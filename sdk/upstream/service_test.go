@@ -183,6 +183,7 @@ var failures = map[string]struct {
 }{
 	"error":            {err: upstream.Errorf(409, "%s is taken", "it"), answer: 409, text: "it is taken"},
 	"wrapped":          {err: fmt.Errorf("a secret: %w", upstream.Errorf(700, "so")), answer: 700, text: "so"},
+	"uncoded":          {err: upstream.Errorf(0, "what"), answer: 500, text: "what"},
 	"not-found":        {err: status.Error(codes.NotFound, "no mail"), answer: 404, text: "no mail"},
 	"wrong":            {err: status.Error(codes.InvalidArgument, "no number"), answer: 400, text: "no number"},
 	"kratos-conflict":  {err: kerrors.Conflict("TAKEN", "taken"), answer: 409, text: "taken"},
