@@ -1,6 +1,10 @@
 package upstream
 
-import "context"
+import (
+	"context"
+	"errors"
+	"slices"
+)
 
 // Gateways says where the gateways are: a channel that sends their addresses, all of them again whenever
 // they change, until ctx ends.
@@ -9,6 +13,9 @@ type Gateways func(ctx context.Context) (<-chan []string, error)
 // At is gateways whose addresses are known: host:port or another gRPC target, one for each node.
 func At(addrs ...string) Gateways {
 	return func(context.Context) (<-chan []string, error) {
+		if len(addrs) == 0 || slices.Contains(addrs, "") {
+			return nil, errors.New("an address is missing; host:port is required for each")
+		}
 		found := make(chan []string, 1)
 		found <- addrs
 		return found, nil

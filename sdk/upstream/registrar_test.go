@@ -369,14 +369,20 @@ func TestRegistrationsThatAreWrong(t *testing.T) {
 			t.Errorf("%+v: %v, want %s", wrong, err, want)
 		}
 	}
-	r, err := upstream.NewRegistrar(func(context.Context) (<-chan []string, error) { return nil, errors.New("no registry") }, upstream.Registration{Name: "s", Address: "localhost:9000"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "no registry") {
-		t.Errorf("without gateways: %v", err)
-	}
-	if err := r.Stop(t.Context()); err != nil {
-		t.Error(err)
+	for want, gateways := range map[string]upstream.Gateways{
+		"no registry":           func(context.Context) (<-chan []string, error) { return nil, errors.New("no registry") },
+		"an address is missing": upstream.At(),
+		"host:port":             upstream.At("localhost:8082", ""),
+	} {
+		r, err := upstream.NewRegistrar(gateways, upstream.Registration{Name: "s", Address: "localhost:9000"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Start(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("without gateways: %v, want %s", err, want)
+		}
+		if err := r.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 }
