@@ -1,6 +1,9 @@
 package biz
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // MessageType is the kind of a message; the numbers are those of im.v1.
 type MessageType int32
@@ -37,7 +40,20 @@ type Draft struct {
 	Message
 	// Origin is the session that sent it, empty for a unary call. That session gets no echo.
 	Origin SessionID
+	// Asked is the request of Origin that it came with, where protocols number requests; nil: none.
+	// The message's place in the room is that of the answer.
+	Asked *Asked
 }
+
+// Asked is a request that is answered once, by whoever is first: its message as it is delivered, a
+// failure, or the end of the client's patience. Safe for concurrent use.
+type Asked struct {
+	MsgID    uint32 // the client's number of it
+	answered atomic.Bool
+}
+
+// Answer tells the first one who asks, and nobody else, that the answer is his to give.
+func (a *Asked) Answer() bool { return a.answered.CompareAndSwap(false, true) }
 
 // Receipt is the outcome of a send.
 type Receipt struct {

@@ -50,8 +50,9 @@ type JoinResult struct {
 	Room   Room
 	Member Member
 	Fresh  bool // the membership is new
-	// Opening is set by Rooms.Join, see JoinRequest.
+	// Opening and Session are set by Rooms.Join, see JoinRequest.
 	Opening bool
+	Session SessionID
 }
 
 // RoomRules are the node's settings for rooms.
@@ -89,6 +90,8 @@ type JoinRequest struct {
 	// Opening tells that a stream opens with this room. It follows the room by itself, and the
 	// user's other sessions, each opened for what it wanted, are not concerned.
 	Opening bool
+	// Session is the one that asks, if it follows the room by itself; the user's others are told.
+	Session SessionID
 }
 
 // RoomView is a room as its members see it.
@@ -122,7 +125,7 @@ func (r *Rooms) Join(ctx context.Context, by Identity, req JoinRequest) (JoinRes
 	if err != nil {
 		return JoinResult{}, err
 	}
-	res.Opening = req.Opening
+	res.Opening, res.Session = req.Opening, req.Session
 	r.live.Joined(res)
 	return res, nil
 }

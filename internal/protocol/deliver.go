@@ -46,21 +46,30 @@ func (d *Deliverer) Deliver(m *biz.Draft) {
 	if msg.ClientID != "" {
 		p.Own = frame.New(Own{msg})
 	}
-	if m.Origin != "" {
-		p.Reply = frame.New(&Ack{
-			Room: msg.Room, ClientID: msg.ClientID,
-			Receipt: biz.Receipt{ID: msg.ID, Seq: msg.Seq, Time: msg.Time},
-		})
-	}
+	p.Reply = reply(m)
 	d.node.Publish(p)
+}
+
+// reply answers the session that sent a message; nil when nobody waits for that, or not any more.
+func reply(m *biz.Draft) *frame.Frame {
+	if m.Origin == "" || m.Asked != nil && !m.Asked.Answer() {
+		return nil
+	}
+	a := &Ack{
+		Room: m.Room, ClientID: m.ClientID, Receipt: biz.Receipt{ID: m.ID, Seq: m.Seq, Time: m.Time},
+	}
+	if m.Asked != nil {
+		a.MsgID = m.Asked.MsgID
+	}
+	return frame.New(a)
 }
 
 // Joined implements biz.Deliverer.
 func (d *Deliverer) Joined(j biz.JoinResult) {
 	if !j.Opening {
 		for _, s := range d.node.OfUser(string(j.Member.User)) {
-			if s.Follow != nil {
-				s.Follow(s, string(j.Room.ID))
+			if s.ID != string(j.Session) {
+				s.Joined(string(j.Room.ID))
 			}
 		}
 	}

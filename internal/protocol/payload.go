@@ -18,6 +18,7 @@ type (
 		ClientID string // the client's id for what it sent
 		Receipt  biz.Receipt
 		Err      *biz.Error // nil: accepted
+		MsgID    uint32     // of the request that it answers, where protocols number them; 0: none
 	}
 
 	// Notice tells of a change of a room's membership.

@@ -43,7 +43,7 @@ type Handler struct {
 	node     *node.Node
 	rooms    *biz.Rooms
 	messages *biz.Messages
-	backlog  *biz.Backlog
+	follower *protocol.Follower
 	pushes   *biz.Pushes
 	auth     Refresher
 	cfg      atomic.Pointer[Config]
@@ -63,8 +63,9 @@ type Rules struct {
 // NewHandler returns a Handler.
 func NewHandler(n *node.Node, rules Rules, auth Refresher, cfg Config, log *slog.Logger) *Handler {
 	h := &Handler{
-		node: n, rooms: rules.Rooms, messages: rules.Messages, backlog: rules.Backlog, pushes: rules.Pushes,
-		auth: auth, metrics: newMetrics(), log: log,
+		node: n, rooms: rules.Rooms, messages: rules.Messages, pushes: rules.Pushes,
+		follower: protocol.NewFollower(n, rules.Backlog, log),
+		auth:     auth, metrics: newMetrics(), log: log,
 		opening: make(chan struct{}, maxOpening),
 	}
 	h.SetConfig(cfg)
@@ -193,7 +194,7 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	}
 	s := session.New(h.node.Core(), session.Options{
 		ID: id.String(), User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
-		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Follow: h.followLater(o.Identity),
+		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Follow: h.follower.Later(o.Identity),
 	}, conn, o.Identity.Expiry)
 	// The session is whole before the client hears of it: from then on it may send, be pushed to, or
 	// lose its connection and resume on another one.

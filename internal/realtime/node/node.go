@@ -165,12 +165,18 @@ func (n *Node) Resume(id, user string, r session.Return) (s *session.Session, ne
 // Subscribe lets a session follow a channel from behind a place in its log; with a nil source the
 // channel has none. Following it already is no error.
 func (n *Node) Subscribe(s *session.Session, channel string, source session.Source, after int64) {
+	n.Attach(s, channel, source, after)()
+}
+
+// Attach does what Subscribe does, but for the log: that is read once begin is called, so that
+// something else can go before it.
+func (n *Node) Attach(s *session.Session, channel string, source session.Source, after int64) (begin func()) {
 	sub := n.hub.Subscribe(s, channel, source, after)
 	if sub == nil {
-		return
+		return func() {}
 	}
 	n.updateInterest(channel)
-	s.Start(sub)
+	return func() { s.Start(sub) }
 }
 
 // Unsubscribe takes a session off a channel.

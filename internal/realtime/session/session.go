@@ -52,10 +52,12 @@ type Options struct {
 	Protocol any
 	// Replies means that the client wants replies to what it sends.
 	Replies bool
-	// Follow lets the session s follow a room that its user has joined since it was opened. Nil: it
-	// follows what it was opened for.
-	Follow func(s *Session, room string)
+	// Follow is what the session begins with; see SetFollow.
+	Follow Follow
 }
+
+// Follow lets a session follow a room that its user has joined. It is called without locks held.
+type Follow func(s *Session, room string)
 
 // Session is one client's life on this node.
 type Session struct {
@@ -69,6 +71,7 @@ type Session struct {
 	conn     transport.Conn // nil unless Active
 	format   *frame.Format
 	gid      int64
+	follow   Follow
 	queue    queue
 	writing  bool            // a writer has the session, or is about to
 	subs     []*Subscription // few in most sessions, so that a map would be the larger part
@@ -98,7 +101,7 @@ func New(core *Core, o Options, conn transport.Conn, expiry time.Time) *Session 
 	now := time.Now()
 	s := &Session{
 		Options: o, core: core, Started: now, conn: conn, format: o.Format, gid: o.GID,
-		expiry: expiry, progress: now, greeting: true,
+		follow: o.Follow, expiry: expiry, progress: now, greeting: true,
 	}
 	s.heard.Store(now.UnixNano())
 	if o.Hold {
@@ -141,6 +144,31 @@ func (s *Session) SetGID(gid int64) (old int64) {
 	defer s.mu.Unlock()
 	old, s.gid = s.gid, gid
 	return old
+}
+
+// SetFollow has the session follow, by f, the rooms that its user joins from now on; with nil it
+// follows what it was told to, and no more.
+func (s *Session) SetFollow(f Follow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.follow = f
+}
+
+// Follows tells whether the session follows the rooms that its user joins.
+func (s *Session) Follows() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.follow != nil
+}
+
+// Joined tells the session that its user has joined a room.
+func (s *Session) Joined(room string) {
+	s.mu.Lock()
+	follow := s.follow
+	s.mu.Unlock()
+	if follow != nil {
+		follow(s, room)
+	}
 }
 
 // SetExpiry notes until when the client's token is good.

@@ -1,0 +1,104 @@
+package protocol
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
+)
+
+// followTimeout bounds looking up where a session starts in a room that its user joins elsewhere.
+const followTimeout = 10 * time.Second
+
+// Follower lets sessions of any protocol follow rooms, each from where its device left off. Safe for
+// concurrent use.
+type Follower struct {
+	node    *node.Node
+	backlog *biz.Backlog
+	log     *slog.Logger
+}
+
+// NewFollower returns a Follower.
+func NewFollower(n *node.Node, backlog *biz.Backlog, log *slog.Logger) *Follower {
+	return &Follower{node: n, backlog: backlog, log: log}
+}
+
+// Rooms returns the rooms that a user is a member of.
+func (f *Follower) Rooms(ctx context.Context, user biz.UserID) ([]biz.RoomID, error) {
+	return f.backlog.Rooms(ctx, user)
+}
+
+// Follow subscribes a session to those of the rooms that its user is a member of. What they have
+// missed is read once begin is called. A room that the session follows already is no error.
+func (f *Follower) Follow(ctx context.Context, s *session.Session, id biz.Identity, rooms []biz.RoomID) (begin func(), err error) {
+	positions, err := f.backlog.Positions(ctx, id.User, id.Device, rooms)
+	if err != nil {
+		return nil, err
+	}
+	begins := make([]func(), 0, len(positions))
+	for _, p := range positions {
+		if p.Live {
+			f.node.Subscribe(s, RoomChannel(p.Room), nil, 0)
+			continue
+		}
+		source := &roomLog{backlog: f.backlog, room: p.Room, user: id.User, device: id.Device}
+		source.Received(p.After) // so that the device is known from now on
+		begins = append(begins, f.node.Attach(s, RoomChannel(p.Room), source, p.After))
+	}
+	return func() {
+		for _, begin := range begins {
+			begin()
+		}
+	}, nil
+}
+
+// Later returns what lets a session follow a room that its user joins while it is open. A session
+// that could not be subscribed ends: it would be without the room unawares, also after a resume.
+func (f *Follower) Later(id biz.Identity) session.Follow {
+	return func(s *session.Session, room string) {
+		ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
+		defer cancel()
+		begin, err := f.Follow(ctx, s, id, []biz.RoomID{biz.RoomID(room)})
+		if err != nil {
+			f.log.Error("a session could not follow a room", "session", s.ID, "room", room, "error", err)
+			f.node.End(s, transport.StoreGone)
+			return
+		}
+		begin()
+	}
+}
+
+// roomLog is a room's log as one device of one user reads it.
+type roomLog struct {
+	backlog *biz.Backlog
+	room    biz.RoomID
+	user    biz.UserID
+	device  biz.DeviceID
+}
+
+// Page implements session.Source. One's own messages are left out: whoever sent them knows them. What
+// is said in his name, as SYSTEM messages are, he may not know.
+func (r *roomLog) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
+	messages, err := r.backlog.Page(ctx, r.room, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]session.Entry, len(messages))
+	for i, m := range messages {
+		entries[i] = session.Entry{Seq: m.Seq}
+		if m.Sender != r.user || m.Type == biz.TypeSystem {
+			entries[i].Frame, entries[i].AckRequired = frame.New(m), m.AckRequired
+		}
+	}
+	return entries, nil
+}
+
+// Received implements session.Source.
+func (r *roomLog) Received(seq int64) {
+	r.backlog.Delivered(biz.Cursor{Room: r.room, User: r.user, Device: r.device, Delivered: seq})
+}
