@@ -43,11 +43,15 @@ var layers = []layer{
 		why: "it brings bytes to services and protocols and reaches the store through neither",
 	},
 	{
-		folder: "internal/service", may: []string{"internal/biz", "internal/realtime", "api"},
+		folder: "internal/imcall", may: []string{"internal/biz", "api"},
+		why: "the calls of im.v1 come over gRPC and over gateway sessions and are translated in one place",
+	},
+	{
+		folder: "internal/service", may: []string{"internal/imcall", "internal/biz", "internal/realtime", "api"},
 		why: "it translates calls into rules and back, and holds none itself",
 	},
 	{
-		folder: "internal/protocol", may: []string{"internal/biz", "internal/realtime", "api"},
+		folder: "internal/protocol", may: []string{"internal/imcall", "internal/biz", "internal/realtime", "api"},
 		why: "it translates frames into rules and back, and holds none itself",
 	},
 	{

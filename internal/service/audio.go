@@ -7,6 +7,7 @@ import (
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/imcall"
 )
 
 // AudioURLs tells where recordings are fetched from.
@@ -39,7 +40,7 @@ func (s *Uploads) take(stream grpc.ClientStreamingServer[imv1.UploadAudioRequest
 		return Error(s.log, err)
 	}
 	return stream.SendAndClose(&imv1.UploadAudioResponse{
-		Status: ok(), AudioId: string(audio.ID), AudioUrl: s.urls.AudioURL(audio.ID),
+		Status: imcall.OK(), AudioId: string(audio.ID), AudioUrl: s.urls.AudioURL(audio.ID),
 	})
 }
 

@@ -3,12 +3,10 @@ package service
 import (
 	"context"
 	"log/slog"
-	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/imcall"
 )
 
 // Readiness tells whether the node serves.
@@ -37,29 +35,18 @@ func NewIM(rooms *biz.Rooms, messages *biz.Messages, uploads *Uploads, transcrip
 // ends; then whether it was stored is not known, and sending it again with the same message_id is
 // safe.
 func (s *IM) SendMessage(ctx context.Context, req *imv1.SendMessageRequest) (*imv1.SendMessageResponse, error) {
-	d := &biz.Draft{Message: biz.Message{
-		Room:        biz.RoomID(req.GetRoomId()),
-		Sender:      biz.UserID(req.GetUserId()),
-		ClientID:    req.GetMessageId(),
-		Type:        biz.MessageType(req.GetType()),
-		Content:     req.GetContent(),
-		Metadata:    req.GetMetadata(),
-		AckRequired: req.GetAckRequired(),
-	}}
 	type outcome struct {
 		receipt biz.Receipt
 		err     error
 	}
 	done := make(chan outcome, 1)
-	s.messages.Send(ctx, biz.IdentityFrom(ctx), d, func(r biz.Receipt, err error) { done <- outcome{r, err} })
+	s.messages.Send(ctx, biz.IdentityFrom(ctx), imcall.Draft(req), func(r biz.Receipt, err error) { done <- outcome{r, err} })
 	select {
 	case o := <-done:
 		if o.err != nil {
 			return nil, Error(s.log, o.err)
 		}
-		return &imv1.SendMessageResponse{
-			MessageId: o.receipt.ID, Timestamp: timestamp(o.receipt.Time), Status: ok(), Seq: o.receipt.Seq,
-		}, nil
+		return imcall.Sent(o.receipt), nil
 	case <-ctx.Done():
 		return nil, Error(s.log, ctx.Err())
 	}
@@ -67,12 +54,7 @@ func (s *IM) SendMessage(ctx context.Context, req *imv1.SendMessageRequest) (*im
 
 // JoinRoom implements imv1.IMServiceServer.
 func (s *IM) JoinRoom(ctx context.Context, req *imv1.JoinRoomRequest) (*imv1.JoinRoomResponse, error) {
-	joined, err := s.rooms.Join(ctx, biz.IdentityFrom(ctx), biz.JoinRequest{
-		Room:     biz.RoomID(req.GetRoomId()),
-		User:     biz.UserID(req.GetUserId()),
-		Nickname: req.GetMetadata()["nickname"],
-		Role:     req.GetMetadata()["role"],
-	})
+	joined, err := s.rooms.Join(ctx, biz.IdentityFrom(ctx), imcall.Join(req))
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
@@ -80,11 +62,7 @@ func (s *IM) JoinRoom(ctx context.Context, req *imv1.JoinRoomRequest) (*imv1.Joi
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
-	resp := &imv1.JoinRoomResponse{Status: ok(), RoomInfo: roomInfo(view.Room)}
-	for _, u := range view.Online {
-		resp.OnlineUsers = append(resp.OnlineUsers, string(u))
-	}
-	return resp, nil
+	return imcall.Joined(view), nil
 }
 
 // LeaveRoom implements imv1.IMServiceServer.
@@ -93,7 +71,7 @@ func (s *IM) LeaveRoom(ctx context.Context, req *imv1.LeaveRoomRequest) (*imv1.L
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
-	return &imv1.LeaveRoomResponse{Status: ok()}, nil
+	return imcall.Left(), nil
 }
 
 // GetRoomInfo implements imv1.IMServiceServer.
@@ -102,17 +80,7 @@ func (s *IM) GetRoomInfo(ctx context.Context, req *imv1.GetRoomInfoRequest) (*im
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
-	resp := &imv1.GetRoomInfoResponse{Status: ok(), RoomInfo: roomInfo(view.Room)}
-	for _, m := range view.Members {
-		resp.Users = append(resp.Users, &imv1.RoomUser{
-			UserId:   string(m.User),
-			Nickname: m.Nickname,
-			Role:     imv1.UserRole(m.Role),
-			Muted:    m.Muted,
-			JoinedAt: timestamp(m.JoinedAt),
-		})
-	}
-	return resp, nil
+	return imcall.Room(view), nil
 }
 
 // HealthCheck implements imv1.IMServiceServer.
@@ -127,34 +95,4 @@ func (s *IM) HealthCheck(ctx context.Context, req *imv1.HealthCheckRequest) (*im
 		return &imv1.HealthCheckResponse{Status: imv1.HealthStatus_HEALTH_STATUS_NOT_SERVING, Message: err.Error()}, nil
 	}
 	return &imv1.HealthCheckResponse{Status: imv1.HealthStatus_HEALTH_STATUS_SERVING, Message: "serving"}, nil
-}
-
-func ok() *imv1.ResponseStatus { return &imv1.ResponseStatus{Code: 0, Message: "ok"} }
-
-func timestamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
-}
-
-func roomInfo(r biz.Room) *imv1.RoomInfo {
-	return &imv1.RoomInfo{
-		RoomId:      string(r.ID),
-		Name:        r.Name,
-		Description: r.Description,
-		Config: &imv1.RoomConfig{
-			MaxUsers:           int32(r.Config.MaxUsers),
-			Persistent:         r.Config.Persistent,
-			MessageTtlSeconds:  int64(r.Config.MessageTTL / time.Second),
-			IdleTimeoutSeconds: int64(r.Config.IdleTimeout / time.Second),
-			AllowAudio:         r.Config.AllowAudio,
-			AllowRichText:      r.Config.AllowRichText,
-			AutoTranscribe:     r.Config.AutoTranscribe,
-		},
-		CreatedAt:    timestamp(r.CreatedAt),
-		LastActive:   timestamp(r.LastActive),
-		MessageCount: r.HeadSeq - r.FloorSeq,
-		UserCount:    int32(r.Members),
-	}
 }
