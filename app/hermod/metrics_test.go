@@ -92,7 +92,7 @@ func described(t *testing.T) map[string]string {
 	n := node.New(session.NewCore(session.Config{}, quiet), broker.NewMemory(), newPresence(c))
 	streams := server.Streams{
 		IM:      im.NewHandler(n, im.Rules{}, nil, im.Config{}, quiet),
-		Gateway: gateway.NewHandler(n, nil, nil, nil, gateway.Config{}, quiet),
+		Gateway: gateway.NewHandler(n, nil, nil, nil, nil, gateway.Config{}, quiet),
 	}
 	certificates, err := server.NewCertificates(c, quiet)
 	if err != nil {

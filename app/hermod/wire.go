@@ -15,6 +15,7 @@ import (
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
+	"github.com/game-im/hermod/internal/protocol/gateway/imactions"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
@@ -56,6 +57,7 @@ var (
 		protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)),
 		wire.Struct(new(im.Rules), "*"),
 		imConfig, im.NewHandler,
+		wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)),
 		gatewayConfig, gateway.NewHandler,
 		wire.Struct(new(server.Streams), "*"),
 		eventEncoder,

@@ -119,7 +119,7 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	b.blobs, b.audios = parts.blobs, parts.audios
 	streams := server.Streams{
 		IM: im.NewHandler(parts.node, parts.rules, verifier, im.Config{Heartbeat: 30 * time.Second, StartTimeout: time.Minute}, log),
-		Gateway: gateway.NewHandler(parts.node, parts.rules.Pushes, biz.Builtin{}, verifier, gateway.Config{
+		Gateway: gateway.NewHandler(parts.node, parts.rules.Pushes, biz.Builtin{}, nil, verifier, gateway.Config{
 			StartTimeout: time.Minute, RequestTimeout: time.Minute, MaxRequests: 10, Devices: gateway.Replace,
 		}, log),
 	}

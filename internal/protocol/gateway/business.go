@@ -21,6 +21,8 @@ type business struct {
 	life    *life
 	req     *gatewayv1.ClientRequest
 	ask     *gatewayv1.BusinessRequest
+	codec   codec // of the connection that it came on
+	asked   biz.Asked
 }
 
 // run answers the request.
@@ -44,6 +46,11 @@ func (b *business) run(ctx context.Context) {
 		return
 	}
 	started := time.Now()
+	if b.h.own(b.ask.GetAction()) {
+		b.perform(ctx)
+		b.h.metrics.seconds.Observe(time.Since(started).Seconds())
+		return
+	}
 	resp, err := b.process(ctx)
 	b.h.metrics.seconds.Observe(time.Since(started).Seconds())
 	switch {
@@ -104,4 +111,8 @@ func (b *business) response(resp *biz.UpstreamResponse) *frame.Frame {
 	})
 }
 
-func (b *business) refuse(err *biz.Error) { b.h.refuseRequest(b.session, b.req, err) }
+func (b *business) refuse(err *biz.Error) {
+	if b.asked.Answer() {
+		b.h.refuseRequest(b.session, b.req, err)
+	}
+}

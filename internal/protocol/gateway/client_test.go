@@ -97,7 +97,7 @@ func run(t *testing.T, cfg gateway.Config, up biz.Upstream, test func(t *testing
 		b := &bench{t: t, inbox: &inbox{}, node: node.New(core, broker.NewMemory(), presence.New(0))}
 		b.pushes = biz.NewPushes(protocol.NewPusher(b.node), b.inbox, nil,
 			biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, InboxPerUser: 9})
-		b.handler = gateway.NewHandler(b.node, b.pushes, up, proofs{}, cfg, quiet)
+		b.handler = gateway.NewHandler(b.node, b.pushes, up, nil, proofs{}, cfg, quiet)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- b.node.Run(ctx) }()

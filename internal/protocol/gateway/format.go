@@ -68,8 +68,8 @@ var JSON = frame.NewFormat(frame.Encoders{
 })
 
 // serverPush encodes what a payload holds and wraps it.
-func serverPush(payload any, marshal func(proto.Message) ([]byte, error)) (*gatewayv1.ServerPush, error) {
-	out, err := outgoingOf(payload)
+func serverPush(from any, marshal func(proto.Message) ([]byte, error)) (*gatewayv1.ServerPush, error) {
+	out, err := outgoingOf(from)
 	if err != nil {
 		return nil, err
 	}
@@ -77,11 +77,15 @@ func serverPush(payload any, marshal func(proto.Message) ([]byte, error)) (*gate
 	if err != nil {
 		return nil, err
 	}
-	body, err := marshal(out.body)
+	body, err := out.encodedBody(marshal)
 	if err != nil {
 		return nil, err
 	}
-	return &gatewayv1.ServerPush{MsgId: out.msgID, Type: kind, Payload: body, Headers: out.headers}, nil
+	payload, err := marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	return &gatewayv1.ServerPush{MsgId: out.msgID, Type: kind, Payload: payload, Headers: out.headers}, nil
 }
 
 // readServerPush is the way back, for a frame that moves to a connection of another format.
@@ -93,5 +97,7 @@ func readServerPush(push *gatewayv1.ServerPush, unmarshal func([]byte, proto.Mes
 	if err := unmarshal(push.GetPayload(), body); err != nil {
 		return nil, err
 	}
-	return &outgoing{msgID: push.GetMsgId(), body: body, headers: push.GetHeaders()}, nil
+	out := &outgoing{msgID: push.GetMsgId(), body: body, headers: push.GetHeaders()}
+	out.takeData(unmarshal)
+	return out, nil
 }

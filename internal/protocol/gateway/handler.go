@@ -53,6 +53,7 @@ type Handler struct {
 	node     *node.Node
 	pushes   *biz.Pushes
 	upstream biz.Upstream
+	actions  Actions // nil: none
 	auth     Authenticator
 	cfg      atomic.Pointer[Config]
 	metrics  metrics
@@ -61,10 +62,10 @@ type Handler struct {
 	users    [64]sync.Mutex // one for some of the users each: held while a session of theirs opens
 }
 
-// NewHandler returns a Handler.
-func NewHandler(n *node.Node, pushes *biz.Pushes, up biz.Upstream, auth Authenticator, cfg Config, log *slog.Logger) *Handler {
+// NewHandler returns a Handler. The node need not have actions of its own.
+func NewHandler(n *node.Node, pushes *biz.Pushes, up biz.Upstream, own Actions, auth Authenticator, cfg Config, log *slog.Logger) *Handler {
 	h := &Handler{
-		node: n, pushes: pushes, upstream: up, auth: auth, metrics: newMetrics(), log: log, seed: maphash.MakeSeed(),
+		node: n, pushes: pushes, upstream: up, actions: own, auth: auth, metrics: newMetrics(), log: log, seed: maphash.MakeSeed(),
 	}
 	h.SetConfig(cfg)
 	return h
@@ -168,6 +169,7 @@ func (h *Handler) first(ctx context.Context, conn transport.Conn, o Opening, dat
 		return nil, &outgoing{msgID: req.GetMsgId(), body: &gatewayv1.StartResponse{Error: errorMessage(refused)}}
 	}
 	h.metrics.starts.WithLabelValues(o.Transport, result).Inc()
+	h.inherit(ctx, n, s)
 	return s, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
 )
 
 // Headers that the node sets on what it sends.
@@ -29,6 +30,7 @@ const codeOK = 200
 type outgoing struct {
 	msgID   uint32 // of the request that it answers; 0: none
 	body    proto.Message
+	data    proto.Message // of a BusinessResponse, written as the frame is; nil: what body has
 	headers map[string]string
 }
 
@@ -69,6 +71,10 @@ func outgoingOf(payload any) (*outgoing, error) {
 		return p, nil
 	case *biz.Push:
 		return pushed(p), nil
+	case *biz.Message, protocol.Own, *protocol.Notice:
+		return said(p)
+	case *protocol.Ack:
+		return sent(p), nil
 	}
 	return nil, fmt.Errorf("gateway: no encoding for a %T", payload)
 }

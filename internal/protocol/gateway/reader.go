@@ -135,7 +135,8 @@ func (r *reader) enqueue(ctx context.Context, req *gatewayv1.ClientRequest) *biz
 	if !r.allowed() {
 		return biz.Errorf(biz.KindResourceLimit, "RATE_LIMITED", "more than %g requests per second; slow down and send it again", r.limited.SendsPerSecond)
 	}
-	b := &business{h: r.h, session: r.session, life: r.life, req: req, ask: ask}
+	b := &business{h: r.h, session: r.session, life: r.life, req: req, ask: ask, codec: r.codec}
+	b.asked.MsgID = req.GetMsgId()
 	ctx = context.WithoutCancel(ctx)
 	if most := r.h.cfg.Load().MaxRequests; !r.life.lane.add(most, func() { b.run(ctx) }) {
 		return biz.Errorf(biz.KindResourceLimit, "TOO_MANY_REQUESTS", "%d requests of the session wait for an answer; send it again later", most)

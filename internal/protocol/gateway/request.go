@@ -26,9 +26,13 @@ func (c codec) request(data []byte) (*gatewayv1.ClientRequest, *biz.Error) {
 // payload reads what a request carries. In a JSON frame that is JSON too, which begins with a brace as
 // no message of the protocol in protobuf does, or protobuf.
 func (c codec) payload(req *gatewayv1.ClientRequest, into proto.Message) *biz.Error {
-	data := req.GetPayload()
+	return c.embedded(req.GetPayload(), into, "payload")
+}
+
+// embedded reads a message that stands in a field of another one.
+func (c codec) embedded(data []byte, into proto.Message, field string) *biz.Error {
 	if err := c.unmarshal(data, into, c.json && len(data) > 0 && data[0] == '{'); err != nil {
-		return malformed("the payload is not a "+string(into.ProtoReflect().Descriptor().Name()), err)
+		return malformed("the "+field+" is not a "+string(into.ProtoReflect().Descriptor().Name()), err)
 	}
 	return nil
 }

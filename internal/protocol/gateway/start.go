@@ -23,6 +23,7 @@ type newcomer struct {
 	msgID    uint32
 	start    *gatewayv1.StartRequest
 	identity biz.Identity
+	channels []string // that the former session followed; nil: it followed no rooms
 }
 
 // wantsBack tells whether the client had a session before.
@@ -131,6 +132,9 @@ func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, 
 	h.node.Open(s)
 	if former != nil {
 		h.node.Succeed(former, s)
+		if former.Follows() {
+			n.channels = former.Channels()
+		}
 		h.node.End(former, transport.Replaced)
 	}
 	h.supersede(s, l.class)
@@ -138,6 +142,20 @@ func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, 
 		h.followInbox(s)
 	}
 	return s, nil
+}
+
+// inherit lets a session follow the rooms that the former one did. One that could not ends: it would
+// be without them unawares.
+func (h *Handler) inherit(ctx context.Context, n *newcomer, s *session.Session) {
+	if n.channels == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), h.cfg.Load().RequestTimeout)
+	defer cancel()
+	if err := h.actions.Inherit(ctx, s, n.identity, n.channels); err != nil {
+		h.log.Error("a session could not follow its rooms", "session", s.ID, "error", err)
+		h.node.End(s, transport.StoreGone)
+	}
 }
 
 // greet answers START. The answer is a frame of the session like all others: behind what the client

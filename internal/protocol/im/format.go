@@ -34,7 +34,7 @@ const (
 var Proto = frame.NewFormat(frame.Encoders{
 	Name: "im.v1/proto",
 	Body: func(dst []byte, payload any) ([]byte, error) {
-		m, err := response(payload)
+		m, err := Response(payload)
 		if err != nil {
 			return nil, err
 		}
@@ -52,8 +52,8 @@ var Proto = frame.NewFormat(frame.Encoders{
 	},
 })
 
-// response turns a frame's payload into what the client reads.
-func response(payload any) (*imv1.MessageResponse, error) {
+// Response turns a frame's payload into what the client reads.
+func Response(payload any) (*imv1.MessageResponse, error) {
 	switch p := payload.(type) {
 	case *biz.Message:
 		return message(p), nil

@@ -16,7 +16,7 @@ import (
 var JSON = frame.NewFormat(frame.Encoders{
 	Name: "im.v1/json",
 	Body: func(dst []byte, payload any) ([]byte, error) {
-		m, err := response(payload)
+		m, err := Response(payload)
 		if err != nil {
 			return nil, err
 		}

@@ -115,14 +115,34 @@ func (s *Session) Answer(n uint64, reply *frame.Frame) {
 	}
 }
 
+// Settle notes that nothing can be bound to the answer to a request any more, whenever that comes. What
+// was bound to it goes at once.
+func (s *Session) Settle(n uint64) {
+	s.mu.Lock()
+	wake := false
+	if r := s.requests; r != nil && s.state != Closed {
+		r.close(n)
+		wake = s.unboundLocked(r.take(func(b boundFrame) bool { return b.Request == n }))
+	}
+	s.mu.Unlock()
+	if wake {
+		s.core.Writer.Wake(s)
+	}
+}
+
+// close notes that a request is not open any more.
+func (r *requests) close(n uint64) {
+	if r.open = slices.DeleteFunc(r.open, func(o uint64) bool { return o == n }); len(r.open) == 0 {
+		r.open = nil
+	}
+}
+
 func (s *Session) answerLocked(n uint64, reply *frame.Frame) (wake bool) {
 	r := s.requests
 	if r == nil {
 		return s.keepLocked(item{}, reply)
 	}
-	if r.open = slices.DeleteFunc(r.open, func(o uint64) bool { return o == n }); len(r.open) == 0 {
-		r.open = nil
-	}
+	r.close(n)
 	before := r.take(func(b boundFrame) bool { return b.Request == n && !b.After })
 	after := r.take(func(b boundFrame) bool { return b.Request == n })
 	wake = s.queueBoundLocked(before)

@@ -1,0 +1,89 @@
+// Package imactions is the IM for gateway sessions: actions of the node's own that carry the calls of
+// im.v1, and the rooms that a session follows. It holds no rules and, beside what sessions keep, no
+// state.
+package imactions
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/protocol/gateway"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/session"
+)
+
+// prefix is what the actions begin with. All that does is the node's own: a misspelt action must not
+// go to a service that knows nothing of it.
+const prefix = "im."
+
+// Rules are the use cases that Actions call.
+type Rules struct {
+	Rooms       *biz.Rooms
+	Messages    *biz.Messages
+	Backlog     *biz.Backlog
+	Transcripts *biz.Transcripts
+}
+
+// Actions implements gateway.Actions. Safe for concurrent use.
+type Actions struct {
+	rules    Rules
+	follower *protocol.Follower
+}
+
+// New returns the actions of a node.
+func New(n *node.Node, rules Rules, log *slog.Logger) *Actions {
+	return &Actions{rules: rules, follower: protocol.NewFollower(n, rules.Backlog, log)}
+}
+
+// Knows implements gateway.Actions.
+func (a *Actions) Knows(action string) bool {
+	return len(action) >= len(prefix) && strings.EqualFold(action[:len(prefix)], prefix)
+}
+
+// Perform implements gateway.Actions.
+func (a *Actions) Perform(ctx context.Context, r *gateway.Request) {
+	if err := a.perform(ctx, r); err != nil {
+		r.Refuse(err)
+	}
+}
+
+func (a *Actions) perform(ctx context.Context, r *gateway.Request) error {
+	switch strings.ToLower(r.Action) {
+	case "im.open":
+		return a.open(ctx, r)
+	case "im.join":
+		return a.join(ctx, r)
+	case "im.leave":
+		return a.leave(ctx, r)
+	case "im.send":
+		return a.send(ctx, r)
+	case "im.room":
+		return a.room(ctx, r)
+	case "im.users":
+		return a.users(ctx, r)
+	case "im.transcript":
+		return a.transcript(ctx, r)
+	}
+	return biz.Errorf(biz.KindNotFound, "UNKNOWN_ACTION",
+		"%q is no action of the IM; im.open, im.join, im.leave, im.send, im.room, im.users and im.transcript are", r.Action)
+}
+
+// Inherit implements gateway.Actions.
+func (a *Actions) Inherit(ctx context.Context, s *session.Session, id biz.Identity, channels []string) error {
+	var rooms []biz.RoomID
+	for _, channel := range channels {
+		if room, ok := protocol.RoomOf(channel); ok {
+			rooms = append(rooms, room)
+		}
+	}
+	s.SetFollow(a.follower.Later(id))
+	begin, err := a.follower.Follow(ctx, s, id, rooms)
+	if err != nil {
+		return err
+	}
+	begin()
+	return nil
+}
