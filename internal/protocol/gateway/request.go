@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -44,8 +46,10 @@ func (c codec) unmarshal(data []byte, into proto.Message, json bool) error {
 	return proto.Unmarshal(data, into)
 }
 
+// malformed tells what is wrong, in a text that can be encoded: a parser's words may have bytes of what
+// it has read in them.
 func malformed(what string, err error) *biz.Error {
-	return biz.Errorf(biz.KindInvalid, "MALFORMED", "%s: %v", what, err)
+	return biz.Errorf(biz.KindInvalid, "MALFORMED", "%s: %s", what, strings.ToValidUTF8(err.Error(), "\uFFFD"))
 }
 
 // Field numbers of the older numbering of StartRequest: 2 is the token, 3 the last frame that the

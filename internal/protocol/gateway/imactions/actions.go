@@ -68,7 +68,7 @@ func (a *Actions) perform(ctx context.Context, r *gateway.Request) error {
 		return a.transcript(ctx, r)
 	}
 	return biz.Errorf(biz.KindNotFound, "UNKNOWN_ACTION",
-		"%q is no action of the IM; im.open, im.join, im.leave, im.send, im.room, im.users and im.transcript are", r.Action)
+		"%.64q is no action of the IM; im.open, im.join, im.leave, im.send, im.room, im.users and im.transcript are", r.Action)
 }
 
 // Inherit implements gateway.Actions.
