@@ -36,6 +36,50 @@ func TestDeliver(t *testing.T) {
 	})
 }
 
+// TestARequestIsAnsweredOnce: the message brings the answer to the session that asked, unless somebody
+// was faster.
+func TestARequestIsAnsweredOnce(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		origin := b.member("1", "alice")
+		send := func(id string, asked *biz.Asked) {
+			b.live.Deliver(&biz.Draft{Message: biz.Message{Room: "r", Sender: "alice", ClientID: id}, Origin: "1", Asked: asked})
+		}
+		waiting, gone := &biz.Asked{MsgID: 7}, &biz.Asked{MsgID: 8}
+		if !gone.Answer() || gone.Answer() {
+			t.Error("an answer can be given twice, or never")
+		}
+		send("c1", waiting)
+		send("c2", gone)
+		send("c3", nil)
+		want(t, origin, "ack c1 at 0 for 7", "ack c3 at 0")
+		if waiting.Answer() {
+			t.Error("what was delivered can be answered again")
+		}
+	})
+}
+
+// TestTheSessionThatJoinsIsNotTold: it follows the room by itself. One that follows nothing any more is
+// not told either.
+func TestTheSessionThatJoinsIsNotTold(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		var told []string
+		follow := func(s *session.Session, room string) { told = append(told, s.ID+" "+room) }
+		b.connect(session.Options{ID: "1", User: "alice", Follow: follow})
+		b.connect(session.Options{ID: "2", User: "alice", Follow: follow})
+		later := b.connect(session.Options{ID: "3", User: "alice"})
+		no := b.connect(session.Options{ID: "4", User: "alice", Follow: follow})
+		later.SetFollow(follow)
+		no.SetFollow(nil)
+		if !later.Follows() || no.Follows() {
+			t.Error("sessions do not know whether they follow")
+		}
+		b.live.Joined(biz.JoinResult{Room: biz.Room{ID: "r"}, Member: biz.Member{Room: "r", User: "alice"}, Session: "1"})
+		if slices.Sort(told); !slices.Equal(told, []string{"2 r", "3 r"}) {
+			t.Errorf("told: %q", told)
+		}
+	})
+}
+
 func TestJoined(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		watcher := b.member("w", "carol")

@@ -30,7 +30,11 @@ var words = frame.NewFormat(frame.Encoders{
 		case protocol.Own:
 			return fmt.Appendf(dst, "own %s as %s", p.Content, p.ClientID), nil
 		case *protocol.Ack:
-			return fmt.Appendf(dst, "ack %s at %d", p.ClientID, p.Receipt.Seq), nil
+			dst = fmt.Appendf(dst, "ack %s at %d", p.ClientID, p.Receipt.Seq)
+			if p.MsgID != 0 {
+				dst = fmt.Appendf(dst, " for %d", p.MsgID)
+			}
+			return dst, nil
 		case *protocol.Notice:
 			return fmt.Appendf(dst, "notice %d of %s %v", p.Type, p.User, p.Metadata), nil
 		case *biz.Push:

@@ -3,6 +3,7 @@ package gateway
 import (
 	"strconv"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -79,7 +80,11 @@ func (o *outgoing) takeData(unmarshal func([]byte, proto.Message) error) {
 	if err != nil {
 		return
 	}
-	if data := kind.New().Interface(); unmarshal(resp.GetData(), data) == nil {
+	data := kind.New().Interface()
+	if unmarshal(resp.GetData(), data) != nil {
+		return
+	}
+	if _, err := protojson.Marshal(data); err == nil { // not all that can be read can be written, such as a time
 		o.data, resp.Data = data, nil
 	}
 }

@@ -1,6 +1,7 @@
 package im_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -305,6 +306,25 @@ func TestARoomThatIsJoinedLaterIsFollowed(t *testing.T) {
 		bob.send(text("gone"))
 		c.want("after from bob")
 		bob.want("joined alice", "left alice")
+	})
+}
+
+// TestASessionThatCannotFollowEnds: one that went on after a resume would be without the room unawares.
+func TestASessionThatCannotFollowEnds(t *testing.T) {
+	run(t, config, func(t *testing.T, b *bench) {
+		o := as("alice")
+		o.Resume = true
+		alice := b.open(o)
+		b.store.lookups = errors.New("the store is away")
+		if _, err := b.rooms.Join(t.Context(), biz.Identity{User: "alice"}, biz.JoinRequest{Room: "s"}); err != nil {
+			t.Fatal(err)
+		}
+		if why, closed := alice.Closed(); !closed || why != transport.StoreGone {
+			t.Errorf("closed %v with %v", closed, why)
+		}
+		if b.node.Session((<-alice.welcome).Session) != nil {
+			t.Error("the session can still be resumed")
+		}
 	})
 }
 

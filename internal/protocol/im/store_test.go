@@ -22,6 +22,7 @@ type store struct {
 	held    []func() // appends that wait, while hold is set
 	hold    bool
 	pages   error
+	lookups error // of cursors
 }
 
 func newStore() *store {
@@ -175,7 +176,7 @@ func (s *store) Cursors(_ context.Context, user biz.UserID, device biz.DeviceID,
 			states[c.Room] = biz.CursorState{}
 		}
 	}
-	return states, nil
+	return states, s.lookups
 }
 
 func (s *store) Advance(c biz.Cursor) {
