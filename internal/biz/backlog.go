@@ -51,6 +51,15 @@ func (b *Backlog) Rooms(ctx context.Context, user UserID) ([]RoomID, error) {
 	return b.members.RoomsOf(ctx, user)
 }
 
+// Belongs tells whether the user is a member of a room.
+func (b *Backlog) Belongs(ctx context.Context, room RoomID, user UserID) (bool, error) {
+	_, err := b.members.Member(ctx, room, user)
+	if err != nil && KindOf(err) == KindNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Positions tells where a session of this device starts in each room: behind its cursor; a new
 // device of somebody who has others starts at the head; and a member without any cursor at the
 // point where he joined, or at the retention floor. Rooms that the user is not in are left out.

@@ -50,11 +50,31 @@ func (f *Follower) Follow(ctx context.Context, s *session.Session, id biz.Identi
 		source.Received(p.After) // so that the device is known from now on
 		begins = append(begins, f.node.Attach(s, RoomChannel(p.Room), source, p.After))
 	}
-	return func() {
+	begin = func() {
 		for _, begin := range begins {
 			begin()
 		}
-	}, nil
+	}
+	if err := f.dropLeft(ctx, s, id.User, positions); err != nil {
+		begin() // nothing is followed by half
+		return nil, err
+	}
+	return begin, nil
+}
+
+// dropLeft takes the session off rooms that its user has left while it was put on them: what takes his
+// sessions off then may not have found it there yet.
+func (f *Follower) dropLeft(ctx context.Context, s *session.Session, user biz.UserID, positions []biz.Position) error {
+	for _, p := range positions {
+		belongs, err := f.backlog.Belongs(ctx, p.Room, user)
+		if err != nil {
+			return err
+		}
+		if !belongs {
+			f.node.Unsubscribe(s, RoomChannel(p.Room))
+		}
+	}
+	return nil
 }
 
 // Later returns what lets a session follow a room that its user joins while it is open. A session

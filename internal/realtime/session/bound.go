@@ -121,7 +121,7 @@ func (s *Session) Settle(n uint64) {
 	s.mu.Lock()
 	wake := false
 	if r := s.requests; r != nil && s.state != Closed {
-		r.close(n)
+		r.end(n)
 		wake = s.unboundLocked(r.take(func(b boundFrame) bool { return b.Request == n }))
 	}
 	s.mu.Unlock()
@@ -130,8 +130,8 @@ func (s *Session) Settle(n uint64) {
 	}
 }
 
-// close notes that a request is not open any more.
-func (r *requests) close(n uint64) {
+// end notes that a request is not open any more.
+func (r *requests) end(n uint64) {
 	if r.open = slices.DeleteFunc(r.open, func(o uint64) bool { return o == n }); len(r.open) == 0 {
 		r.open = nil
 	}
@@ -142,7 +142,7 @@ func (s *Session) answerLocked(n uint64, reply *frame.Frame) (wake bool) {
 	if r == nil {
 		return s.keepLocked(item{}, reply)
 	}
-	r.close(n)
+	r.end(n)
 	before := r.take(func(b boundFrame) bool { return b.Request == n && !b.After })
 	after := r.take(func(b boundFrame) bool { return b.Request == n })
 	wake = s.queueBoundLocked(before)

@@ -35,6 +35,7 @@ type bench struct {
 	handler  *gateway.Handler
 	log      *messageLog
 	cursors  *cursors
+	places   *rooms // as following a room reads them
 }
 
 // messageLog is a log that can be told to keep what it is given to itself.
@@ -87,6 +88,20 @@ func (c *cursors) Cursors(ctx context.Context, user biz.UserID, device biz.Devic
 		return nil, err
 	}
 	return c.CursorRepo.Cursors(ctx, user, device, rooms)
+}
+
+// rooms are rooms that have something done before one of them is read.
+type rooms struct {
+	biz.RoomRepo
+	before func()
+}
+
+func (r *rooms) Room(ctx context.Context, id biz.RoomID) (biz.Room, error) {
+	if before := r.before; before != nil {
+		r.before = nil
+		before()
+	}
+	return r.RoomRepo.Room(ctx, id)
 }
 
 // trusting is an Authenticator that believes everybody.
@@ -151,14 +166,14 @@ func newBench(t *testing.T, s settings) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rooms, members, kept, inbox := data.NewRooms(db), data.NewMembers(db), data.NewCursors(db, quiet), data.NewInbox(db, quiet)
+	inRooms, members, kept, inbox := data.NewRooms(db), data.NewMembers(db), data.NewCursors(db, quiet), data.NewInbox(db, quiet)
 	b.background(b.node.Run, kept.Run, inbox.Run, stored.Run)
-	b.log, b.cursors = &messageLog{MessageLog: stored}, &cursors{CursorRepo: kept}
-	b.rooms = biz.NewRooms(rooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: s.defaults})
-	b.messages = biz.NewMessages(rooms, members, b.log, live, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
+	b.log, b.cursors, b.places = &messageLog{MessageLog: stored}, &cursors{CursorRepo: kept}, &rooms{RoomRepo: inRooms}
+	b.rooms = biz.NewRooms(inRooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: s.defaults})
+	b.messages = biz.NewMessages(inRooms, members, b.log, live, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
 	pushes := biz.NewPushes(protocol.NewPusher(b.node), inbox, data.NewPushKeys(db, quiet), biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, InboxPerUser: 9})
 	actions := imactions.New(b.node, imactions.Rules{
-		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(rooms, members, b.log, b.cursors),
+		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.places, members, b.log, b.cursors),
 	}, quiet)
 	b.handler = gateway.NewHandler(b.node, pushes, services{t: t}, actions, trusting{}, s.gateway, quiet)
 	return b

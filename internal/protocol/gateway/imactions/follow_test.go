@@ -6,6 +6,7 @@ import (
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 )
 
@@ -71,6 +72,24 @@ func TestOfflineMessagesComeFirst(t *testing.T) {
 			again.quiet()
 		})
 	}
+}
+
+// TestARoomThatIsLeftMeanwhileIsNotFollowed: the user leaves it elsewhere, at the very moment at which a
+// session of his is put on it.
+func TestARoomThatIsLeftMeanwhileIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, usual())
+	b.member("r", "alice")
+	b.member("r", "bob")
+	alice := b.login(gateway.Proto, "alice", "")
+	b.places.before = func() {
+		if err := b.rooms.Leave(t.Context(), biz.Identity{User: "alice"}, "r", ""); err != nil {
+			t.Error(err)
+		}
+	}
+	alice.ask("im.open", nil)
+	b.say("r", "bob", "among us")
+	alice.quiet()
 }
 
 // TestJoinAnswersBeforeTheBacklog: a room that is joined is followed from where the device is.
