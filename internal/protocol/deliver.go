@@ -41,20 +41,20 @@ func (d *Deliverer) Deliver(m *biz.Draft) {
 		Frame:       frame.New(msg),
 		AckRequired: msg.AckRequired,
 		From:        string(msg.Sender),
-		Origin:      string(m.Origin),
 	}
 	if msg.ClientID != "" {
 		p.Own = frame.New(Own{msg})
 	}
-	p.Reply = reply(m)
+	// A session that was told something else before, such as that its time is over, gets the message
+	// like the user's other sessions.
+	if m.Origin != "" && (m.Asked == nil || m.Asked.Answer()) {
+		p.Origin, p.Reply = string(m.Origin), reply(m)
+	}
 	d.node.Publish(p)
 }
 
-// reply answers the session that sent a message; nil when nobody waits for that, or not any more.
+// reply answers the session that sent a message.
 func reply(m *biz.Draft) *frame.Frame {
-	if m.Origin == "" || m.Asked != nil && !m.Asked.Answer() {
-		return nil
-	}
 	a := &Ack{
 		Room: m.Room, ClientID: m.ClientID, Receipt: biz.Receipt{ID: m.ID, Seq: m.Seq, Time: m.Time},
 	}

@@ -51,7 +51,7 @@ func TestARequestIsAnsweredOnce(t *testing.T) {
 		send("c1", waiting)
 		send("c2", gone)
 		send("c3", nil)
-		want(t, origin, "ack c1 at 0 for 7", "ack c3 at 0")
+		want(t, origin, "ack c1 at 0 for 7", "own  as c2", "ack c3 at 0")
 		if waiting.Answer() {
 			t.Error("what was delivered can be answered again")
 		}

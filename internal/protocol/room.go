@@ -15,17 +15,22 @@ import (
 // followTimeout bounds looking up where a session starts in a room that its user joins elsewhere.
 const followTimeout = 10 * time.Second
 
+// Known tells whether a session's client knows of a message of its own user without being told.
+type Known func(s *session.Session, m *biz.Message) bool
+
 // Follower lets sessions of any protocol follow rooms, each from where its device left off. Safe for
 // concurrent use.
 type Follower struct {
 	node    *node.Node
 	backlog *biz.Backlog
+	known   Known
 	log     *slog.Logger
 }
 
-// NewFollower returns a Follower.
-func NewFollower(n *node.Node, backlog *biz.Backlog, log *slog.Logger) *Follower {
-	return &Follower{node: n, backlog: backlog, log: log}
+// NewFollower returns a Follower. What the log has of a session's own user, and known says is known, is
+// left out.
+func NewFollower(n *node.Node, backlog *biz.Backlog, known Known, log *slog.Logger) *Follower {
+	return &Follower{node: n, backlog: backlog, known: known, log: log}
 }
 
 // Rooms returns the rooms that a user is a member of.
@@ -46,7 +51,7 @@ func (f *Follower) Follow(ctx context.Context, s *session.Session, id biz.Identi
 			f.node.Subscribe(s, RoomChannel(p.Room), nil, 0)
 			continue
 		}
-		source := &roomLog{backlog: f.backlog, room: p.Room, user: id.User, device: id.Device}
+		source := &roomLog{Follower: f, session: s, room: p.Room, user: id.User, device: id.Device}
 		source.Received(p.After) // so that the device is known from now on
 		begins = append(begins, f.node.Attach(s, RoomChannel(p.Room), source, p.After))
 	}
@@ -95,14 +100,14 @@ func (f *Follower) Later(id biz.Identity) session.Follow {
 
 // roomLog is a room's log as one device of one user reads it.
 type roomLog struct {
-	backlog *biz.Backlog
+	*Follower
+	session *session.Session
 	room    biz.RoomID
 	user    biz.UserID
 	device  biz.DeviceID
 }
 
-// Page implements session.Source. One's own messages are left out: whoever sent them knows them. What
-// is said in his name, as SYSTEM messages are, he may not know.
+// Page implements session.Source.
 func (r *roomLog) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
 	messages, err := r.backlog.Page(ctx, r.room, after, limit)
 	if err != nil {
@@ -111,11 +116,24 @@ func (r *roomLog) Page(ctx context.Context, after int64, limit int) ([]session.E
 	entries := make([]session.Entry, len(messages))
 	for i, m := range messages {
 		entries[i] = session.Entry{Seq: m.Seq}
-		if m.Sender != r.user || m.Type == biz.TypeSystem {
-			entries[i].Frame, entries[i].AckRequired = frame.New(m), m.AckRequired
+		if f := r.frame(m); f != nil {
+			entries[i].Frame, entries[i].AckRequired = f, m.AckRequired
 		}
 	}
 	return entries, nil
+}
+
+// frame returns what the session gets of a message, nil for nothing. What is said in one's name, as SYSTEM
+// messages are, one may not know.
+func (r *roomLog) frame(m *biz.Message) *frame.Frame {
+	own := m.Sender == r.user && m.Type != biz.TypeSystem
+	switch {
+	case own && r.known(r.session, m):
+		return nil
+	case own && m.ClientID != "":
+		return frame.New(Own{m})
+	}
+	return frame.New(m)
 }
 
 // Received implements session.Source.

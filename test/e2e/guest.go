@@ -41,7 +41,6 @@ type Guest struct {
 	msgID   uint32
 	seq     uint64
 	places  []place // of the room, as they came; one's own are those of the answers
-	repeats int     // frames that came again
 	faults  []string
 }
 
@@ -85,7 +84,7 @@ func (g *Guest) come(ctx context.Context, transport string) (resumed bool, err e
 		return false, ctx.Err()
 	}
 	for _, action := range []string{"hello", "im.open"} {
-		if _, err := g.ask(ctx, action, nil); err != nil {
+		if err := g.ask(ctx, action, nil); err != nil {
 			return false, fmt.Errorf("%s: %w", action, err)
 		}
 	}
@@ -131,8 +130,7 @@ func (g *Guest) take(l *line, push *gatewayv1.ServerPush) uint64 {
 	}
 	switch number := push.GetSeqId(); {
 	case number <= g.last:
-		g.repeats++
-		return g.last
+		return g.last // again
 	case number != g.last+1:
 		g.faults = append(g.faults, fmt.Sprintf("frame %d after %d", number, g.last))
 	}
@@ -174,11 +172,11 @@ func (g *Guest) notePlace(l *line, push *gatewayv1.ServerPush) error {
 }
 
 // ask sends a business request and waits for its answer: code 200, or an error.
-func (g *Guest) ask(ctx context.Context, action string, req proto.Message) (*gatewayv1.BusinessResponse, error) {
+func (g *Guest) ask(ctx context.Context, action string, req proto.Message) error {
 	answer := make(chan *gatewayv1.ServerPush, 1)
 	l, id, lost, err := g.put(action, req, answer)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() {
 		g.mu.Lock()
@@ -190,22 +188,22 @@ func (g *Guest) ask(ctx context.Context, action string, req proto.Message) (*gat
 		if push.GetType() == gatewayv1.PushType_PUSH_ERROR {
 			e := &gatewayv1.ErrorMessage{}
 			if err := l.unmarshal(push.GetPayload(), e); err != nil {
-				return nil, err
+				return err
 			}
-			return nil, refusal{e}
+			return refusal{e}
 		}
 		resp := &gatewayv1.BusinessResponse{}
 		if err := l.unmarshal(push.GetPayload(), resp); err != nil {
-			return nil, err
+			return err
 		}
 		if resp.GetCode() != 200 {
-			return nil, fmt.Errorf("%s: %v", action, resp)
+			return fmt.Errorf("%s: %v", action, resp)
 		}
-		return resp, nil
+		return nil
 	case <-lost:
-		return nil, errCut
+		return errCut
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
@@ -234,13 +232,12 @@ func (g *Guest) put(action string, req proto.Message, answer chan *gatewayv1.Ser
 
 // say sends a text to the room and waits until it is stored.
 func (g *Guest) say(ctx context.Context, id, content string) error {
-	_, err := g.ask(ctx, "im.send", &imv1.SendMessageRequest{RoomId: "room", MessageId: id, Type: text, Content: []byte(content)})
-	return err
+	return g.ask(ctx, "im.send", &imv1.SendMessageRequest{RoomId: "room", MessageId: id, Type: text, Content: []byte(content)})
 }
 
 // had is what the guest knows of the room so far, and what went wrong.
-func (g *Guest) had() (places []place, repeats int, faults []string) {
+func (g *Guest) had() (places []place, faults []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return append([]place(nil), g.places...), g.repeats, g.faults
+	return append([]place(nil), g.places...), g.faults
 }

@@ -64,13 +64,16 @@ type Rules struct {
 func NewHandler(n *node.Node, rules Rules, auth Refresher, cfg Config, log *slog.Logger) *Handler {
 	h := &Handler{
 		node: n, rooms: rules.Rooms, messages: rules.Messages, pushes: rules.Pushes,
-		follower: protocol.NewFollower(n, rules.Backlog, log),
+		follower: protocol.NewFollower(n, rules.Backlog, sentByHim, log),
 		auth:     auth, metrics: newMetrics(), log: log,
 		opening: make(chan struct{}, maxOpening),
 	}
 	h.SetConfig(cfg)
 	return h
 }
+
+// sentByHim is a protocol.Known: whoever sent a message knows it.
+func sentByHim(*session.Session, *biz.Message) bool { return true }
 
 // SetConfig replaces the settings: the rate for every session, what clients are told for those that
 // open from then on.

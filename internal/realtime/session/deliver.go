@@ -19,11 +19,12 @@ func (s *Session) Deliver(sub *Subscription, p *frame.Publication, origin bool) 
 		if sub.live && p.Seq >= sub.next {
 			s.fallBehindLocked(sub) // something before it never came
 		}
-		if !origin {
+		if !origin || f == nil {
 			return false
 		}
-		// The log shows a sender nothing of his own: the reply is sent out of its place, or never.
-		return f != nil && s.keepLocked(item{}, f)
+		// The log has no replies: it is sent out of its place, or never.
+		sub.replied = append(sub.replied, p.Seq)
+		return s.keepLocked(item{}, f)
 	}
 	if p.Seq == 0 {
 		return f != nil && s.keepLocked(item{}, f)

@@ -48,6 +48,7 @@ type Subscription struct {
 	written  int64   // highest seq that was written to the connection
 	received int64   // highest seq that the client has
 	required []int64 // written, and confirmed by an explicit ack only
+	replied  []int64 // what the session sent while it was behind: the log has nothing new for it there
 	dirty    bool    // listed in Session.dirty
 	gone     bool    // the session has left the channel, or ended
 }
@@ -71,8 +72,16 @@ func (sub *Subscription) Live(head int64) bool {
 	if head >= sub.next {
 		return false
 	}
-	sub.live = true
+	sub.live, sub.replied = true, nil
 	return true
+}
+
+// repliedLocked tells whether the session knows a place by the reply to it. It is asked in order.
+func (sub *Subscription) repliedLocked(seq int64) bool {
+	for len(sub.replied) > 0 && sub.replied[0] < seq {
+		sub.replied = sub.replied[1:]
+	}
+	return len(sub.replied) > 0 && sub.replied[0] == seq
 }
 
 // confirm notes that the client has everything up to seq and returns the new place, or 0 if there

@@ -1,6 +1,5 @@
 // Package imactions is the IM for gateway sessions: actions of the node's own that carry the calls of
-// im.v1, and the rooms that a session follows. It holds no rules and, beside what sessions keep, no
-// state.
+// im.v1, and the rooms that a session follows. It holds no rules.
 package imactions
 
 import (
@@ -31,11 +30,14 @@ type Rules struct {
 type Actions struct {
 	rules    Rules
 	follower *protocol.Follower
+	sending  sending
 }
 
 // New returns the actions of a node.
 func New(n *node.Node, rules Rules, log *slog.Logger) *Actions {
-	return &Actions{rules: rules, follower: protocol.NewFollower(n, rules.Backlog, log)}
+	a := &Actions{rules: rules}
+	a.follower = protocol.NewFollower(n, rules.Backlog, a.sending.by, log)
+	return a
 }
 
 // Knows implements gateway.Actions.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -212,5 +213,25 @@ func (b *bench) say(room biz.RoomID, user biz.UserID, text string) {
 	}}, func(_ biz.Receipt, err error) { done <- err })
 	if err := <-done; err != nil {
 		b.t.Fatal(err)
+	}
+}
+
+// live waits until so many subscriptions have reached the live edge, inboxes included.
+func (b *bench) live(subscriptions int) {
+	b.t.Helper()
+	r := prometheus.NewRegistry()
+	r.MustRegister(b.node.Core().Metrics.CaughtUp)
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		families, err := r.Gather()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		now := families[0].GetMetric()[0].GetCounter().GetValue()
+		if now >= float64(subscriptions) {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%v subscriptions are live, not %d", now, subscriptions)
+		}
 	}
 }

@@ -9,30 +9,6 @@ import (
 	"github.com/game-im/hermod/internal/protocol/gateway"
 )
 
-// send answers by the message itself, which brings the answer to the session that sent it at its
-// place in the room. Only what is not delivered, a repetition, is answered from here.
-func (a *Actions) send(ctx context.Context, r *gateway.Request) error {
-	req := &imv1.SendMessageRequest{}
-	if err := r.Read(req); err != nil {
-		return err
-	}
-	d := imcall.Draft(req)
-	d.Origin, d.Asked = biz.SessionID(r.Session.ID), r.Asked()
-	done := make(chan error, 1)
-	a.rules.Messages.Send(ctx, r.Identity, d, func(receipt biz.Receipt, err error) {
-		if err == nil {
-			r.Answer(imcall.Sent(receipt), nil)
-		}
-		done <- err
-	})
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 func (a *Actions) leave(ctx context.Context, r *gateway.Request) error {
 	req := &imv1.LeaveRoomRequest{}
 	if err := r.Read(req); err != nil {

@@ -166,6 +166,8 @@ func TestASendIsAnsweredOnce(t *testing.T) {
 	alice.refused("im.send", textTo("r", "1", "late"), 503, "DEADLINE_EXCEEDED")
 	b.log.setHold(false)
 	bob.want("alice: late 1")
+	alice.ask("im.open", nil) // so that it would hear of it
+	alice.want("alice: late 1")
 	alice.quiet()
 	if sent := call(alice, "im.send", textTo("r", "1", "late"), &imv1.SendMessageResponse{}); sent.GetSeq() != 1 {
 		t.Errorf("sent again: %v", sent)
@@ -182,6 +184,7 @@ func TestTheAnswerHasTheMessagesPlace(t *testing.T) {
 	call(alice, "im.join", &imv1.JoinRoomRequest{RoomId: "r"}, &imv1.JoinRoomResponse{})
 	b.member("r", "bob")
 	alice.want("bob joined r")
+	b.live(2) // the inbox, and the room
 	const each = 100
 	go func() {
 		for range each {

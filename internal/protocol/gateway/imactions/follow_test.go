@@ -117,10 +117,20 @@ func TestOtherSessionsOfTheSenderGetTheMessage(t *testing.T) {
 	phone, desktop := b.login(gateway.Proto, "alice", "phone"), b.login(gateway.JSON, "alice", "desktop")
 	phone.ask("im.open", nil)
 	desktop.ask("im.open", nil)
-	call(phone, "im.send", textTo("r", "mine", "hi"), &imv1.SendMessageResponse{})
-	p := desktop.take()
-	if m := desktop.message(p); m.GetMetadata()["client-message-id"] != "mine" || m.GetSeq() != 1 {
-		t.Errorf("the other session got %v", m)
+	b.live(4) // the inbox and the room of each
+	for seq, from := range []string{"the room", "the log"} {
+		if from == "the log" {
+			desktop.drop()
+		}
+		call(phone, "im.send", textTo("r", from, "hi"), &imv1.SendMessageResponse{})
+		if from == "the log" { // a new session, since what waits for the older one is no matter of the log
+			desktop = b.login(gateway.Proto, "alice", "desktop")
+			desktop.ask("im.open", nil)
+		}
+		if m := desktop.message(desktop.take()); m.GetMetadata()["client-message-id"] != from || m.GetSeq() != int64(seq+1) {
+			t.Errorf("the other session got %v from %s", m, from)
+		}
+		desktop.ack()
 	}
 	phone.quiet()
 	call(desktop, "im.leave", &imv1.LeaveRoomRequest{RoomId: "r"}, &imv1.LeaveRoomResponse{})
@@ -163,6 +173,7 @@ func TestResumeChangesTheNotation(t *testing.T) {
 			alice := b.login(f, "alice", "phone")
 			call(alice, "im.join", &imv1.JoinRoomRequest{RoomId: "r"}, &imv1.JoinRoomResponse{})
 			alice.ack()
+			b.live(2) // the inbox, and the room
 			had := alice.last
 			b.say("r", "bob", "one")
 			alice.want("bob: one 1")
@@ -237,6 +248,44 @@ func TestASlowSessionReadsTheLog(t *testing.T) {
 		alice.ack()
 	}
 	alice.quiet()
+}
+
+// TestASenderThatIsBehind is answered at once, and does not get what it said from the log as well.
+func TestASenderThatIsBehind(t *testing.T) {
+	t.Parallel()
+	s := usual()
+	s.queue = 4 << 10
+	b := newBench(t, s)
+	b.member("r", "alice")
+	b.member("r", "bob")
+	const many = 100
+	for range many {
+		b.say("r", "bob", "a message of some length, so that the queue is soon full")
+	}
+	alice := b.login(gateway.Proto, "alice", "")
+	alice.ask("im.open", nil)
+	mine := alice.say("im.send", alice.marshal(textTo("r", "mine", "I am here")))
+	answered, last := false, int64(0)
+	for last < many || !answered {
+		p := alice.take()
+		if p.GetMsgId() == mine {
+			answered = true
+			if last == many {
+				t.Error("the answer came after the whole backlog")
+			}
+			alice.ack() // which makes room for more
+			continue
+		}
+		if m := alice.message(p); m.GetSeq() != last+1 {
+			t.Fatalf("seq %d after %d", m.GetSeq(), last)
+		}
+		last++
+		if answered {
+			alice.ack()
+		}
+	}
+	b.say("r", "bob", "hello")
+	alice.want("bob: hello 102")
 }
 
 // TestASessionThatCannotFollowEnds rather than going on without the room unawares.
