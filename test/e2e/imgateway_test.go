@@ -362,8 +362,8 @@ func (g *Guest) insist(ctx context.Context, transport, content string) error {
 	}
 }
 
-// complete fails unless what others said came in the order of the room, repetitions aside, and makes up
-// the whole of it together with what was his own.
+// complete fails unless what came, repetitions aside, came in the order of the room, and makes up the
+// whole of it together with what was answered.
 func (g *Guest) complete(total int, said map[int64]string) {
 	g.t.Helper()
 	g.n.eventually(g.user+" has heard everything", func() bool {
@@ -378,16 +378,19 @@ func (g *Guest) complete(total int, said map[int64]string) {
 	if len(faults) > 0 {
 		g.t.Errorf("%s: %q", g.user, faults)
 	}
-	mine := map[int64]string{}
+	mine, known := map[int64]string{}, map[int64]bool{}
 	last := int64(0)
 	for _, p := range places {
-		if p.said == "" {
-			continue // the answer to a repetition names the first place
+		switch {
+		case p.said == "": // an answer; that to a repetition names the first place
+		case !known[p.seq] && p.seq <= last:
+			g.t.Errorf("%s: %q at seq %d, first after %d", g.user, p.said, p.seq, last)
+		case mine[p.seq] != "" && mine[p.seq] != p.said:
+			g.t.Errorf("%s: %q at seq %d, where he has heard %q", g.user, p.said, p.seq, mine[p.seq])
+		default:
+			mine[p.seq], last = p.said, max(last, p.seq)
 		}
-		if first, again := mine[p.seq]; again && first != p.said || !again && p.seq <= last {
-			g.t.Errorf("%s: %q at seq %d after %d", g.user, p.said, p.seq, last)
-		}
-		mine[p.seq], last = p.said, max(last, p.seq)
+		known[p.seq] = true
 	}
 	for seq, content := range mine {
 		if before, known := said[seq]; known && before != content {
