@@ -26,7 +26,7 @@ func TestARoomMessageIsEncodedOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, usual())
 	b.member("r", "bob")
-	const each = 50
+	const each = 20
 	var all []*client
 	for i := range each {
 		for _, f := range formats {
