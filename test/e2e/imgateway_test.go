@@ -177,6 +177,20 @@ func TestA4OneOrderOverGatewaySessions(t *testing.T) {
 	}
 }
 
+// TestTranscriptsOverGatewaySessions: an unknown recording is refused as the call refuses it.
+func TestTranscriptsOverGatewaySessions(t *testing.T) {
+	t.Parallel()
+	quic := freeAddr(t)
+	n := Start(t, "", "-quic", quic)
+	g := enter(t, n, quic, "alice", "WebSocket JSON")
+	_, call := n.Calls().GetAudioTranscript(with(t, "user-id", "alice"), &imv1.TranscriptRequest{AudioId: "nothing"})
+	var refused refusal
+	err := g.ask(within(t), "im.transcript", &imv1.TranscriptRequest{AudioId: "nothing"})
+	if !errors.As(err, &refused) || refused.GetErrorCode() != 404 || refused.GetDetail() != reasonOf(call) {
+		t.Errorf("refused with %v; the call with %v", err, call)
+	}
+}
+
 // TestA5ResumeOverAnyTransport: while a room is talked in, a guest loses one connection after another
 // and comes back over another transport and format. Once he has dropped what he had, nothing is missing
 // and nothing came twice.
