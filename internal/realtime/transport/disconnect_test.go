@@ -18,6 +18,7 @@ var table = map[uint32]transport.Disconnect{
 	3004: transport.InternalError,
 	3005: transport.NotStarted,
 	3006: transport.ConnLost,
+	3007: transport.Overloaded,
 	4000: transport.Replaced,
 	4001: transport.Kicked,
 	4002: transport.BadRequest,

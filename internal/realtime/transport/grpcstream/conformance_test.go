@@ -2,6 +2,7 @@ package grpcstream_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strconv"
 	"testing"
@@ -94,7 +95,12 @@ func (p *peer) Recv() (string, error) {
 		if parseErr != nil {
 			return "", parseErr
 		}
-		return "", transport.Disconnect{Code: uint32(n), Reason: md.Get(grpcstream.TrailerReason)[0]}
+		why := transport.Disconnect{Code: uint32(n), Reason: md.Get(grpcstream.TrailerReason)[0]}
+		if retry := md.Get(grpcstream.TrailerRetry); len(retry) == 1 {
+			ms, parseErr := strconv.Atoi(retry[0])
+			return "", errors.Join(why.After(time.Duration(ms)*time.Millisecond), parseErr)
+		}
+		return "", why
 	}
 	return "", err
 }

@@ -24,6 +24,7 @@ import (
 const (
 	TrailerCode   = "disconnect-code"
 	TrailerReason = "disconnect-reason"
+	TrailerRetry  = "disconnect-retry-ms" // milliseconds; absent: nothing is advised
 )
 
 // Conn is a gRPC stream as a transport.Conn.
@@ -178,9 +179,13 @@ func (c *Conn) Close(why transport.Disconnect) {
 		return
 	}
 	c.why = &why
-	c.stream.SetTrailer(metadata.Pairs(
+	trailer := metadata.Pairs(
 		TrailerCode, strconv.FormatUint(uint64(why.Code), 10),
-		TrailerReason, why.Reason))
+		TrailerReason, why.Reason)
+	if why.Retry > 0 {
+		trailer.Set(TrailerRetry, strconv.FormatInt(why.Retry.Milliseconds(), 10))
+	}
+	c.stream.SetTrailer(trailer)
 	c.cancel()
 }
 

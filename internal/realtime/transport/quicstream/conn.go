@@ -30,6 +30,8 @@ const (
 	// linger is how long a client may take to hang up after it was told that this was all. What it has
 	// not received by then is lost, since QUIC drops what is on its way when a connection is closed.
 	linger = time.Second
+	// maxWords is the most bytes of what a connection is closed with: they have to fit a packet.
+	maxWords = 1000
 )
 
 // Conn is the stream of a QUIC connection as a transport.Conn.
@@ -145,7 +147,7 @@ func keep(buf *[]byte) {
 // may not arrive; Finish waits for it.
 func (c *Conn) Close(why transport.Disconnect) {
 	// The error is that of a connection that has ended before.
-	_ = c.conn.CloseWithError(quic.ApplicationErrorCode(why.Code), why.Reason)
+	_ = c.conn.CloseWithError(quic.ApplicationErrorCode(why.Code), why.Words(maxWords))
 }
 
 // Finish ends a connection whose handler is done. The stream ends behind what was written; the client

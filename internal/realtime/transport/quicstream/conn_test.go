@@ -166,7 +166,7 @@ func (p *peer) Recv() (string, error) {
 // why makes what the server said of an error.
 func (p *peer) why(err error) error {
 	if closed, ok := errors.AsType[*quic.ApplicationError](err); ok && closed.Remote {
-		return transport.Disconnect{Code: uint32(closed.ErrorCode), Reason: closed.ErrorMessage}
+		return transport.ReadWords(uint32(closed.ErrorCode), closed.ErrorMessage)
 	}
 	return err
 }

@@ -85,6 +85,7 @@ func told(t *testing.T, tr Transport) {
 	for _, why := range []transport.Disconnect{
 		transport.Shutdown, transport.Slow, transport.TokenExpired, transport.StoreGone, transport.InternalError,
 		transport.NotStarted, transport.Replaced, transport.Kicked.Because("by carol"), transport.BadRequest,
+		transport.Overloaded.After(1500 * time.Millisecond),
 	} {
 		t.Run(why.Reason, func(t *testing.T) {
 			t.Parallel()

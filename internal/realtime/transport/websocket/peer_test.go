@@ -139,7 +139,7 @@ func (p *peer) Recv() (string, error) {
 			if status == ws.StatusNormalClosure {
 				return "", io.EOF
 			}
-			return "", transport.Disconnect{Code: uint32(status), Reason: reason}
+			return "", transport.ReadWords(uint32(status), reason)
 		default:
 			return string(f.Payload), nil
 		}
