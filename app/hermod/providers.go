@@ -17,6 +17,7 @@ import (
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/presence"
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/registry"
@@ -81,6 +82,18 @@ func sessionConfig(c *conf.Config) session.Config {
 		AckTimeout:   c.GetGateway().GetAckTimeout().AsDuration(),
 		MaxResends:   int(c.GetGateway().GetMaxResends()),
 		BoundFor:     c.GetGateway().GetRequestTimeout().AsDuration(),
+		Load:         loadLimits(c.GetOverload()),
+	}
+}
+
+func loadLimits(o *conf.Overload) overload.Limits {
+	return overload.Limits{
+		Connections: int(o.GetMaxConnections()),
+		PerAddress:  int(o.GetMaxConnectionsPerAddress()),
+		Requests:    int(o.GetRequestsPerSecond()),
+		Burst:       int(o.GetRequestBurst()),
+		QueueBytes:  o.GetQueueBytes(),
+		RetryAfter:  o.GetRetryAfter().AsDuration(),
 	}
 }
 

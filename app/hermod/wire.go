@@ -44,7 +44,7 @@ var (
 		newJanitor,
 	)
 	realtimeSet = wire.NewSet(
-		sessionConfig, session.NewCore,
+		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"),
 		newPresence,
 		broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)),
 		node.New,

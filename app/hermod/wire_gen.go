@@ -126,9 +126,11 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	actions := imactions.New(nodeNode, imactionsRules, log)
 	config3 := gatewayConfig(c)
 	gatewayHandler := gateway.NewHandler(nodeNode, pushes, services, actions, verifier, config3, log)
+	guard := core.Load
 	streams := server.Streams{
 		IM:      handler,
 		Gateway: gatewayHandler,
+		Load:    guard,
 	}
 	directory := protocol.NewDirectory(nodeNode)
 	sessions := biz.NewSessions(directory)
@@ -347,7 +349,7 @@ var (
 		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
 	)
 	realtimeSet = wire.NewSet(
-		sessionConfig, session.NewCore, newPresence, broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)), node.New,
+		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence, broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)), node.New,
 	)
 	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, wire.Struct(new(server.Streams), "*"), eventEncoder)
 	bizSet      = wire.NewSet(

@@ -103,25 +103,29 @@ var layers = []layer{
 		folder: "internal/realtime/node",
 		may: []string{
 			"internal/realtime/hub", "internal/realtime/session", "internal/realtime/transport",
-			"internal/realtime/frame", "internal/realtime/broker", "internal/realtime/presence", "plugin",
+			"internal/realtime/frame", "internal/realtime/broker", "internal/realtime/presence", "internal/realtime/overload", "plugin",
 		},
 		why: "inside realtime arrows run node, hub, session, transport, frame; the node joins hub, broker and presence",
 	},
 	{
 		folder: "internal/realtime/hub",
 		may: []string{
-			"internal/realtime/session", "internal/realtime/transport", "internal/realtime/frame", "plugin",
+			"internal/realtime/session", "internal/realtime/transport", "internal/realtime/frame", "internal/realtime/overload", "plugin",
 		},
 		why: "inside realtime arrows run node, hub, session, transport, frame",
 	},
 	{
 		folder: "internal/realtime/session",
-		may:    []string{"internal/realtime/transport", "internal/realtime/frame", "plugin"},
+		may:    []string{"internal/realtime/transport", "internal/realtime/frame", "internal/realtime/overload", "plugin"},
 		why:    "a session does not know who else is connected",
 	},
 	{
 		folder: "internal/realtime/transport", may: []string{"internal/realtime/frame", "plugin"},
 		why: "a connection carries frames and does not know whose",
+	},
+	{
+		folder: "internal/realtime/overload", may: []string{"internal/realtime/transport", "plugin"},
+		why: "a node's limits are counted without knowing who is counted",
 	},
 	{
 		folder: "internal/realtime/frame", may: []string{"plugin"},

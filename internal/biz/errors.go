@@ -28,7 +28,7 @@ type Error struct {
 	Kind   Kind
 	Reason string // UPPER_SNAKE, stable: part of the API
 	Text   string
-	Retry  time.Duration // when another attempt may do better; 0: nothing is known
+	Retry  time.Duration // how long the caller had better wait before it tries again; 0: nothing is advised
 	cause  error
 }
 
@@ -55,10 +55,10 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
-// In returns a copy of e that advises to try again after a while.
-func (e *Error) In(wait time.Duration) *Error {
+// After returns a copy of e that advises the caller when to try again.
+func (e *Error) After(retry time.Duration) *Error {
 	c := *e
-	c.Retry = wait
+	c.Retry = retry
 	return &c
 }
 

@@ -141,11 +141,11 @@ func (a *asking) next() (i *instance, done func(error), refusal *Error) {
 func (a *asking) refusal(full bool) *Error {
 	switch {
 	case full:
-		return Errorf(KindResourceLimit, ReasonUpstreamBusy, "the service is busy; send it again later").In(busyRetry)
+		return Errorf(KindResourceLimit, ReasonUpstreamBusy, "the service is busy; send it again later").After(busyRetry)
 	case len(a.to.among) == 0:
-		return Errorf(KindUnavailable, ReasonUpstreamUnavailable, "no instance of the service %s is known; send it again later", quote(a.to.service)).In(busyRetry)
+		return Errorf(KindUnavailable, ReasonUpstreamUnavailable, "no instance of the service %s is known; send it again later", quote(a.to.service)).After(busyRetry)
 	}
-	return Errorf(KindUnavailable, ReasonUpstreamUnavailable, "the service does not answer at the moment; send it again later").In(a.view.rules.Breaker.OpenFor)
+	return Errorf(KindUnavailable, ReasonUpstreamUnavailable, "the service does not answer at the moment; send it again later").After(a.view.rules.Breaker.OpenFor)
 }
 
 // call asks one instance, and gives its place back whatever happens.

@@ -41,6 +41,7 @@ type Config struct {
 	Registry      *Registry              `protobuf:"bytes,10,opt,name=registry,proto3" json:"registry,omitempty"`
 	Gateway       *Gateway               `protobuf:"bytes,11,opt,name=gateway,proto3" json:"gateway,omitempty"`
 	Upstream      *Upstream              `protobuf:"bytes,12,opt,name=upstream,proto3" json:"upstream,omitempty"`
+	Overload      *Overload              `protobuf:"bytes,13,opt,name=overload,proto3" json:"overload,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,6 +156,13 @@ func (x *Config) GetGateway() *Gateway {
 func (x *Config) GetUpstream() *Upstream {
 	if x != nil {
 		return x.Upstream
+	}
+	return nil
+}
+
+func (x *Config) GetOverload() *Overload {
+	if x != nil {
+		return x.Overload
 	}
 	return nil
 }
@@ -666,6 +674,91 @@ func (x *Gateway) GetBuiltinUpstream() bool {
 	return false
 }
 
+// Overload bounds what the node takes on from all clients together. 0 is no limit.
+type Overload struct {
+	state                    protoimpl.MessageState `protogen:"open.v1"`
+	MaxConnections           int32                  `protobuf:"varint,1,opt,name=max_connections,json=maxConnections,proto3" json:"max_connections,omitempty"`                                   // gRPC streams, WebSocket and QUIC connections of clients
+	MaxConnectionsPerAddress int32                  `protobuf:"varint,2,opt,name=max_connections_per_address,json=maxConnectionsPerAddress,proto3" json:"max_connections_per_address,omitempty"` // of them, from one IP address
+	RequestsPerSecond        int32                  `protobuf:"varint,3,opt,name=requests_per_second,json=requestsPerSecond,proto3" json:"requests_per_second,omitempty"`                        // sessions that open, business requests, messages
+	RequestBurst             int32                  `protobuf:"varint,4,opt,name=request_burst,json=requestBurst,proto3" json:"request_burst,omitempty"`                                         // of these at once
+	QueueBytes               int64                  `protobuf:"varint,5,opt,name=queue_bytes,json=queueBytes,proto3" json:"queue_bytes,omitempty"`                                               // outbound bytes that may wait in all sessions together
+	RetryAfter               *durationpb.Duration   `protobuf:"bytes,6,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`                                                // what refused clients are told to wait, on average
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
+}
+
+func (x *Overload) Reset() {
+	*x = Overload{}
+	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Overload) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Overload) ProtoMessage() {}
+
+func (x *Overload) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Overload.ProtoReflect.Descriptor instead.
+func (*Overload) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Overload) GetMaxConnections() int32 {
+	if x != nil {
+		return x.MaxConnections
+	}
+	return 0
+}
+
+func (x *Overload) GetMaxConnectionsPerAddress() int32 {
+	if x != nil {
+		return x.MaxConnectionsPerAddress
+	}
+	return 0
+}
+
+func (x *Overload) GetRequestsPerSecond() int32 {
+	if x != nil {
+		return x.RequestsPerSecond
+	}
+	return 0
+}
+
+func (x *Overload) GetRequestBurst() int32 {
+	if x != nil {
+		return x.RequestBurst
+	}
+	return 0
+}
+
+func (x *Overload) GetQueueBytes() int64 {
+	if x != nil {
+		return x.QueueBytes
+	}
+	return 0
+}
+
+func (x *Overload) GetRetryAfter() *durationpb.Duration {
+	if x != nil {
+		return x.RetryAfter
+	}
+	return nil
+}
+
 // Push bounds what business services push.
 type Push struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -679,7 +772,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	mi := &file_internal_conf_conf_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +784,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	mi := &file_internal_conf_conf_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +797,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Push) GetMaxBytes() int64 {
@@ -748,7 +841,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +853,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +866,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Auth) GetMode() string {
@@ -822,7 +915,7 @@ type Audio struct {
 
 func (x *Audio) Reset() {
 	*x = Audio{}
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -834,7 +927,7 @@ func (x *Audio) String() string {
 func (*Audio) ProtoMessage() {}
 
 func (x *Audio) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -847,7 +940,7 @@ func (x *Audio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio.ProtoReflect.Descriptor instead.
 func (*Audio) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Audio) GetMaxBytes() int64 {
@@ -938,7 +1031,7 @@ type Registry struct {
 
 func (x *Registry) Reset() {
 	*x = Registry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1043,7 @@ func (x *Registry) String() string {
 func (*Registry) ProtoMessage() {}
 
 func (x *Registry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1056,7 @@ func (x *Registry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry.ProtoReflect.Descriptor instead.
 func (*Registry) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Registry) GetType() string {
@@ -1095,7 +1188,7 @@ type Upstream struct {
 
 func (x *Upstream) Reset() {
 	*x = Upstream{}
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1200,7 @@ func (x *Upstream) String() string {
 func (*Upstream) ProtoMessage() {}
 
 func (x *Upstream) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1213,7 @@ func (x *Upstream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream.ProtoReflect.Descriptor instead.
 func (*Upstream) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Upstream) GetRoutes() []*Upstream_Route {
@@ -1192,7 +1285,7 @@ type Server_TLS struct {
 
 func (x *Server_TLS) Reset() {
 	*x = Server_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1204,7 +1297,7 @@ func (x *Server_TLS) String() string {
 func (*Server_TLS) ProtoMessage() {}
 
 func (x *Server_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1351,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +1363,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1404,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1416,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1372,7 +1465,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +1477,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1439,7 +1532,7 @@ type Server_Quic struct {
 
 func (x *Server_Quic) Reset() {
 	*x = Server_Quic{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1451,7 +1544,7 @@ func (x *Server_Quic) String() string {
 func (*Server_Quic) ProtoMessage() {}
 
 func (x *Server_Quic) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1592,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1511,7 +1604,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1651,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1570,7 +1663,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +1704,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1716,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1765,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1684,7 +1777,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1830,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1749,7 +1842,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +1918,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1837,7 +1930,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1883,7 +1976,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1895,7 +1988,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1908,7 +2001,7 @@ func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth_JWT.ProtoReflect.Descriptor instead.
 func (*Auth_JWT) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 0}
 }
 
 func (x *Auth_JWT) GetIssuer() string {
@@ -1973,7 +2066,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1985,7 +2078,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1998,7 +2091,7 @@ func (x *Auth_Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth_Key.ProtoReflect.Descriptor instead.
 func (*Auth_Key) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 1}
 }
 
 func (x *Auth_Key) GetId() string {
@@ -2042,7 +2135,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2054,7 +2147,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2067,7 +2160,7 @@ func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth_Claims.ProtoReflect.Descriptor instead.
 func (*Auth_Claims) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 2}
 }
 
 func (x *Auth_Claims) GetUser() string {
@@ -2111,7 +2204,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2216,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2229,7 @@ func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio_Transcription.ProtoReflect.Descriptor instead.
 func (*Audio_Transcription) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 0}
 }
 
 func (x *Audio_Transcription) GetWorkers() int32 {
@@ -2181,7 +2274,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2193,7 +2286,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2299,7 @@ func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio_OpenAI.ProtoReflect.Descriptor instead.
 func (*Audio_OpenAI) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 1}
 }
 
 func (x *Audio_OpenAI) GetBaseUrl() string {
@@ -2257,7 +2350,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2269,7 +2362,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2282,7 +2375,7 @@ func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_TLS.ProtoReflect.Descriptor instead.
 func (*Registry_TLS) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 0}
 }
 
 func (x *Registry_TLS) GetEnabled() bool {
@@ -2330,7 +2423,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2342,7 +2435,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2355,7 +2448,7 @@ func (x *Registry_Names) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_Names.ProtoReflect.Descriptor instead.
 func (*Registry_Names) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 1}
 }
 
 func (x *Registry_Names) GetIm() string {
@@ -2383,7 +2476,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2395,7 +2488,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2408,7 +2501,7 @@ func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_Advertise.ProtoReflect.Descriptor instead.
 func (*Registry_Advertise) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 2}
 }
 
 func (x *Registry_Advertise) GetHost() string {
@@ -2442,7 +2535,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2454,7 +2547,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2467,7 +2560,7 @@ func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_Entry.ProtoReflect.Descriptor instead.
 func (*Registry_Entry) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 3}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 3}
 }
 
 func (x *Registry_Entry) GetName() string {
@@ -2495,7 +2588,7 @@ type Upstream_Zone struct {
 
 func (x *Upstream_Zone) Reset() {
 	*x = Upstream_Zone{}
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2507,7 +2600,7 @@ func (x *Upstream_Zone) String() string {
 func (*Upstream_Zone) ProtoMessage() {}
 
 func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2520,7 +2613,7 @@ func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Zone.ProtoReflect.Descriptor instead.
 func (*Upstream_Zone) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 0}
 }
 
 func (x *Upstream_Zone) GetName() string {
@@ -2551,7 +2644,7 @@ type Upstream_Service struct {
 
 func (x *Upstream_Service) Reset() {
 	*x = Upstream_Service{}
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2563,7 +2656,7 @@ func (x *Upstream_Service) String() string {
 func (*Upstream_Service) ProtoMessage() {}
 
 func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2576,7 +2669,7 @@ func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Service.ProtoReflect.Descriptor instead.
 func (*Upstream_Service) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 1}
 }
 
 func (x *Upstream_Service) GetName() string {
@@ -2633,7 +2726,7 @@ type Upstream_Route struct {
 
 func (x *Upstream_Route) Reset() {
 	*x = Upstream_Route{}
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2645,7 +2738,7 @@ func (x *Upstream_Route) String() string {
 func (*Upstream_Route) ProtoMessage() {}
 
 func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2658,7 +2751,7 @@ func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Route.ProtoReflect.Descriptor instead.
 func (*Upstream_Route) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 2}
 }
 
 func (x *Upstream_Route) GetAction() string {
@@ -2699,7 +2792,7 @@ type Upstream_Breaker struct {
 
 func (x *Upstream_Breaker) Reset() {
 	*x = Upstream_Breaker{}
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2711,7 +2804,7 @@ func (x *Upstream_Breaker) String() string {
 func (*Upstream_Breaker) ProtoMessage() {}
 
 func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2724,7 +2817,7 @@ func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Breaker.ProtoReflect.Descriptor instead.
 func (*Upstream_Breaker) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 3}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 3}
 }
 
 func (x *Upstream_Breaker) GetFailures() int32 {
@@ -2751,7 +2844,7 @@ type Upstream_Lease struct {
 
 func (x *Upstream_Lease) Reset() {
 	*x = Upstream_Lease{}
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2763,7 +2856,7 @@ func (x *Upstream_Lease) String() string {
 func (*Upstream_Lease) ProtoMessage() {}
 
 func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2776,7 +2869,7 @@ func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Lease.ProtoReflect.Descriptor instead.
 func (*Upstream_Lease) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 4}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 4}
 }
 
 func (x *Upstream_Lease) GetMax() *durationpb.Duration {
@@ -2806,7 +2899,7 @@ type Upstream_TLS struct {
 
 func (x *Upstream_TLS) Reset() {
 	*x = Upstream_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2818,7 +2911,7 @@ func (x *Upstream_TLS) String() string {
 func (*Upstream_TLS) ProtoMessage() {}
 
 func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2831,7 +2924,7 @@ func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_TLS.ProtoReflect.Descriptor instead.
 func (*Upstream_TLS) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 5}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 5}
 }
 
 func (x *Upstream_TLS) GetEnabled() bool {
@@ -2873,7 +2966,7 @@ var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\x95\x04\n" +
+	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xc8\x04\n" +
 	"\x06Config\x12\"\n" +
 	"\x03log\x18\x01 \x01(\v2\x10.hermod.conf.LogR\x03log\x12+\n" +
 	"\x06server\x18\x02 \x01(\v2\x13.hermod.conf.ServerR\x06server\x12%\n" +
@@ -2887,7 +2980,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\bregistry\x18\n" +
 	" \x01(\v2\x15.hermod.conf.RegistryR\bregistry\x12.\n" +
 	"\agateway\x18\v \x01(\v2\x14.hermod.conf.GatewayR\agateway\x121\n" +
-	"\bupstream\x18\f \x01(\v2\x15.hermod.conf.UpstreamR\bupstream\"3\n" +
+	"\bupstream\x18\f \x01(\v2\x15.hermod.conf.UpstreamR\bupstream\x121\n" +
+	"\boverload\x18\r \x01(\v2\x15.hermod.conf.OverloadR\boverload\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\"\xa1\t\n" +
@@ -2986,7 +3080,16 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\x10builtin_upstream\x18\x06 \x01(\bR\x0fbuiltinUpstream\x1a3\n" +
 	"\aDevices\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x10\n" +
-	"\x03max\x18\x02 \x01(\x05R\x03max\"\xa2\x01\n" +
+	"\x03max\x18\x02 \x01(\x05R\x03max\"\xa4\x02\n" +
+	"\bOverload\x12'\n" +
+	"\x0fmax_connections\x18\x01 \x01(\x05R\x0emaxConnections\x12=\n" +
+	"\x1bmax_connections_per_address\x18\x02 \x01(\x05R\x18maxConnectionsPerAddress\x12.\n" +
+	"\x13requests_per_second\x18\x03 \x01(\x05R\x11requestsPerSecond\x12#\n" +
+	"\rrequest_burst\x18\x04 \x01(\x05R\frequestBurst\x12\x1f\n" +
+	"\vqueue_bytes\x18\x05 \x01(\x03R\n" +
+	"queueBytes\x12:\n" +
+	"\vretry_after\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"retryAfter\"\xa2\x01\n" +
 	"\x04Push\x12\x1b\n" +
 	"\tmax_bytes\x18\x01 \x01(\x03R\bmaxBytes\x12\x1f\n" +
 	"\vmax_targets\x18\x02 \x01(\x05R\n" +
@@ -3126,7 +3229,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -3136,38 +3239,39 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Message)(nil),             // 5: hermod.conf.Message
 	(*Session)(nil),             // 6: hermod.conf.Session
 	(*Gateway)(nil),             // 7: hermod.conf.Gateway
-	(*Push)(nil),                // 8: hermod.conf.Push
-	(*Auth)(nil),                // 9: hermod.conf.Auth
-	(*Audio)(nil),               // 10: hermod.conf.Audio
-	(*Registry)(nil),            // 11: hermod.conf.Registry
-	(*Upstream)(nil),            // 12: hermod.conf.Upstream
-	(*Server_TLS)(nil),          // 13: hermod.conf.Server.TLS
-	(*Server_Listener)(nil),     // 14: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 15: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 16: hermod.conf.Server.Http
-	(*Server_Quic)(nil),         // 17: hermod.conf.Server.Quic
-	(*Server_Stop)(nil),         // 18: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 19: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 20: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 21: hermod.conf.Data.Log
-	(*Room_Defaults)(nil),       // 22: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 23: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 24: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 25: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 26: hermod.conf.Auth.Claims
-	(*Audio_Transcription)(nil), // 27: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 28: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 29: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 30: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 31: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 32: hermod.conf.Registry.Entry
-	(*Upstream_Zone)(nil),       // 33: hermod.conf.Upstream.Zone
-	(*Upstream_Service)(nil),    // 34: hermod.conf.Upstream.Service
-	(*Upstream_Route)(nil),      // 35: hermod.conf.Upstream.Route
-	(*Upstream_Breaker)(nil),    // 36: hermod.conf.Upstream.Breaker
-	(*Upstream_Lease)(nil),      // 37: hermod.conf.Upstream.Lease
-	(*Upstream_TLS)(nil),        // 38: hermod.conf.Upstream.TLS
-	(*durationpb.Duration)(nil), // 39: google.protobuf.Duration
+	(*Overload)(nil),            // 8: hermod.conf.Overload
+	(*Push)(nil),                // 9: hermod.conf.Push
+	(*Auth)(nil),                // 10: hermod.conf.Auth
+	(*Audio)(nil),               // 11: hermod.conf.Audio
+	(*Registry)(nil),            // 12: hermod.conf.Registry
+	(*Upstream)(nil),            // 13: hermod.conf.Upstream
+	(*Server_TLS)(nil),          // 14: hermod.conf.Server.TLS
+	(*Server_Listener)(nil),     // 15: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 16: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 17: hermod.conf.Server.Http
+	(*Server_Quic)(nil),         // 18: hermod.conf.Server.Quic
+	(*Server_Stop)(nil),         // 19: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 20: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 21: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 22: hermod.conf.Data.Log
+	(*Room_Defaults)(nil),       // 23: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 24: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 25: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 26: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 27: hermod.conf.Auth.Claims
+	(*Audio_Transcription)(nil), // 28: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 29: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 30: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 31: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 32: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 33: hermod.conf.Registry.Entry
+	(*Upstream_Zone)(nil),       // 34: hermod.conf.Upstream.Zone
+	(*Upstream_Service)(nil),    // 35: hermod.conf.Upstream.Service
+	(*Upstream_Route)(nil),      // 36: hermod.conf.Upstream.Route
+	(*Upstream_Breaker)(nil),    // 37: hermod.conf.Upstream.Breaker
+	(*Upstream_Lease)(nil),      // 38: hermod.conf.Upstream.Lease
+	(*Upstream_TLS)(nil),        // 39: hermod.conf.Upstream.TLS
+	(*durationpb.Duration)(nil), // 40: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -3176,74 +3280,76 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	4,  // 3: hermod.conf.Config.room:type_name -> hermod.conf.Room
 	5,  // 4: hermod.conf.Config.message:type_name -> hermod.conf.Message
 	6,  // 5: hermod.conf.Config.session:type_name -> hermod.conf.Session
-	8,  // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
-	9,  // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
-	10, // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
-	11, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
+	9,  // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
+	10, // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
+	11, // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
+	12, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
 	7,  // 10: hermod.conf.Config.gateway:type_name -> hermod.conf.Gateway
-	12, // 11: hermod.conf.Config.upstream:type_name -> hermod.conf.Upstream
-	14, // 12: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	14, // 13: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	15, // 14: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	18, // 15: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	19, // 16: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	16, // 17: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	17, // 18: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
-	20, // 19: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	21, // 20: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	22, // 21: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	39, // 22: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	39, // 23: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	39, // 24: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	39, // 25: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	39, // 26: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	39, // 27: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	39, // 28: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	23, // 29: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	39, // 30: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	39, // 31: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	24, // 32: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	39, // 33: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	39, // 34: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	27, // 35: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	28, // 36: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	29, // 37: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	39, // 38: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	32, // 39: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	30, // 40: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	31, // 41: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	35, // 42: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
-	34, // 43: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
-	33, // 44: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
-	36, // 45: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
-	37, // 46: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
-	38, // 47: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
-	13, // 48: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	13, // 49: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	13, // 50: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	13, // 51: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	39, // 52: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	39, // 53: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	39, // 54: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	39, // 55: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	39, // 56: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	39, // 57: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	39, // 58: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	25, // 59: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	39, // 60: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	39, // 61: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	26, // 62: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	39, // 63: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	39, // 64: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	39, // 65: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	39, // 66: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	39, // 67: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	39, // 68: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	69, // [69:69] is the sub-list for method output_type
-	69, // [69:69] is the sub-list for method input_type
-	69, // [69:69] is the sub-list for extension type_name
-	69, // [69:69] is the sub-list for extension extendee
-	0,  // [0:69] is the sub-list for field type_name
+	13, // 11: hermod.conf.Config.upstream:type_name -> hermod.conf.Upstream
+	8,  // 12: hermod.conf.Config.overload:type_name -> hermod.conf.Overload
+	15, // 13: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	15, // 14: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	16, // 15: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	19, // 16: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	20, // 17: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	17, // 18: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	18, // 19: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
+	21, // 20: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	22, // 21: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	23, // 22: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	40, // 23: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	40, // 24: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	40, // 25: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	40, // 26: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	40, // 27: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	40, // 28: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	40, // 29: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	24, // 30: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	40, // 31: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
+	40, // 32: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	40, // 33: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	25, // 34: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	40, // 35: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	40, // 36: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	28, // 37: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	29, // 38: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	30, // 39: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	40, // 40: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	33, // 41: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	31, // 42: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	32, // 43: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	36, // 44: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	35, // 45: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	34, // 46: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	37, // 47: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	38, // 48: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	39, // 49: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	14, // 50: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	14, // 51: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	14, // 52: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	14, // 53: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	40, // 54: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	40, // 55: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	40, // 56: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	40, // 57: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	40, // 58: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	40, // 59: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	40, // 60: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	26, // 61: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	40, // 62: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	40, // 63: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	27, // 64: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	40, // 65: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	40, // 66: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	40, // 67: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	40, // 68: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	40, // 69: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	40, // 70: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	71, // [71:71] is the sub-list for method output_type
+	71, // [71:71] is the sub-list for method input_type
+	71, // [71:71] is the sub-list for extension type_name
+	71, // [71:71] is the sub-list for extension extendee
+	0,  // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -3257,7 +3363,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   39,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

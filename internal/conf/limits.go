@@ -70,6 +70,13 @@ var limits = map[string]limit{
 	"hermod.conf.Server.Keepalive.time":       lasting(5*time.Second, time.Hour),
 	"hermod.conf.Server.Keepalive.timeout":    lasting(time.Second, 5*time.Minute),
 
+	"hermod.conf.Overload.max_connections":             count(0, 10*million),
+	"hermod.conf.Overload.max_connections_per_address": count(0, 10*million),
+	"hermod.conf.Overload.requests_per_second":         count(0, 100*million),
+	"hermod.conf.Overload.request_burst":               count(1, 100*million),
+	"hermod.conf.Overload.queue_bytes":                 size(0, 1024*gib),
+	"hermod.conf.Overload.retry_after":                 lasting(100*time.Millisecond, 10*time.Minute),
+
 	"hermod.conf.Data.Database.driver":      oneOf("sqlite"),
 	"hermod.conf.Data.Database.synchronous": oneOf("full", "normal"),
 	"hermod.conf.Data.Log.batch_rows":       count(1, 4096),

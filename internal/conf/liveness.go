@@ -57,6 +57,13 @@ var live = map[string]effect{
 	"hermod.conf.Gateway.Devices.policy":  atOnce, // of sessions that open from then on
 	"hermod.conf.Gateway.Devices.max":     atOnce,
 
+	"hermod.conf.Overload.max_connections":             atOnce,
+	"hermod.conf.Overload.max_connections_per_address": atOnce, // of connections that open from then on
+	"hermod.conf.Overload.requests_per_second":         atOnce,
+	"hermod.conf.Overload.request_burst":               atOnce,
+	"hermod.conf.Overload.queue_bytes":                 atOnce,
+	"hermod.conf.Overload.retry_after":                 atOnce,
+
 	"hermod.conf.Push.max_bytes":      upToStart,
 	"hermod.conf.Push.max_targets":    upToStart,
 	"hermod.conf.Push.inbox_ttl":      atOnce, // of pushes that are stored from then on

@@ -58,7 +58,7 @@ func NewCertificates(c *conf.Config, log *slog.Logger) (*Certificates, error) {
 		{"im", s.GetIm().GetTls(), []string{"h2"}},
 		{"gateway", s.GetGateway().GetTls(), []string{"h2"}},
 		{"http", s.GetHttp().GetTls(), []string{"h2", "http/1.1"}},
-		{"quic", quic, []string{ALPN}},
+		{"quic", quic, []string{ALPN, ALPNIM}},
 		{"ops", s.GetOps().GetTls(), []string{"h2", "http/1.1"}},
 	} {
 		if !l.files.Enabled() {

@@ -19,6 +19,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/transport/grpcstream"
 	"github.com/game-im/hermod/internal/service"
 )
@@ -81,15 +82,16 @@ type Callers struct {
 	Certificates *Certificates
 }
 
-// Streams are what serves sessions, by protocol.
+// Streams are what serves sessions, by protocol, and what bounds them.
 type Streams struct {
 	IM      *im.Handler
 	Gateway *gateway.Handler
+	Load    *overload.Guard
 }
 
 // NewIM opens the listener of clients: IMService, and ClientService with the gateway protocol. The cleanup closes it if it was never served.
 func NewIM(c *conf.Config, s *service.IM, h Streams, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*IM, func(), error) {
-	lis, cleanup, err := listen("im", c.GetServer().GetIm().GetAddr(), m)
+	lis, cleanup, err := listen("im", c.GetServer().GetIm().GetAddr(), m, h.Load)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,7 +106,7 @@ func NewIM(c *conf.Config, s *service.IM, h Streams, by Callers, ready *Readines
 			grpc.InitialWindowSize(streamWindow),
 			grpc.InitialConnWindowSize(connWindow),
 			grpc.InTapHandle(grpcstream.Tap),
-			grpc.StreamInterceptor(sessionStreams(by.Clients, ready, m, log)),
+			grpc.StreamInterceptor(sessionStreams(gate{by.Clients, ready, h.Load}, m, log)),
 		)...),
 	)
 	malformed := refuseMalformed(m, log)
@@ -122,7 +124,7 @@ func maxPushRequest(c *conf.Config) int64 {
 // NewGateway opens the listener of GatewayService, which is served under both of its names, and of
 // SessionService. The cleanup closes it if it was never served.
 func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*Gateway, func(), error) {
-	lis, cleanup, err := listen("gateway", c.GetServer().GetGateway().GetAddr(), m)
+	lis, cleanup, err := listen("gateway", c.GetServer().GetGateway().GetAddr(), m, nil)
 	if err != nil {
 		return nil, nil, err
 	}

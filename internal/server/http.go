@@ -48,7 +48,7 @@ type HTTP struct {
 //	/stats       how many sessions it has
 //	/ws          sessions of the gateway protocol over WebSocket
 func NewHTTP(c *conf.Config, audios *biz.Audios, h Streams, monitors *Monitors, by Callers, m *Metrics, log *slog.Logger) (*HTTP, func(), error) {
-	lis, cleanup, err := listen("http", c.GetServer().GetHttp().GetAddr(), m)
+	lis, cleanup, err := listen("http", c.GetServer().GetHttp().GetAddr(), m, h.Load)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,7 +63,7 @@ func NewHTTP(c *conf.Config, audios *biz.Audios, h Streams, monitors *Monitors, 
 	// look better: nothing of that is wanted here.
 	routes := &httpRoutes{mux: http.NewServeMux(), metrics: m, log: log}
 	routes.handle("/audio/{id}", "audio", &recordings{audios: audios, clients: by.Clients, log: log})
-	sockets := newSockets(c, by, monitors.Ready, m, log)
+	sockets := newSockets(c, h.Load, by, monitors.Ready, m, log)
 	routes.handle("/im", "im", sockets.handler(imDialect(h.IM)))
 	routes.handle("/ws", "ws", sockets.handler(gatewayDialect(h.Gateway)))
 	routes.handle("/health", "health", monitors.health(false))
@@ -173,6 +173,9 @@ func (a *answer) status() int {
 // refuseHTTP answers with an error in JSON: {"reason":"NOT_A_MEMBER","text":"..."}.
 func refuseHTTP(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	e := kerrors.FromError(service.Error(log, err))
+	if retry := biz.AsError(err).Retry; retry > 0 { // in whole seconds, and rather later
+		w.Header().Set("Retry-After", strconv.Itoa(int((retry+time.Second-1)/time.Second)))
+	}
 	answerHTTP(w, r, int(e.Code), e.Reason, e.Message)
 }
 

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/game-im/hermod/internal/realtime/overload"
 )
 
-// listen opens a listener whose connections are counted.
-func listen(name, addr string, m *Metrics) (_ net.Listener, cleanup func(), err error) {
+// listen opens a listener whose connections are counted, and with a guard bounded.
+func listen(name, addr string, m *Metrics, load *overload.Guard) (_ net.Listener, cleanup func(), err error) {
 	lis, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, nil, fmt.Errorf("server.%s.addr: %w", name, err)
@@ -18,22 +21,35 @@ func listen(name, addr string, m *Metrics) (_ net.Listener, cleanup func(), err 
 	cleanup = func() {
 		_ = lis.Close() // fails when its server has closed it, as usual
 	}
-	return &countingListener{Listener: lis, open: m.connections.WithLabelValues(name)}, cleanup, nil
+	return &countingListener{Listener: lis, gauge: m.connections.WithLabelValues(name), load: load}, cleanup, nil
 }
 
 type countingListener struct {
 	net.Listener
-	open prometheus.Gauge
+	gauge prometheus.Gauge
+	load  *overload.Guard // nil: any number
+	open  atomic.Int64
 }
 
 // Accept implements net.Listener.
 func (l *countingListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if n := l.open.Add(1); l.load == nil || l.load.Socket(n) {
+			l.gauge.Inc()
+			return &countedConn{Conn: c, closed: sync.OnceFunc(l.left)}, nil
+		}
+		l.open.Add(-1)
+		_ = c.Close() // there is nothing to be told to whom, and nothing that could be done about a failure
 	}
-	l.open.Inc()
-	return &countedConn{Conn: c, closed: sync.OnceFunc(l.open.Dec)}, nil
+}
+
+func (l *countingListener) left() {
+	l.gauge.Dec()
+	l.open.Add(-1)
 }
 
 type countedConn struct {

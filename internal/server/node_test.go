@@ -118,7 +118,8 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	b.registry.MustRegister(append(metrics.Collectors(), audioMetrics.Collectors()...)...)
 	b.blobs, b.audios = parts.blobs, parts.audios
 	streams := server.Streams{
-		IM: im.NewHandler(parts.node, parts.rules, verifier, im.Config{Heartbeat: 30 * time.Second, StartTimeout: time.Minute}, log),
+		Load: parts.node.Core().Load,
+		IM:   im.NewHandler(parts.node, parts.rules, verifier, im.Config{Heartbeat: 30 * time.Second, StartTimeout: time.Minute}, log),
 		Gateway: gateway.NewHandler(parts.node, parts.rules.Pushes, biz.Builtin{}, nil, verifier, gateway.Config{
 			StartTimeout: time.Minute, RequestTimeout: time.Minute, MaxRequests: 10, Devices: gateway.Replace,
 		}, log),
@@ -137,7 +138,7 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 		t.Fatal(err)
 	}
 	api := server.PushAPI{
-		Gateway:  service.NewGateway(parts.rules.Pushes, service.NewGatewayMetrics(), log),
+		Gateway:  service.NewGateway(parts.rules.Pushes, nil, service.NewGatewayMetrics(), log),
 		Sessions: service.NewSessions(sessions, log),
 	}
 	gateway, _, err := server.NewGateway(c, api, callers, b.ready, metrics, log)

@@ -38,7 +38,7 @@ type Ops struct{ *khttp.Server }
 //	/stats        the same
 //	/v1/          the push API, see REST
 func NewOps(c *conf.Config, pages OpsPages, notes []Note, metrics prometheus.Gatherer, certs *Certificates, m *Metrics, log *slog.Logger) (*Ops, func(), error) {
-	lis, cleanup, err := listen("ops", c.GetServer().GetOps().GetAddr(), m)
+	lis, cleanup, err := listen("ops", c.GetServer().GetOps().GetAddr(), m, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -46,7 +46,7 @@ func BenchmarkPushToClient(b *testing.B) {
 			n.Open(s)
 			s.Continue()
 			pushes := biz.NewPushes(protocol.NewPusher(n), nil, nil, biz.PushRules{MaxBytes: 1 << 20, MaxTargets: 1})
-			g := service.NewGateway(pushes, service.NewGatewayMetrics(), slog.New(slog.DiscardHandler))
+			g := service.NewGateway(pushes, nil, service.NewGatewayMetrics(), slog.New(slog.DiscardHandler))
 			req := &gatewayv1.UnicastPushRequest{TargetType: "openid", TargetId: "alice", MsgType: "m", Title: "t", Data: make([]byte, 128)}
 			b.ReportAllocs()
 			b.ResetTimer()

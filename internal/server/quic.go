@@ -14,31 +14,43 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/protocol/gateway"
+	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/transport"
 	"github.com/game-im/hermod/internal/realtime/transport/quicstream"
+	"github.com/game-im/hermod/internal/service"
 )
 
-// ALPN is the protocol that QUIC clients name.
-const ALPN = "gatesvr"
+// What QUIC clients name as the protocol that they speak.
+const (
+	ALPN   = "gatesvr" // the gateway protocol, under its published name
+	ALPNIM = "im.v1"
+)
 
 // maxQUICFrame is the largest frame that published clients write.
 const maxQUICFrame = 1 << 20
 
+// codeBusy is what published clients of the gateway protocol know an overload by. It means the same as
+// transport.Overloaded, and is the one code outside of the table's ranges.
+const codeBusy = 503
+
 // quicStop is how long connections may take to end once their sessions were closed.
 const quicStop = 3 * time.Second
 
-// QUIC is the listener of clients that speak the gateway protocol over QUIC. It is a Kratos
+// QUIC is the listener of clients that speak the gateway protocol or im.v1 over QUIC. It is a Kratos
 // transport.Server; without an address it serves nothing.
 type QUIC struct {
+	gate
 	socket  *net.UDPConn // nil: not served
 	tr      *quic.Transport
 	lis     *quic.Listener
-	handler *gateway.Handler
+	streams Streams
 	timeout time.Duration // for a client to open its stream
 	limit   int64
-	ready   *Readiness
+	message int // most bytes of a frame of im.v1
 	metrics *Metrics
 	log     *slog.Logger
 
@@ -53,8 +65,10 @@ type QUIC struct {
 // NewQUIC opens the listener. The cleanup closes it if it was never served.
 func NewQUIC(c *conf.Config, h Streams, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*QUIC, func(), error) {
 	q := &QUIC{
-		handler: h.Gateway, timeout: c.GetSession().GetStartTimeout().AsDuration(), limit: int64(c.GetServer().GetQuic().GetMaxConnections()),
-		ready: ready, metrics: m, log: log, stopped: make(chan struct{}),
+		gate: gate{by.Clients, ready, h.Load}, streams: h, timeout: c.GetSession().GetStartTimeout().AsDuration(),
+		limit:   int64(c.GetServer().GetQuic().GetMaxConnections()),
+		message: int(c.GetMessage().GetMaxContentBytes() + c.GetMessage().GetMaxMetadataBytes() + frameOverhead),
+		metrics: m, log: log, stopped: make(chan struct{}),
 	}
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	text := c.GetServer().GetQuic().GetAddr()
@@ -103,25 +117,55 @@ func (q *QUIC) Start(context.Context) error {
 }
 
 func (q *QUIC) admit(conn *quic.Conn) {
-	refuse := func(why transport.Disconnect) {
-		_ = conn.CloseWithError(quic.ApplicationErrorCode(why.Code), why.Reason) // it may be gone
+	place, err := q.take(conn)
+	if err != nil {
+		q.refuse(conn, err)
+		return
 	}
-	switch {
-	case !q.ready.serving.Load():
-		refuse(transport.Shutdown.Because("the node is starting or stopping; reconnect"))
-	case q.open.Load() >= q.limit:
-		refuse(transport.Shutdown.Because("the node has as many connections as it takes; reconnect later"))
-	default:
-		q.open.Add(1)
-		open := q.metrics.connections.WithLabelValues("quic")
-		open.Inc()
-		q.running.Go(func() {
-			defer q.open.Add(-1)
-			defer open.Dec()
-			q.serve(conn)
-		})
-	}
+	open := q.metrics.connections.WithLabelValues("quic")
+	open.Inc()
+	q.running.Go(func() {
+		defer q.open.Add(-1)
+		defer place.Leave()
+		defer open.Dec()
+		q.serve(conn)
+	})
 }
+
+// take finds a place for a connection, of the node and of the listener.
+func (q *QUIC) take(conn *quic.Conn) (overload.Place, error) {
+	place, err := q.enter(conn.RemoteAddr().String())
+	if err == nil && q.open.Add(1) > q.limit {
+		q.open.Add(-1)
+		place.Leave()
+		err = biz.Errorf(biz.KindUnavailable, overloaded, "the node has %d QUIC connections, as many as it takes; reconnect later", q.limit).After(q.load.Retry())
+	}
+	return place, err
+}
+
+// refuse closes a connection that nothing was read from.
+func (q *QUIC) refuse(conn *quic.Conn, err error) {
+	refused := biz.AsError(err)
+	q.metrics.refused(service.Error(q.log, refused))
+	why := ending(refused)
+	switch {
+	case refused.Reason != overloaded: // starting or stopping
+		why = transport.Shutdown.Because("%s", refused.Text).After(refused.Retry)
+	case protocolOf(conn) == ALPN:
+		why = transport.Disconnect{Code: codeBusy, Reason: "server overloaded"}.After(refused.Retry)
+	}
+	closeQUIC(conn, why)
+}
+
+func closeQUIC(conn *quic.Conn, why transport.Disconnect) {
+	_ = conn.CloseWithError(quic.ApplicationErrorCode(why.Code), why.Words(maxReason)) // it may be gone
+}
+
+// maxReason is the most bytes of a close's text: it has to fit a packet.
+const maxReason = 1000
+
+// protocolOf is what the client has named.
+func protocolOf(conn *quic.Conn) string { return conn.ConnectionState().TLS.NegotiatedProtocol }
 
 // serve serves the one stream of a connection.
 func (q *QUIC) serve(conn *quic.Conn) {
@@ -129,23 +173,43 @@ func (q *QUIC) serve(conn *quic.Conn) {
 	stream, err := conn.AcceptStream(ctx)
 	cancel()
 	if err != nil {
-		_ = conn.CloseWithError(quic.ApplicationErrorCode(transport.NotStarted.Code), transport.NotStarted.Reason) // it may be gone
+		closeQUIC(conn, transport.NotStarted)
 		return
 	}
-	c := quicstream.New(conn, stream, gateway.Proto, maxQUICFrame)
+	speaks := protocolOf(conn)
+	format, limit := gateway.Proto, maxQUICFrame
+	if speaks == ALPNIM {
+		format, limit = im.Proto, q.message
+	}
+	c := quicstream.New(conn, stream, format, limit)
 	why := transport.InternalError
 	defer func() {
 		if p := recover(); p != nil {
-			q.log.Error("a QUIC connection panicked", "panic", p, "stack", string(debug.Stack()))
+			q.log.Error("a QUIC connection panicked", "protocol", speaks, "panic", p, "stack", string(debug.Stack()))
 		}
 		c.Finish(why)
 	}()
-	err = q.handler.Serve(q.ctx, c, gateway.Opening{Format: gateway.Proto, Transport: "quic", Remote: conn.RemoteAddr().String()})
-	if told, ok := errors.AsType[transport.Disconnect](err); ok {
-		why = told
-	} else if err == nil {
-		why = transport.Ended
+	if speaks == ALPNIM {
+		err = q.serveIM(c)
+	} else {
+		err = q.streams.Gateway.Serve(q.ctx, c, gateway.Opening{Format: gateway.Proto, Transport: "quic", Remote: conn.RemoteAddr().String()})
 	}
+	why = q.ended(err)
+}
+
+// ended is what a client is told whose session has come to an end, if it was not told already.
+func (q *QUIC) ended(err error) transport.Disconnect {
+	if err == nil {
+		return transport.Ended
+	}
+	if told, ok := errors.AsType[transport.Disconnect](err); ok {
+		return told
+	}
+	if refused, ok := errors.AsType[*biz.Error](err); ok {
+		q.metrics.refused(service.Error(q.log, refused))
+		return ending(refused)
+	}
+	return transport.InternalError
 }
 
 // Stop implements transport.Server: nobody new is taken, and those whose sessions were closed finish,

@@ -16,6 +16,7 @@ import (
 	"github.com/game-im/hermod/internal/auth"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/transport/grpcstream"
 	"github.com/game-im/hermod/internal/service"
 )
@@ -53,7 +54,7 @@ func (s *imServer) StreamMessages(stream grpc.BidiStreamingServer[imv1.MessageRe
 // then goes straight to the service: Kratos' own stream interceptor, further in, would give each
 // stream one more goroutine and each message two look-ups, for middleware that a session's frames
 // do not use. All other streams, such as reflection, go their usual way.
-func sessionStreams(v *auth.Verifier, ready *Readiness, m *Metrics, log *slog.Logger) grpc.StreamServerInterceptor {
+func sessionStreams(g gate, m *Metrics, log *slog.Logger) grpc.StreamServerInterceptor {
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 		defer func() {
 			if r := recover(); r != nil {
@@ -66,12 +67,13 @@ func sessionStreams(v *auth.Verifier, ready *Readiness, m *Metrics, log *slog.Lo
 			return handler(srv, ss)
 		}
 		ctx := ss.Context()
-		id, err := admit(ctx, v, ready, info.FullMethod)
+		place, id, err := admit(ctx, g, info.FullMethod)
 		if err != nil {
 			err = service.Error(log, err)
 			m.refused(err)
 			return err
 		}
+		defer place.Leave()
 		err = serve(srv, &identified{ServerStream: ss, ctx: biz.WithIdentity(ctx, id)})
 		if kerrors.Reason(err) != "" { // refused, and not just over
 			m.refused(err)
@@ -143,18 +145,25 @@ var streams = map[string]func(any, grpc.ServerStream) error{
 	},
 }
 
-// admit finds out who opens a stream. A node that is starting or stopping takes nobody in: whoever
-// was just asked to come back elsewhere would be back here. A stream of the gateway protocol may leave
-// it to its START to say who opens it.
-func admit(ctx context.Context, v *auth.Verifier, ready *Readiness, method string) (biz.Identity, error) {
-	if !ready.serving.Load() {
-		return biz.Identity{}, biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the node is starting or stopping; reconnect")
+// admit takes a stream in and finds out who opens it. One of the gateway protocol may leave it to its
+// START to say that. An upload has limits of its own and takes no place of a session.
+func admit(ctx context.Context, g gate, method string) (place overload.Place, id biz.Identity, err error) {
+	if method == imv1.IMService_UploadAudio_FullMethodName {
+		err = g.open()
+	} else {
+		place, err = g.enter(remote(ctx))
+	}
+	if err != nil {
+		return place, id, err
 	}
 	header := headerOf(ctx)
 	if method == gatewayv1.ClientService_Connect_FullMethodName && header(keyAuthorization) == "" && header(keyUser) == "" {
-		return biz.Identity{}, nil
+		return place, id, nil
 	}
-	return identity(ctx, v, header)
+	if id, err = g.identify(ctx, header); err != nil {
+		place.Leave()
+	}
+	return place, id, err
 }
 
 // identified is a stream whose context says who opened it.

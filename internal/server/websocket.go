@@ -8,12 +8,12 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/game-im/hermod/internal/auth"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/transport"
 	"github.com/game-im/hermod/internal/realtime/transport/websocket"
 	"github.com/game-im/hermod/internal/service"
@@ -22,15 +22,14 @@ import (
 // sockets opens sessions on WebSocket connections.
 type sockets struct {
 	*websocket.Group
-	clients *auth.Verifier
+	gate
 	origins origins
-	ready   *Readiness
 	start   time.Duration // for the first message of a client that has not said what it speaks
 	metrics *Metrics
 	log     *slog.Logger
 }
 
-func newSockets(c *conf.Config, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) *sockets {
+func newSockets(c *conf.Config, load *overload.Guard, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) *sockets {
 	s := c.GetServer()
 	// JSON needs a third more for content, and more for what it escapes.
 	message := 2*(c.GetMessage().GetMaxContentBytes()+c.GetMessage().GetMaxMetadataBytes()) + frameOverhead
@@ -40,7 +39,7 @@ func newSockets(c *conf.Config, by Callers, ready *Readiness, m *Metrics, log *s
 			PingAfter:   s.GetKeepalive().GetTime().AsDuration(),
 			PingTimeout: s.GetKeepalive().GetTimeout().AsDuration(),
 		}),
-		clients: by.Clients, origins: s.GetHttp().GetAllowedOrigins(), ready: ready,
+		gate: gate{by.Clients, ready, load}, origins: s.GetHttp().GetAllowedOrigins(),
 		start: c.GetSession().GetStartTimeout().AsDuration(), metrics: m, log: log,
 	}
 }
@@ -84,6 +83,7 @@ type socket struct {
 	dialect
 	serving
 	req      *websocket.Request
+	place    overload.Place
 	protocol string        // the subprotocol; empty: the first message decides
 	format   *frame.Format // nil: not known yet
 	upgraded bool
@@ -113,25 +113,36 @@ func (s *sockets) admit(d dialect, r *http.Request) (*socket, error) {
 	if !s.origins.allow(r) {
 		return nil, biz.Errorf(biz.KindPermissionDenied, "ORIGIN_NOT_ALLOWED", "pages of %s may not connect; see server.http.allowed_origins", r.Header.Get("Origin"))
 	}
-	if !s.ready.serving.Load() {
-		return nil, biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the node is starting or stopping; reconnect")
-	}
-	get := credentialsOf(r)
-	id, err := identity(r.Context(), s.clients, get)
+	place, err := s.enter(r.RemoteAddr)
 	if err != nil {
 		return nil, err
 	}
-	next := &socket{sockets: s, dialect: d}
+	next := &socket{sockets: s, dialect: d, place: place}
+	if err := next.begin(r); err != nil {
+		place.Leave()
+		return nil, err
+	}
+	return next, nil
+}
+
+// begin finds out who is there and settles what can be settled by the request.
+func (s *socket) begin(r *http.Request) (err error) {
+	get := credentialsOf(r)
+	id, err := s.identify(r.Context(), get)
+	if err != nil {
+		return err
+	}
+	d := s.dialect
 	switch {
 	case websocket.Offers(r, d.name+".proto"):
-		next.protocol, next.format = d.name+".proto", d.proto
+		s.protocol, s.format = d.name+".proto", d.proto
 	case websocket.Offers(r, d.name+".json"):
-		next.protocol, next.format = d.name+".json", d.json
+		s.protocol, s.format = d.name+".json", d.json
 	case websocket.OffersAny(r):
-		return nil, biz.Errorf(biz.KindInvalid, "SUBPROTOCOL", "%s.proto and %s.json are spoken here", d.name, d.name)
+		return biz.Errorf(biz.KindInvalid, "SUBPROTOCOL", "%s.proto and %s.json are spoken here", d.name, d.name)
 	}
-	next.serving, err = d.begin(id, get, r.RemoteAddr)
-	return next, err
+	s.serving, err = d.begin(id, get, r.RemoteAddr)
+	return err
 }
 
 func (s *sockets) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -141,6 +152,7 @@ func (s *sockets) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // run serves the connection in a goroutine of its own, which is all that a session at rest has.
 func (s *socket) run() {
+	defer s.place.Leave()
 	defer s.req.Done()
 	var err error
 	defer func() {
@@ -228,8 +240,13 @@ func ending(refused *biz.Error) transport.Disconnect {
 	switch refused.Kind {
 	case biz.KindInternal:
 		return transport.InternalError
+	}
+	if refused.Reason == overloaded {
+		return transport.Overloaded.Because("%s", refused.Text).After(refused.Retry)
+	}
+	switch refused.Kind {
 	case biz.KindUnavailable, biz.KindResourceLimit:
 		why = transport.InternalError
 	}
-	return why.Because("%s: %s", refused.Reason, refused.Text)
+	return why.Because("%s: %s", refused.Reason, refused.Text).After(refused.Retry)
 }

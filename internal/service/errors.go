@@ -6,8 +6,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	kerrors "github.com/go-kratos/kratos/v2/errors"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -37,7 +41,32 @@ func Error(log *slog.Logger, err error) error {
 	if ours(e) {
 		log.Error("a call failed", "reason", e.Reason, "error", e)
 	}
-	return kerrors.New(codes[e.Kind], e.Reason, e.Text)
+	told := kerrors.New(codes[e.Kind], e.Reason, e.Text)
+	if e.Retry > 0 {
+		return &advised{told, e.Retry}
+	}
+	return told
+}
+
+// advised is an error that says when to try again: to callers of gRPC by the detail that is meant for it.
+type advised struct {
+	err   *kerrors.Error
+	retry time.Duration
+}
+
+func (a *advised) Error() string { return a.err.Error() }
+
+// Unwrap returns the Kratos error.
+func (a *advised) Unwrap() error { return a.err }
+
+// GRPCStatus is what gRPC answers with.
+func (a *advised) GRPCStatus() *status.Status {
+	s := a.err.GRPCStatus()
+	with, err := s.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(a.retry)})
+	if err != nil { // of a status that is OK, which none of ours is
+		return s
+	}
+	return with
 }
 
 // ours tells a fault of the node from one of the caller, whose deadline is his own.

@@ -48,7 +48,7 @@ func explained(ctx context.Context, err error, sent bool) error {
 	case code == codes.Unavailable:
 		return biz.Errorf(biz.KindUnavailable, biz.ReasonUpstreamUnavailable, "the service cannot be reached; send it again later").Because(cause)
 	case code == codes.ResourceExhausted && !strings.Contains(err.Error(), tooLarge):
-		return biz.Errorf(biz.KindResourceLimit, biz.ReasonUpstreamBusy, "the service is busy; send it again later").In(busyRetry).Because(err)
+		return biz.Errorf(biz.KindResourceLimit, biz.ReasonUpstreamBusy, "the service is busy; send it again later").After(busyRetry).Because(err)
 	}
 	return biz.Errorf(biz.KindInternal, biz.ReasonUpstreamFailed, "the service failed").Because(err)
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
 )
 
 // Codes of an ErrorMessage.
@@ -19,6 +20,14 @@ const (
 // programs test as detail.
 func errorMessage(err *biz.Error) *gatewayv1.ErrorMessage {
 	return &gatewayv1.ErrorMessage{ErrorCode: codeOf(err.Kind), ErrorMessage: err.Text, Detail: err.Reason}
+}
+
+// advice is what the headers of a refusal say.
+func advice(err *biz.Error) map[string]string {
+	if err.Retry <= 0 {
+		return nil
+	}
+	return map[string]string{protocol.HeaderRetry: protocol.Milliseconds(err.Retry)}
 }
 
 func codeOf(k biz.Kind) int32 {

@@ -6,13 +6,13 @@ import (
 	"hash/maphash"
 	"io"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
@@ -155,7 +155,10 @@ func (h *Handler) first(ctx context.Context, conn transport.Conn, o Opening, dat
 		return nil, h.refusal(req.GetMsgId(), wrong)
 	}
 	n := &newcomer{conn: conn, format: o.Format, msgID: req.GetMsgId(), start: start}
-	err := h.identify(ctx, n, o.Identity)
+	err := h.bearable()
+	if err == nil {
+		err = h.identify(ctx, n, o.Identity)
+	}
 	var s *session.Session
 	var result string
 	if err == nil {
@@ -166,11 +169,19 @@ func (h *Handler) first(ctx context.Context, conn transport.Conn, o Opening, dat
 		if refused.Kind == biz.KindInternal {
 			h.log.Error("a session could not be opened", "remote", o.Remote, "error", err)
 		}
-		return nil, &outgoing{msgID: req.GetMsgId(), body: &gatewayv1.StartResponse{Error: errorMessage(refused)}}
+		return nil, &outgoing{msgID: req.GetMsgId(), body: &gatewayv1.StartResponse{Error: errorMessage(refused)}, headers: advice(refused)}
 	}
 	h.metrics.starts.WithLabelValues(o.Transport, result).Inc()
 	h.inherit(ctx, n, s)
 	return s, nil
+}
+
+// bearable is an error when the node gets more requests than it takes.
+func (h *Handler) bearable() error {
+	if refused := h.node.Core().Load.Request(); refused != nil {
+		return protocol.Overloaded(refused)
+	}
+	return nil
 }
 
 // startOf returns the StartRequest that every connection begins with.
@@ -193,15 +204,6 @@ func (h *Handler) refusal(msgID uint32, err *biz.Error) *outgoing {
 	m := errorMessage(err)
 	h.metrics.refused(m.GetErrorCode())
 	return &outgoing{msgID: msgID, body: m, headers: advice(err)}
-}
-
-// advice tells a client when another attempt may do better, in whole seconds.
-func advice(err *biz.Error) map[string]string {
-	if err.Retry <= 0 {
-		return nil
-	}
-	seconds := (err.Retry + time.Second - 1) / time.Second
-	return map[string]string{headerRetry: strconv.FormatInt(int64(seconds), 10)}
 }
 
 // refuse tells the client of a session that something was refused.

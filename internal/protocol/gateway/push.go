@@ -20,7 +20,6 @@ const (
 	headerResync  = "resync"
 	headerGID     = "gid" // on an answer to a login
 	headerZone    = "zone"
-	headerRetry   = "retry-after" // on an ERROR, in seconds
 )
 
 // codeOK is the code of a BusinessResponse that brings what was asked for.

@@ -135,6 +135,9 @@ func (r *reader) enqueue(ctx context.Context, req *gatewayv1.ClientRequest) *biz
 	if !r.allowed() {
 		return biz.Errorf(biz.KindResourceLimit, "RATE_LIMITED", "more than %g requests per second; slow down and send it again", r.limited.SendsPerSecond)
 	}
+	if err := r.h.bearable(); err != nil {
+		return biz.AsError(err)
+	}
 	b := &business{h: r.h, session: r.session, life: r.life, req: req, ask: ask, codec: r.codec}
 	b.asked.MsgID = req.GetMsgId()
 	ctx = context.WithoutCancel(ctx)

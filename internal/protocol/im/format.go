@@ -106,6 +106,9 @@ func ack(a *protocol.Ack) (*imv1.MessageResponse, error) {
 	if a.Err != nil {
 		content.ErrorMessage = a.Err.Text
 		m.Metadata = map[string]string{metaReason: a.Err.Reason}
+		if a.Err.Retry > 0 {
+			m.Metadata[protocol.HeaderRetry] = protocol.Milliseconds(a.Err.Retry)
+		}
 	}
 	if !a.Receipt.Time.IsZero() {
 		m.Timestamp = timestamppb.New(a.Receipt.Time)

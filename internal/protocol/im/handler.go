@@ -89,6 +89,9 @@ func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, gre
 	if err != nil {
 		return err
 	}
+	if refused := h.node.Core().Load.Request(); refused != nil {
+		return protocol.Overloaded(refused)
+	}
 	var s *session.Session
 	err = h.aside(ctx, func() (err error) {
 		s, err = h.open(ctx, conn, o, greet)

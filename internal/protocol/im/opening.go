@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/frame"
 )
@@ -63,6 +64,20 @@ func ReadOpening(id biz.Identity, get func(key string) string) (Opening, error) 
 		}
 	}
 	return o, nil
+}
+
+// ReadHello reads the first frame of a connection whose transport has no headers: a HEARTBEAT, whose
+// metadata is what ReadOpening reads.
+func ReadHello(data []byte) (get func(key string) string, err error) {
+	hello, err := request(Proto, data)
+	if err != nil {
+		return nil, err
+	}
+	if hello.GetType() != imv1.MessageType_MESSAGE_TYPE_HEARTBEAT {
+		return nil, biz.Errorf(biz.KindInvalid, "NOT_STARTED", "the first frame must be a HEARTBEAT whose metadata says who is there")
+	}
+	md := hello.GetMetadata()
+	return func(key string) string { return md[key] }, nil
 }
 
 // Welcome is what the server answers, once the session exists.

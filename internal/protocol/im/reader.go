@@ -42,9 +42,9 @@ func newReader(h *Handler, s *session.Session, o Opening) *reader {
 	return &reader{h: h, session: s, identity: o.Identity, room: o.Room, format: o.Format}
 }
 
-// admit waits until the client may have another send in flight. It is false when the client sends
-// more than it may.
-func (r *reader) admit() bool {
+// admit waits until the client may have another send in flight. It is an error when the client sends
+// more than it may, or the node gets more than it takes.
+func (r *reader) admit() *biz.Error {
 	if r.inFlight == nil {
 		r.inFlight = make(chan struct{}, maxInFlight)
 	}
@@ -52,10 +52,13 @@ func (r *reader) admit() bool {
 		r.setLimit(cfg)
 	}
 	if !r.limit.Allow() {
-		return false
+		return biz.Errorf(biz.KindResourceLimit, "RATE_LIMITED", "more than %g messages per second; slow down and send it again", r.limited.SendsPerSecond)
+	}
+	if refused := r.h.node.Core().Load.Request(); refused != nil {
+		return protocol.Overloaded(refused)
 	}
 	r.inFlight <- struct{}{}
-	return true
+	return nil
 }
 
 // setLimit starts the limit, or changes it: what the client has saved up stays, up to the new burst.
@@ -166,8 +169,8 @@ func ackContent(content []byte) (*imv1.AckContent, *biz.Error) {
 // send hands a message on. Its outcome reaches the client as an ACK: a refusal always, anything
 // else if the client asked for it.
 func (r *reader) send(ctx context.Context, req *imv1.MessageRequest) {
-	if !r.admit() {
-		r.refuse(req, biz.Errorf(biz.KindResourceLimit, "RATE_LIMITED", "more than %g messages per second; slow down and send it again", r.limited.SendsPerSecond))
+	if err := r.admit(); err != nil {
+		r.refuse(req, err)
 		return
 	}
 	d := &biz.Draft{

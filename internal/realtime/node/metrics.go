@@ -15,7 +15,7 @@ var (
 
 // Collectors returns the node's instruments for registration.
 func (n *Node) Collectors() []prometheus.Collector {
-	return append(n.core.Metrics.Collectors(), gauges{n})
+	return append(append(n.core.Metrics.Collectors(), n.core.Load.Collectors()...), gauges{n})
 }
 
 // gauges are read from the sessions when somebody asks, so that counting costs the hot path nothing.

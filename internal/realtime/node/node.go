@@ -92,7 +92,8 @@ func (n *Node) Drain(ctx context.Context, window time.Duration) {
 		wait(ctx, nil, time.Until(start.Add(window*time.Duration(i)/time.Duration(len(all)))))
 		wg.Go(func() {
 			wait(ctx, s.Drained(), flushWindow)
-			s.Disconnect(transport.Shutdown)
+			// Those that were close together in the window are not when they come back.
+			s.Disconnect(transport.Shutdown.After(transport.Spread(window / 2)))
 		})
 	}
 	wg.Wait()

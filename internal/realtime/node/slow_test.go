@@ -139,14 +139,21 @@ func TestDrainSpreadsSessionsOverTheWindow(t *testing.T) {
 		start := time.Now()
 		go b.Drain(t.Context(), 10*time.Second)
 		time.Sleep(5*time.Second + 500*time.Millisecond)
-		closed := 0
+		closed, advised := 0, map[time.Duration]bool{}
 		for _, c := range conns {
-			if why, ok := c.Closed(); ok && why == transport.Shutdown {
+			if why, ok := c.Closed(); ok && why.Code == transport.Shutdown.Code {
 				closed++
+				advised[why.Retry] = true
+				if why.Retry < 2500*time.Millisecond || why.Retry > 7500*time.Millisecond {
+					t.Errorf("advised to come back after %v, of a window of 10 s", why.Retry)
+				}
 			}
 		}
 		if closed < 4 || closed > 7 {
 			t.Errorf("%d of 10 closed after half of the window", closed)
+		}
+		if len(advised) < 2 {
+			t.Errorf("all are advised to come back in the same moment: %v", advised)
 		}
 		time.Sleep(time.Until(start.Add(10 * time.Second)))
 		for i, c := range conns {

@@ -104,7 +104,7 @@ func (s *Session) catchUpLocked() {
 
 // roomyLocked leaves half of the queue for what has no log to be read from.
 func (s *Session) roomyLocked() bool {
-	return s.state == Active && s.queue.bytes < s.core.Config().QueueBytes/2
+	return s.state == Active && s.queue.bytes < s.core.queueBytes()/2
 }
 
 // catchUp reads one page for the first subscription that is behind, and tells whether there is

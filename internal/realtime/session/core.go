@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
@@ -20,6 +21,7 @@ type Config struct {
 	AckTimeout   time.Duration // what is unacknowledged for so long is written again; see Options.Resend
 	MaxResends   int           // how often that happens until the client acknowledges something
 	BoundFor     time.Duration // how long a frame waits for a request that it is bound to and that has not come
+	Load         overload.Limits
 }
 
 // Core is what the sessions of a node share.
@@ -28,13 +30,14 @@ type Core struct {
 	Writer  *Writer
 	Catcher *Catcher
 	Metrics *Metrics
+	Load    *overload.Guard
 	Log     *slog.Logger
 }
 
 // NewCore returns what the sessions of a node share. Writer and Catcher are run by the node.
 func NewCore(cfg Config, log *slog.Logger) *Core {
 	m := NewMetrics()
-	c := &Core{Writer: NewWriter(), Catcher: NewCatcher(log), Metrics: m, Log: log}
+	c := &Core{Writer: NewWriter(), Catcher: NewCatcher(log), Metrics: m, Load: overload.NewGuard(cfg.Load, log), Log: log}
 	c.SetConfig(cfg)
 	return c
 }
@@ -43,7 +46,13 @@ func NewCore(cfg Config, log *slog.Logger) *Core {
 func (c *Core) Config() *Config { return c.config.Load() }
 
 // SetConfig replaces the bounds of every session, those that exist included.
-func (c *Core) SetConfig(cfg Config) { c.config.Store(&cfg) }
+func (c *Core) SetConfig(cfg Config) {
+	c.config.Store(&cfg)
+	c.Load.SetLimits(cfg.Load)
+}
+
+// queueBytes is how much a session may have queued at the moment.
+func (c *Core) queueBytes() int { return c.Load.Most(c.Config().QueueBytes) }
 
 // Metrics counts what sessions do.
 type Metrics struct {

@@ -122,7 +122,8 @@ func (s *Session) tryLocked(it item, f *frame.Frame) (wake, added bool) {
 		s.cannotEncode(err)
 		return false, true // nor could it be later
 	}
-	if !s.queue.fits(enc.Size(), s.core.Config().QueueBytes-s.boundBytesLocked()) {
+	if !s.queue.fits(enc.Size(), s.core.queueBytes()-s.boundBytesLocked()) {
+		s.core.Load.Full()
 		return false, false
 	}
 	it.enc = enc
@@ -142,10 +143,11 @@ func (s *Session) keepLocked(it item, f *frame.Frame) (wake bool) {
 		s.cannotEncode(err)
 		return false
 	}
-	most := s.core.Config().QueueBytes
+	most := s.core.queueBytes()
 	reserve := most / 2
 	full := !s.queue.fits(enc.Size(), most) && s.queue.kept+enc.Size() > reserve
 	if full {
+		s.core.Load.Full()
 		s.disconnectLocked(transport.Slow)
 		if s.overfull {
 			s.lost = true

@@ -26,7 +26,8 @@ func (s *Session) holdLocked(f *frame.Frame, connected bool) Offered {
 	}
 	// As in the queue itself, the first frame fits whatever its size.
 	first := s.queue.len() == 0 && len(s.held.frames) == 0
-	if !first && s.queue.bytes+s.held.bytes+s.boundBytesLocked()+enc.Size() > s.core.Config().QueueBytes {
+	if !first && s.queue.bytes+s.held.bytes+s.boundBytesLocked()+enc.Size() > s.core.queueBytes() {
+		s.core.Load.Full()
 		return Full
 	}
 	s.held.frames = append(s.held.frames, f)

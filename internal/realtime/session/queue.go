@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/overload"
 )
 
 // item is one frame in a session's queue.
@@ -29,6 +30,7 @@ type queue struct {
 	bytes   int
 	kept    int // bytes of frames that nothing could bring back
 	mortal  int // frames that expire
+	tally   overload.Tally
 }
 
 // compactAt is the number of consumed slots from which on moving the rest down pays.
@@ -47,6 +49,7 @@ func (q *queue) push(it item) {
 	if it.enc.Mortal() {
 		q.mortal++
 	}
+	q.tally.Now(q.bytes)
 }
 
 // fits tells whether a frame may be added under the limit. An empty queue takes any frame, so that
@@ -86,6 +89,7 @@ func (q *queue) drop() item {
 	q.head++
 	q.acked++
 	q.forget(it)
+	q.tally.Now(q.bytes)
 	if q.sent > 0 {
 		q.sent--
 	}
@@ -128,7 +132,14 @@ func (q *queue) expire(now time.Time) (gone []uint64) {
 	}
 	clear(q.items[min(to, len(q.items)):])
 	q.items = q.items[:min(to, len(q.items))]
+	q.tally.Now(q.bytes)
 	return gone
+}
+
+// end forgets everything. Nothing is queued afterwards.
+func (q *queue) end() {
+	q.tally.Now(0)
+	*q = queue{}
 }
 
 // trim lets go of the room that a burst has needed. A session at rest holds none.
@@ -148,6 +159,8 @@ func (q *queue) recode(from, to *frame.Format) error {
 		}
 		again.push(it)
 	}
+	again.tally = q.tally
+	again.tally.Now(again.bytes)
 	*q = again
 	return nil
 }

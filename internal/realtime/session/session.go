@@ -104,6 +104,7 @@ func New(core *Core, o Options, conn transport.Conn, expiry time.Time) *Session 
 		follow: o.Follow, expiry: expiry, progress: now, greeting: true,
 	}
 	s.heard.Store(now.UnixNano())
+	s.queue.tally = core.Load.NewTally()
 	if o.Hold {
 		s.held = &held{}
 	}
@@ -287,7 +288,8 @@ func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool
 		sub.gone = true
 	}
 	s.abandonAwaitedLocked(true)
-	s.subs, s.behind, s.dirty, s.held, s.queue = nil, nil, nil, nil, queue{}
+	s.subs, s.behind, s.dirty, s.held = nil, nil, nil, nil
+	s.queue.end()
 	s.drainedLocked()
 	s.mu.Unlock()
 	if conn != nil {
@@ -324,7 +326,7 @@ func (s *Session) Overdue(now time.Time) (why transport.Disconnect, end, overdue
 	defer s.mu.Unlock()
 	s.expireLocked(now)
 	c := s.core.Config()
-	waiting := s.writing || s.queue.unsent() > 0 || s.queue.bytes > c.QueueBytes/2
+	waiting := s.writing || s.queue.unsent() > 0 || s.queue.bytes > s.core.queueBytes()/2
 	switch {
 	case s.state == Detached && (s.lost || now.Sub(s.detached) > c.ResumeWindow):
 		return transport.ConnLost, true, true

@@ -176,7 +176,9 @@ func (c *Conn) leave(status ws.StatusCode) {
 }
 
 // Close implements transport.Conn. The close frame has the code of why as its status; Finish sends it.
-func (c *Conn) Close(why transport.Disconnect) { c.shut(why, ws.StatusCode(why.Code), why.Words(maxReason)) }
+func (c *Conn) Close(why transport.Disconnect) {
+	c.shut(why, ws.StatusCode(why.Code), why.Words(maxReason))
+}
 
 // shut makes Read and Write return. It does not block. The first reason counts.
 func (c *Conn) shut(why error, status ws.StatusCode, words string) {
