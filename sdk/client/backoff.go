@@ -20,6 +20,12 @@ func fullJitter(unit time.Duration) func(attempt int) time.Duration {
 	}
 }
 
+// wait is how long an attempt waits that follows err: as long as Backoff says, or as the server has
+// advised if that is longer, though never longer than maxBackoff for its sake.
+func (c *Client) wait(attempt int, err error) time.Duration {
+	return max(c.cfg.Backoff(attempt), min(RetryAfter(err), maxBackoff))
+}
+
 // pause waits, or returns the cause of ctx when that ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -64,7 +64,9 @@ type Config struct {
 	// ends, and asks Discovery whenever it connects.
 	MoveWithin time.Duration
 	// Backoff returns how long to wait before the given attempt, the first being 1. By default
-	// a random time up to RetryInterval, doubled with each further attempt, at most a minute.
+	// a random time up to RetryInterval, doubled with each further attempt, at most a minute. When the
+	// server has advised to wait longer, being overloaded or about to stop, the client waits as long as
+	// that, up to a minute.
 	Backoff func(attempt int) time.Duration
 
 	// UserID is who the client is.

@@ -28,7 +28,7 @@
 //	                 Disconnect, or MaxRetries used up: OnError(ErrGaveUp)
 //
 // Connect tries once and says why it failed. A connection that is lost later is tried again, after
-// Config.Backoff, as often as Config.MaxRetries says; not when the server asked the client not to
+// Config.Backoff, or later where the server has advised it (RetryAfter), as often as Config.MaxRetries says; not when the server asked the client not to
 // come back (DisconnectError.Final), refused it for good, or its only token is not valid. Each
 // OnConnect is followed by one OnDisconnect with the cause. Connect may be called again after
 // Disconnect, and after the client has given up. Without a connection calls return ErrNotConnected

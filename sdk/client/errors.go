@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -42,7 +43,10 @@ const codeShutdown = 3000
 type DisconnectError struct {
 	Code   int // 3000-3999: the client may come back, and does; 4000-4999: it must not
 	Reason string
-	cause  error
+	// RetryAfter is how long the server advised to wait before coming back, which the client does; 0:
+	// it advised nothing.
+	RetryAfter time.Duration
+	cause      error
 }
 
 func (e *DisconnectError) Error() string {
@@ -62,7 +66,11 @@ func disconnectError(trailer metadata.MD, cause error) (*DisconnectError, bool) 
 	if err != nil {
 		return nil, false
 	}
-	return &DisconnectError{Code: code, Reason: first(trailer, keyDisconnectReason), cause: cause}, true
+	closed := &DisconnectError{Code: code, Reason: first(trailer, keyDisconnectReason), cause: cause}
+	if ms, err := strconv.ParseUint(first(trailer, keyDisconnectRetry), 10, 31); err == nil {
+		closed.RetryAfter = time.Duration(ms) * time.Millisecond
+	}
+	return closed, true
 }
 
 // RefusedError is the server's refusal of a request that it understood.
@@ -110,6 +118,25 @@ func Reason(err error) string {
 		}
 	}
 	return ""
+}
+
+// RetryAfter returns how long the server advised to wait before the next attempt, from a
+// *DisconnectError or the details of a gRPC status; 0 when it advised nothing. The client heeds it when
+// it connects again; what a program repeats by itself, such as a call, had better wait as long.
+func RetryAfter(err error) time.Duration {
+	if closed, ok := errors.AsType[*DisconnectError](err); ok {
+		return closed.RetryAfter
+	}
+	st, ok := status.FromError(err)
+	if !ok {
+		return 0
+	}
+	for _, detail := range st.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return max(0, info.GetRetryDelay().AsDuration())
+		}
+	}
+	return 0
 }
 
 // final tells whether err says that trying again is pointless. Unavailable never does: a server

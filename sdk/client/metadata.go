@@ -22,6 +22,7 @@ const (
 	keySendBurst        = "send-burst"
 	keyDisconnectCode   = "disconnect-code"
 	keyDisconnectReason = "disconnect-reason"
+	keyDisconnectRetry  = "disconnect-retry-ms"
 
 	// In the metadata of a frame.
 	keyLinkSeq = "link-seq"

@@ -73,7 +73,7 @@ func (c *Client) detach(cn *connection, err error) {
 func (c *Client) reconnect(l *life, lost error) (*connection, error) {
 	last := lost
 	for attempt := 1; c.cfg.MaxRetries < 0 || attempt <= c.cfg.MaxRetries; attempt++ {
-		if err := pause(l.ctx, c.cfg.Backoff(attempt)); err != nil {
+		if err := pause(l.ctx, c.wait(attempt, last)); err != nil {
 			return nil, err
 		}
 		cn, err := c.connect(l.ctx, l)
