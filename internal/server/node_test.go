@@ -27,6 +27,7 @@ import (
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/presence"
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/server"
@@ -50,6 +51,9 @@ type bench struct {
 	audios   *biz.Audios
 	pushes   *biz.Pushes
 	imAddr   string
+	quicAddr string
+	quic     *server.QUIC
+	node     *node.Node
 }
 
 // check is what readiness depends on.
@@ -113,10 +117,15 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	parts := assemble(t, c, log)
 
 	verifier := auth.NewVerifier(panicker{}, log)
-	callers := server.Callers{Clients: verifier, Services: auth.NewServiceGuard(c.GetAuth(), verifier)}
+	certificates, err := server.NewCertificates(c, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	callers := server.Callers{Clients: verifier, Services: auth.NewServiceGuard(c.GetAuth(), verifier), Certificates: certificates}
 	metrics, audioMetrics := server.NewMetrics(), service.NewAudioMetrics()
 	b.registry.MustRegister(append(metrics.Collectors(), audioMetrics.Collectors()...)...)
-	b.blobs, b.audios = parts.blobs, parts.audios
+	b.blobs, b.audios, b.node = parts.blobs, parts.audios, parts.node
+	b.registry.MustRegister(parts.node.Collectors()...)
 	streams := server.Streams{
 		Load: parts.node.Core().Load,
 		IM:   im.NewHandler(parts.node, parts.rules, verifier, im.Config{Heartbeat: 30 * time.Second, StartTimeout: time.Minute}, log),
@@ -152,6 +161,10 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if b.quic, _, err = server.NewQUIC(c, streams, callers, b.ready, metrics, log); err != nil {
+		t.Fatal(err)
+	}
+	b.quicAddr = serve(t, b.quic)
 	b.imAddr = serve(t, imServer)
 	b.http = "http://" + serve(t, web)
 	b.im, b.gateway, b.ops = dial(t, b.imAddr), dial(t, serve(t, gateway)), "http://"+serve(t, ops)
@@ -160,9 +173,10 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 
 func config(t *testing.T, overrides ...conf.Override) *conf.Config {
 	t.Helper()
-	for _, key := range []string{"server.im.addr", "server.gateway.addr", "server.http.addr", "server.ops.addr"} {
+	for _, key := range []string{"server.im.addr", "server.gateway.addr", "server.http.addr", "server.ops.addr", "server.quic.addr"} {
 		overrides = append([]conf.Override{{Path: key, Value: "127.0.0.1:0"}}, overrides...)
 	}
+	overrides = append([]conf.Override{{Path: "data.dir", Value: t.TempDir()}}, overrides...)
 	c, err := conf.Load(nil, overrides...)
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +199,8 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 		t.Fatal(err)
 	}
 	core := session.NewCore(session.Config{
-		QueueBytes: 1 << 20, ResumeWindow: time.Minute, StallTimeout: time.Minute, ExpiryGrace: time.Minute,
+		QueueBytes: 1 << 20, ResumeWindow: time.Minute, StallTimeout: c.GetSession().GetStallTimeout().AsDuration(), ExpiryGrace: time.Minute,
+		AckTimeout: time.Minute, Load: limitsOf(c.GetOverload()),
 	}, log)
 	n := node.New(core, broker.NewMemory(), presence.New(0))
 	live := protocol.NewDeliverer(n)
@@ -215,8 +230,16 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 		Rooms:    biz.NewRooms(rooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
 		Messages: biz.NewMessages(rooms, members, messages, live, biz.MessageRules{MaxContentBytes: size, MaxMetadataBytes: 1000}),
 		Backlog:  biz.NewBacklog(rooms, members, messages, cursors),
-		Pushes:   biz.NewPushes(protocol.NewPusher(n), inbox, data.NewPushKeys(db, log), biz.PushRules{MaxBytes: 1000, MaxTargets: 10, InboxTTL: time.Hour, InboxPerUser: 10}),
+		Pushes:   biz.NewPushes(protocol.NewPusher(n), inbox, data.NewPushKeys(db, log), biz.PushRules{MaxBytes: int(c.GetPush().GetMaxBytes()), MaxTargets: 10, InboxTTL: time.Hour, InboxPerUser: 10}),
 	}}
+}
+
+func limitsOf(o *conf.Overload) overload.Limits {
+	return overload.Limits{
+		Connections: int(o.GetMaxConnections()), PerAddress: int(o.GetMaxConnectionsPerAddress()),
+		Requests: int(o.GetRequestsPerSecond()), Burst: int(o.GetRequestBurst()),
+		QueueBytes: o.GetQueueBytes(), RetryAfter: o.GetRetryAfter().AsDuration(),
+	}
 }
 
 // background runs what runs in the background, until the test ends.

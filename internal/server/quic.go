@@ -191,6 +191,9 @@ func (q *QUIC) serve(conn *quic.Conn) {
 	}()
 	if speaks == ALPNIM {
 		err = q.serveIM(c)
+		if refused, ok := errors.AsType[*biz.Error](err); ok { // nothing was written that would have to arrive first
+			c.Close(q.ended(refused))
+		}
 	} else {
 		err = q.streams.Gateway.Serve(q.ctx, c, gateway.Opening{Format: gateway.Proto, Transport: "quic", Remote: conn.RemoteAddr().String()})
 	}

@@ -1,0 +1,78 @@
+package servertest
+
+import (
+	"fmt"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+)
+
+// imLanguage is im.v1.
+type imLanguage struct{ json bool }
+
+func (l imLanguage) opening(s seat, headers bool) (before map[string]string, first string) {
+	if headers {
+		return s.headers(), ""
+	}
+	return nil, l.write(&imv1.MessageRequest{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Metadata: s.headers()})
+}
+
+func (l imLanguage) login() string { return "" }
+
+func (l imLanguage) ask(text string) string {
+	return l.write(&imv1.MessageRequest{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Content: []byte(text)})
+}
+
+func (l imLanguage) ack(link uint64) string {
+	return l.write(&imv1.MessageRequest{
+		Type: imv1.MessageType_MESSAGE_TYPE_ACK, Metadata: map[string]string{"link-seq": strconv.FormatUint(link, 10)},
+	})
+}
+
+func (l imLanguage) bye() string { return "" }
+
+func (l imLanguage) read(frame string) (event, error) {
+	m := &imv1.MessageResponse{}
+	if err := decode(l.json, frame, m); err != nil {
+		return event{}, err
+	}
+	e := event{link: m.GetLinkSeq(), text: string(m.GetContent())}
+	switch {
+	case m.GetType() == imv1.MessageType_MESSAGE_TYPE_SYSTEM:
+		e.kind = "push"
+	case m.GetType() == imv1.MessageType_MESSAGE_TYPE_HEARTBEAT && m.GetMetadata()["session-id"] != "":
+		e.kind, e.headers = "greeting", m.GetMetadata()
+	case m.GetType() == imv1.MessageType_MESSAGE_TYPE_HEARTBEAT:
+		e.kind = "answer"
+	case m.GetType() == imv1.MessageType_MESSAGE_TYPE_ACK && m.GetMetadata()["reason"] != "":
+		e.kind, e.text = "refusal", m.GetMetadata()["reason"]
+	default:
+		return e, fmt.Errorf("a %v was not to be expected", m.GetType())
+	}
+	return e, nil
+}
+
+func (l imLanguage) write(m proto.Message) string { return encode(l.json, m) }
+
+// encode writes what is written by tests alone, and can always be written.
+func encode(json bool, m proto.Message) string {
+	marshal := proto.Marshal
+	if json {
+		marshal = protojson.Marshal
+	}
+	data, err := marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
+
+func decode(json bool, frame string, m proto.Message) error {
+	if json {
+		return protojson.Unmarshal([]byte(frame), m)
+	}
+	return proto.Unmarshal([]byte(frame), m)
+}
