@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
@@ -54,14 +55,18 @@ type grpcLink struct {
 	net    *transporttest.Link
 }
 
-func dialGRPC(t *testing.T, addr, protocol string, headers map[string]string) (link, error) {
+func dialGRPC(t *testing.T, n Node, protocol string, headers map[string]string) (link, error) {
 	t.Helper()
+	creds := insecure.NewCredentials()
+	if n.Secured {
+		creds = credentials.NewTLS(n.TLS)
+	}
 	links := make(chan *transporttest.Link, 1)
-	conn, err := grpc.NewClient("passthrough:///"+addr,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	conn, err := grpc.NewClient("passthrough:///"+n.IM,
+		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(plain{}), grpc.MaxCallRecvMsgSize(64<<20)),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+			nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", n.IM)
 			if err != nil {
 				return nil, err
 			}

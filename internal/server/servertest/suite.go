@@ -31,7 +31,8 @@ const patience = 30 * time.Second
 type Node struct {
 	IM, HTTP, QUIC string                   // addresses of its listeners; an empty one is not tried
 	Services       grpc.ClientConnInterface // what services push by
-	TLS            *tls.Config              // for QUIC; the protocol is added
+	TLS            *tls.Config              // for QUIC, and for the others if they are Secured
+	Secured        bool                     // all listeners speak TLS
 	// Close closes the connection that a session has.
 	Close func(session string, why transport.Disconnect) error
 	// Connected tells whether a session has a connection.
@@ -117,9 +118,9 @@ type link = transporttest.Peer
 func (t *trial) dial(c Case, headers map[string]string) (link, error) {
 	switch c.Transport {
 	case "grpc":
-		return dialGRPC(t.T, t.node.IM, c.Protocol, headers)
+		return dialGRPC(t.T, t.node, c.Protocol, headers)
 	case "websocket":
-		return dialWebSocket(t.T, t.node.HTTP, c, headers)
+		return dialWebSocket(t.T, t.node, c, headers)
 	case "quic":
 		return dialQUIC(t.T, t.node.QUIC, c.Protocol, t.node.TLS)
 	}

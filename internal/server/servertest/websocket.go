@@ -26,11 +26,15 @@ type webLink struct {
 	net  *transporttest.Link
 }
 
-func dialWebSocket(t *testing.T, addr string, c Case, headers map[string]string) (link, error) {
+func dialWebSocket(t *testing.T, n Node, c Case, headers map[string]string) (link, error) {
 	t.Helper()
 	var under *transporttest.Link
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	scheme := "ws://"
+	if n.Secured {
+		scheme = "wss://"
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: n.TLS, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", n.HTTP)
 		if err != nil {
 			return nil, err
 		}
@@ -43,7 +47,7 @@ func dialWebSocket(t *testing.T, addr string, c Case, headers map[string]string)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*patience)
 	t.Cleanup(cancel)
-	conn, resp, err := websocket.Dial(ctx, "ws://"+addr+paths[c.Protocol][0], &websocket.DialOptions{
+	conn, resp, err := websocket.Dial(ctx, scheme+n.HTTP+paths[c.Protocol][0], &websocket.DialOptions{
 		HTTPClient: client, HTTPHeader: h, Subprotocols: []string{paths[c.Protocol][1] + c.Format},
 	})
 	if err != nil {
