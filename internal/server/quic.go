@@ -40,6 +40,9 @@ const codeBusy = 503
 // quicStop is how long connections may take to end once their sessions were closed.
 const quicStop = 3 * time.Second
 
+// quicCut is how long those that are cut may take to be told.
+const quicCut = time.Second
+
 // QUIC is the listener of clients that speak the gateway protocol or im.v1 over QUIC. It is a Kratos
 // transport.Server; without an address it serves nothing.
 type QUIC struct {
@@ -57,6 +60,8 @@ type QUIC struct {
 	open    atomic.Int64
 	ctx     context.Context // of all handlers
 	cancel  context.CancelFunc
+	alive   context.Context // of all connections
+	cut     context.CancelFunc
 	running sync.WaitGroup
 	stopped chan struct{}
 	once    sync.Once
@@ -71,9 +76,10 @@ func NewQUIC(c *conf.Config, h Streams, by Callers, ready *Readiness, m *Metrics
 		metrics: m, log: log, stopped: make(chan struct{}),
 	}
 	q.ctx, q.cancel = context.WithCancel(context.Background())
+	q.alive, q.cut = context.WithCancel(context.Background())
 	text := c.GetServer().GetQuic().GetAddr()
 	if text == "" {
-		return q, q.cancel, nil
+		return q, q.close, nil
 	}
 	addr, err := net.ResolveUDPAddr("udp", text)
 	if err == nil {
@@ -169,6 +175,7 @@ func protocolOf(conn *quic.Conn) string { return conn.ConnectionState().TLS.Nego
 
 // serve serves the one stream of a connection.
 func (q *QUIC) serve(conn *quic.Conn) {
+	defer context.AfterFunc(q.alive, func() { closeQUIC(conn, transport.Shutdown) })()
 	ctx, cancel := context.WithTimeout(q.ctx, q.timeout)
 	stream, err := conn.AcceptStream(ctx)
 	cancel()
@@ -230,6 +237,11 @@ func (q *QUIC) Stop(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 		q.log.Warn("QUIC connections did not end in time and are cut", "open", q.open.Load())
+		q.cut()
+		select {
+		case <-done:
+		case <-time.After(quicCut):
+		}
 	}
 	q.close()
 	return nil
@@ -238,6 +250,7 @@ func (q *QUIC) Stop(ctx context.Context) error {
 func (q *QUIC) close() {
 	q.once.Do(func() {
 		q.cancel()
+		q.cut()
 		close(q.stopped)
 		if q.socket != nil {
 			_, _, _ = q.lis.Close(), q.tr.Close(), q.socket.Close() // closes the connections too; nothing could be done about a failure

@@ -156,13 +156,19 @@ func admit(ctx context.Context, g gate, method string) (place overload.Place, id
 	if err != nil {
 		return place, id, err
 	}
+	in := false
+	defer func() { // after a panic as well
+		if !in {
+			place.Leave()
+		}
+	}()
 	header := headerOf(ctx)
 	if method == gatewayv1.ClientService_Connect_FullMethodName && header(keyAuthorization) == "" && header(keyUser) == "" {
+		in = true
 		return place, id, nil
 	}
-	if id, err = g.identify(ctx, header); err != nil {
-		place.Leave()
-	}
+	id, err = g.identify(ctx, header)
+	in = err == nil
 	return place, id, err
 }
 

@@ -118,10 +118,16 @@ func (s *sockets) admit(d dialect, r *http.Request) (*socket, error) {
 		return nil, err
 	}
 	next := &socket{sockets: s, dialect: d, place: place}
+	in := false
+	defer func() { // after a panic as well
+		if !in {
+			place.Leave()
+		}
+	}()
 	if err := next.begin(r); err != nil {
-		place.Leave()
 		return nil, err
 	}
+	in = true
 	return next, nil
 }
 
