@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	"github.com/game-im/hermod/internal/realtime/frame"
 )
 
 // FuzzClientRequest reads whatever may come in both formats. A START that is read gives back what a
@@ -86,4 +87,29 @@ func TestBothNumberings(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+// FuzzDecode reads the bodies of frames, as a session does whose client comes back in another format: what
+// can be read can be written in both.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`"msgId":1,"type":"PUSH_START_RESP","payload":"e30="}`))
+	f.Add([]byte(`"type":"PUSH_ERROR","payload":"eyJlcnJvckNvZGUiOjUwM30=","headers":{"retry-after-ms":"5"}}`))
+	f.Add([]byte{0x08, 0x01, 0x18, 0x03, 0x22, 0x03, 0x08, 0xc8, 0x01})
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, from := range []*frame.Format{Proto, JSON} {
+			payload, err := from.Decode(body)
+			if err != nil {
+				continue
+			}
+			for _, to := range []*frame.Format{Proto, JSON} {
+				enc, err := frame.New(payload).In(to)
+				if err != nil {
+					t.Fatalf("%q of %s cannot be written in %s: %v", body, from.Name, to.Name, err)
+				}
+				if _, err := to.Decode(enc.Body()); err != nil {
+					t.Fatalf("%q of %s becomes %q of %s, and that is %v", body, from.Name, enc.Body(), to.Name, err)
+				}
+			}
+		}
+	})
 }

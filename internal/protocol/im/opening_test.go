@@ -4,6 +4,9 @@ import (
 	"maps"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol/im"
 )
@@ -63,6 +66,38 @@ func TestReadOpeningRefuses(t *testing.T) {
 			t.Errorf("last-link-seq %q: %v", last, err)
 		}
 	}
+}
+
+// FuzzReadHello reads whatever may come as the first frame of a connection without headers.
+func FuzzReadHello(f *testing.F) {
+	for _, hello := range []*imv1.MessageRequest{
+		{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Metadata: map[string]string{"user-id": "alice", "last-link-seq": "7"}},
+		{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT},
+		{Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte("x")},
+	} {
+		data, err := proto.Marshal(hello)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte{0x20, 0x08, 0x32, 0xff})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		get, err := im.ReadHello(data)
+		if (get == nil) != (err != nil) {
+			t.Fatalf("%x: both, or neither: %v", data, err)
+		}
+		if err != nil {
+			if k := biz.KindOf(err); k != biz.KindInvalid {
+				t.Fatalf("%x: %v is of kind %v", data, err, k)
+			}
+			return
+		}
+		m := &imv1.MessageRequest{}
+		if err := proto.Unmarshal(data, m); err != nil || m.GetType() != imv1.MessageType_MESSAGE_TYPE_HEARTBEAT || get("user-id") != m.GetMetadata()["user-id"] {
+			t.Fatalf("%x is read as %v, %v; the user is %q", data, m, err, get("user-id"))
+		}
+	})
 }
 
 func FuzzReadOpening(f *testing.F) {

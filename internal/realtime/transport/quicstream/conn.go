@@ -8,11 +8,9 @@
 package quicstream
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -23,10 +21,6 @@ import (
 )
 
 const (
-	// header is the length in front of a frame.
-	header = 4
-	// eager is how much of an announced frame is made room for before any of it has come.
-	eager = 4 << 10
 	// linger is how long a client may take to hang up after it was told that this was all. What it has
 	// not received by then is lost, since QUIC drops what is on its way when a connection is closed.
 	linger = time.Second
@@ -61,38 +55,11 @@ func (c *Conn) Peer() transport.Peer {
 // Read implements transport.Conn. A frame that is longer than allowed, and the end of the stream
 // inside a frame, close the connection.
 func (c *Conn) Read() ([]byte, error) {
-	var head [header]byte
-	if _, err := io.ReadFull(c.stream, head[:]); err != nil {
-		return nil, c.ended(err)
+	data, err := readFrame(c.stream, c.limit)
+	if broken, ok := errors.AsType[breach](err); ok {
+		return nil, c.refuse("%s", broken)
 	}
-	size := binary.BigEndian.Uint32(head[:])
-	switch {
-	case size > c.limit:
-		return nil, c.refuse("a frame of %d bytes; at most %d are allowed", size, c.limit)
-	case size <= eager:
-		data := make([]byte, size)
-		_, err := io.ReadFull(c.stream, data)
-		return data, c.within(err)
-	}
-	// Room for what comes, not for what was announced.
-	data := bytes.NewBuffer(make([]byte, 0, eager))
-	_, err := io.CopyN(data, c.stream, int64(size))
-	return data.Bytes(), c.within(err)
-}
-
-// within is the error of a stream that ends inside a frame's bytes.
-func (c *Conn) within(err error) error {
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return c.ended(err)
-}
-
-func (c *Conn) ended(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return c.refuse("the stream ended inside a frame")
-	}
-	return err
+	return data, err
 }
 
 func (c *Conn) refuse(format string, args ...any) error {
