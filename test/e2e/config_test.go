@@ -223,6 +223,8 @@ func (n *Node) ctl(args ...string) (output string, code int) {
 func TestDoctorBesideANode(t *testing.T) {
 	t.Parallel()
 	n := Prepare(t, "log: {level: info}\n")
+	quic := freeAddr(t)
+	n.env = append(n.env, "HERMOD_QUIC_ADDR="+quic)
 	doctor := append([]string{"doctor"}, "--im", n.IM, "--grpc", n.Gateway, "--http", n.HTTP, "--ops", n.Ops)
 	expects := func(when string, wantCode int, args []string, wanted ...string) {
 		t.Helper()
@@ -236,10 +238,10 @@ func TestDoctorBesideANode(t *testing.T) {
 			}
 		}
 	}
-	expects("before", 0, doctor, "server.im.addr "+n.IM+" is free", "can be made", "no database yet")
+	expects("before", 0, doctor, "server.im.addr "+n.IM+" is free", "server.quic.addr "+quic+" is free", "can be made", "no database yet")
 	n.Boot()
 	expects("meanwhile", 0, doctor, n.IM+" is held by a Hermod that is serving", n.Gateway+" is held by a Hermod that is serving", n.HTTP+" is held by a Hermod that is serving",
-		n.Ops+" is held by a Hermod that is ready", "is writable", "the database can be read, schema version")
+		quic+" is held by a Hermod that is serving", n.Ops+" is held by a Hermod that is ready", "is writable", "the database can be read, schema version")
 	expects("another program", 1, []string{"doctor", "--im", n.Ops, "--grpc", n.Gateway, "--http", n.HTTP, "--ops", freeAddr(t)},
 		"server.im.addr "+n.Ops+" is held by another program", "set server.im.addr to another port", "something has to be done")
 	expects("a wrong configuration", 1, []string{"doctor", "--im", "nonsense"}, "server.im.addr", "[flag -im]")

@@ -70,6 +70,31 @@ func TestPorts(t *testing.T) {
 	}
 }
 
+// TestUDPPort: a port of QUIC is tried as what it is, and a program that does not speak it is told apart.
+func TestUDPPort(t *testing.T) {
+	t.Parallel()
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	quic := func(addr string) []Finding {
+		return examined(t, func(ctx context.Context, c *conf.Config) (only []Finding) {
+			for _, f := range ports(ctx, c) {
+				if strings.HasPrefix(f.Text, "server.quic.addr") {
+					only = append(only, f)
+				}
+			}
+			return only
+		}, conf.Override{Path: "server.quic.addr", Value: addr})
+	}
+	if got := quic(""); len(got) != 0 {
+		t.Errorf("QUIC is off, and there is %v", got)
+	}
+	expects(t, "a free one", quic("127.0.0.1:0"), OK, "is free")
+	expects(t, "one that is taken", quic(taken.LocalAddr().String()), Failure, "ss -lunp")
+}
+
 func TestDataDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

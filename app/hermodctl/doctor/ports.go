@@ -24,28 +24,45 @@ type port struct {
 	key, addr string
 	tls       *conf.Server_TLS
 	hermod    func(ctx context.Context, addr string, secured *tls.Config) (state string, is bool)
+	udp       bool
 }
 
 // ports finds out whether a node could listen where it is to, or does already.
 func ports(ctx context.Context, c *conf.Config) []Finding {
 	s := c.GetServer()
 	var findings []Finding
-	for _, p := range []port{
-		{"server.im.addr", s.GetIm().GetAddr(), s.GetIm().GetTls(), healthOf("im.v1.IMService")},
-		{"server.gateway.addr", s.GetGateway().GetAddr(), s.GetGateway().GetTls(), healthOf("hermod.gateway.v1.GatewayService")},
-		{"server.http.addr", s.GetHttp().GetAddr(), s.GetHttp().GetTls(), recordings},
-		{"server.ops.addr", s.GetOps().GetAddr(), s.GetOps().GetTls(), readiness},
-	} {
+	all := []port{
+		{"server.im.addr", s.GetIm().GetAddr(), s.GetIm().GetTls(), healthOf("im.v1.IMService"), false},
+		{"server.gateway.addr", s.GetGateway().GetAddr(), s.GetGateway().GetTls(), healthOf("hermod.gateway.v1.GatewayService"), false},
+		{"server.http.addr", s.GetHttp().GetAddr(), s.GetHttp().GetTls(), recordings, false},
+		{"server.ops.addr", s.GetOps().GetAddr(), s.GetOps().GetTls(), readiness, false},
+	}
+	if addr := s.GetQuic().GetAddr(); addr != "" {
+		all = append(all, port{"server.quic.addr", addr, s.GetQuic().GetTls(), handshake, true})
+	}
+	for _, p := range all {
 		findings = append(findings, p.examine(ctx))
 	}
 	return findings
 }
 
-func (p port) examine(ctx context.Context) Finding {
-	lis, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.addr)
-	if err == nil {
-		err = lis.Close()
+// listen tries whether the port is free.
+func (p port) listen(ctx context.Context) error {
+	var lis io.Closer
+	var err error
+	if p.udp {
+		lis, err = (&net.ListenConfig{}).ListenPacket(ctx, "udp", p.addr)
+	} else {
+		lis, err = (&net.ListenConfig{}).Listen(ctx, "tcp", p.addr)
 	}
+	if err != nil {
+		return err
+	}
+	return lis.Close()
+}
+
+func (p port) examine(ctx context.Context) Finding {
+	err := p.listen(ctx)
 	name := p.key + " " + p.addr
 	switch {
 	case err == nil:
@@ -60,7 +77,11 @@ func (p port) examine(ctx context.Context) Finding {
 	if state, is := p.hermod(ctx, reachable(p.addr), own(p.tls)); is {
 		return ok(name + " is held by a Hermod that is " + state)
 	}
-	return failure(name+" is held by another program", "stop that program (ss -ltnp shows it), or set "+p.key+" to another port")
+	shows := "ss -ltnp"
+	if p.udp {
+		shows = "ss -lunp"
+	}
+	return failure(name+" is held by another program", "stop that program ("+shows+" shows it), or set "+p.key+" to another port")
 }
 
 // reachable is where a listener is found from this machine: what listens everywhere is asked on the
