@@ -14,6 +14,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
@@ -136,6 +137,47 @@ func TestGracePeriodCoversStopping(t *testing.T) {
 		if !strings.Contains(text, test.stop) {
 			t.Errorf("%q: hermod.yaml has %s, want %s in it", test.values, text, test.stop)
 		}
+	}
+}
+
+// TestQUICIsOfUDP: where it is enabled, its port is one of UDP everywhere, and its certificate is mounted
+// where the node looks for it; where it is not, nothing of it is there.
+func TestQUICIsOfUDP(t *testing.T) {
+	t.Parallel()
+	if text := fmt.Sprint(render(t, with(t, "")).Objects); strings.Contains(strings.ToLower(text), "quic") {
+		t.Error("QUIC is off, and something of it is rendered")
+	}
+	release := render(t, with(t, "quic: {enabled: true, secretName: pair}\nnetworkPolicy: {enabled: true}"))
+	udp := 0
+	for _, service := range chart.Of[*corev1.Service](release) {
+		for _, port := range service.Spec.Ports {
+			if port.Protocol == corev1.ProtocolUDP {
+				udp++
+			}
+			if (port.Protocol == corev1.ProtocolUDP) != strings.HasSuffix(service.Name, "-quic") {
+				t.Errorf("service %s: port %+v", service.Name, port)
+			}
+		}
+	}
+	spec := only[*appsv1.StatefulSet](t, release).Spec.Template.Spec
+	for _, port := range spec.Containers[0].Ports {
+		if (port.Protocol == corev1.ProtocolUDP) != (port.Name == "quic") {
+			t.Errorf("container port %+v", port)
+		} else if port.Name == "quic" {
+			udp++
+		}
+	}
+	for _, port := range only[*networkingv1.NetworkPolicy](t, release).Spec.Ingress[0].Ports {
+		if port.Protocol != nil && *port.Protocol == corev1.ProtocolUDP && port.Port.StrVal == "quic" {
+			udp++
+		}
+	}
+	if udp != 3 {
+		t.Errorf("%d ports of UDP; want those of service, pod and network policy", udp)
+	}
+	mounts := fmt.Sprint(spec.Containers[0].VolumeMounts)
+	if text := only[*corev1.ConfigMap](t, release).Data["hermod.yaml"]; !strings.Contains(text, "cert_file: /etc/hermod-quic/tls.crt") || !strings.Contains(mounts, "/etc/hermod-quic") {
+		t.Errorf("the certificate is at one place in\n%s\nand mounted elsewhere: %s", text, mounts)
 	}
 }
 

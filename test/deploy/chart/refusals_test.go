@@ -33,6 +33,8 @@ func TestRefusals(t *testing.T) {
 		{"registry: {type: zookeeper}", "registry/type"},
 		{"ingress: {enabled: true}", "ingress.enabled needs ingress.hosts"},
 		{"services: {im: {port: 0}}", "services/im/port"},
+		{"quic: {enabled: true}", "quic.enabled needs quic.secretName"},
+		{"config: {server: {quic: {addr: ':1'}}}", "config.server.quic.addr"},
 	} {
 		cluster := chart.Cluster
 		if strings.Contains(test.want, "Kubernetes") {

@@ -24,10 +24,17 @@ im: 8083
 gateway: 8082
 http: 8080
 ops: 8081
+{{- if .Values.quic.enabled }}
+quic: 8443
+{{- end }}
 {{- end }}
 
-{{/* hermod.yaml: how it stops, and on top of that what the user has set. */}}
+{{/* hermod.yaml: how it stops, the certificate of QUIC, and on top of that what the user has set. */}}
 {{- define "hermod.config" -}}
 {{- $stop := dict "notice" (printf "%ds" (int .Values.stop.notice)) "drain" (printf "%ds" (int .Values.stop.drain)) "timeout" (printf "%ds" (int .Values.stop.timeout)) }}
-{{- mergeOverwrite (dict "log" (dict "format" "json") "server" (dict "stop" $stop)) (deepCopy .Values.config) | toYaml }}
+{{- $server := dict "stop" $stop }}
+{{- if .Values.quic.enabled }}
+{{- $_ := set $server "quic" (dict "tls" (dict "cert_file" "/etc/hermod-quic/tls.crt" "key_file" "/etc/hermod-quic/tls.key")) }}
+{{- end }}
+{{- mergeOverwrite (dict "log" (dict "format" "json") "server" $server) (deepCopy .Values.config) | toYaml }}
 {{- end }}
