@@ -1,0 +1,119 @@
+package monitoring_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
+
+	"github.com/game-im/hermod/test/deploy/monitoring"
+)
+
+// TestAlertsFire evaluates alerts on series as a node has them: each fires for what it is about, and not
+// for what is right.
+func TestAlertsFire(t *testing.T) {
+	t.Parallel()
+	groups, errs := rulefmt.ParseFile(rules, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	exprs := map[string]string{}
+	for _, g := range groups.Groups {
+		for _, r := range g.Rules {
+			exprs[r.Alert] = r.Expr
+		}
+	}
+	const day = 24 * 60 * 60
+	expires := func(listener string, at float64) promql.Series {
+		return series(func(float64) float64 { return at }, "__name__", "hermod_tls_certificate_expiry_timestamp_seconds", "listener", listener)
+	}
+	reloads := func(result string) promql.Series {
+		return series(func(now float64) float64 { return max(0, min(1, now-300)) }, "__name__", "hermod_tls_reloads_total", "listener", "im", "result", result)
+	}
+	refusals := func(rate float64) promql.Series {
+		return series(func(now float64) float64 { return 7 + rate*now }, "__name__", "hermod_overload_refusals_total", "limit", "connections")
+	}
+	for _, test := range []struct {
+		alert, when string
+		series      promql.Series
+		fires       bool
+	}{
+		{"HermodCertificateExpires", "in six days", expires("im", 6*day), true},
+		{"HermodCertificateExpires", "in eight days", expires("im", 8*day), false},
+		{"HermodCertificateExpires", "some time ago", expires("quic", 1), true},
+		{"HermodCertificateRefused", "a changed file was refused", reloads("refused"), true},
+		{"HermodCertificateRefused", "a changed file was taken", reloads("ok"), false},
+		{"HermodOverloaded", "refusals go on", refusals(0.1), true},
+		{"HermodOverloaded", "there were some once", refusals(0), false},
+	} {
+		expr, ok := exprs[test.alert]
+		if !ok {
+			t.Errorf("there is no alert %s", test.alert)
+			continue
+		}
+		if got := evaluate(t, expr, test.series); got != test.fires {
+			t.Errorf("%s, %s: fires %v, want %v", test.alert, test.when, got, test.fires)
+		}
+	}
+}
+
+// evaluated is when alerts are evaluated, in seconds since 1970.
+const evaluated = 600
+
+// series is one of the job, scraped every 30 s until alerts are evaluated.
+func series(at func(now float64) float64, pairs ...string) promql.Series {
+	s := promql.Series{Metric: labels.FromStrings(append(pairs, "job", monitoring.Job, "instance", "n")...)}
+	for now := 0; now <= evaluated; now += 30 {
+		s.Floats = append(s.Floats, promql.FPoint{T: int64(now) * 1000, F: at(float64(now))})
+	}
+	return s
+}
+
+// evaluate tells whether an expression has a result where there is one series.
+func evaluate(t *testing.T, expr string, s promql.Series) bool {
+	t.Helper()
+	store := &storage.MockQueryable{MockQuerier: &storage.MockQuerier{
+		SelectMockFunction: func(_ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+			for _, m := range matchers {
+				if !m.Matches(s.Metric.Get(m.Name)) {
+					return storage.EmptySeriesSet()
+				}
+			}
+			return &single{SeriesSet: storage.EmptySeriesSet(), series: promql.NewStorageSeries(s)}
+		},
+	}}
+	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1000, Timeout: time.Minute})
+	query, err := engine.NewInstantQuery(t.Context(), store, nil, expr, time.Unix(evaluated, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer query.Close()
+	found, err := query.Exec(t.Context()).Vector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found) > 0
+}
+
+// single is a set of one series.
+type single struct {
+	storage.SeriesSet // for what a set has besides: no error, no warnings
+	series            storage.Series
+	read              bool
+}
+
+// Next implements storage.SeriesSet.
+func (s *single) Next() bool {
+	first := !s.read
+	s.read = true
+	return first
+}
+
+// At implements storage.SeriesSet.
+func (s *single) At() storage.Series { return s.series }
