@@ -243,15 +243,12 @@ func ending(refused *biz.Error) transport.Disconnect {
 		return transport.ConnLost
 	}
 	why := transport.BadRequest
-	switch refused.Kind {
-	case biz.KindInternal:
+	switch {
+	case refused.Kind == biz.KindInternal:
 		return transport.InternalError
-	}
-	if refused.Reason == overloaded {
+	case refused.Reason == overloaded:
 		return transport.Overloaded.Because("%s", refused.Text).After(refused.Retry)
-	}
-	switch refused.Kind {
-	case biz.KindUnavailable, biz.KindResourceLimit:
+	case refused.Kind == biz.KindUnavailable, refused.Kind == biz.KindResourceLimit:
 		why = transport.InternalError
 	}
 	return why.Because("%s: %s", refused.Reason, refused.Text).After(refused.Retry)

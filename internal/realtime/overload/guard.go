@@ -38,11 +38,11 @@ const (
 	Sockets
 	Requests
 	QueueBytes
-	count
+	limits
 )
 
 func (l Limit) String() string {
-	return [count]string{"connections", "connections_per_address", "sockets", "requests", "queue_bytes"}[l]
+	return [limits]string{"connections", "connections_per_address", "sockets", "requests", "queue_bytes"}[l]
 }
 
 // Refusal says which limit of the node was reached, and when to try again.
@@ -61,7 +61,7 @@ type Guard struct {
 	addresses addresses
 	requests  atomic.Pointer[rate.Limiter] // nil: no limit
 	queued    atomic.Int64
-	episodes  [count]episode
+	episodes  [limits]episode
 	refusals  *prometheus.CounterVec
 	log       *slog.Logger
 }
@@ -71,7 +71,7 @@ func NewGuard(l Limits, log *slog.Logger) *Guard {
 	g := &Guard{log: log, refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "hermod_overload_refusals_total", Help: "What was refused since the node has reached a limit, by limit.",
 	}, []string{"limit"})}
-	for i := range count {
+	for i := range limits {
 		g.refusals.WithLabelValues(i.String()) // so that there is a 0 to rise from
 	}
 	g.SetLimits(l)
@@ -137,7 +137,7 @@ func (g *Guard) Socket(open int64) bool {
 	if most == 0 || open <= most+most/8+spare {
 		return true
 	}
-	g.refuse(Sockets, "")
+	g.count(Sockets)
 	return false
 }
 
@@ -151,9 +151,13 @@ func (g *Guard) Request() *Refusal {
 }
 
 func (g *Guard) refuse(l Limit, format string, args ...any) *Refusal {
+	g.count(l)
+	return &Refusal{Limit: l, Text: fmt.Sprintf(format, args...), Retry: g.Retry()}
+}
+
+func (g *Guard) count(l Limit) {
 	g.refusals.WithLabelValues(l.String()).Inc()
 	g.episodes[l].refused(l, g.log)
-	return &Refusal{Limit: l, Text: fmt.Sprintf(format, args...), Retry: g.Retry()}
 }
 
 // Retry is what a client is told to wait that is refused now.

@@ -44,7 +44,7 @@ func (g *Guard) crowded() bool {
 // Full counts a frame that a session had no room for. It is the node's doing only while that is crowded.
 func (g *Guard) Full() {
 	if g.crowded() {
-		g.refuse(QueueBytes, "")
+		g.count(QueueBytes)
 	}
 }
 

@@ -28,13 +28,10 @@ func (s seat) headers() map[string]string {
 type language interface {
 	// opening is what a client says before its first frame, and in it, if it has one to send.
 	opening(s seat, headers bool) (before map[string]string, first string)
-	// login is the request that lets a client in once it has started; empty: it is in.
-	login() string
-	// ask is a request whose answer has the text.
-	ask(text string) string
-	// ack acknowledges every frame up to a number, and bye ends the session; empty: its stream's end does.
-	ack(link uint64) string
-	bye() string
+	// request is a frame of a kind, or empty where the protocol needs none of it: login lets a client
+	// in that has started, ask is answered with the text, ack acknowledges every frame up to the number in
+	// it, bye ends the session.
+	request(kind, text string) string
 	// read is what a frame says.
 	read(frame string) (event, error)
 }
@@ -80,13 +77,15 @@ func (t *trial) open(c Case, was seat) (*client, error) {
 			return nil, err
 		}
 	}
-	if err := x.greeted(); err != nil || x.resumed || lang.login() == "" {
+	if err := x.greeted(); err != nil || x.resumed {
 		return x, err
 	}
-	if err := l.Send(lang.login()); err != nil {
-		return nil, err
+	if login := lang.request("login", ""); login != "" {
+		if err := l.Send(login); err != nil {
+			return nil, err
+		}
+		_, err = x.next("answer")
 	}
-	_, err = x.next("answer")
 	return x, err
 }
 
@@ -127,6 +126,8 @@ func (t *trial) newcomer() *client {
 	return t.must(t.kind, seat{user: t.user()})
 }
 
+var errSilent = fmt.Errorf("nothing came within %v", patience)
+
 // recv returns what the next frame says. Frames have their numbers one after another.
 func (x *client) recv() (event, error) {
 	type result struct {
@@ -142,7 +143,7 @@ func (x *client) recv() (event, error) {
 	select {
 	case r = <-done:
 	case <-time.After(patience):
-		return event{}, fmt.Errorf("nothing came within %v", patience)
+		return event{}, errSilent
 	}
 	if r.err != nil {
 		return event{}, r.err
@@ -164,10 +165,8 @@ func (x *client) recv() (event, error) {
 // next returns the next frame of a kind, and passes over heartbeats and the like, but over no push.
 func (x *client) next(kind string) (event, error) {
 	for {
-		e, err := event{}, error(nil)
-		if len(x.early) > 0 {
-			e, x.early = x.early[0], x.early[1:]
-		} else if e, err = x.recv(); err != nil {
+		e, err := x.take()
+		if err != nil {
 			return e, err
 		}
 		if e.kind == kind {
@@ -177,6 +176,16 @@ func (x *client) next(kind string) (event, error) {
 			return e, fmt.Errorf("the push %.60q came instead of a %s", e.text, kind)
 		}
 	}
+}
+
+// take returns what came before the greeting, and then what comes.
+func (x *client) take() (event, error) {
+	if len(x.early) == 0 {
+		return x.recv()
+	}
+	e := x.early[0]
+	x.early = x.early[1:]
+	return e, nil
 }
 
 // wantPushes reads pushes, which must be these in this order.
@@ -193,7 +202,7 @@ func (x *client) wantPushes(texts ...string) {
 // wantAnswer asks and is answered.
 func (x *client) wantAnswer(text string) {
 	x.t.Helper()
-	x.send(x.lang.ask(text))
+	x.send(x.lang.request("ask", text))
 	e, err := x.next("answer")
 	if err != nil || e.text != text {
 		x.t.Fatalf("asked %q, answered %.60q, %v", text, e.text, err)

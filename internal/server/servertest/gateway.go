@@ -3,7 +3,7 @@ package servertest
 import (
 	"fmt"
 	"maps"
-	"strings"
+	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
@@ -18,15 +18,26 @@ type gatewayLanguage struct {
 }
 
 func (l *gatewayLanguage) opening(s seat, _ bool) (before map[string]string, first string) {
-	return nil, l.request(gatewayv1.RequestType_REQUEST_START, 0, &gatewayv1.StartRequest{
+	return nil, l.write(gatewayv1.RequestType_REQUEST_START, 0, &gatewayv1.StartRequest{
 		Openid: s.user, LastAckedSeqId: s.last, ResumeTicket: s.ticket,
 	})
 }
 
-func (l *gatewayLanguage) login() string { return l.business("hello", "") }
-
-func (l *gatewayLanguage) ask(text string) string {
-	return l.request(gatewayv1.RequestType_REQUEST_HEARTBEAT, 0, &gatewayv1.HeartbeatRequest{ClientTimestamp: stamp(text)})
+func (l *gatewayLanguage) request(kind, text string) string {
+	switch kind {
+	case "login":
+		l.seq++
+		return l.write(gatewayv1.RequestType_REQUEST_BUSINESS, l.seq, &gatewayv1.BusinessRequest{Action: "hello"})
+	case "ask":
+		return l.write(gatewayv1.RequestType_REQUEST_HEARTBEAT, 0, &gatewayv1.HeartbeatRequest{ClientTimestamp: stamp(text)})
+	case "ack":
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			panic(err) // only tests write it
+		}
+		return l.write(gatewayv1.RequestType_REQUEST_ACK, 0, &gatewayv1.ClientAck{AckedSeqId: n})
+	}
+	return l.write(gatewayv1.RequestType_REQUEST_STOP, 0, &gatewayv1.StopRequest{})
 }
 
 // stamp makes a number of a text, so that the answer to a heartbeat has it.
@@ -44,20 +55,7 @@ func unstamp(n int64) (text string) {
 	return text
 }
 
-func (l *gatewayLanguage) ack(link uint64) string {
-	return l.request(gatewayv1.RequestType_REQUEST_ACK, 0, &gatewayv1.ClientAck{AckedSeqId: link})
-}
-
-func (l *gatewayLanguage) bye() string {
-	return l.request(gatewayv1.RequestType_REQUEST_STOP, 0, &gatewayv1.StopRequest{})
-}
-
-func (l *gatewayLanguage) business(action, data string) string {
-	l.seq++
-	return l.request(gatewayv1.RequestType_REQUEST_BUSINESS, l.seq, &gatewayv1.BusinessRequest{Action: action, Data: []byte(data)})
-}
-
-func (l *gatewayLanguage) request(kind gatewayv1.RequestType, seq uint64, payload proto.Message) string {
+func (l *gatewayLanguage) write(kind gatewayv1.RequestType, seq uint64, payload proto.Message) string {
 	l.id++
 	return encode(l.json, &gatewayv1.ClientRequest{MsgId: l.id, SeqId: seq, Type: kind, Payload: []byte(encode(l.json, payload))})
 }
@@ -92,7 +90,7 @@ func (l *gatewayLanguage) read(frame string) (event, error) {
 	case p.GetMsgId() == 0:
 		e.kind, e.text = "push", string(data.GetData())
 	default:
-		e.kind, e.text = "answer", strings.TrimPrefix(string(data.GetData()), "Echo: ")
+		e.kind, e.text = "answer", string(data.GetData())
 	}
 	return e, nil
 }

@@ -2,7 +2,6 @@ package servertest
 
 import (
 	"fmt"
-	"strconv"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -20,19 +19,15 @@ func (l imLanguage) opening(s seat, headers bool) (before map[string]string, fir
 	return nil, l.write(&imv1.MessageRequest{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Metadata: s.headers()})
 }
 
-func (l imLanguage) login() string { return "" }
-
-func (l imLanguage) ask(text string) string {
-	return l.write(&imv1.MessageRequest{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Content: []byte(text)})
+func (l imLanguage) request(kind, text string) string {
+	switch kind {
+	case "ask":
+		return l.write(&imv1.MessageRequest{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Content: []byte(text)})
+	case "ack":
+		return l.write(&imv1.MessageRequest{Type: imv1.MessageType_MESSAGE_TYPE_ACK, Metadata: map[string]string{"link-seq": text}})
+	}
+	return "" // who has connected is in, and ends his session with his stream
 }
-
-func (l imLanguage) ack(link uint64) string {
-	return l.write(&imv1.MessageRequest{
-		Type: imv1.MessageType_MESSAGE_TYPE_ACK, Metadata: map[string]string{"link-seq": strconv.FormatUint(link, 10)},
-	})
-}
-
-func (l imLanguage) bye() string { return "" }
 
 func (l imLanguage) read(frame string) (event, error) {
 	m := &imv1.MessageResponse{}

@@ -86,7 +86,7 @@ func order(t *trial) {
 func resume(t *trial) {
 	x := t.newcomer()
 	y := comeBack(t, x, t.kind, 0)
-	y.send(y.lang.ack(y.last))
+	y.send(y.lang.request("ack", fmt.Sprint(y.last)))
 	comeBack(t, y, t.kind, 100)
 }
 
@@ -208,7 +208,7 @@ func oversized(t *trial) {
 	x := t.newcomer()
 	fine := t.must(t.kind, seat{user: x.user + "/fine"})
 	_ = x.link.Send(strings.Repeat("x", t.node.Frame)) // may fail: the node hangs up in the middle of it
-	if err := x.end(); err == nil {
+	if err := x.end(); errors.Is(err, errSilent) {
 		t.Error("the connection goes on")
 	}
 	t.pushAll(x.user, "kept")
@@ -239,7 +239,7 @@ func codes(t *trial) {
 // leaving: a client that ends its session is offline at once.
 func leaving(t *trial) {
 	x := t.newcomer()
-	if bye := x.lang.bye(); bye != "" {
+	if bye := x.lang.request("bye", ""); bye != "" {
 		x.send(bye)
 	} else if err := x.link.Finish(); err != nil {
 		t.Fatal(err)
