@@ -82,3 +82,29 @@ func TestCertificatesStandInForTheServiceToken(t *testing.T) {
 		}
 	}
 }
+
+// TestQUICNeedsACertificate: QUIC knows no plain text, and only a node in dev makes a certificate for itself.
+func TestQUICNeedsACertificate(t *testing.T) {
+	t.Parallel()
+	addr := Override{Path: "server.quic.addr", Value: "127.0.0.1:8443"}
+	token := Override{Path: "auth.service_token", Value: "0123456789abcdef"}
+	mode := func(m string) Override { return Override{Path: "auth.mode", Value: m} }
+	if _, err := Load(nil, addr); err != nil {
+		t.Errorf("in dev: %v", err)
+	}
+	_, err := Load(nil, addr, token, mode(ModeTrusted))
+	if err == nil || !strings.Contains(err.Error(), "server.quic.tls.cert_file") || !strings.Contains(err.Error(), "QUIC needs a certificate") {
+		t.Errorf("in trusted: %v", err)
+	}
+	_, err = Load(nil, Override{Path: "server.quic.addr", Value: "0.0.0.0:8443"})
+	if err == nil || !strings.Contains(err.Error(), "server.quic.addr") || !strings.Contains(err.Error(), "auth.mode dev believes every caller") {
+		t.Errorf("in dev, for other machines: %v", err)
+	}
+	_, err = Load(nil, Override{Path: "server.quic.addr", Value: "nonsense"})
+	if err == nil || !strings.Contains(err.Error(), "server.quic.addr") {
+		t.Errorf("no address: %v", err)
+	}
+	if _, err := Load(nil, token, mode(ModeTrusted)); err != nil {
+		t.Errorf("off, in trusted: %v", err)
+	}
+}
