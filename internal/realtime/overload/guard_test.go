@@ -166,11 +166,30 @@ func TestRequestsAreBounded(t *testing.T) {
 	})
 }
 
+// log is what was logged so far, for whoever reads it meanwhile.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // TestAnEpisodeIsLoggedOnce: its begin and its end, and nothing for what is refused between them.
 func TestAnEpisodeIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var logged bytes.Buffer
+		var logged log
 		g := overload.NewGuard(overload.Limits{Connections: 1}, slog.New(slog.NewTextHandler(&logged, nil)))
 		enter(t, g, "")
 		count := func(word string) int { return strings.Count(logged.String(), word) }
