@@ -57,7 +57,8 @@ func malformed(what string, err error) *biz.Error {
 const oldFieldLastAcked = 3
 
 // start reads a StartRequest in either numbering. A number in field 3, where the present numbering has
-// a text, gives the older one away.
+// a text, gives the older one away. Without a number, as in the first START of a program, field 2 is
+// the token in the one and the client's id in the other: alone, it is taken for both.
 func (c codec) start(req *gatewayv1.ClientRequest) (*gatewayv1.StartRequest, *biz.Error) {
 	start := &gatewayv1.StartRequest{}
 	if err := c.payload(req, start); err != nil {
@@ -66,8 +67,19 @@ func (c codec) start(req *gatewayv1.ClientRequest) (*gatewayv1.StartRequest, *bi
 	if last, old := oldLastAcked(start.ProtoReflect().GetUnknown()); old {
 		start.AuthToken, start.ClientId = start.GetClientId(), ""
 		start.LastAckedSeqId = max(start.GetLastAckedSeqId(), last)
+	} else if ambiguous(start) {
+		start.AuthToken = start.GetClientId()
+		if len(start.GetClientId()) > biz.MaxIDBytes {
+			start.ClientId = ""
+		}
 	}
 	return start, nil
+}
+
+// ambiguous tells whether a StartRequest may be of either numbering.
+func ambiguous(start *gatewayv1.StartRequest) bool {
+	return start.GetAuthToken() == "" && start.GetLastAckedSeqId() == 0 && start.GetResumeTicket() == "" &&
+		start.GetDeviceId() == "" && start.GetDeviceClass() == ""
 }
 
 // oldLastAcked finds the number among the fields that the present numbering does not know.

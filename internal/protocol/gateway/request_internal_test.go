@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -8,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/frame"
 )
 
@@ -62,6 +64,7 @@ func TestBothNumberings(t *testing.T) {
 	varint := func(n protowire.Number, v uint64) []byte {
 		return protowire.AppendVarint(protowire.AppendTag(nil, n, protowire.VarintType), v)
 	}
+	long := strings.Repeat("x", biz.MaxIDBytes+1)
 	for name, c := range map[string]struct {
 		sent  *gatewayv1.StartRequest
 		extra []byte
@@ -71,8 +74,17 @@ func TestBothNumberings(t *testing.T) {
 			&gatewayv1.StartRequest{Openid: "7", ClientId: "c", AuthToken: "t", LastAckedSeqId: 5}, nil,
 			&gatewayv1.StartRequest{Openid: "7", ClientId: "c", AuthToken: "t", LastAckedSeqId: 5},
 		},
-		"older":         {&gatewayv1.StartRequest{Openid: "7", ClientId: "t"}, varint(3, 5), &gatewayv1.StartRequest{Openid: "7", AuthToken: "t", LastAckedSeqId: 5}},
-		"a later field": {&gatewayv1.StartRequest{Openid: "7", ClientId: "c"}, varint(99, 5), &gatewayv1.StartRequest{Openid: "7", ClientId: "c"}},
+		"older": {&gatewayv1.StartRequest{Openid: "7", ClientId: "t"}, varint(3, 5), &gatewayv1.StartRequest{Openid: "7", AuthToken: "t", LastAckedSeqId: 5}},
+		"a later field": {
+			&gatewayv1.StartRequest{Openid: "7", ClientId: "c", AuthToken: "t"}, varint(99, 5),
+			&gatewayv1.StartRequest{Openid: "7", ClientId: "c", AuthToken: "t"},
+		},
+		"either":          {&gatewayv1.StartRequest{Openid: "7", ClientId: "x"}, nil, &gatewayv1.StartRequest{Openid: "7", ClientId: "x", AuthToken: "x"}},
+		"no id, so older": {&gatewayv1.StartRequest{Openid: "7", ClientId: long}, nil, &gatewayv1.StartRequest{Openid: "7", AuthToken: long}},
+		"a device, so present": {
+			&gatewayv1.StartRequest{Openid: "7", ClientId: "c", DeviceClass: "phone"}, nil,
+			&gatewayv1.StartRequest{Openid: "7", ClientId: "c", DeviceClass: "phone"},
+		},
 	} {
 		payload, err := proto.Marshal(c.sent)
 		if err != nil {

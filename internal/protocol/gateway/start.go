@@ -102,6 +102,10 @@ func (h *Handler) resume(n *newcomer) (s *session.Session, ticket string, former
 	}
 	if former == nil || former.User != string(n.identity.User) || lifeOf(former) == nil {
 		former = h.formerOf(n.identity.User, string(n.identity.Device))
+		if token := n.start.GetAuthToken(); former == nil && n.identity.Device == "" && token != "" {
+			// A program of the older numbering, whose token was taken for its id when it began.
+			former = h.formerOf(n.identity.User, token)
+		}
 	}
 	if former == nil || named && former.ID != id {
 		return nil, "", former
