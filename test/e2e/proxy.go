@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Proxy passes TCP connections on to an address and breaks them when told to. Connections that come
@@ -17,7 +20,7 @@ type Proxy struct {
 
 	mu      sync.Mutex
 	changed sync.Cond
-	links   map[*link]struct{}
+	links   []*link // the oldest first
 	closed  bool
 }
 
@@ -34,7 +37,7 @@ func NewProxy(t *testing.T, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{Addr: lis.Addr().String(), target: target, lis: lis, links: map[*link]struct{}{}}
+	p := &Proxy{Addr: lis.Addr().String(), target: target, lis: lis}
 	p.changed.L = &p.mu
 	p.wg.Go(p.accept)
 	t.Cleanup(p.close)
@@ -61,7 +64,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	p.mu.Lock()
 	late := p.closed
 	if !late {
-		p.links[l] = struct{}{}
+		p.links = append(p.links, l)
 	}
 	p.mu.Unlock()
 	if late {
@@ -74,7 +77,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	both.Go(func() { p.pump(l, l.server, l.client) })
 	both.Wait()
 	p.mu.Lock()
-	delete(p.links, l)
+	p.links = slices.DeleteFunc(p.links, func(other *link) bool { return other == l })
 	p.mu.Unlock()
 	abort(l.client)
 	abort(l.server)
@@ -112,27 +115,50 @@ func (p *Proxy) flows(l *link) bool {
 }
 
 // Cut resets all present connections at both ends.
-func (p *Proxy) Cut() {
-	p.each(func(l *link) {
-		l.cut = true
-		abort(l.client)
-		abort(l.server)
-	})
-}
+func (p *Proxy) Cut() { p.each((*link).cutOff) }
 
 // Stall lets nothing through on the present connections any more, in either direction, as a network
 // does that loses everything. Both ends believe that the other one is there.
-func (p *Proxy) Stall() { p.each(func(l *link) { l.stalled = true }) }
+func (p *Proxy) Stall() { p.each((*link).stall) }
 
 // HalfClose ends the direction from the clients to the server on the present connections.
-func (p *Proxy) HalfClose() {
-	p.each(func(l *link) { _ = l.server.CloseWrite() }) // it may be gone already
+func (p *Proxy) HalfClose() { p.each((*link).silenceClient) }
+
+// Strike does something to one of the present connections, which rng chooses, and tells whether there
+// is one: it is cut, stalled, for ever or for a while, or either of its directions ends.
+func (p *Proxy) Strike(rng *rand.Rand) (blow string, struck bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.links) == 0 {
+		return "", false
+	}
+	l := p.links[rng.IntN(len(p.links))]
+	switch rng.IntN(6) {
+	case 0:
+		blow = "stalled"
+		l.stall()
+	case 1:
+		blow = "half-closed by the client"
+		l.silenceClient()
+	case 2:
+		blow = "half-closed by the server"
+		l.silenceServer()
+	case 3, 4:
+		blow = "delayed"
+		l.stall()
+		time.AfterFunc(time.Duration(rng.Int64N(int64(longestDelay))), func() { p.release(l) })
+	default:
+		blow = "cut"
+		l.cutOff()
+	}
+	p.changed.Broadcast()
+	return blow, true
 }
 
 func (p *Proxy) each(do func(*link)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for l := range p.links {
+	for _, l := range p.links {
 		do(l)
 	}
 	p.changed.Broadcast()
@@ -146,6 +172,30 @@ func (p *Proxy) close() {
 	p.Cut()
 	p.wg.Wait()
 }
+
+func (p *Proxy) release(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l.stalled = false
+	p.changed.Broadcast()
+}
+
+// longestDelay is how long a network may hold back what it then delivers.
+const longestDelay = 1500 * time.Millisecond
+
+// The blows, with Proxy.mu held.
+
+func (l *link) cutOff() {
+	l.cut = true
+	abort(l.client)
+	abort(l.server)
+}
+
+func (l *link) stall() { l.stalled = true }
+
+func (l *link) silenceClient() { _ = l.server.CloseWrite() } // it may be gone already
+
+func (l *link) silenceServer() { _ = l.client.CloseWrite() } // it may be gone already
 
 // abort closes with a reset, so that the other end notices at once.
 func abort(c *net.TCPConn) {
