@@ -74,11 +74,7 @@ func (d doors) gateway(ctx context.Context, transport string) (carrier, error) {
 // im opens a connection of the im.v1 stream in protobuf and returns what it was greeted with.
 func (d doors) im(ctx context.Context, transport string, h Hello) (carrier, func(string) string, error) {
 	if transport == overWebSocket {
-		query := url.Values{}
-		for pairs := h.pairs(); len(pairs) > 0; pairs = pairs[2:] {
-			query.Set(pairs[0], pairs[1])
-		}
-		c, header, err := dialWebSocket(ctx, "ws://"+d.http+"/im?"+query.Encode(), "im.v1.proto")
+		c, header, err := dialWebSocket(ctx, "ws://"+d.http+"/im?"+h.query(), "im.v1.proto")
 		if err != nil {
 			return nil, nil, err
 		}
@@ -95,6 +91,15 @@ func (d doors) im(ctx context.Context, transport string, h Hello) (carrier, func
 		return nil, nil, fmt.Errorf("not greeted: %w", errors.Join(err, ctx.Err()))
 	}
 	return c, func(key string) string { return firstOf(header, key) }, nil
+}
+
+// query is what a client says that sets no headers.
+func (h Hello) query() string {
+	query := url.Values{}
+	for pairs := h.pairs(); len(pairs) > 0; pairs = pairs[2:] {
+		query.Set(pairs[0], pairs[1])
+	}
+	return query.Encode()
 }
 
 // asIs passes frames on as the bytes that they are.

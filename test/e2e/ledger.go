@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // A Ledger is an account of everything that was sent to receivers and of everything that they got.
@@ -15,12 +16,14 @@ type Ledger struct {
 	lanes map[string]*laneAccount
 	heard map[ear][]uint64
 	odd   []string // what was wrong by itself
+	took  []time.Duration
 }
 
 // laneAccount is what was sent in one lane.
 type laneAccount struct {
 	receivers []string
 	sent      []fate // of the numbers from 1
+	at        []time.Time
 }
 
 // ear is one receiver's view of one lane.
@@ -52,7 +55,7 @@ func (l *Ledger) Send(lane string) uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.lanes[lane]
-	a.sent = append(a.sent, noWord)
+	a.sent, a.at = append(a.sent, noWord), append(a.at, time.Now())
 	return uint64(len(a.sent))
 }
 
@@ -69,6 +72,20 @@ func (l *Ledger) Hear(receiver, lane string, number uint64) {
 	defer l.mu.Unlock()
 	h := ear{lane, receiver}
 	l.heard[h] = append(l.heard[h], number)
+	if a := l.lanes[lane]; a != nil && number > 0 && number <= uint64(len(a.at)) {
+		l.took = append(l.took, time.Since(a.at[number-1]))
+	}
+}
+
+// Delays returns how long everything took that was received since the last call, from before it was
+// sent until it was received, in order.
+func (l *Ledger) Delays() []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	took := l.took
+	l.took = nil
+	slices.Sort(took)
+	return took
 }
 
 // Wrong notes a fault that a receiver has seen by itself.

@@ -251,12 +251,23 @@ func (n *Node) eventually(what string, ok func() bool) {
 	eventually(n.t, what, ok)
 }
 
+// within is eventually for what may take longer.
+func (n *Node) within(most time.Duration, what string, ok func() bool) {
+	n.t.Helper()
+	eventuallyWithin(n.t, most, what, ok)
+}
+
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	eventuallyWithin(t, patience, what, ok)
+}
+
+func eventuallyWithin(t *testing.T, most time.Duration, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(most)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %s: %s", patience, what)
+			t.Fatalf("not within %s: %s", most, what)
 		}
 		time.Sleep(pollEvery)
 	}

@@ -34,6 +34,7 @@ type rover struct {
 	rng    *rand.Rand
 	ledger *Ledger
 	quiet  func() bool // asked whether to begin something new
+	stays  bool        // on its connection, as long as that lasts
 
 	ready   chan struct{} // closed when it is logged in
 	session string        // valid once it is
@@ -118,7 +119,7 @@ func (r *rover) converse(ctx context.Context, c carrier) (over bool) {
 				err = r.echo(c)
 			}
 		case <-roam.C:
-			if !r.quiet() {
+			if !r.quiet() && !r.stays {
 				return false
 			}
 		case <-deaf.C:
@@ -294,11 +295,13 @@ func (r *rover) refusal(push *gatewayv1.ServerPush) {
 	}
 }
 
-// letter writes on a message which lane it is of, and its number there; address reads it.
+// letter writes on a message which lane it is of, and its number there; address reads it, whatever
+// else the message says behind a bar.
 func letter(lane string, number uint64) string { return lane + "|" + strconv.FormatUint(number, 10) }
 
 func address(letter string) (lane string, number uint64) {
 	lane, text, _ := strings.Cut(letter, "|")
+	text, _, _ = strings.Cut(text, "|")
 	number, _ = strconv.ParseUint(text, 10, 64) // 0 was never sent
 	return lane, number
 }

@@ -21,6 +21,7 @@ type seat struct {
 	rng    *rand.Rand
 	ledger *Ledger
 	quiet  func() bool
+	stays  bool // on its connection, as long as that lasts
 
 	ready   chan struct{} // closed when it has connected
 	session string        // the first one; valid once it has
@@ -114,7 +115,7 @@ func (s *seat) converse(ctx context.Context, c carrier) (over bool) {
 				err = s.say(c)
 			}
 		case <-roam.C:
-			if !s.quiet() {
+			if !s.quiet() && !s.stays {
 				return false
 			}
 		case <-deaf.C:

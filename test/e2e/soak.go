@@ -30,6 +30,7 @@ type crowd struct {
 	seats  []*seat
 	users  []*sdkUser
 
+	stay    bool        // nobody moves without need
 	quiet   atomic.Bool // nobody begins anything new
 	life    context.Context
 	end     context.CancelFunc
@@ -60,6 +61,7 @@ func (c *crowd) enter(rovers, members int) {
 	c.t.Helper()
 	for i := range rovers {
 		r := newRover(strconv.Itoa(10_000+i), c.seed, c.doors, c.ledger, c.quiet.Load)
+		r.stays = c.stay
 		c.rovers = append(c.rovers, r)
 		c.running.Go(func() { r.run(c.life) })
 	}
@@ -99,6 +101,7 @@ func (c *crowd) sit(user, room string, sdk bool) {
 	c.t.Helper()
 	if !sdk {
 		s := newSeat(user, room, c.seed, c.doors, c.ledger, c.quiet.Load)
+		s.stays = c.stay
 		c.seats = append(c.seats, s)
 		c.running.Go(func() { s.run(c.life) })
 		return

@@ -22,13 +22,16 @@ const stallCheck = 10 * time.Millisecond
 // Writer writes what sessions have queued, with as many goroutines as there are processors.
 // A connection whose client does not read may block its worker; when sessions wait and no worker
 // has come free for stallCheck, the number of free ones is doubled, so that any number of stuck
-// clients delays the others by a few checks at most. Surplus workers end when they come back.
+// clients delays the others by a few checks at most. Workers that were just added and have not begun
+// yet, as on a busy machine, are free ones: there are never more workers than sessions that are
+// written to or wait. Surplus workers end when they come back.
 type Writer struct {
 	mu      sync.Mutex
 	wake    sync.Cond
 	ready   []*Session
 	head    int
 	workers int
+	busy    int // workers that have a session
 	idle    int
 	taken   uint64 // sessions handed to workers, ever
 	stopped bool
@@ -85,10 +88,10 @@ func (w *Writer) stop() {
 // relieve adds workers when none came free since the last look although sessions wait.
 func (w *Writer) relieve(last uint64) uint64 {
 	w.mu.Lock()
-	taken, stuck, busy := w.taken, w.head < len(w.ready), w.workers
+	taken, waiting, busy, stuck := w.taken, len(w.ready)-w.head, w.busy, w.busy == w.workers
 	w.mu.Unlock()
-	if stuck && taken == last {
-		w.add(busy)
+	if stuck && waiting > 0 && taken == last {
+		w.add(min(busy, waiting))
 	}
 	return taken
 }
@@ -103,12 +106,16 @@ func (w *Writer) add(n int) {
 	}
 }
 
-// next waits for a session to serve, and returns nil when the worker is to end.
-func (w *Writer) next(again *Session) *Session {
+// next waits for a session to serve, and returns nil when the worker is to end. The worker comes back
+// from one that it had, unless it is new, and that one may have more.
+func (w *Writer) next(had *Session, again bool) *Session {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if again != nil {
-		w.ready = append(w.ready, again)
+	if had != nil {
+		w.busy--
+	}
+	if again {
+		w.ready = append(w.ready, had)
 	}
 	for w.head == len(w.ready) {
 		if w.stopped || w.workers > w.base && w.idle >= w.base {
@@ -123,6 +130,7 @@ func (w *Writer) next(again *Session) *Session {
 	w.ready[w.head] = nil
 	w.head++
 	w.taken++
+	w.busy++
 	if w.head == len(w.ready) {
 		w.ready, w.head = w.ready[:0], 0
 	}
@@ -132,16 +140,12 @@ func (w *Writer) next(again *Session) *Session {
 func (w *Writer) work() {
 	defer w.wg.Done()
 	var b batch
-	var again *Session
-	for {
-		s := w.next(again)
-		if s == nil {
+	var s *Session
+	for again := false; ; {
+		if s = w.next(s, again); s == nil {
 			return
 		}
-		again = nil
-		if s.write(&b) {
-			again = s
-		}
+		again = s.write(&b)
 		b.reset()
 		// What the transport has to do for this session, it does now, while the frames are in the
 		// processor's cache, and not after every other session has been through here.
