@@ -24,6 +24,8 @@ type laneAccount struct {
 	receivers []string
 	sent      []fate // of the numbers from 1
 	at        []time.Time
+	excused   uint64 // what need not arrive, up to this number
+	closed    bool   // nothing more need arrive
 }
 
 // ear is one receiver's view of one lane.
@@ -86,6 +88,16 @@ func (l *Ledger) Delays() []time.Duration {
 	l.took = nil
 	slices.Sort(took)
 	return took
+}
+
+// Excuse notes that the only receiver of a lane was told of a gap: what was sent so far need not arrive,
+// though it may. With last, nor need anything that is sent later.
+func (l *Ledger) Excuse(lane string, last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.lanes[lane]; a != nil {
+		a.excused, a.closed = uint64(len(a.sent)), a.closed || last
+	}
 }
 
 // Wrong notes a fault that a receiver has seen by itself.
@@ -175,7 +187,7 @@ func (a *laneAccount) lost(heard []uint64) (faults []string) {
 		seen[n] = true
 	}
 	for i, f := range a.sent {
-		if n := uint64(i + 1); f == accepted && !seen[n] {
+		if n := uint64(i + 1); f == accepted && !seen[n] && n > a.excused && !a.closed {
 			faults = append(faults, fmt.Sprintf("%d is lost", n))
 		}
 	}

@@ -116,6 +116,22 @@ func TestLedgerFindsWhatWasPlanted(t *testing.T) {
 			t.Errorf("planted: %s; the ledger says %q, want %q", name, faults, c.says)
 		}
 	}
+	l = tale()
+	h := ear{"mail", "c"}
+	l.Excuse("mail", false)
+	l.heard[h] = slices.Delete(l.heard[h], 3, 4)
+	l.Settle("mail", l.Send("mail"), accepted)
+	l.Hear("a", "mail", 21)
+	l.Hear("b", "mail", 21)
+	if faults := l.Faults(); len(faults) != 1 || faults[0] != "mail to c: 21 is lost" {
+		t.Errorf("excused up to 20; the ledger says %q", faults)
+	}
+	l.Excuse("mail", true)
+	l.Settle("mail", l.Send("mail"), accepted)
+	if faults := l.Faults(); len(faults) != 0 {
+		t.Errorf("everything is excused; the ledger says %q", faults)
+	}
+	l = tale()
 	l.Settle("mail", 10, accepted)
 	if l.Missing() != 3 || len(l.Faults()) != 3 {
 		t.Errorf("%d missing, faults %q, when three never got 10", l.Missing(), l.Faults())

@@ -30,6 +30,7 @@ type seat struct {
 	connects, resumes, renewals, repeats atomic.Int64
 
 	id, ticket string
+	shown      bool            // the ticket, in an attempt of which nothing is known
 	link       uint64          // the last frame of the session that came
 	place      int64           // the last seq of the room
 	said       uint64          // the number that is being said; 0: none
@@ -57,6 +58,7 @@ func (s *seat) run(ctx context.Context) {
 		c, greeted, err := s.doors.im(try, []string{overGRPC, overWebSocket}[s.rng.IntN(2)], h)
 		cancel()
 		if err != nil {
+			s.shown = true
 			doze(ctx, 100*time.Millisecond)
 			continue
 		}
@@ -76,10 +78,28 @@ func (s *seat) greeted(header func(string) string) {
 	case header("resumed") == "true":
 		s.resumes.Add(1)
 	default:
-		s.ledger.Wrong("%s: the session was not resumed", s.hello.User)
-		s.renewals.Add(1)
-		s.id, s.link = id, 0
+		s.renewed(id)
 	}
+	s.shown = false
+}
+
+// renewed begins anew. That is right only if the ticket was used up by an attempt whose answer was lost
+// on its way; then the client knows that it may have missed pushes. What is said in rooms is kept.
+func (s *seat) renewed(id string) {
+	if !s.shown {
+		s.ledger.Wrong("%s: the session was not resumed", s.hello.User)
+	}
+	s.renewals.Add(1)
+	s.id, s.link = id, 0
+	for _, name := range s.names() {
+		s.ledger.Excuse(name.lane(), name.kind == "session")
+	}
+}
+
+// names are what the client can be pushed to by.
+func (s *seat) names() []target {
+	user := s.hello.User
+	return []target{{"openid", user, user}, {"gid", user, user}, {"session", s.session, user}}
 }
 
 // converse speaks over one connection until it is lost, and tells whether the session was to end.
@@ -183,7 +203,7 @@ func (s *seat) handle(f Frame) {
 			s.answeredAgain(f)
 			return
 		}
-		if f.GetSeq() != s.place+1 && s.place > 0 {
+		if f.GetSeq() != s.place+1 && s.place > 0 && s.renewals.Load() == 0 { // an answer of its own may be missing then
 			s.ledger.Wrong("%s: seq %d after %d", s.hello.User, f.GetSeq(), s.place)
 		}
 		s.place = f.GetSeq()

@@ -53,10 +53,11 @@ func newCrowd(t *testing.T, n *Node, seed uint64, d doors) *crowd {
 	t.Helper()
 	c := &crowd{t: t, n: n, seed: seed, doors: d, ledger: NewLedger()}
 	c.life, c.end = context.WithCancel(context.Background())
+	c.quiet.Store(true)
 	return c
 }
 
-// enter brings clients in, and waits until they are there.
+// enter brings clients in, who say nothing yet, and waits until they are there.
 func (c *crowd) enter(rovers, members int) {
 	c.t.Helper()
 	for i := range rovers {
@@ -64,9 +65,6 @@ func (c *crowd) enter(rovers, members int) {
 		r.stays = c.stay
 		c.rovers = append(c.rovers, r)
 		c.running.Go(func() { r.run(c.life) })
-	}
-	for i := range members {
-		c.sit(strconv.Itoa(50_000+i), fmt.Sprintf("room %d", i/roomSize), i%2 == 0)
 	}
 	for i := range members {
 		room := i - i%roomSize
@@ -77,6 +75,7 @@ func (c *crowd) enter(rovers, members int) {
 			}
 		}
 		c.ledger.Open(speech(strconv.Itoa(50_000+i)), others...)
+		c.sit(strconv.Itoa(50_000+i), fmt.Sprintf("room %d", i/roomSize), i%2 == 0)
 	}
 	for _, r := range c.rovers {
 		c.await("a login", r.ready)
@@ -87,12 +86,12 @@ func (c *crowd) enter(rovers, members int) {
 	}
 	for _, s := range c.seats {
 		c.await("a connection", s.ready)
-		c.aim(target{"openid", s.hello.User, s.hello.User})
-		c.aim(target{"gid", s.hello.User, s.hello.User})
-		c.aim(target{"session", s.session, s.hello.User})
+		for _, name := range s.names() {
+			c.aim(name)
+		}
 	}
 	for _, u := range c.users {
-		c.aim(target{"openid", u.id, u.id})
+		c.aim(u.name())
 	}
 }
 
@@ -130,6 +129,7 @@ func (c *crowd) aim(t target) {
 // begin lets services push and members speak. Each service has targets of its own, so that what one
 // target gets has an order.
 func (c *crowd) begin(services int, pause time.Duration) {
+	c.quiet.Store(false)
 	for i := range services {
 		var mine []target
 		for j := i; j < len(c.targets); j += services {
@@ -206,7 +206,20 @@ func (c *crowd) leave() {
 		}
 	}
 	c.running.Wait()
-	c.n.eventually("no session is left", func() bool { return c.n.Metric("hermod_sessions") == 0 })
+	// A session that was given up by its client waits until its window is over.
+	given := float64(c.renewals())
+	c.n.eventually("no session is left", func() bool { return c.n.Metric("hermod_sessions") <= given })
+}
+
+// renewals is how often a client of the im.v1 stream had to begin anew.
+func (c *crowd) renewals() (times int64) {
+	for _, s := range c.seats {
+		times += s.renewals.Load()
+	}
+	for _, u := range c.users {
+		times += int64(u.renewals())
+	}
+	return times
 }
 
 // abandon ends everything, whatever has happened before.
@@ -226,8 +239,27 @@ type sdkUser struct {
 	id, room string
 	ledger   *Ledger
 
-	mu    sync.Mutex
-	place int64 // the last seq of the room
+	mu     sync.Mutex
+	place  int64  // the last seq of the room
+	begins uint64 // renewals that are known
+}
+
+func (u *sdkUser) name() target { return target{"openid", u.id, u.id} }
+
+// renewals is how often the client came back to a new session.
+func (u *sdkUser) renewals() uint64 {
+	stats := u.Stats()
+	return stats.Reconnects - stats.Resumed
+}
+
+// connected notes when the client had to begin anew, as a seat does.
+func (u *sdkUser) connected() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if n := u.renewals(); n > u.begins {
+		u.begins = n
+		u.ledger.Excuse(u.name().lane(), false)
+	}
 }
 
 func (u *sdkUser) connect(addr string) (err error) {
@@ -244,7 +276,7 @@ func (u *sdkUser) connect(addr string) (err error) {
 		UserID:   u.id, DefaultRoomID: u.room, DeviceID: "sdk",
 		ConnectTimeout: attempt, RequestTimeout: 4 * patience, HeartbeatInterval: beatEvery,
 		MaxRetries: -1, Backoff: func(int) time.Duration { return rand.N(300 * time.Millisecond) },
-		OnMessage: u.hear,
+		OnMessage: u.hear, OnConnect: u.connected,
 	})
 	if err != nil {
 		return err

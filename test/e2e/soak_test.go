@@ -89,7 +89,7 @@ func TestSoak(t *testing.T) {
 // report tells what has happened, and fails when it was not enough to prove anything.
 func (c *crowd) report(s *storm) {
 	c.t.Helper()
-	var connects, resumes, repeats, renewals int64
+	var connects, resumes, repeats int64
 	var moves [3]int64
 	for _, r := range c.rovers {
 		connects, resumes, repeats = connects+r.connects.Load(), resumes+r.resumes.Load(), repeats+r.repeats.Load()
@@ -101,18 +101,22 @@ func (c *crowd) report(s *storm) {
 	connects, resumes, repeats = 0, 0, 0
 	for _, s := range c.seats {
 		connects, resumes, repeats = connects+s.connects.Load(), resumes+s.resumes.Load(), repeats+s.repeats.Load()
-		renewals += s.renewals.Load()
 	}
-	c.t.Logf("im.v1: %d connections, %d resumes, %d new sessions, %d frames came again", connects, resumes, renewals, repeats)
+	c.t.Logf("im.v1: %d connections, %d resumes, %d frames came again", connects, resumes, repeats)
 	var reconnects, resumed, duplicates uint64
 	for _, u := range c.users {
 		st := u.Stats()
 		reconnects, resumed, duplicates = reconnects+st.Reconnects, resumed+st.Resumed, duplicates+st.Duplicates
 	}
 	c.t.Logf("sdk: %d reconnects, %d resumed, %d frames came again", reconnects, resumed, duplicates)
+	renewals := c.renewals()
+	c.t.Logf("im.v1 and sdk: %d began anew, since an answer with a ticket was lost", renewals)
 	taken, refused, unsure, arrived := c.ledger.Totals()
 	c.t.Logf("%d messages accepted, %d refused, %d unsure, %d received; %s", taken, refused, unsure, arrived, s)
 	if taken == 0 || arrived < taken || min(moves[0], moves[1], moves[2]) == 0 || reconnects == 0 || len(s.blows) < 4 {
 		c.t.Error("that was not enough to prove anything")
+	}
+	if returns := resumes + int64(resumed); renewals > 3+returns/20 {
+		c.t.Errorf("%d of %d that came back had to begin anew", renewals, renewals+returns)
 	}
 }
