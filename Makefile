@@ -12,7 +12,7 @@ MODULES := tools test/deploy $(patsubst %/go.mod,%,$(wildcard test/registries/*/
 APP ?= hermod
 ARGS ?=
 FUZZTIME ?= 10s
-SOAK ?= 5m
+SOAK ?= 10m
 
 # Everything but the race detector does without C, so what is tested is what ships.
 export CGO_ENABLED := 0
@@ -63,6 +63,14 @@ race: registries ## run all tests under the race detector, with real registries 
 registries: ## build the registries that tests run against, once (takes minutes)
 	HERMOD_TEST_REGISTRIES=1 go test -count=1 -timeout 40m -run '^TestBuild$$' ./test/registries
 
+.PHONY: soak
+soak: ## soak a node for SOAK (10m): broken networks, 10,000 connections, 1,000 clients that do not read
+	HERMOD_TEST_SOAK=$(SOAK) go test -count=1 -timeout 12h -v -run '^Test(Soak|ConnectionsLeaveNothing|StalledClients)$$' ./test/e2e
+
+.PHONY: soak-minute
+soak-minute: ## the same for a minute, which is what a change must pass
+	@$(MAKE) --no-print-directory soak SOAK=1m
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@.ci/fuzz $(FUZZTIME)
@@ -78,7 +86,7 @@ bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)
 ##@ Check
 
 .PHONY: check
-check: fmt-check tidy-check vet lint wires generate-check deploy-check race ## everything that is required of a change beyond `make test`
+check: fmt-check tidy-check vet lint wires generate-check deploy-check race soak-minute ## everything that is required of a change beyond `make test`
 
 .PHONY: deploy-check
 deploy-check: ## check Dockerfile, chart, compose file and dashboards (needs Linux, root and CA certificates; no cluster, no engine)

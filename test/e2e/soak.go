@@ -249,7 +249,7 @@ func (u *sdkUser) name() target { return target{"openid", u.id, u.id} }
 // renewals is how often the client came back to a new session.
 func (u *sdkUser) renewals() uint64 {
 	stats := u.Stats()
-	return stats.Reconnects - stats.Resumed
+	return max(stats.Connects, 1) - 1 - stats.Resumed
 }
 
 // connected notes when the client had to begin anew, as a seat does.
