@@ -210,6 +210,9 @@ func (s *seat) handle(f Frame) {
 	}
 	switch f.GetType() {
 	case imv1.MessageType_MESSAGE_TYPE_TEXT, imv1.MessageType_MESSAGE_TYPE_SYSTEM:
+		if f.GetFromUserId() == s.hello.User && s.renewals.Load() > 0 {
+			return // sent by a session before this one
+		}
 		lane, number := address(string(f.GetContent()))
 		s.ledger.Hear(s.hello.User, lane, number)
 	case imv1.MessageType_MESSAGE_TYPE_ACK:
@@ -223,6 +226,7 @@ func (s *seat) answeredAgain(f Frame) {
 	if err := proto.Unmarshal(f.GetContent(), ack); err != nil || !s.again[ack.GetOriginalMessageId()] {
 		s.ledger.Wrong("%s: an answer with seq %d after %d, to %v, %v", s.hello.User, f.GetSeq(), s.place, ack, err)
 	}
+	s.answered(f) // the first answer may have been lost with a session before this one
 }
 
 // answered handles the answer to what was said.

@@ -295,6 +295,9 @@ func (u *sdkUser) hear(m *imv1.MessageResponse) {
 	}
 	switch m.GetType() {
 	case imv1.MessageType_MESSAGE_TYPE_TEXT, imv1.MessageType_MESSAGE_TYPE_SYSTEM:
+		if m.GetFromUserId() == u.id {
+			return // sent by a session before this one
+		}
 		lane, number := address(string(m.GetContent()))
 		u.ledger.Hear(u.id, lane, number)
 	}

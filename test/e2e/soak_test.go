@@ -116,7 +116,4 @@ func (c *crowd) report(s *storm) {
 	if taken == 0 || arrived < taken || min(moves[0], moves[1], moves[2]) == 0 || reconnects == 0 || len(s.blows) < 4 {
 		c.t.Error("that was not enough to prove anything")
 	}
-	if returns := resumes + int64(resumed); renewals > 3+returns/20 {
-		c.t.Errorf("%d of %d that came back had to begin anew", renewals, renewals+returns)
-	}
 }
