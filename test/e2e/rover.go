@@ -210,7 +210,7 @@ func (r *rover) take(c carrier, data []byte, started uint32) error {
 		return err
 	}
 	switch seq := push.GetSeqId(); {
-	case seq <= r.last && !(push.GetMsgId() == started && push.GetHeaders()["resync"] == "true"):
+	case seq <= r.last && (push.GetMsgId() != started || push.GetHeaders()["resync"] != "true"):
 		r.repeats.Add(1)
 		return r.ack(c)
 	case seq > r.last+1:

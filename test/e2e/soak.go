@@ -37,7 +37,6 @@ type crowd struct {
 	running sync.WaitGroup // clients
 	busy    sync.WaitGroup // services, and members that speak
 
-	mu      sync.Mutex
 	targets []target
 }
 

@@ -32,8 +32,9 @@ type stalled struct {
 
 	users []string // of the gateway's
 
-	mu   sync.Mutex
-	slow int // pushes that were refused since a queue was full
+	mu    sync.Mutex
+	conns map[carrier]string // and their transports
+	slow  int                // pushes that were refused since a queue was full
 }
 
 // TestStalledClients: 1,000 clients of all transports and protocols stop reading while pushes and rooms
@@ -59,7 +60,7 @@ server: {ops: {pprof: true}}
 	calm := percentiles(c.ledger.Delays())
 	before := n.vitals()
 
-	s := &stalled{t: t, c: c, rooms: 2}
+	s := &stalled{t: t, c: c, rooms: 2, conns: map[carrier]string{}}
 	s.enter(d, many)
 	s.flood()
 	peak := before.heap
@@ -84,6 +85,18 @@ server: {ops: {pprof: true}}
 	}
 	for _, fault := range c.ledger.Faults() {
 		t.Error(fault)
+	}
+	told := s.endings()
+	t.Logf("when they read again, they find these codes: %v", told)
+	if quic := told[overQUIC]; len(quic) != 1 || quic[3001] == 0 {
+		t.Errorf("over QUIC, where there is always room for it, the codes are %v", quic)
+	}
+	for kind, codes := range told {
+		for code := range codes {
+			if code != 0 && code != 3001 {
+				t.Errorf("%d over %s were told %d", codes[code], kind, code)
+			}
+		}
 	}
 	if got := n.Metric("hermod_session_disconnects_total"); got != float64(many) {
 		t.Errorf("%g connections were closed, and %d did not read", got, many)
@@ -115,6 +128,9 @@ func (s *stalled) enter(d doors, many int) {
 				return
 			}
 			s.t.Cleanup(conn.hangUp)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.conns[conn] = kind
 		})
 	}
 	wg.Wait()
@@ -171,6 +187,28 @@ func (s *stalled) push(pushes gatewayv1.GatewayServiceClient, user, data string)
 	case !resp.GetSuccess():
 		s.c.ledger.Wrong("flood: %v", resp)
 	}
+}
+
+// endings has all of them read what is there, and returns how often each code is found at the end, by
+// transport; 0: the connection is just gone, since there was no room for a last word.
+func (s *stalled) endings() map[string]map[int]int {
+	codes := map[string]map[int]int{overGRPC: {}, overWebSocket: {}, overQUIC: {}}
+	var wg sync.WaitGroup
+	for conn, kind := range s.conns {
+		wg.Go(func() {
+			defer time.AfterFunc(patience, conn.hangUp).Stop()
+			for {
+				if _, err := conn.receive(); err != nil {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					codes[kind][codeOf(err)]++
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return codes
 }
 
 // membersOf returns the members of a room that read.
