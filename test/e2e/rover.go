@@ -217,12 +217,11 @@ func (r *rover) take(c carrier, data []byte, started uint32) error {
 		r.ledger.Wrong("%s: frame %d after %d", r.openid, seq, r.last)
 	}
 	r.last = push.GetSeqId()
-	if r.last%r.ackAt == 0 {
-		if err := r.ack(c); err != nil {
-			return err
-		}
+	err := r.handle(c, push, started)
+	if err == nil && r.last%r.ackAt == 0 {
+		err = r.ack(c)
 	}
-	return r.handle(c, push, started)
+	return err
 }
 
 func (r *rover) ack(c carrier) error {

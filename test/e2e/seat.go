@@ -195,12 +195,12 @@ func (s *seat) take(c carrier, data []byte) error {
 
 func (s *seat) handle(f Frame) {
 	if f.GetSeq() > 0 {
-		if f.GetSeq() <= s.place && s.renewals.Load() > 0 {
-			s.repeats.Add(1) // of a session before this one
-			return
-		}
 		if f.GetType() == imv1.MessageType_MESSAGE_TYPE_ACK && f.GetSeq() <= s.place {
 			s.answeredAgain(f)
+			return
+		}
+		if f.GetSeq() <= s.place && s.renewals.Load() > 0 {
+			s.repeats.Add(1) // of a session before this one
 			return
 		}
 		if f.GetSeq() != s.place+1 && s.place > 0 && s.renewals.Load() == 0 { // an answer of its own may be missing then
