@@ -34,6 +34,7 @@ type seat struct {
 	link       uint64          // the last frame of the session that came
 	place      int64           // the last seq of the room
 	said       uint64          // the number that is being said; 0: none
+	early      map[int64]bool  // places of its own that it has been told of, and not reached
 	again      map[string]bool // message ids of what was sent more than once, and so is answered more than once
 }
 
@@ -44,7 +45,7 @@ func newSeat(user, room string, seed uint64, d doors, l *Ledger, quiet func() bo
 	if rng.IntN(2) == 0 {
 		h.Capabilities += ",batch"
 	}
-	return &seat{hello: h, doors: d, rng: rng, ledger: l, quiet: quiet, ready: make(chan struct{}), done: make(chan struct{}), again: map[string]bool{}}
+	return &seat{hello: h, doors: d, rng: rng, ledger: l, quiet: quiet, ready: make(chan struct{}), done: make(chan struct{}), early: map[int64]bool{}, again: map[string]bool{}}
 }
 
 // run connects again and again until the session has ended or ctx does.
@@ -194,19 +195,8 @@ func (s *seat) take(c carrier, data []byte) error {
 }
 
 func (s *seat) handle(f Frame) {
-	if f.GetSeq() > 0 {
-		if f.GetType() == imv1.MessageType_MESSAGE_TYPE_ACK && f.GetSeq() <= s.place {
-			s.answeredAgain(f)
-			return
-		}
-		if f.GetSeq() <= s.place && s.renewals.Load() > 0 {
-			s.repeats.Add(1) // of a session before this one
-			return
-		}
-		if f.GetSeq() != s.place+1 && s.place > 0 && s.renewals.Load() == 0 { // an answer of its own may be missing then
-			s.ledger.Wrong("%s: seq %d after %d", s.hello.User, f.GetSeq(), s.place)
-		}
-		s.place = f.GetSeq()
+	if f.GetSeq() > 0 && !s.stands(f) {
+		return
 	}
 	switch f.GetType() {
 	case imv1.MessageType_MESSAGE_TYPE_TEXT, imv1.MessageType_MESSAGE_TYPE_SYSTEM:
@@ -218,6 +208,31 @@ func (s *seat) handle(f Frame) {
 	case imv1.MessageType_MESSAGE_TYPE_ACK:
 		s.answered(f)
 	}
+}
+
+// stands checks the place of a frame in the room, and tells whether it is news.
+func (s *seat) stands(f Frame) bool {
+	switch ack, renewed := f.GetType() == imv1.MessageType_MESSAGE_TYPE_ACK, s.renewals.Load() > 0; {
+	case ack && f.GetSeq() <= s.place:
+		s.answeredAgain(f)
+		return false
+	case ack && f.GetSeq() > s.place+1 && s.place > 0:
+		// The session reads the room's log, in which it finds nothing of its own.
+		s.early[f.GetSeq()] = true
+		return true
+	case f.GetSeq() <= s.place && renewed:
+		s.repeats.Add(1) // of a session before this one
+		return false
+	}
+	for s.early[s.place+1] {
+		s.place++
+	}
+	// After a renewal an answer of its own may be missing.
+	if f.GetSeq() != s.place+1 && s.place > 0 && (s.renewals.Load() == 0 || f.GetSeq() <= s.place) {
+		s.ledger.Wrong("%s: seq %d after %d", s.hello.User, f.GetSeq(), s.place)
+	}
+	s.place = f.GetSeq()
+	return true
 }
 
 // answeredAgain handles an answer that does not stand at its message's place: the answer to a repetition.
