@@ -64,7 +64,7 @@ server: {ops: {pprof: true}}
 	s.enter(d, many)
 	s.flood()
 	peak := before.heap
-	n.within(2*patience, "all of them are closed as slow", func() bool {
+	n.within(6*patience, "all of them are closed as slow", func() bool {
 		peak = max(peak, n.vitals().heap)
 		return n.Metric("hermod_session_disconnects_total", `code="3001"`) >= float64(many)
 	})
