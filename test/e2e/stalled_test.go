@@ -21,7 +21,7 @@ const (
 	// for answers; a write that is under way; and a connection with the goroutines that serve it.
 	stalledCost = stalledQueue*3/2 + 64<<10 + 96<<10
 	largeBytes  = 16 << 10
-	floods      = 4 // services that push to them
+	floods      = 8 // services that push to them
 )
 
 // stalled are clients that read nothing, and what floods them.
