@@ -180,7 +180,8 @@ func TestConnectionsLeaveNothing(t *testing.T) {
 	defer func() { t.Logf("at the start: %v; at the end: %v", start, end) }()
 	n.eventually("goroutines and files are as before", func() bool {
 		end = n.vitals()
-		return end.goroutines <= start.goroutines && end.files <= start.files
+		// A few come and go by themselves; if a kind of cycle left one behind, there would be hundreds.
+		return end.goroutines <= start.goroutines+10 && end.files <= start.files+5
 	})
 	// A MiB comes and goes with buffers; a leak of 100 bytes a cycle is another one in 10,000. What is
 	// resident has what the collector has not given back.

@@ -197,14 +197,13 @@ func (s *stalled) endings() map[string]map[int]int {
 	for conn, kind := range s.conns {
 		wg.Go(func() {
 			defer time.AfterFunc(patience, conn.hangUp).Stop()
-			for {
-				if _, err := conn.receive(); err != nil {
-					s.mu.Lock()
-					defer s.mu.Unlock()
-					codes[kind][codeOf(err)]++
-					return
-				}
+			var err error
+			for err == nil {
+				_, err = conn.receive()
 			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			codes[kind][codeOf(err)]++
 		})
 	}
 	wg.Wait()
