@@ -129,6 +129,7 @@ func (r *rover) converse(ctx context.Context, c carrier) (over bool) {
 			if err != nil {
 				return false
 			}
+			defer time.AfterFunc(silence, c.hangUp).Stop()
 			for range frames { // until the node hangs up
 			}
 			return true
