@@ -50,14 +50,14 @@ func codeOf(err error) int {
 // doors are the addresses at which clients reach a node, its own or those of proxies.
 type doors struct{ grpc, http, quic string }
 
-// The transports, as metrics name them.
+// The carriers, as metrics name them.
 const (
 	overGRPC      = "grpc"
 	overWebSocket = "websocket"
 	overQUIC      = "quic"
 )
 
-var transports = []string{overGRPC, overWebSocket, overQUIC}
+var carriers = []string{overGRPC, overWebSocket, overQUIC}
 
 // gateway opens a connection of the gateway protocol in protobuf.
 func (d doors) gateway(ctx context.Context, transport string) (carrier, error) {

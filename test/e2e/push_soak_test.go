@@ -15,8 +15,8 @@ import (
 	"github.com/game-im/hermod/sdk/upstream"
 )
 
-// soakTime is how long the soak pushes: seconds, unless HERMOD_TEST_PUSH_SOAK says otherwise.
-func soakTime(t *testing.T) time.Duration {
+// pushSoakTime is how long the soak pushes: seconds, unless HERMOD_TEST_PUSH_SOAK says otherwise.
+func pushSoakTime(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("HERMOD_TEST_PUSH_SOAK")
 	if text == "" {
@@ -229,7 +229,7 @@ func TestA8PushSoak(t *testing.T) {
 		<-arrived
 	}
 	book := &ledger{targets: map[upstream.Status]int{}, all: map[string]upstream.Progress{}}
-	pushing, cease := context.WithTimeout(t.Context(), soakTime(t))
+	pushing, cease := context.WithTimeout(t.Context(), pushSoakTime(t))
 	defer cease()
 	var services sync.WaitGroup
 	for i := range 5 {

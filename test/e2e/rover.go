@@ -75,9 +75,9 @@ func (r *rover) echoes() string { return "echo of " + r.openid }
 // run connects again and again until the session has ended or ctx does.
 func (r *rover) run(ctx context.Context) {
 	for over := false; !over && ctx.Err() == nil; {
-		which := r.rng.IntN(len(transports))
+		which := r.rng.IntN(len(carriers))
 		try, cancel := context.WithTimeout(ctx, attempt)
-		c, err := r.doors.gateway(try, transports[which])
+		c, err := r.doors.gateway(try, carriers[which])
 		cancel()
 		if err != nil {
 			doze(ctx, 100*time.Millisecond)

@@ -97,7 +97,7 @@ func (c *crowd) report(s *storm) {
 			moves[i] += r.moves[i].Load()
 		}
 	}
-	c.t.Logf("gateway: %d connections (%v over %v), %d resumes, %d frames came again", connects, moves, transports, resumes, repeats)
+	c.t.Logf("gateway: %d connections (%v over %v), %d resumes, %d frames came again", connects, moves, carriers, resumes, repeats)
 	connects, resumes, repeats = 0, 0, 0
 	for _, s := range c.seats {
 		connects, resumes, repeats = connects+s.connects.Load(), resumes+s.resumes.Load(), repeats+s.repeats.Load()

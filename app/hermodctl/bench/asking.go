@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// asking is clients who send business requests.
+type asking struct {
+	load *load
+	all  []*client
+}
+
+func newAsking(l *load) *asking {
+	a := &asking{load: l}
+	for i := range l.plan.Connections {
+		c := newClient(l, i, "", 0)
+		c.lane = newLane(l, l.plan.InFlight)
+		a.all = append(a.all, c)
+	}
+	return a
+}
+
+func (a *asking) clients() []*client { return a.all }
+
+func (a *asking) drive(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for i, s := range schedules(a.load.plan.Rate, len(a.all)) {
+		wg.Go(func() { a.all[i].drive(ctx, s, nil) })
+	}
+}
+
+func (a *asking) settled() bool {
+	for _, c := range a.all {
+		if !c.lost() && c.lane.unanswered() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *asking) counts() (n Counts) {
+	for _, c := range a.all {
+		n.addLane(c.lane)
+	}
+	return n
+}
+
+func (a *asking) account(*Counts) {}
+
+func (a *asking) close() error { return nil }
+
+// resting is clients who do nothing. With im.v1 they may be members of rooms.
+type resting struct{ all []*client }
+
+func newResting(l *load) *resting {
+	r := &resting{}
+	for i := range l.plan.Connections {
+		room := ""
+		if l.plan.Rooms > 0 && l.plan.Protocol == IM {
+			room = fmt.Sprintf("bench-%x-%d", l.run, i%l.plan.Rooms)
+		}
+		r.all = append(r.all, newClient(l, i, room, 0))
+	}
+	return r
+}
+
+func (r *resting) clients() []*client        { return r.all }
+func (r *resting) drive(ctx context.Context) { <-ctx.Done() }
+func (r *resting) settled() bool             { return true }
+func (r *resting) counts() Counts            { return Counts{} }
+func (r *resting) account(*Counts)           {}
+func (r *resting) close() error              { return nil }

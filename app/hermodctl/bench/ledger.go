@@ -1,0 +1,70 @@
+package bench
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+// ledger checks and counts what one client receives. Its plain fields belong to the goroutine that
+// reads the connection; who knows that it has ended may read them.
+type ledger struct {
+	load   *load
+	stored bool
+	seq    int64    // of the last frame that had a place in the room
+	next   []uint64 // the least number that may come next, by sender
+
+	delivery histogram // of others' payloads, from due to here
+	answer   histogram // of own sends, from due to the answer
+
+	delivered atomic.Int64 // payloads of others
+	frames    atomic.Int64 // everything that came
+}
+
+// load is what all clients of a run share.
+type load struct {
+	plan  *Plan
+	run   uint64 // names the run in payloads and users
+	tally tally
+	// from and until bound what is measured, Unix nanoseconds by when it was due; 0 is not yet.
+	from, until atomic.Int64
+}
+
+// measured tells whether something that was due then is measured.
+func (l *load) measured(due int64) bool {
+	from, until := l.from.Load(), l.until.Load()
+	return from != 0 && due >= from && (until == 0 || due < until)
+}
+
+// deliver books a payload, with its place in its room or 0.
+func (l *ledger) deliver(payload []byte, seq int64) {
+	s, ours := readStamp(payload, l.load.run, l.load.plan.Size)
+	if !ours {
+		return // somebody else's: the node has other users
+	}
+	switch {
+	case int(s.sender) >= len(l.next):
+		l.load.tally.add("misdelivered", 1, fmt.Sprintf("a message of sender %d came to a client of %d senders", s.sender, len(l.next)))
+		return
+	case s.number < l.next[s.sender]:
+		l.load.tally.add("repeated or out of order", 1, fmt.Sprintf("message %d of sender %d came when %d was expected", s.number, s.sender, l.next[s.sender]))
+		return
+	case l.stored && seq == 0:
+		l.load.tally.add("not stored", 1, "a message of a stored room has no seq")
+	}
+	l.next[s.sender] = s.number + 1
+	if l.load.measured(s.due) {
+		l.delivery.add(age(s.due))
+	}
+	l.delivered.Add(1)
+}
+
+// inSequence checks the place of a frame in the room; own messages have theirs in the answers.
+func (l *ledger) inSequence(seq int64) {
+	if seq == 0 {
+		return
+	}
+	if l.seq != 0 && seq != l.seq+1 {
+		l.load.tally.add("gap in a room", 1, fmt.Sprintf("seq %d follows %d", seq, l.seq))
+	}
+	l.seq = max(l.seq, seq)
+}
