@@ -77,6 +77,13 @@ func TestJudge(t *testing.T) {
 		{"sdk/client/client.go", "gorm.io/gorm", "stay in internal/data"},
 
 		{"app/hermod/wire.go", own + "internal/data", ""},
+		{"app/hermod/wire.go", own + "app/hermodctl/bench", "share nothing"},
+		{"app/hermodctl/bench.go", own + "app/hermodctl/bench", ""},
+		{"app/hermodctl/bench.go", own + "internal/conf", ""},
+		{"app/hermodctl/bench/run.go", own + "sdk/client", "by its wire alone"},
+		{"test/bench/load.go", own + "app/hermodctl/bench", ""},
+		{"test/bench/load.go", own + "internal/conf", "what its users load"},
+		{"test/e2e/load.go", own + "app/hermodctl/bench", "sees what a user sees"},
 		{"app/hermod/cmd/hermod/main.go", own + "app/hermod", ""},
 		{"app/hermod/cmd/hermod/main.go", own + "internal/server", "only calls its app"},
 		{"app/hermodctl/chat.go", own + "app/hermod", "share nothing"},

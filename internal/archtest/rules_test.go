@@ -30,8 +30,16 @@ var layers = []layer{
 		why: "a main only calls its app, so that a user's own node can be a copy of it",
 	},
 	{
+		folder: "app/hermodctl", may: []string{"app/hermodctl/bench", "internal", "api", "plugin", "sdk"},
+		why: "programs share nothing with each other; what loads a node stands apart, for benchmarks that do too",
+	},
+	{
 		folder: "app/*", may: []string{"internal", "api", "plugin", "sdk"},
 		why: "programs put the parts together and share nothing with each other",
+	},
+	{
+		folder: "app/hermodctl/bench", may: []string{"api"},
+		why: "it loads any node and knows it by its wire alone; benchmarks load theirs and a bare loop with it",
 	},
 
 	{
@@ -147,6 +155,10 @@ var layers = []layer{
 	{
 		folder: "test", may: []string{"api", "sdk"},
 		why: "a black-box test sees what a user sees",
+	},
+	{
+		folder: "test/bench", may: []string{"app/hermodctl/bench", "api"},
+		why: "it loads a node with what its users load theirs with, and a bare loop with the same",
 	},
 	{
 		folder: "test/authority", stdAlone: true,

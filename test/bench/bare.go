@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/app/hermodctl/bench"
 )
 
 const (
@@ -34,27 +35,33 @@ func runBare(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("bench bare", flag.ContinueOnError)
 	addr := fs.String("addr", "127.0.0.1:0", "address to serve im.v1 on")
 	web := fs.String("web", "127.0.0.1:0", "address to serve im.v1 over WebSocket on")
+	quic := fs.String("quic", "127.0.0.1:0", "address to serve the gateway protocol over QUIC on")
+	service := fs.String("service", "127.0.0.1:0", "address to serve GatewayService and UpstreamService on")
+	upstream := fs.String("upstream", "", "address of the UpstreamService that requests go on to; empty to answer them")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	lis, err := net.Listen("tcp", *addr)
-	if err != nil {
-		return err
+	var listeners []net.Listener
+	for _, a := range []string{*addr, *web, *service} {
+		lis, err := net.Listen("tcp", a)
+		if err != nil {
+			return err
+		}
+		listeners = append(listeners, lis)
 	}
-	webLis, err := net.Listen("tcp", *web)
-	if err != nil {
-		return err
-	}
-	fmt.Println("bare loop on", lis.Addr(), "and", webLis.Addr())
+	fmt.Println("bare loop on", listeners[0].Addr(), "over WebSocket on", listeners[1].Addr(), "for services on", listeners[2].Addr())
+	loop := newWebLoop()
 	var group errgroup.Group
-	group.Go(func() error { return serveBareWeb(ctx, webLis) })
-	group.Go(func() error { return serveBare(ctx, lis) })
+	group.Go(func() error { return serveBare(ctx, listeners[0]) })
+	group.Go(func() error { return loop.listen(ctx, listeners[1]) })
+	group.Go(func() error { return serveBareQUIC(ctx, *quic) })
+	group.Go(func() error { return serveBareService(ctx, listeners[2], loop, *upstream) })
 	return group.Wait()
 }
 
 func serveBare(ctx context.Context, lis net.Listener) error {
 	srv := grpc.NewServer(
-		grpc.ForceServerCodecV2(rawCodec{}),
+		grpc.ForceServerCodecV2(bench.Codec{}),
 		grpc.WriteBufferSize(bareWriteBuffer),
 		grpc.ReadBufferSize(bareReadBuffer),
 	)

@@ -23,6 +23,7 @@ const (
 	flushWorkers  = 2
 	webBufferSize = 512 // of reading, for a connection at rest
 	webWriteMost  = 64 << 10
+	webProtocol   = "im.v1.proto"
 )
 
 // webLoop is the im.v1 stream over WebSocket and nothing around it: what one would write by hand for a
@@ -30,9 +31,11 @@ const (
 // a member has waiting in one go. There is no store, no identity, no membership, no resume, no ping
 // and no slow client.
 type webLoop struct {
-	mu    sync.Mutex
-	rooms map[string]*webRoom
-	dirty chan *webMember
+	mu        sync.RWMutex
+	rooms     map[string]*webRoom
+	users     map[string]*webMember // for pushes: one connection of each
+	everybody webRoom               // for broadcasts
+	dirty     chan *webMember
 }
 
 type webRoom struct {
@@ -55,8 +58,14 @@ type webMember struct {
 // maxDirty is room for every member that could wait at a time.
 const maxDirty = 1 << 16
 
-func serveBareWeb(ctx context.Context, lis net.Listener) error {
-	l := &webLoop{rooms: map[string]*webRoom{}, dirty: make(chan *webMember, maxDirty)}
+func newWebLoop() *webLoop {
+	l := &webLoop{rooms: map[string]*webRoom{}, users: map[string]*webMember{}, dirty: make(chan *webMember, maxDirty)}
+	l.everybody.members.Store(&[]*webMember{})
+	return l
+}
+
+// listen serves until ctx ends.
+func (l *webLoop) listen(ctx context.Context, lis net.Listener) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for range flushWorkers {
@@ -97,11 +106,36 @@ func (l *webLoop) serve(conn net.Conn) error {
 	m.user = q.Get("user-id")
 	m.ack = slices.Contains(strings.Split(q.Get("capabilities"), ","), "ack")
 	m.room = l.room(q.Get("room-id"))
-	m.room.change(func(all []*webMember) []*webMember { return append(all, m) })
-	defer m.room.change(func(all []*webMember) []*webMember {
-		return slices.DeleteFunc(all, func(o *webMember) bool { return o == m })
-	})
+	for _, r := range []*webRoom{m.room, &l.everybody} {
+		r.change(func(all []*webMember) []*webMember { return append(all, m) })
+		defer r.change(func(all []*webMember) []*webMember {
+			return slices.DeleteFunc(all, func(o *webMember) bool { return o == m })
+		})
+	}
+	l.mu.Lock()
+	l.users[m.user] = m
+	l.mu.Unlock()
 	return l.read(m)
+}
+
+// pushUser queues a frame for a user, and tells whether he has ever been here.
+func (l *webLoop) pushUser(user string, frame []byte) bool {
+	l.mu.RLock()
+	m := l.users[user]
+	l.mu.RUnlock()
+	if m != nil {
+		l.push(m, frame)
+	}
+	return m != nil
+}
+
+// pushAll queues a frame for everybody, and tells for how many.
+func (l *webLoop) pushAll(frame []byte) int {
+	all := *l.everybody.members.Load()
+	for _, m := range all {
+		l.push(m, frame)
+	}
+	return len(all)
 }
 
 func (l *webLoop) room(id string) *webRoom {

@@ -1,20 +1,18 @@
-// Program bench measures a Hermod node beside a bare loop of the same transport, grpc-go or WebSocket,
-// in the same run, per CPU-second of the server process.
+// Program bench measures a Hermod node beside a bare loop of the same transport, in the same
+// run, per CPU-second of the server process.
 //
 //	go run ./test/bench                      all rows, three rounds
 //	go run ./test/bench -run 'fanout/100/'   some rows
-//	go run ./test/bench bare -addr HOST:PORT the bare loop alone
+//	go run ./test/bench bare                 the bare loop alone
+//	go run ./test/bench upstream             the business service alone
 //
 // Each measurement starts a server process of its own on the loopback, loads it from this process
-// and stops it again; only the server's CPU and memory are counted. Every receiver checks that it
-// gets each message once and in order, and a row in which one does not is reported as failed,
-// whatever its speed. docs/performance.md explains the method.
+// as hermodctl bench does, and stops it again; only the server's CPU and memory are counted. Every
+// receiver checks that it gets each message once and in order, and a row in which one does not is
+// reported as failed, whatever its speed. docs/performance.md explains the method.
 //
-// The program reads /proc, so it runs on Linux only.
-//
-// Concurrency: a peer is one client stream; its ledger belongs to the goroutine that reads the
-// stream, and other goroutines read only its atomic counters. Everything ends when the context
-// given to run ends, which an interrupt does too; servers are then stopped by their process id.
+// The program reads /proc, so it runs on Linux only. Everything ends when the context given to run
+// ends, which an interrupt does too; servers are then stopped by their process id.
 package main
 
 import (
@@ -37,8 +35,8 @@ import (
 type options struct {
 	only       *regexp.Regexp
 	rounds     int
-	messages   int
 	window     int
+	warmUp     time.Duration
 	duration   time.Duration
 	settle     time.Duration
 	rate       int
@@ -58,8 +56,13 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, w io.Writer) error {
-	if len(args) > 0 && args[0] == "bare" {
-		return runBare(ctx, args[1:])
+	if len(args) > 0 {
+		switch args[0] {
+		case "bare":
+			return runBare(ctx, args[1:])
+		case "upstream":
+			return runUpstream(ctx, args[1:])
+		}
 	}
 	opt, err := parse(args)
 	if err != nil {
@@ -83,25 +86,40 @@ func parse(args []string) (*options, error) {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := fs.String("run", "", "measure only the rows whose name matches this `regexp`")
 	fs.IntVar(&opt.rounds, "rounds", 3, "rounds per row; each measures both servers, in turns")
-	fs.IntVar(&opt.messages, "messages", 40000, "messages of a fan-out to 100 receivers; a tenth of it to 1,000")
-	fs.IntVar(&opt.window, "window", 256, "messages that the fan-out's sender may be ahead of the slowest receiver")
-	fs.DurationVar(&opt.duration, "duration", 8*time.Second, "length of a measurement in the rows rooms/")
+	fs.IntVar(&opt.window, "window", 256, "messages that a sender may be ahead of the slowest receiver")
+	fs.DurationVar(&opt.warmUp, "warm-up", 2*time.Second, "load before each measurement")
+	fs.DurationVar(&opt.duration, "duration", 8*time.Second, "length of a measurement")
 	fs.DurationVar(&opt.settle, "settle", 10*time.Second, "rest before memory is read in the rows idle/")
 	fs.IntVar(&opt.rate, "rate", 3000, "messages per second of the row rooms/paced")
 	fs.StringVar(&opt.out, "out", "", "write the tables to this `file` too")
 	fs.StringVar(&opt.bin, "bin", "", "node binary; built from ./app/hermod/cmd/hermod when empty")
 	fs.BoolVar(&opt.againstOwn, "self", false, "put the bare loop in the node's place: ratios show the harness's own error")
+	fs.Usage = func() { usage(fs, opt) }
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
-	if opt.rounds < 1 || opt.messages < 100 || opt.window < 1 || opt.rate < 1 {
-		return nil, errors.New("-rounds, -window and -rate must be positive, -messages at least 100")
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q; only flags are allowed, or bare or upstream", fs.Arg(0))
+	}
+	if opt.rounds < 1 || opt.window < 1 || opt.rate < 1 || opt.warmUp < 0 || opt.duration <= 0 || opt.settle <= 0 {
+		return nil, errors.New("-rounds, -window, -rate, -duration and -settle must be positive, -warm-up at least 0")
 	}
 	var err error
 	if opt.only, err = regexp.Compile(*only); err != nil {
 		return nil, fmt.Errorf("-run: %w", err)
 	}
 	return opt, nil
+}
+
+// usage lists the flags and the rows.
+func usage(fs *flag.FlagSet, opt *options) {
+	out := fs.Output()
+	fmt.Fprint(out, "Measures a Hermod node beside a bare loop. Flags:\n\n")
+	fs.PrintDefaults()
+	fmt.Fprint(out, "\nRows:\n\n")
+	for _, r := range rows(opt) {
+		fmt.Fprintf(out, "  %-30s %s\n", r.name, r.title)
+	}
 }
 
 // build compiles the node into dir. It has to run inside the module.
@@ -120,7 +138,7 @@ func build(ctx context.Context, dir string) (string, error) {
 func measure(ctx context.Context, opt *options, work string, w io.Writer) error {
 	// The load shares the machine with the server, so it spends memory rather than time.
 	debug.SetGCPercent(400)
-	b := &bench{opt: opt, work: work, progress: os.Stderr}
+	b := &runner{opt: opt, work: work, progress: os.Stderr}
 	var done []*outcome
 	for _, r := range rows(opt) {
 		if !opt.only.MatchString(r.name) || ctx.Err() != nil {

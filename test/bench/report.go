@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/game-im/hermod/app/hermodctl/bench"
 )
 
 // ratios is Hermod's figure divided by that of the bare loop, over the rounds.
@@ -18,7 +20,7 @@ type ratios struct {
 
 func (r ratios) String() string { return fmt.Sprintf("%.2f / **%.2f** / %.2f", r.min, r.median, r.max) }
 
-// ratio compares round by round: memory for rows that measure it, else work per CPU-second.
+// ratio compares round by round: memory or time for rows that measure them, else work per CPU-second.
 func (o *outcome) ratio() ratios {
 	value := o.value()
 	var all []float64
@@ -34,16 +36,21 @@ func (o *outcome) ratio() ratios {
 
 // value is the figure that is compared.
 func (o *outcome) value() func(sample) float64 {
-	if o.kind() == "idle" {
-		return perStream
+	switch o.kind() {
+	case "idle":
+		return perConnection
+	case "latency":
+		return worst99
+	case "rooms", "request":
+		return answeredPerCPU
 	}
-	return perCPU
+	return deliveredPerCPU
 }
 
 // latest is the last round, for those who wait.
 func (o *outcome) latest() string {
 	h, b := o.value()(o.hermod[len(o.hermod)-1]), o.value()(o.bare[len(o.bare)-1])
-	return fmt.Sprintf("%s to %s, ratio %.2f", thousands(h), thousands(b), h/b)
+	return fmt.Sprintf("%s to %s, ratio %.2f", figure(h), figure(b), h/b)
 }
 
 // kind is the first part of the row's name.
@@ -92,17 +99,40 @@ var tables = []table{{
 	kind:    "fanout",
 	title:   "One room, one sender",
 	columns: "| receivers, frames, room | Hermod, deliveries per server CPU-second | bare | Hermod, deliveries/s | bare |",
-	cells:   fanoutCells,
+	cells:   deliveryCells,
+}, {
+	kind:    "broadcast",
+	title:   "Broadcasts of a service",
+	columns: "| receivers | Hermod, deliveries per server CPU-second | bare | Hermod, deliveries/s | bare |",
+	cells:   deliveryCells,
+}, {
+	kind:    "latency",
+	title:   "Delivery at a rate",
+	columns: "| load | Hermod p50, p99: ACK; delivery | bare |",
+	cells:   func(o *outcome) string { return cells(latencies(o.hermod, atRate), latencies(o.bare, atRate)) },
 }, {
 	kind:  "rooms",
-	title: fmt.Sprintf("%d rooms of %d, everybody sends, stored", roomCount, roomMembers),
+	title: fmt.Sprintf("%d rooms of %d, everybody sends", roomCount, roomMembers),
 	columns: "| load | Hermod, messages/s | bare | Hermod, messages per server CPU-second | bare " +
-		"| Hermod p50, p99: ACK; delivery | bare | Hermod, the same at half of the rate | bare |",
+		"| Hermod p50, p99: ACK; delivery | bare | Hermod, the same at the lower rate | bare |",
 	cells: roomsCells,
 }, {
+	kind:    "push",
+	title:   "Pushes of a service",
+	columns: "| call | Hermod, pushes per server CPU-second | bare | Hermod, pushes/s | bare | Hermod p50, p99: call; delivery | bare |",
+	cells: func(o *outcome) string {
+		return deliveryCells(o) + cells(latencies(o.hermod, atRate), latencies(o.bare, atRate))
+	},
+}, {
+	kind:  "request",
+	title: "Business requests",
+	columns: "| sessions, service | Hermod, requests per server CPU-second | bare | Hermod, requests/s | bare " +
+		"| Hermod, p99 at half of the rate | the service alone |",
+	cells: requestCells,
+}, {
 	kind:    "idle",
-	title:   "Idle streams",
-	columns: "| streams | Hermod, RSS per stream | bare | Hermod, RSS in all | bare |",
+	title:   "Idle sessions",
+	columns: "| sessions | Hermod, RSS per session | bare | Hermod, RSS in all | bare |",
 	cells:   idleCells,
 }}
 
@@ -135,56 +165,68 @@ func (t table) render(b *bytes.Buffer, done []*outcome) {
 	b.WriteString(strings.Join(lines, ""))
 }
 
-func fanoutCells(o *outcome) string {
+func deliveryCells(o *outcome) string {
 	return cells(
-		thousands(median(o.hermod, perCPU)), thousands(median(o.bare, perCPU)),
-		thousands(median(o.hermod, perWall)), thousands(median(o.bare, perWall)),
+		thousands(median(o.hermod, deliveredPerCPU)), thousands(median(o.bare, deliveredPerCPU)),
+		thousands(median(o.hermod, delivered)), thousands(median(o.bare, delivered)),
 	)
 }
 
 func roomsCells(o *outcome) string {
 	return cells(
-		thousands(median(o.hermod, perWall)), thousands(median(o.bare, perWall)),
-		thousands(median(o.hermod, perCPU)), thousands(median(o.bare, perCPU)),
+		thousands(median(o.hermod, answered)), thousands(median(o.bare, answered)),
+		thousands(median(o.hermod, answeredPerCPU)), thousands(median(o.bare, answeredPerCPU)),
 		latencies(o.hermod, atRate), latencies(o.bare, atRate),
-		latencies(o.hermod, atHalf), latencies(o.bare, atHalf),
+		latencies(o.hermod, atLower), latencies(o.bare, atLower),
+	)
+}
+
+func requestCells(o *outcome) string {
+	half, alone := "", ""
+	if o.load.then != nil {
+		half = figure(median(o.hermod, thenWorst99)) + " ms"
+		alone = figure(median(o.hermod, func(s sample) float64 { return p99(s.direct) })) + " ms"
+	}
+	return cells(
+		thousands(median(o.hermod, answeredPerCPU)), thousands(median(o.bare, answeredPerCPU)),
+		thousands(median(o.hermod, answered)), thousands(median(o.bare, answered)), half, alone,
 	)
 }
 
 func idleCells(o *outcome) string {
-	rss := func(s sample) float64 { return float64(s.rss) }
 	return cells(
-		fmt.Sprintf("%.1f KiB", median(o.hermod, perStream)/1024), fmt.Sprintf("%.1f KiB", median(o.bare, perStream)/1024),
-		fmt.Sprintf("%.0f MiB", median(o.hermod, rss)/(1<<20)), fmt.Sprintf("%.0f MiB", median(o.bare, rss)/(1<<20)),
+		fmt.Sprintf("%.1f KiB", median(o.hermod, perConnection)/1024), fmt.Sprintf("%.1f KiB", median(o.bare, perConnection)/1024),
+		fmt.Sprintf("%.0f MiB", median(o.hermod, resident)/(1<<20)), fmt.Sprintf("%.0f MiB", median(o.bare, resident)/(1<<20)),
 	)
 }
 
 func cells(values ...string) string { return "| " + strings.Join(values, " | ") + " " }
 
-// thousands groups digits: 1,234,567.
-func thousands(v float64) string {
-	s := fmt.Sprintf("%.0f", v)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
+var thousands = bench.Thousands
+
+// figure is a number of any size.
+func figure(v float64) string {
+	if v < 100 {
+		return fmt.Sprintf("%.1f", v)
 	}
-	return s
+	return thousands(v)
 }
 
-func atRate(s sample) (ack, delivery spread) { return s.ack, s.delivery }
-func atHalf(s sample) (ack, delivery spread) { return s.ackHalf, s.deliveryHalf }
+func atRate(s sample) bench.Result  { return s.Result }
+func atLower(s sample) bench.Result { return s.then }
 
 // latencies is the four medians of a cell, in milliseconds.
-func latencies(samples []sample, of func(sample) (ack, delivery spread)) string {
-	ms := func(pick func(ack, delivery spread) time.Duration) float64 {
-		return median(samples, func(s sample) float64 { return float64(pick(of(s))) }) / 1e6
+func latencies(samples []sample, of func(sample) bench.Result) string {
+	pick := func(value func(bench.Result) float64) float64 {
+		return median(samples, func(s sample) float64 { return value(of(s)) })
 	}
-	a99 := ms(func(a, _ spread) time.Duration { return a.p99 })
+	a99 := pick(func(r bench.Result) float64 { return r.Answer.P99 })
 	if a99 == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%.1f, %.1f; %.1f, %.1f ms",
-		ms(func(a, _ spread) time.Duration { return a.p50 }), a99,
-		ms(func(_, d spread) time.Duration { return d.p50 }), ms(func(_, d spread) time.Duration { return d.p99 }))
+		pick(func(r bench.Result) float64 { return r.Answer.P50 }), a99,
+		pick(func(r bench.Result) float64 { return r.Delivery.P50 }), pick(func(r bench.Result) float64 { return r.Delivery.P99 }))
 }
 
 // processor is the machine's own name for its CPU.

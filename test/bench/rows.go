@@ -1,233 +1,214 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"time"
+
+	"github.com/game-im/hermod/app/hermodctl/bench"
 )
 
 // The goals of docs/performance.md.
 const (
-	goalVolatile  = 0.8 // of the bare loop
-	goalDurable   = 0.6
-	goalWeb       = 0.7
-	goalMessages  = 6000 // per wall second
-	goalLatency   = 50 * time.Millisecond
-	goalOwn       = 40 << 10 // bytes per stream
-	goalShared    = 16 << 10
-	goalSocket    = 8 << 10
+	goalVolatile = 0.8 // of the bare loop
+	goalStored   = 0.6
+	goalWeb      = 0.7
+	goalWebRooms = 0.5
+	goalService  = 0.5
+	goalSlower   = 1.5 // times the bare loop's p99
+
+	goalMessages    = 6000 // per wall second
+	goalWebMessages = 10000
+	goalLatency     = 50.0 // ms
+	goalWebLatency  = 20.0
+	goalAdded       = 2.0
+
+	goalOwn    = 40 << 10 // bytes per session
+	goalShared = 16 << 10
+	goalSocket = 8 << 10
+	goalQUIC   = 90 << 10
+)
+
+const (
+	roomCount     = 100
+	roomMembers   = 10
 	ownStreams    = 2000
 	sharedStreams = 10000
 	sharedConns   = 20
+	quicSessions  = 500
+	pushers       = 64
+	askers        = 100
 )
 
-// load puts a server under load and measures it.
-type load interface {
-	measure(ctx context.Context, s *server, durable bool) (sample, error)
-}
-
-// row is one line of the report: a load, given to both servers.
-type row struct {
-	name    string // kind/…, what -run matches
-	title   string
-	durable bool // of the node's rooms; the bare loop has only the other kind
-	load    load
-	goals   []goal
-}
-
-// goal is a bound and how an outcome is held against it.
-type goal struct {
-	text string
-	met  func(*outcome) bool
-}
-
-// outcome is what the rounds of a row gave: as many samples of one server as of the other.
-type outcome struct {
-	row
-	hermod, bare []sample
-	err          error
-}
-
-func rows(opt *options) []row {
-	return append(append(fanoutRows(opt), roomsRows(opt)...), idleRows(opt)...)
-}
-
-func fanoutRows(opt *options) []row {
-	var all []row
-	for _, receivers := range []int{100, 1000} {
-		for _, batch := range []bool{false, true} {
-			for _, durable := range []bool{false, true} {
-				l := fanout{receivers: receivers, messages: opt.messages * 100 / receivers, window: opt.window, batch: batch}
-				all = append(all, l.row(durable))
-			}
-		}
-		web := fanout{receivers: receivers, messages: opt.messages * 100 / receivers, window: opt.window, web: true}
-		all = append(all, web.row(false), web.row(true))
+func rows(opt *options) (all []row) {
+	for _, group := range []func(*options) []row{fanoutRows, broadcastRows, latencyRows, roomsRows, pushRows, requestRows, idleRows} {
+		all = append(all, group(opt)...)
 	}
 	return all
 }
 
-func (l fanout) row(durable bool) row {
-	frames, kind, least := "single", "volatile", goalVolatile
-	if l.batch {
-		frames = "envelope"
-	}
-	if l.web {
-		frames, least = "websocket", goalWeb
-	}
-	if durable {
-		kind, least = "durable", goalDurable
-	}
-	return row{
-		name:    fmt.Sprintf("fanout/%d/%s/%s", l.receivers, frames, kind),
-		title:   fmt.Sprintf("%d receivers, %s, %s", l.receivers, frames, kind),
-		durable: durable,
-		load:    l,
-		goals:   []goal{ratioGoal(least)},
+// plan is what all loads have in common.
+func (o *options) plan(mode bench.Mode, transport bench.Transport, protocol bench.Protocol) bench.Plan {
+	return bench.Plan{
+		Mode: mode, Transport: transport, Protocol: protocol, Size: payloadSize, Batch: 1, InFlight: 1,
+		WarmUp: o.warmUp, Duration: o.duration, Window: o.window,
 	}
 }
 
-func ratioGoal(least float64) goal {
-	return goal{fmt.Sprintf("≥ %.1f", least), func(o *outcome) bool { return o.ratio().median >= least }}
+func fanoutRows(opt *options) (all []row) {
+	for _, receivers := range []int{100, 1000} {
+		for _, frames := range []string{"single", "envelope", "websocket"} {
+			for _, kind := range []string{"volatile", "durable"} {
+				all = append(all, fanoutRow(opt, receivers, frames, kind))
+			}
+		}
+	}
+	return all
+}
+
+func fanoutRow(opt *options, receivers int, frames, kind string) row {
+	p := opt.plan(bench.Fanout, bench.GRPC, bench.IM)
+	p.Connections, p.Rooms, p.InFlight, p.Envelopes = receivers+1, 1, opt.window, frames == "envelope"
+	least := goalVolatile
+	if frames == "websocket" {
+		p.Transport, least = bench.WebSocket, goalWeb
+	}
+	if kind == "durable" {
+		least = goalStored
+	}
+	return row{
+		name:  fmt.Sprintf("fanout/%d/%s/%s", receivers, frames, kind),
+		title: fmt.Sprintf("%d receivers, %s, %s", receivers, frames, kind),
+		load:  load{plan: p, stored: kind == "durable"},
+		goals: []goal{ratioGoal(least)},
+	}
+}
+
+func broadcastRows(opt *options) (all []row) {
+	for _, receivers := range []int{100, 1000} {
+		p := opt.plan(bench.Broadcast, bench.WebSocket, bench.IM)
+		p.Connections, p.InFlight = receivers, 16
+		all = append(all, row{
+			name:  fmt.Sprintf("broadcast/%d/websocket", receivers),
+			title: fmt.Sprintf("%d receivers, websocket", receivers),
+			load:  load{plan: p},
+			goals: []goal{ratioGoal(goalWeb)},
+		})
+	}
+	return all
+}
+
+func latencyRows(opt *options) []row {
+	p := opt.plan(bench.Fanout, bench.WebSocket, bench.IM)
+	p.Connections, p.Rooms, p.InFlight, p.Rate = 101, 1, opt.window, 100
+	return []row{{
+		name: "latency/websocket", title: "100 receivers, websocket, 10,000 deliveries/s",
+		load: load{plan: p},
+		goals: []goal{{fmt.Sprintf("≤ %.1f", goalSlower), func(o *outcome) bool {
+			return o.ratio().median <= goalSlower
+		}}},
+	}}
 }
 
 func roomsRows(opt *options) []row {
-	halfGoal := goal{fmt.Sprintf("p99 < %v at half of it", goalLatency), func(o *outcome) bool {
-		return median(o.hermod, worst99Half) < float64(goalLatency)
-	}}
+	members := func(transport bench.Transport, inFlight int, rate float64) bench.Plan {
+		p := opt.plan(bench.Rooms, transport, bench.IM)
+		p.Connections, p.Rooms, p.InFlight, p.Rate, p.Window = roomCount*roomMembers, roomCount, inFlight, rate, 0
+		p.Envelopes = transport == bench.GRPC
+		return p
+	}
+	half := func(r bench.Result) float64 { return r.AcceptedPerSecond / 2 }
+	half10k := func(bench.Result) float64 { return goalWebMessages / 2 }
+	const paced = 256 // in flight: only a rate bounds them
+	return []row{
+		{
+			name: "rooms/1", title: "gRPC, stored, 1 in flight each",
+			load:  load{plan: members(bench.GRPC, 1, 0), stored: true, then: half, thenInFlight: paced},
+			goals: []goal{rateGoal(goalMessages), thenGoal(goalLatency, "half of it")},
+		}, {
+			name: "rooms/8", title: "gRPC, stored, 8 in flight each",
+			load: load{plan: members(bench.GRPC, 8, 0), stored: true},
+		}, {
+			name: "rooms/paced", title: fmt.Sprintf("gRPC, stored, %d messages/s in all", opt.rate),
+			load:  load{plan: members(bench.GRPC, paced, float64(opt.rate)), stored: true},
+			goals: []goal{latencyGoal(goalLatency)},
+		}, {
+			name: "rooms/websocket/volatile", title: "WebSocket, not stored, 1 in flight each",
+			load:  load{plan: members(bench.WebSocket, 1, 0)},
+			goals: []goal{ratioGoal(goalWebRooms)},
+		}, {
+			name: "rooms/websocket/volatile8", title: "WebSocket, not stored, 8 in flight each",
+			load:  load{plan: members(bench.WebSocket, 8, 0)},
+			goals: []goal{ratioGoal(goalWebRooms)},
+		}, {
+			name: "rooms/websocket/stored", title: "WebSocket, stored, 1 in flight each; then 5,000 messages/s",
+			load:  load{plan: members(bench.WebSocket, 1, 0), stored: true, then: half10k, thenInFlight: paced},
+			goals: []goal{rateGoal(goalWebMessages), thenGoal(goalWebLatency, "5000/s")},
+		},
+	}
+}
+
+func pushRows(opt *options) []row {
+	p := opt.plan(bench.Push, bench.WebSocket, bench.IM)
+	p.Connections, p.InFlight = 1000, pushers
+	batch := p
+	batch.InFlight, batch.Batch = 4, 1000
 	return []row{{
-		name:    "rooms/1",
-		title:   "1 in flight each",
-		durable: true,
-		load:    chatter{inFlight: 1, halfRate: true, duration: opt.duration},
-		goals:   []goal{rateGoal(), halfGoal},
+		name: "push/one", title: fmt.Sprintf("PushToClient, %d calls at a time, 1,000 WebSocket sessions", pushers),
+		load: load{plan: p}, goals: []goal{ratioGoal(goalService)},
 	}, {
-		name:    "rooms/8",
-		title:   "8 in flight each",
-		durable: true,
-		load:    chatter{inFlight: 8, duration: opt.duration},
-	}, {
-		name:    "rooms/paced",
-		title:   fmt.Sprintf("%d messages/s in all", opt.rate),
-		durable: true,
-		load:    chatter{rate: opt.rate, duration: opt.duration},
-		goals:   []goal{latencyGoal()},
+		name: "push/batch", title: "BatchPushToClients of 1,000, 4 calls at a time, 1,000 WebSocket sessions",
+		load: load{plan: batch}, goals: []goal{ratioGoal(goalService)},
 	}}
 }
 
-func rateGoal() goal {
-	return goal{fmt.Sprintf("≥ %d/s", goalMessages), func(o *outcome) bool {
-		return median(o.hermod, perWall) >= goalMessages
-	}}
+func requestRows(opt *options) (all []row) {
+	for _, transport := range []bench.Transport{bench.GRPC, bench.WebSocket} {
+		for _, service := range []string{"builtin", "upstream"} {
+			p := opt.plan(bench.Request, transport, bench.Gateway)
+			p.Connections, p.Action = askers, "echo"
+			l := load{plan: p, barePlan: unary}
+			r := row{
+				name:  fmt.Sprintf("request/%s/%s", service, transport),
+				title: fmt.Sprintf("%d sessions over %s, %s", askers, transport, map[string]string{"builtin": "built-in echo", "upstream": "a service of its own"}[service]),
+				goals: []goal{ratioGoal(goalService)},
+			}
+			if service == "upstream" {
+				l.upstream, l.thenInFlight = true, 16
+				l.then = func(r bench.Result) float64 { return r.AcceptedPerSecond / 2 }
+				r.goals = append(r.goals, addedGoal(goalAdded))
+			}
+			r.load = l
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
-func latencyGoal() goal {
-	return goal{fmt.Sprintf("p99 < %v", goalLatency), func(o *outcome) bool {
-		return median(o.hermod, worst99) < float64(goalLatency)
-	}}
+// unary is the same load as calls of a service, which is all that the bare loop offers.
+func unary(p bench.Plan) bench.Plan {
+	p.Transport, p.Protocol = bench.GRPC, bench.Upstream
+	return p
 }
 
 func idleRows(opt *options) []row {
+	resting := func(transport bench.Transport, protocol bench.Protocol, sessions, shared int) load {
+		p := opt.plan(bench.Idle, transport, protocol)
+		p.Connections, p.Shared, p.Duration, p.WarmUp = sessions, shared, opt.settle, 0
+		if protocol == bench.IM {
+			p.Rooms = sessions / roomMembers
+		}
+		return load{plan: p, stored: true}
+	}
 	return []row{{
-		name:    "idle/own",
-		title:   fmt.Sprintf("%d streams, a connection each", ownStreams),
-		durable: true,
-		load:    idle{streams: ownStreams, conns: ownStreams, settle: opt.settle},
-		goals:   []goal{memoryGoal(goalOwn)},
+		name: "idle/own", title: fmt.Sprintf("%d gRPC streams, a connection each", ownStreams),
+		load: resting(bench.GRPC, bench.IM, ownStreams, 1), goals: []goal{memoryGoal(goalOwn)},
 	}, {
-		name:    "idle/shared",
-		title:   fmt.Sprintf("%d streams on %d connections", sharedStreams, sharedConns),
-		durable: true,
-		load:    idle{streams: sharedStreams, conns: sharedConns, settle: opt.settle},
-		goals:   []goal{memoryGoal(goalShared)},
+		name: "idle/shared", title: fmt.Sprintf("%d gRPC streams on %d connections", sharedStreams, sharedConns),
+		load: resting(bench.GRPC, bench.IM, sharedStreams, sharedStreams/sharedConns), goals: []goal{memoryGoal(goalShared)},
 	}, {
-		name:    "idle/websocket",
-		title:   fmt.Sprintf("%d WebSocket connections", ownStreams),
-		durable: true,
-		load:    idle{streams: ownStreams, settle: opt.settle, web: true},
-		goals:   []goal{memoryGoal(goalSocket)},
+		name: "idle/websocket", title: fmt.Sprintf("%d WebSocket connections", ownStreams),
+		load: resting(bench.WebSocket, bench.IM, ownStreams, 0), goals: []goal{memoryGoal(goalSocket)},
+	}, {
+		name: "idle/quic", title: fmt.Sprintf("%d QUIC connections", quicSessions),
+		load: resting(bench.QUIC, bench.Gateway, quicSessions, 0), goals: []goal{memoryGoal(goalQUIC)},
 	}}
-}
-
-func memoryGoal(most float64) goal {
-	return goal{fmt.Sprintf("≤ %.0f KiB", most/1024), func(o *outcome) bool {
-		return median(o.hermod, perStream) <= most
-	}}
-}
-
-// bench measures rows one after another.
-type bench struct {
-	opt      *options
-	work     string // a directory for the servers' files
-	progress io.Writer
-	started  int
-}
-
-// measure runs all rounds of a row, and stops at the first that fails. The order of the two
-// servers changes from round to round, so that a machine that slows down favours neither.
-func (b *bench) measure(ctx context.Context, r row) *outcome {
-	o := &outcome{row: r}
-	for round := range b.opt.rounds {
-		first, second := b.bare, b.node
-		if round%2 == 1 {
-			first, second = b.node, b.bare
-		}
-		if o.err = first(ctx, o); o.err == nil {
-			o.err = second(ctx, o)
-		}
-		if o.err != nil {
-			fmt.Fprintf(b.progress, "%s: failed: %v\n", r.name, o.err)
-			break
-		}
-		fmt.Fprintf(b.progress, "%s: round %d of %d: %s\n", r.name, round+1, b.opt.rounds, o.latest())
-	}
-	return o
-}
-
-func (b *bench) bare(ctx context.Context, o *outcome) error {
-	s, err := b.once(ctx, "bare", o.load, false, func(dir string) (*server, error) { return startBare(ctx, dir) })
-	if err == nil {
-		o.bare = append(o.bare, s)
-	}
-	return err
-}
-
-func (b *bench) node(ctx context.Context, o *outcome) error {
-	start := func(dir string) (*server, error) {
-		return startNode(ctx, b.opt.bin, dir, o.durable)
-	}
-	durable := o.durable
-	if b.opt.againstOwn {
-		start, durable = func(dir string) (*server, error) { return startBare(ctx, dir) }, false
-	}
-	s, err := b.once(ctx, "hermod", o.load, durable, start)
-	if err == nil {
-		o.hermod = append(o.hermod, s)
-	}
-	return err
-}
-
-// once starts a server in a fresh directory, measures it and stops it.
-func (b *bench) once(ctx context.Context, name string, l load, durable bool, start func(dir string) (*server, error)) (sample, error) {
-	b.started++
-	dir := filepath.Join(b.work, fmt.Sprintf("%03d-%s", b.started, name))
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return sample{}, err
-	}
-	defer os.RemoveAll(dir)
-	s, err := start(dir)
-	if err != nil {
-		return sample{}, err
-	}
-	out, err := l.measure(ctx, s, durable)
-	if stopErr := s.stop(); err == nil {
-		err = stopErr
-	}
-	if err != nil {
-		return sample{}, fmt.Errorf("%s: %w\nits last lines:\n%s", name, err, s.lastLines())
-	}
-	return out, nil
 }

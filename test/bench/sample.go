@@ -1,40 +1,37 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"slices"
-	"time"
+	"strings"
+
+	"github.com/game-im/hermod/app/hermodctl/bench"
 )
 
-// sample is what one measurement of one server yields; what it does not measure is zero.
+// sample is what one measurement of one server yields.
 type sample struct {
-	perCPU    float64 // deliveries or messages per CPU-second of the server
-	perWall   float64 // the same per second
-	rss       int64   // bytes, at the end
-	perStream float64 // bytes of RSS
-
-	ack, delivery         spread // from when a message was due
-	ackHalf, deliveryHalf spread // the same at half of the rate
+	bench.Result              // of the load
+	then         bench.Result // of the one after it, at a lower rate; zero where there is none
+	direct       bench.Result // of the same without a gateway between; likewise
 }
 
-// newSample relates a count to what the server used for it.
-func newSample(before, after usage, count int) sample {
-	cpu := max(after.cpu-before.cpu, clockTick).Seconds()
-	wall := after.when.Sub(before.when).Seconds()
-	return sample{perCPU: float64(count) / cpu, perWall: float64(count) / wall, rss: after.rss}
-}
-
-// spread is how a set of times is distributed.
-type spread struct {
-	p50, p99 time.Duration
-}
-
-// newSpread sorts times in place.
-func newSpread(times []time.Duration) spread {
-	if len(times) == 0 {
-		return spread{}
+// sound tells what makes a result useless: a figure is worth nothing if anything was lost, repeated,
+// refused or out of turn on the way to it.
+func sound(r *bench.Result) error {
+	var wrong []string
+	for _, e := range r.Errors {
+		wrong = append(wrong, fmt.Sprintf("%d × %s (%s)", e.Count, e.Kind, e.First))
 	}
-	slices.Sort(times)
-	return spread{p50: times[(len(times)-1)*50/100], p99: times[(len(times)-1)*99/100]}
+	switch {
+	case len(wrong) > 0:
+		return errors.New(strings.Join(wrong, "; "))
+	case r.Interrupted:
+		return errors.New("interrupted")
+	case r.Server == nil:
+		return errors.New("what the server used is not known")
+	}
+	return nil
 }
 
 // median of what value says about each sample; of an even number, the lower of the two in the
@@ -51,12 +48,21 @@ func median(samples []sample, value func(sample) float64) float64 {
 	return values[(len(values)-1)/2]
 }
 
-func perCPU(s sample) float64    { return s.perCPU }
-func perWall(s sample) float64   { return s.perWall }
-func perStream(s sample) float64 { return s.perStream }
+// The figures of a sample. Answers are those to messages, calls or requests.
+func deliveredPerCPU(s sample) float64 { return s.Server.DeliveredPerCPUSecond }
+func delivered(s sample) float64       { return s.DeliveredPerSecond }
+func answeredPerCPU(s sample) float64  { return s.Server.AcceptedPerCPUSecond }
+func answered(s sample) float64        { return s.AcceptedPerSecond }
+func perConnection(s sample) float64   { return s.Server.RSSBytesPerConnection }
+func resident(s sample) float64        { return float64(s.Server.RSSBytes) }
 
-// worst99 is the p99 that a goal is held against: of the ACK or of the delivery, whichever is
-// later.
-func worst99(s sample) float64 { return float64(max(s.ack.p99, s.delivery.p99)) }
+// worst99 is the p99 that a goal is held against, in milliseconds: of the answer or of the delivery,
+// whichever is later.
+func worst99(s sample) float64 { return p99(s.Result) }
 
-func worst99Half(s sample) float64 { return float64(max(s.ackHalf.p99, s.deliveryHalf.p99)) }
+func thenWorst99(s sample) float64 { return p99(s.then) }
+
+func p99(r bench.Result) float64 { return max(r.Answer.P99, r.Delivery.P99) }
+
+// added is what the gateway adds to the p99 of a request.
+func added(s sample) float64 { return p99(s.then) - p99(s.direct) }
