@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 
@@ -77,9 +76,6 @@ func kindOf(err error) string {
 		GRPCStatus() *status.Status
 	}](err); ok {
 		return "status " + e.GRPCStatus().Code().String()
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok {
-		return "network: " + e.Op
 	}
 	return "connection lost"
 }
