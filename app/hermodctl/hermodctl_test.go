@@ -64,6 +64,23 @@ func TestWrongCommandLines(t *testing.T) {
 		{"batch --parallel 65", "--parallel 65 is not possible; 1 to 64"},
 		{"batch --data @-", "--data @- is not possible"},
 		{"version 2", `unexpected argument "2"`},
+		{"bench fan", `there is no mode "fan"; allowed are fanout, rooms, broadcast, push, request, idle`},
+		{"bench fanout 5", `unexpected argument "5"`},
+		{"bench fanout --transport tcp", `there is no transport "tcp"; allowed are grpc, websocket, quic`},
+		{"bench fanout --transport quic --skip-verify", "the protocol im is not spoken over quic; gateway is allowed there, and im over grpc and websocket"},
+		{"bench push --transport quic", "quic needs TLS"},
+		{"bench push --protocol xmpp", `there is no protocol "xmpp"`},
+		{"bench push --batch 1000", "targets of a call: 1000 is not possible; 1 to 100 is allowed"},
+		{"bench fanout --connections 3 --rooms 2", "3 connections are too few for 2 rooms"},
+		{"bench fanout --size 8", "bytes of a payload: 8 is not possible; 28 to 1048576 is allowed"},
+		{"bench fanout --rate -1", "messages per second: -1 is not possible"},
+		{"bench fanout --batch 2", "unknown flag: --batch"},
+		{"bench request --protocol im", "the mode request needs the protocol gateway, or upstream"},
+		{"bench idle --duration 0s", "the duration: 0s is not possible"},
+		{"bench idle --addr nowhere", `--addr "nowhere" is not an address`},
+		{"bench push --gateway :", `--gateway ":" is not an address`},
+		{"bench idle --pid 999999999", "--pid 999999999: "},
+		{"bench idle --cert x.pem", "--cert and --key belong together"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.args, func(t *testing.T) {
@@ -81,7 +98,7 @@ func TestWrongCommandLines(t *testing.T) {
 
 func TestHelpTeaches(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"--help"}, {"chat", "--help"}, {"push", "--help"}, {"batch", "--help"}, {"sessions", "--help"}, {"sessions", "list", "--help"}, {"sessions", "close", "--help"}, {"version", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"config", "print", "--help"}, {"doctor", "--help"}} {
+	for _, args := range [][]string{nil, {"--help"}, {"chat", "--help"}, {"push", "--help"}, {"batch", "--help"}, {"sessions", "--help"}, {"sessions", "list", "--help"}, {"sessions", "close", "--help"}, {"version", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"config", "print", "--help"}, {"doctor", "--help"}, {"bench"}, {"bench", "--help"}, {"bench", "fanout", "--help"}, {"bench", "idle", "--help"}} {
 		got := execute(t, "", args...)
 		if got.code != exitOK || !strings.Contains(got.out, "Examples:") || got.err != "" {
 			t.Errorf("%v: exit %d, stderr %q, stdout\n%s", args, got.code, got.err, got.out)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // client is one connection with what it receives and, if it has a lane, sends.
@@ -16,6 +17,7 @@ type client struct {
 	link   link
 
 	ready chan struct{} // closed once the node has answered the greeting
+	once  sync.Once     // closes ready
 	gone  chan struct{} // closed when nothing comes any more
 	err   error         // why; to be read when gone is closed
 	cut   bool          // it was the node or the network that ended the connection; known at the end
@@ -72,6 +74,9 @@ func (c *client) open(ctx context.Context, d dialer, reader func(func())) error 
 		return errors.Join(greeting, fmt.Errorf("no answer within %v: %w", openLimit, ctx.Err()))
 	}
 }
+
+// greeted notes that the node has answered the greeting.
+func (c *client) greeted() { c.once.Do(func() { close(c.ready) }) }
 
 // listen reads until the connection ends.
 func (c *client) listen() {

@@ -14,7 +14,7 @@ const (
 	// users.
 	quietLimit = 10 * time.Second
 	// stallLimit is how long nothing may come, while something should, before it is given up.
-	stallLimit = 5 * time.Second
+	stallLimit = 10 * time.Second
 )
 
 // The phases of a run.

@@ -125,7 +125,7 @@ func (s *gatewaySpeech) loggedIn(p push) error {
 		err = fmt.Errorf("%s was answered with code %d", loginName, body.code)
 	}
 	if err == nil {
-		close(s.client.ready) // once: a frame is booked once
+		s.client.greeted()
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"strconv"
-	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -12,10 +11,7 @@ import (
 )
 
 // imSpeech is the im.v1 stream.
-type imSpeech struct {
-	client  *client
-	greeted sync.Once
-}
+type imSpeech struct{ client *client }
 
 func (s *imSpeech) greet() error { return s.client.link.send(s.beat()) }
 
@@ -59,7 +55,7 @@ func (s *imSpeech) book(m response) error {
 	case imv1.MessageType_MESSAGE_TYPE_TEXT, imv1.MessageType_MESSAGE_TYPE_SYSTEM:
 		c.deliver(m.content, m.seq)
 	case imv1.MessageType_MESSAGE_TYPE_HEARTBEAT:
-		s.greeted.Do(func() { close(c.ready) })
+		c.greeted()
 	case imv1.MessageType_MESSAGE_TYPE_ACK:
 		return s.answered(m)
 	}
