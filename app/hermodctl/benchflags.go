@@ -25,6 +25,7 @@ type benchFlags struct {
 	transport, protocol string
 	tls                 tlsFlags
 	anyCertificate      bool
+	serviceTLS          bool
 	ops                 string
 	pid                 int
 	json                bool
@@ -89,6 +90,7 @@ func (f *benchFlags) registerLoad(flags *pflag.FlagSet, m *benchMode) {
 	}
 	if m.mode == bench.Push || m.mode == bench.Broadcast {
 		flags.StringVar(&p.Gateway, "gateway", "127.0.0.1:8082", "gateway gRPC address, where the service calls")
+		flags.BoolVar(&f.serviceTLS, "gateway-tls", false, "over quic, the service connects with TLS too; over the others it does if clients do")
 	}
 }
 
@@ -109,7 +111,7 @@ func (f *benchFlags) complete(ctx context.Context, notes io.Writer) (p bench.Pla
 	if p.TLS, err = f.secured(); err != nil {
 		return p, err
 	}
-	if p.Transport != bench.QUIC { // the service's listener is plain where only QUIC has TLS
+	if p.Transport != bench.QUIC || f.serviceTLS { // QUIC has it always, and the others need not
 		p.ServiceTLS = p.TLS
 	}
 	if err := p.Check(); err != nil {

@@ -106,12 +106,10 @@ func (l *webLoop) serve(conn net.Conn) error {
 	m.user = q.Get("user-id")
 	m.ack = slices.Contains(strings.Split(q.Get("capabilities"), ","), "ack")
 	m.room = l.room(q.Get("room-id"))
-	for _, r := range []*webRoom{m.room, &l.everybody} {
-		r.change(func(all []*webMember) []*webMember { return append(all, m) })
-		defer r.change(func(all []*webMember) []*webMember {
-			return slices.DeleteFunc(all, func(o *webMember) bool { return o == m })
-		})
-	}
+	m.room.add(m)
+	defer m.room.remove(m)
+	l.everybody.add(m)
+	defer l.everybody.remove(m)
 	l.mu.Lock()
 	l.users[m.user] = m
 	l.mu.Unlock()
@@ -150,11 +148,18 @@ func (l *webLoop) room(id string) *webRoom {
 	return r
 }
 
-func (r *webRoom) change(how func([]*webMember) []*webMember) {
+func (r *webRoom) add(m *webMember) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := how(slices.Clone(*r.members.Load()))
-	r.members.Store(&next)
+	all := append(slices.Clone(*r.members.Load()), m)
+	r.members.Store(&all)
+}
+
+func (r *webRoom) remove(m *webMember) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := slices.DeleteFunc(slices.Clone(*r.members.Load()), func(o *webMember) bool { return o == m })
+	r.members.Store(&left)
 }
 
 // read handles what a client sends until its connection ends.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/game-im/hermod/test/authority"
 )
 
 // loadable lets a node be loaded by few clients.
@@ -183,5 +186,31 @@ func TestBenchWithoutNode(t *testing.T) {
 		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(out), "no node answers at "+absent) {
 			t.Errorf("%v: %v, exit %d:\n%s", args, err, code, out)
 		}
+	}
+}
+
+// TestBenchProvesWhoItIs loads a node that has TLS and believes nobody, with a token for services.
+func TestBenchProvesWhoItIs(t *testing.T) {
+	t.Parallel()
+	ca, dir, quic := authority.New(t), t.TempDir(), freeAddr(t)
+	cert, key, root := ca.Files(dir, authority.Leaf{Name: "node"})
+	pair := fmt.Sprintf("{tls: {cert_file: %s, key_file: %s}}", cert, key)
+	n := Start(t, jwtMode+fmt.Sprintf("server: {im: %[1]s, http: %[1]s, gateway: %[1]s, quic: %[1]s}\n", pair)+loadable, "-quic", quic)
+	proof, _ := strings.CutPrefix(token(t, secret, "backend", time.Hour, "roles", []string{"service"}), "Bearer ")
+	for _, args := range [][]string{
+		{"fanout", "--addr", n.IM, "--connections", "5"},
+		{"fanout", "--addr", n.HTTP, "--transport", "websocket", "--connections", "5"},
+		{"push", "--addr", n.HTTP, "--transport", "websocket", "--connections", "5", "--gateway", n.Gateway},
+		{"push", "--addr", quic, "--transport", "quic", "--connections", "5", "--gateway", n.Gateway, "--gateway-tls"},
+		{"request", "--addr", n.IM, "--connections", "5"},
+	} {
+		r, code := n.load(args[0], append(args[1:], "--ca", root, "--token", proof, "--duration", "300ms")...).result(t)
+		if code != 0 || r.Total.Accepted != r.Total.Sent {
+			t.Errorf("%v: exit %d: %+v", args, code, r)
+		}
+	}
+	output, code := n.ctl("bench", "fanout", "--addr", n.IM, "--ca", root)
+	if code != 1 || !strings.Contains(output, "give --token") {
+		t.Errorf("without a token: exit %d: %s", code, output)
 	}
 }

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"sync"
 )
 
@@ -21,8 +20,6 @@ func newAsking(l *load) *asking {
 	}
 	return a
 }
-
-func (a *asking) clients() []*client { return a.all }
 
 func (a *asking) drive(ctx context.Context) {
 	var wg sync.WaitGroup
@@ -51,25 +48,3 @@ func (a *asking) counts() (n Counts) {
 func (a *asking) account(*Counts) {}
 
 func (a *asking) close() error { return nil }
-
-// resting is clients who do nothing. With im.v1 they may be members of rooms.
-type resting struct{ all []*client }
-
-func newResting(l *load) *resting {
-	r := &resting{}
-	for i := range l.plan.Connections {
-		room := ""
-		if l.plan.Rooms > 0 && l.plan.Protocol == IM {
-			room = fmt.Sprintf("bench-%x-%d", l.run, i%l.plan.Rooms)
-		}
-		r.all = append(r.all, newClient(l, i, room, 0))
-	}
-	return r
-}
-
-func (r *resting) clients() []*client        { return r.all }
-func (r *resting) drive(ctx context.Context) { <-ctx.Done() }
-func (r *resting) settled() bool             { return true }
-func (r *resting) counts() Counts            { return Counts{} }
-func (r *resting) account(*Counts)           {}
-func (r *resting) close() error              { return nil }

@@ -34,8 +34,6 @@ func newCalling(l *load) (*calling, error) {
 	return c, nil
 }
 
-func (c *calling) clients() []*client { return nil }
-
 // prepare makes one call on each connection, so that a service that is not there is told of before
 // anything is measured.
 func (c *calling) prepare(ctx context.Context) error {

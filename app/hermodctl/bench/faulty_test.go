@@ -126,7 +126,7 @@ func TestRunNotices(t *testing.T) {
 			phases, sent := map[string]bool{}, int64(0)
 			r, err := Run(ctx, p, func(p Progress) {
 				phases[p.Phase] = true
-				if n := p.Counts.Sent; n >= 30 || n == 10 && n == sent { // a sender that was thrown out has sent 10
+				if n := p.Counts.Sent; n >= 30 || n == sent && n >= 10 { // one that was thrown out has sent 10
 					stop()
 				}
 				sent = p.Counts.Sent

@@ -37,8 +37,6 @@ func newPushing(l *load) (*pushing, error) {
 	return p, nil
 }
 
-func (p *pushing) clients() []*client { return p.all }
-
 func (p *pushing) services() []*caller { return p.callers }
 
 func (p *pushing) close() error { return p.conn.Close() }
@@ -150,7 +148,7 @@ func (p *pushing) anyLost() bool {
 
 func (p *pushing) delivered() (n int64) {
 	for _, c := range p.all {
-		n += c.ledger.delivered.Load()
+		n += c.delivered.Load()
 	}
 	return n
 }

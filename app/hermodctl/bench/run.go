@@ -38,7 +38,6 @@ type Progress struct {
 
 // work is what the clients of a mode do.
 type work interface {
-	clients() []*client
 	drive(ctx context.Context) // until ctx ends
 	settled() bool             // all that is to come has come
 	counts() Counts
@@ -46,19 +45,27 @@ type work interface {
 	close() error
 }
 
-func newWork(l *load) (work, error) {
+// newWork makes what a mode does, and the clients that it does it with.
+func newWork(l *load) (work, []*client, error) {
 	switch l.plan.Mode {
 	case Broadcast, Push:
-		return newPushing(l)
+		p, err := newPushing(l)
+		if err != nil {
+			return nil, nil, err
+		}
+		return p, p.all, nil
 	case Request:
 		if l.plan.Protocol == Upstream {
-			return newCalling(l)
+			c, err := newCalling(l)
+			return c, nil, err
 		}
-		return newAsking(l), nil
+		a := newAsking(l)
+		return a, a.all, nil
 	case Idle:
-		return newResting(l), nil
+		return resting{}, newResting(l), nil
 	default:
-		return newTalk(l), nil
+		t := newTalk(l)
+		return t, t.clients(), nil
 	}
 }
 
@@ -74,11 +81,11 @@ func Run(ctx context.Context, p Plan, watch func(Progress)) (*Result, error) {
 		watch = func(Progress) {}
 	}
 	l := &load{plan: &p, run: rand.Uint64() >> 16}
-	w, err := newWork(l)
+	w, clients, err := newWork(l)
 	if err != nil {
 		return nil, err
 	}
-	r := &run{load: l, work: w, fleet: newFleet(l), watch: watch}
+	r := &run{load: l, work: w, clients: clients, fleet: newFleet(l), watch: watch}
 	out, err := r.perform(ctx)
 	if err := errors.Join(err, r.fleet.close(), w.close()); err != nil {
 		return nil, err
@@ -89,11 +96,12 @@ func Run(ctx context.Context, p Plan, watch func(Progress)) (*Result, error) {
 
 // run is a load that is under way.
 type run struct {
-	load  *load
-	work  work
-	fleet *fleet
-	watch func(Progress)
-	base  Usage // before the first client
+	load    *load
+	work    work
+	clients []*client
+	fleet   *fleet
+	watch   func(Progress)
+	base    Usage // before the first client
 }
 
 func (r *run) perform(ctx context.Context) (*Result, error) {
@@ -133,8 +141,7 @@ func (r *run) perform(ctx context.Context) (*Result, error) {
 // connect connects everybody, telling how far it is.
 func (r *run) connect(ctx context.Context) error {
 	ended := make(chan error, 1)
-	clients := r.work.clients()
-	go func() { ended <- r.fleet.connect(ctx, clients) }()
+	go func() { ended <- r.fleet.connect(ctx, r.clients) }()
 	start := time.Now()
 	for {
 		select {
@@ -145,7 +152,7 @@ func (r *run) connect(ctx context.Context) error {
 			return r.settle(ctx)
 		case <-time.After(tickEvery):
 			n := len(r.fleet.connected())
-			r.watch(Progress{Phase: phaseConnecting, Elapsed: time.Since(start), Connected: n, Share: float64(n) / float64(len(clients))})
+			r.watch(Progress{Phase: phaseConnecting, Elapsed: time.Since(start), Connected: n, Share: float64(n) / float64(len(r.clients))})
 		}
 	}
 }
@@ -210,7 +217,7 @@ func (r *run) mark() mark {
 // finish collects what the goroutines that have ended have noted.
 func (r *run) finish(out *Result) {
 	var answer, delivery histogram
-	for _, c := range r.work.clients() {
+	for _, c := range r.clients {
 		answer.merge(&c.answer)
 		delivery.merge(&c.delivery)
 	}
