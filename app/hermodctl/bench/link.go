@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	openLimit = 30 * time.Second // for one client to connect
+	openLimit = 60 * time.Second // for one client to connect
 	sendLimit = 30 * time.Second // for the node to take what a client sends
 )
 

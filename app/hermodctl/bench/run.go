@@ -65,7 +65,8 @@ func newWork(l *load) (work, []*client, error) {
 		return resting{}, newResting(l), nil
 	default:
 		t := newTalk(l)
-		return t, t.clients(), nil
+		all := t.clients()
+		return t, all, nil
 	}
 }
 
