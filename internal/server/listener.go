@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -70,6 +71,15 @@ func (c *countedConn) CloseWrite() error {
 		return errors.ErrUnsupported
 	}
 	return half.CloseWrite()
+}
+
+// SyscallConn is for those who read and write without waiting.
+func (c *countedConn) SyscallConn() (syscall.RawConn, error) {
+	open, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return open.SyscallConn()
 }
 
 // WriteBuffers writes several buffers in one go, if the system can: net.Buffers does not look behind

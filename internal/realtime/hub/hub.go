@@ -16,6 +16,8 @@ const shards = 64 // a power of two, well above the number of processors
 // Waker hands sessions with something to write to the goroutines that write.
 type Waker interface {
 	Wake(sessions ...*session.Session)
+	// Fan has a channel spread what waits, once, when its turn comes.
+	Fan(f session.Fanout)
 }
 
 // Hub is the index of one node.
@@ -53,13 +55,13 @@ func New(waker Waker) *Hub {
 func (h *Hub) Subscribe(s *session.Session, name string, source session.Source, after int64) *session.Subscription {
 	ch := h.acquire(name)
 	defer ch.mu.Unlock()
+	ch.spreadLocked() // what was published before is not for this one
 	sub := session.NewSubscription(s, name, ch, source, after)
 	if !s.Add(sub) {
 		h.dropIfEmpty(ch)
 		return nil
 	}
-	sub.Index = len(ch.subs)
-	ch.subs = append(ch.subs, sub)
+	ch.addLocked(sub)
 	return sub
 }
 
@@ -70,7 +72,7 @@ func (h *Hub) acquire(name string) *channel {
 		shard.mu.Lock()
 		ch := shard.byName[name]
 		if ch == nil {
-			ch = &channel{name: name}
+			ch = &channel{name: name, waker: h.waker}
 			shard.byName[name] = ch
 		}
 		shard.mu.Unlock()
@@ -82,8 +84,12 @@ func (h *Hub) acquire(name string) *channel {
 	}
 }
 
-// Unsubscribe takes a session off a channel and tells whether it was on it.
+// Unsubscribe takes a session off a channel and tells whether it was on it. What was published before
+// reaches it yet.
 func (h *Hub) Unsubscribe(s *session.Session, name string) bool {
+	if ch := h.find(name); ch != nil {
+		ch.Spread()
+	}
 	sub := s.Remove(name)
 	if sub == nil {
 		return false
@@ -106,11 +112,8 @@ func (h *Hub) drop(sub *session.Subscription) {
 	if sub.Index >= len(ch.subs) || ch.subs[sub.Index] != sub {
 		return
 	}
-	end := len(ch.subs) - 1
-	ch.subs[sub.Index] = ch.subs[end]
-	ch.subs[sub.Index].Index = sub.Index
-	ch.subs[end] = nil
-	ch.subs = ch.subs[:end]
+	ch.spreadLocked()
+	ch.removeLocked(sub)
 	h.dropIfEmpty(ch)
 }
 
@@ -127,22 +130,47 @@ func (h *Hub) dropIfEmpty(ch *channel) {
 }
 
 // Deliver fans a publication out to the sessions on its channel. Publications of one channel are
-// delivered one after another. The reply to the session that sent it goes out even if that session
-// does not follow the channel.
+// delivered one after another: on a channel with few sessions before Deliver returns, on one with many
+// when the turn of the channel comes. The reply to the session that sent it goes out even if that
+// session does not follow the channel.
 func (h *Hub) Deliver(p *frame.Publication) {
-	var origin *session.Session
+	d := session.Delivery{Publication: p}
 	if p.Origin != "" {
-		origin = h.Session(p.Origin)
+		d.By = h.Session(p.Origin)
 	}
-	replied := false
 	if ch := h.find(p.Channel); ch != nil {
-		var wake []*session.Session
-		wake, replied = ch.deliver(p, origin)
-		h.waker.Wake(wake...)
+		ch.deliver(d)
+		return
 	}
-	if origin != nil && !replied && origin.Replies && p.Reply != nil {
-		origin.Reply(p.Reply)
+	reply(&d)
+}
+
+// reply answers the session that sent a publication, unless it got it.
+func reply(d *session.Delivery) {
+	if d.By != nil && !d.Replied && d.By.Replies && d.Reply != nil {
+		d.By.Reply(d.Reply)
 	}
+}
+
+// Spread spreads what waits in every channel.
+func (h *Hub) Spread() {
+	for i := range h.channels {
+		for _, ch := range h.channels[i].crowded() {
+			ch.Spread()
+		}
+	}
+}
+
+// crowded returns the channels in which something may wait.
+func (shard *channelShard) crowded() (all []*channel) {
+	shard.mu.RLock()
+	defer shard.mu.RUnlock()
+	for _, ch := range shard.byName {
+		if ch.line.Load() != nil {
+			all = append(all, ch)
+		}
+	}
+	return all
 }
 
 func (h *Hub) find(name string) *channel {

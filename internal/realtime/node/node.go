@@ -85,6 +85,7 @@ func (n *Node) sweepOnce(now time.Time) {
 // all come back at once, and tells their clients to come back. Each may take what waits for it
 // first, for flushWindow at most. Drain ends early with ctx.
 func (n *Node) Drain(ctx context.Context, window time.Duration) {
+	n.hub.Spread() // what was published before waits for the clients like anything else
 	all := n.hub.All()
 	start := time.Now()
 	var wg sync.WaitGroup

@@ -37,7 +37,7 @@ type Core struct {
 // NewCore returns what the sessions of a node share. Writer and Catcher are run by the node.
 func NewCore(cfg Config, log *slog.Logger) *Core {
 	m := NewMetrics()
-	c := &Core{Writer: NewWriter(), Catcher: NewCatcher(log), Metrics: m, Load: overload.NewGuard(cfg.Load, log), Log: log}
+	c := &Core{Writer: NewWriter(log), Catcher: NewCatcher(log), Metrics: m, Load: overload.NewGuard(cfg.Load, log), Log: log}
 	c.SetConfig(cfg)
 	return c
 }

@@ -5,12 +5,32 @@ import (
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
-// Deliver takes a publication of a channel that the session follows; origin tells that the session
-// is the one that sent it. It never blocks. It returns true when a writer has to be woken for the
-// session, which the caller does, for many sessions at once.
-func (s *Session) Deliver(sub *Subscription, p *frame.Publication, origin bool) (wake bool) {
+// Delivery is a publication on its way to the sessions on its channel.
+type Delivery struct {
+	*frame.Publication
+	By      *Session // the one that sent it; nil: none of this node
+	Replied bool     // By was among those that it was delivered to
+}
+
+// Deliver takes publications of a channel that the session follows, in their order. It never blocks.
+// It returns true when a writer has to be woken for the session, which the caller does, for many
+// sessions at once. Only one goroutine at a time delivers the same publications.
+func (s *Session) Deliver(sub *Subscription, ds []Delivery) (wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for i := range ds {
+		origin := ds[i].By == s
+		if origin {
+			ds[i].Replied = true
+		}
+		if s.deliverLocked(sub, ds[i].Publication, origin) {
+			wake = true
+		}
+	}
+	return wake
+}
+
+func (s *Session) deliverLocked(sub *Subscription, p *frame.Publication, origin bool) (wake bool) {
 	if sub.gone {
 		return false
 	}

@@ -10,6 +10,7 @@
 //	resume.go        coming back with a ticket
 //	catchup.go       reading the log until the live edge is reached
 //	writer.go        the goroutines that write
+//	write.go         one write of a session
 //
 // All methods of Session are safe for concurrent use. A session at rest costs no goroutine, timer
 // or write buffer of this package: a Writer and a Catcher serve all of a node's sessions.

@@ -41,7 +41,7 @@ func TestAForgottenSubscriptionIsNotReadFor(t *testing.T) {
 		"removed before it starts": func(s *session.Session, sub *session.Subscription) { s.Remove("room"); s.Start(sub) },
 		"a late publication": func(s *session.Session, sub *session.Subscription) {
 			s.Remove("room")
-			s.Deliver(sub, &frame.Publication{Channel: "room", Seq: 5, Frame: frame.New("5")}, false)
+			s.Deliver(sub, []session.Delivery{{Publication: &frame.Publication{Channel: "room", Seq: 5, Frame: frame.New("5")}}})
 			s.Start(sub)
 		},
 	} {

@@ -27,10 +27,26 @@ type queue struct {
 	// reached is the highest number that was ever taken: up to it, the client may have the frames,
 	// whatever rewind has made of sent.
 	reached uint64
-	bytes   int
-	kept    int // bytes of frames that nothing could bring back
-	mortal  int // frames that expire
-	tally   overload.Tally
+	sums
+	tally overload.Tally
+}
+
+// sums are what a number of frames come to.
+type sums struct {
+	bytes  int
+	kept   int // bytes of frames that nothing could bring back
+	mortal int // frames that expire
+}
+
+// add counts a frame so many times.
+func (s *sums) add(it item, times int) {
+	s.bytes += times * it.enc.Size()
+	if it.kept {
+		s.kept += times * it.enc.Size()
+	}
+	if it.enc.Mortal() {
+		s.mortal += times
+	}
 }
 
 // compactAt is the number of consumed slots from which on moving the rest down pays.
@@ -42,13 +58,7 @@ func (q *queue) lastSent() uint64 { return q.acked + uint64(q.sent) }
 
 func (q *queue) push(it item) {
 	q.items = append(q.items, it)
-	q.bytes += it.enc.Size()
-	if it.kept {
-		q.kept += it.enc.Size()
-	}
-	if it.enc.Mortal() {
-		q.mortal++
-	}
+	q.add(it, 1)
 	q.tally.Now(q.bytes)
 }
 
@@ -63,23 +73,34 @@ func (q *queue) fits(size, limit int) bool {
 func (q *queue) take(dst []item, maxItems, maxBytes int, retain bool) (taken []item, first uint64) {
 	first = q.lastSent() + 1
 	from := q.head + q.sent
-	to, bytes := from, 0
+	to, taking := from, sums{}
 	for to < len(q.items) && to-from < maxItems {
-		bytes += q.items[to].enc.Size()
-		if bytes > maxBytes && to > from {
+		if taking.bytes+q.items[to].enc.Size() > maxBytes && to > from {
 			break
 		}
+		taking.add(q.items[to], 1)
 		to++
 	}
 	dst = append(dst, q.items[from:to]...)
 	q.sent += to - from
 	q.reached = max(q.reached, q.lastSent())
 	if !retain {
-		for range dst {
-			q.drop()
-		}
+		q.forget(to-from, taking)
 	}
 	return dst, first
+}
+
+// forget drops the first n frames, which are all that was written and have these sums.
+func (q *queue) forget(n int, gone sums) {
+	clear(q.items[q.head : q.head+n])
+	q.head += n
+	q.acked += uint64(n)
+	q.sent -= n
+	q.bytes -= gone.bytes
+	q.kept -= gone.kept
+	q.mortal -= gone.mortal
+	q.tally.Now(q.bytes)
+	q.compact()
 }
 
 // drop forgets the first frame.
@@ -88,11 +109,16 @@ func (q *queue) drop() item {
 	q.items[q.head] = item{}
 	q.head++
 	q.acked++
-	q.forget(it)
+	q.add(it, -1)
 	q.tally.Now(q.bytes)
 	if q.sent > 0 {
 		q.sent--
 	}
+	q.compact()
+	return it
+}
+
+func (q *queue) compact() {
 	switch {
 	case q.head == len(q.items):
 		q.items, q.head = q.items[:0], 0
@@ -100,18 +126,6 @@ func (q *queue) drop() item {
 		n := copy(q.items, q.items[q.head:])
 		clear(q.items[n:])
 		q.items, q.head = q.items[:n], 0
-	}
-	return it
-}
-
-// forget takes a frame out of the sums.
-func (q *queue) forget(it item) {
-	q.bytes -= it.enc.Size()
-	if it.kept {
-		q.kept -= it.enc.Size()
-	}
-	if it.enc.Mortal() {
-		q.mortal--
 	}
 }
 
@@ -124,7 +138,7 @@ func (q *queue) expire(now time.Time) (gone []uint64) {
 		it := q.items[i]
 		if it.enc.Expired(now) {
 			gone = append(gone, q.acked+uint64(i-q.head)+1)
-			q.forget(it)
+			q.add(it, -1)
 			continue
 		}
 		q.items[to] = it

@@ -2,46 +2,61 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
-
-	"github.com/game-im/hermod/internal/realtime/transport"
-)
-
-// A write takes at most this much, so that a fast room does not keep a worker from the others. Fewer
-// frames cost more system calls: with 64, a room of 1,000 gets a quarter less done.
-const (
-	maxWriteFrames = 256
-	maxWriteBytes  = 64 << 10
 )
 
 // stallCheck is how often the Writer looks whether all of its workers are stuck.
 const stallCheck = 10 * time.Millisecond
 
-// Writer writes what sessions have queued, with as many goroutines as there are processors.
-// A connection whose client does not read may block its worker; when sessions wait and no worker
-// has come free for stallCheck, the number of free ones is doubled, so that any number of stuck
-// clients delays the others by a few checks at most. Workers that were just added and have not begun
-// yet, as on a busy machine, are free ones: there are never more workers than sessions that are
-// written to or wait. Surplus workers end when they come back.
+// maxStrikes bounds the crew that relieves a stuck one, as a power of two.
+const maxStrikes = 12
+
+// Fanout is what waits to be handed to many sessions at once: a channel with publications.
+type Fanout interface {
+	// Spread queues everything that waits in the sessions concerned, and wakes them.
+	Spread()
+}
+
+// task is what a worker does next: one of the two.
+type task struct {
+	session *Session
+	fanout  Fanout
+}
+
+// Writer writes what sessions have queued, with as many goroutines as there are processors. Sessions
+// and fan-outs take their turn in one line: what is published while others are written to is spread
+// in one go when its turn comes, so that a busy node does more at a time and not more often.
+//
+// A connection that can (see transport.Eager) is written to without waiting for its client: what the
+// client does not take at once is left to a goroutine of its own. Any other connection whose client
+// does not read may block its worker. When somebody waits and no worker has come free for stallCheck,
+// a new crew takes over, twice as large each time this happens in succession, so that any number of
+// stuck clients delays the others by a few checks at most; workers of the old crew end when they come
+// back.
 type Writer struct {
+	log     *slog.Logger
 	mu      sync.Mutex
 	wake    sync.Cond
-	ready   []*Session
+	ready   []task
 	head    int
-	workers int
-	busy    int // workers that have a session
-	idle    int
-	taken   uint64 // sessions handed to workers, ever
-	stopped bool
 	base    int
+	crew    int // number of the crew that works; workers of others end
+	workers int // of the crew
+	busy    int // of these
+	strikes int // how many crews were stuck in succession
+	idle    int
+	done    uint64 // tasks that workers of the crew of the time came back from, ever
+	stopped bool
 	wg      sync.WaitGroup
 }
 
 // NewWriter returns a Writer without goroutines; Run starts them.
-func NewWriter() *Writer {
-	w := &Writer{base: runtime.GOMAXPROCS(0)}
+func NewWriter(log *slog.Logger) *Writer {
+	w := &Writer{log: log, base: runtime.GOMAXPROCS(0)}
 	w.wake.L = &w.mu
 	return w
 }
@@ -52,7 +67,9 @@ func (w *Writer) Wake(sessions ...*Session) {
 		return
 	}
 	w.mu.Lock()
-	w.ready = append(w.ready, sessions...)
+	for _, s := range sessions {
+		w.ready = append(w.ready, task{session: s})
+	}
 	n := min(w.idle, len(sessions))
 	w.mu.Unlock()
 	for ; n > 0; n-- {
@@ -60,9 +77,19 @@ func (w *Writer) Wake(sessions ...*Session) {
 	}
 }
 
+// Fan hands over a fan-out, which is spread once. It does not block.
+func (w *Writer) Fan(f Fanout) {
+	w.mu.Lock()
+	w.ready = append(w.ready, task{fanout: f})
+	w.mu.Unlock()
+	w.wake.Signal()
+}
+
 // Run works until ctx ends, then returns once every worker has.
 func (w *Writer) Run(ctx context.Context) error {
-	w.add(w.base)
+	w.mu.Lock()
+	w.hireLocked(w.base)
+	w.mu.Unlock()
 	tick := time.NewTicker(stallCheck)
 	defer tick.Stop()
 	last := uint64(0)
@@ -85,158 +112,107 @@ func (w *Writer) stop() {
 	w.wg.Wait()
 }
 
-// relieve adds workers when none came free since the last look although sessions wait.
+// relieve lets a new crew take over when none of the workers came free since the last look although
+// there is something to do. On a busy machine that may be said of workers who were not stuck but
+// waited for a processor; then the new crew is as large as the old one, and nothing is lost.
 func (w *Writer) relieve(last uint64) uint64 {
 	w.mu.Lock()
-	taken, waiting, busy, stuck := w.taken, len(w.ready)-w.head, w.busy, w.busy == w.workers
-	w.mu.Unlock()
-	if stuck && waiting > 0 && taken == last {
-		w.add(min(busy, waiting))
+	defer w.mu.Unlock()
+	waiting := w.head < len(w.ready)
+	if waiting && w.busy < w.workers && w.done == last {
+		return last // some have not begun yet
 	}
-	return taken
+	if !waiting || w.done != last {
+		if w.strikes = 0; w.workers > w.base {
+			w.wake.Broadcast() // so that the surplus ends
+		}
+		return w.done
+	}
+	w.crew++
+	w.workers, w.busy = 0, 0
+	w.hireLocked(w.base << w.strikes)
+	w.strikes = min(w.strikes+1, maxStrikes)
+	return w.done
 }
 
-func (w *Writer) add(n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (w *Writer) hireLocked(n int) {
+	w.workers += n
 	for range n {
-		w.workers++
-		w.wg.Add(1)
-		go w.work()
+		crew := w.crew
+		w.wg.Go(func() { w.work(crew) })
 	}
 }
 
-// next waits for a session to serve, and returns nil when the worker is to end. The worker comes back
-// from one that it had, unless it is new, and that one may have more.
-func (w *Writer) next(had *Session, again bool) *Session {
+// next waits for a task, after putting again in line, if there is such. A worker that comes back from
+// a task says so. It is false when the worker is to end.
+func (w *Writer) next(crew int, back bool, again *Session) (t task, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if had != nil {
+	if again != nil {
+		w.ready = append(w.ready, task{session: again})
+	}
+	if crew != w.crew {
+		w.wake.Signal() // for what was put in line
+		return task{}, false
+	}
+	if back {
 		w.busy--
+		w.done++
 	}
-	if again {
-		w.ready = append(w.ready, had)
-	}
-	for w.head == len(w.ready) {
-		if w.stopped || w.workers > w.base && w.idle >= w.base {
+	for {
+		if w.workers > w.base && w.strikes == 0 {
 			w.workers--
-			return nil
+			w.wake.Signal() // the call that this one may have answered
+			return task{}, false
+		}
+		if w.head < len(w.ready) {
+			return w.takeLocked(), true
+		}
+		if w.stopped {
+			return task{}, false
 		}
 		w.idle++
 		w.wake.Wait()
 		w.idle--
 	}
-	s := w.ready[w.head]
-	w.ready[w.head] = nil
+}
+
+func (w *Writer) takeLocked() task {
+	t := w.ready[w.head]
+	w.ready[w.head] = task{}
 	w.head++
-	w.taken++
 	w.busy++
 	if w.head == len(w.ready) {
 		w.ready, w.head = w.ready[:0], 0
 	}
-	return s
+	return t
 }
 
-func (w *Writer) work() {
-	defer w.wg.Done()
-	var b batch
-	var s *Session
-	for again := false; ; {
-		if s = w.next(s, again); s == nil {
+func (w *Writer) work(crew int) {
+	b := &batch{}
+	var again *Session
+	for back := false; ; back = true {
+		t, ok := w.next(crew, back, again)
+		if !ok {
 			return
 		}
-		again = s.write(&b)
-		b.reset()
-		// What the transport has to do for this session, it does now, while the frames are in the
-		// processor's cache, and not after every other session has been through here.
-		runtime.Gosched()
-	}
-}
-
-// batch is a worker's scratch space.
-type batch struct {
-	items []item
-	out   []transport.Outgoing
-}
-
-func (b *batch) reset() {
-	clear(b.items)
-	clear(b.out)
-	b.items, b.out = b.items[:0], b.out[:0]
-}
-
-// write writes one batch of what is queued and tells whether there is more.
-func (s *Session) write(b *batch) (more bool) {
-	s.mu.Lock()
-	conn := s.conn
-	if s.queue.mortal > 0 {
-		s.expireLocked(time.Now())
-	}
-	if conn == nil || s.greeting || s.queue.unsent() == 0 {
-		s.restLocked()
-		s.mu.Unlock()
-		return false
-	}
-	var first uint64
-	b.items, first = s.queue.take(b.items, maxWriteFrames, maxWriteBytes, s.Resume)
-	s.mu.Unlock()
-
-	for i, it := range b.items {
-		out := transport.Outgoing{Frame: it.enc}
-		if s.Resume {
-			out.Link = first + uint64(i)
-		}
-		b.out = append(b.out, out)
-	}
-	if err := conn.Write(b.out); err != nil {
-		return s.writeFailed(conn)
-	}
-	s.core.Metrics.Deliveries.Add(float64(len(b.items)))
-	s.core.Metrics.Writes.Inc()
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.progress = time.Now()
-	if first == s.queue.acked+1 {
-		s.unacked = s.progress
-	}
-	if s.state == Closed {
-		s.restLocked()
-		return false
-	}
-	if !s.Resume {
-		s.awaitedWrittenLocked(first + uint64(len(b.items)) - 1)
-	}
-	for _, it := range b.items {
-		if it.sub != nil {
-			if it.required {
-				it.sub.required = append(it.sub.required, it.seq)
-			}
-			s.writtenLocked(it.sub, it.seq)
+		again = nil
+		switch {
+		case t.fanout != nil:
+			w.spread(t.fanout)
+		case t.session.fill(b):
+			again, b = w.write(t.session, b)
 		}
 	}
-	s.catchUpLocked()
-	if s.queue.unsent() == 0 {
-		s.restLocked()
-		return false
-	}
-	return true
 }
 
-// writeFailed gives the connection up. What a session that resumes had taken stays in its queue;
-// any other session ends with its connection, and its cursors have not moved.
-func (s *Session) writeFailed(conn transport.Conn) (more bool) {
-	conn.Close(transport.ConnLost)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn != nil && s.conn != conn && !s.greeting && s.queue.unsent() > 0 {
-		return true // resumed on another connection meanwhile
-	}
-	s.restLocked()
-	return false
-}
-
-func (s *Session) restLocked() {
-	s.writing = false
-	s.drainedLocked()
+// spread survives a panic, which would be that of an encoder: a frame that cannot be encoded is no
+// reason for a node to end.
+func (w *Writer) spread(f Fanout) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.log.Error("a fan-out panicked", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	f.Spread()
 }

@@ -26,6 +26,16 @@ type Peer struct {
 // Peered is a Conn that knows its other end. Peer may be called by anybody.
 type Peered interface{ Peer() Peer }
 
+// Eager is a Conn that can be written to without waiting for its client.
+type Eager interface {
+	Conn
+	// TryWrite writes like Write, but only what the client takes at once. When that is not all, the
+	// connection keeps the rest, and until Flush has returned nothing else is written.
+	TryWrite(out []Outgoing) (whole bool, err error)
+	// Flush writes the rest, waiting for the client like Write.
+	Flush() error
+}
+
 // Outgoing is one frame to be written.
 type Outgoing struct {
 	Frame *frame.Encoded

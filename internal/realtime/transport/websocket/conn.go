@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -34,8 +35,10 @@ type Conn struct {
 	heard atomic.Uint32 // the group's tick when anything last came from the client
 	asked bool          // it was pinged since; of the goroutine that pings
 
-	writing sync.Mutex // held while something is written
-	broken  bool       // under writing: a write failed half-way
+	raw     syscall.RawConn // writes what the client takes at once; nil: the connection has no such way
+	writing sync.Mutex      // held while something is written, and until the rest of it is
+	broken  bool            // under writing: a write failed half-way
+	rest    net.Buffers     // under writing: what the client did not take at once
 
 	mu    sync.Mutex
 	why   error         // not nil: closed
@@ -45,7 +48,7 @@ type Conn struct {
 	owed  bool
 }
 
-var _ transport.Conn = (*Conn)(nil)
+var _ transport.Eager = (*Conn)(nil)
 
 // newConn makes a connection that has none yet.
 func newConn(g *Group) *Conn {
@@ -60,7 +63,7 @@ func (c *Conn) connect(nc net.Conn, ahead []byte) {
 	c.heard.Store(c.group.now.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.net = nc
+	c.net, c.raw = nc, rawOf(nc)
 	if c.why != nil {
 		c.freeLocked()
 	}

@@ -1,8 +1,8 @@
 package websocket
 
 import (
+	"bytes"
 	"net"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -11,9 +11,8 @@ import (
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
-// What is written at once is put together in a shared buffer: for small frames copying costs less
-// than a list of pieces does. Large frames, and more than a usual write, go out as the pieces they
-// are; then a write that a client keeps waiting holds nothing but what others share.
+// What is written at once is put together in a shared buffer: copying costs less than a list of pieces
+// does. What a client keeps waiting is held apart: large frames as the pieces that all receivers share.
 const (
 	smallWrite = 8 << 10
 	largeWrite = 80 << 10
@@ -22,44 +21,78 @@ const (
 	maxPrefix = 64
 )
 
-var smallBuffers, largeBuffers = newBuffers(smallWrite), newBuffers(largeWrite)
-
-func newBuffers(size int) *sync.Pool {
-	return &sync.Pool{New: func() any {
-		b := make([]byte, 0, size)
-		return &b
-	}}
-}
-
 // Write implements transport.Conn.
 func (c *Conn) Write(out []transport.Outgoing) error {
+	whole, err := c.TryWrite(out)
+	if err == nil && !whole {
+		err = c.Flush()
+	}
+	return err
+}
+
+// TryWrite implements transport.Eager. An encrypted connection waits for its client: what is encrypted
+// has to go out. Until Flush has written the rest, nobody else writes, pings and their answers
+// included, since the rest may begin in the middle of a frame.
+func (c *Conn) TryWrite(out []transport.Outgoing) (whole bool, err error) {
 	c.writing.Lock()
-	err := c.writeLocked(out)
+	whole, err = c.writeLocked(out)
+	if err == nil && !whole {
+		return false, nil // with the lock
+	}
+	c.writing.Unlock()
+	c.answerPing()
+	return whole, err
+}
+
+// Flush implements transport.Eager.
+func (c *Conn) Flush() error {
+	err := c.usable()
+	if err == nil {
+		err = c.wrote(writeAll(c.net, c.rest))
+	} else {
+		c.broken = true
+	}
+	c.rest = nil
 	c.writing.Unlock()
 	c.answerPing()
 	return err
 }
 
-func (c *Conn) writeLocked(out []transport.Outgoing) error {
+func (c *Conn) writeLocked(out []transport.Outgoing) (whole bool, err error) {
 	if err := c.usable(); err != nil {
-		return err
+		return false, err
 	}
 	size := 0
 	for _, o := range out {
 		size += o.Frame.Size() + maxPrefix
 	}
-	pool := smallBuffers
+	pool := smallOutboxes
 	switch {
-	case size > largeWrite || size > largeFrame*len(out) && !c.envelops(out):
-		return c.writePieces(out)
+	case size > largeWrite: // a frame that is larger than all that is usually written at once
+		c.rest = c.pieces(out)
+		return false, nil
 	case size > smallWrite:
-		pool = largeBuffers
+		pool = largeOutboxes
 	}
-	buf := pool.Get().(*[]byte) //nolint:forcetypeassert // nothing else is put there
-	*buf = c.assemble((*buf)[:0], out)
-	_, err := c.net.Write(*buf)
-	pool.Put(buf)
-	return c.wrote(err)
+	box := pool.Get().(*outbox) //nolint:forcetypeassert // nothing else is put there
+	defer pool.Put(box)
+	box.bytes = c.assemble(box.bytes[:0], out)
+	if c.raw == nil {
+		_, err = c.net.Write(box.bytes)
+		return err == nil, c.wrote(err)
+	}
+	n, err := box.offer(c.raw)
+	switch {
+	case err != nil:
+		return false, c.wrote(err)
+	case n == len(box.bytes):
+		return true, nil
+	case size > largeFrame*len(out) && !c.envelops(out):
+		c.rest = skip(c.pieces(out), n)
+	default:
+		c.rest = net.Buffers{bytes.Clone(box.bytes[n:])}
+	}
+	return false, nil
 }
 
 // assemble appends frames as they are on the wire.
@@ -101,9 +134,9 @@ func (c *Conn) head(dst []byte, link uint64, body int) []byte {
 // maxHeader is the longest header of a frame that is not masked.
 const maxHeader = 10
 
-// writePieces writes frames without copying their bodies, each in a message of its own, in one go if
-// the network connection can: a TCP connection, or one around it that has WriteBuffers.
-func (c *Conn) writePieces(out []transport.Outgoing) error {
+// pieces returns frames without copying their bodies, each a message of its own. The network connection
+// writes them in one go, if it can.
+func (c *Conn) pieces(out []transport.Outgoing) net.Buffers {
 	heads := make([]byte, 0, len(out)*maxPrefix)
 	pieces := make(net.Buffers, 0, 2*len(out))
 	for _, o := range out {
@@ -111,15 +144,7 @@ func (c *Conn) writePieces(out []transport.Outgoing) error {
 		heads = c.head(heads, o.Link, len(o.Frame.Body()))
 		pieces = append(pieces, heads[at:], o.Frame.Body())
 	}
-	var err error
-	if wrapped, ok := c.net.(interface {
-		WriteBuffers(b *net.Buffers) (int64, error)
-	}); ok {
-		_, err = wrapped.WriteBuffers(&pieces)
-	} else {
-		_, err = pieces.WriteTo(c.net)
-	}
-	return c.wrote(err)
+	return pieces
 }
 
 // wrote notes that something is half written, behind which nothing makes sense any more.
