@@ -52,32 +52,49 @@ type dialect struct {
 	begin func(id biz.Identity, get func(string) string, remote string) (serving, error)
 }
 
-// serving runs a session on a socket until it ends. batch tells whether its client takes envelopes, and
-// first that the client has to speak before there is a session.
+// serving is what a request has asked for. batch tells whether its client takes envelopes, and first
+// that the client has to speak before there is a session.
 type serving struct {
 	batch, first bool
-	serve        func(ctx context.Context, s *socket) error
+	// open opens the session on a socket; nil without an error means that it has ended already.
+	open func(ctx context.Context, s *socket) (live, error)
+}
+
+// live is an open session on its connection: Take handles what was read and tells that this was all,
+// and End follows the last one and returns why the connection has ended. After a panic it is Lost.
+type live interface {
+	Take(ctx context.Context, data []byte) (over bool)
+	End(err error) error
+	Lost()
 }
 
 func imDialect(h *im.Handler) dialect {
 	return dialect{name: "im.v1", proto: im.Proto, json: im.JSON, begin: func(id biz.Identity, get func(string) string, _ string) (serving, error) {
 		o, err := im.ReadOpening(id, get)
-		return serving{batch: o.Batch, first: id.User == "", serve: func(ctx context.Context, s *socket) error {
+		return serving{batch: o.Batch, first: id.User == "", open: func(ctx context.Context, s *socket) (live, error) {
 			o.Format = s.format
-			return h.Serve(ctx, s.req.Conn, o, func(w im.Welcome) error { return s.upgrade(w.Headers()) })
+			l, err := h.Open(ctx, s.req.Conn, o, func(w im.Welcome) error { return s.upgrade(w.Headers()) })
+			if err != nil {
+				return nil, err
+			}
+			return l, nil
 		}}, err
 	}}
 }
 
 func gatewayDialect(h *gateway.Handler) dialect {
 	return dialect{name: "gateway.v1", proto: gateway.Proto, json: gateway.JSON, begin: func(id biz.Identity, _ func(string) string, remote string) (serving, error) {
-		return serving{first: true, serve: func(ctx context.Context, s *socket) error {
-			return h.Serve(ctx, s.req.Conn, gateway.Opening{Identity: id, Format: s.format, Transport: "websocket", Remote: remote})
+		return serving{first: true, open: func(ctx context.Context, s *socket) (live, error) {
+			l, err := h.Open(ctx, s.req.Conn, gateway.Opening{Identity: id, Format: s.format, Transport: "websocket", Remote: remote})
+			if l == nil {
+				return nil, err
+			}
+			return l, nil
 		}}, nil
 	}}
 }
 
-// socket is one connection in the making, and then in use.
+// socket is one connection in the making.
 type socket struct {
 	*sockets
 	dialect
@@ -103,8 +120,7 @@ func (s *sockets) handler(d dialect) http.Handler {
 			return
 		}
 		next.req = s.Request(w, r)
-		go next.run()
-		next.req.Wait()
+		next.run()
 	})
 }
 
@@ -156,21 +172,85 @@ func (s *sockets) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	refuseHTTP(w, r, s.log, err)
 }
 
-// run serves the connection in a goroutine of its own, which is all that a session at rest has.
+// run opens the session, and leaves it to a goroutine of its own. That is all that a session at rest
+// has: the HTTP server's goroutine ends, with its buffers.
 func (s *socket) run() {
-	defer s.place.Leave()
-	defer s.req.Done()
+	var (
+		err  error
+		next live
+	)
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.panicked(p)
+		}
+		if next == nil {
+			defer s.place.Leave()
+			s.finish(err)
+		}
+	}()
+	if err = s.speak(); err != nil {
+		return
+	}
+	if next, err = s.open(context.Background(), s); next != nil {
+		c := &connected{sockets: s.sockets, name: s.name, conn: s.req.Conn, live: next, place: s.place}
+		go c.run()
+	}
+}
+
+func (s *sockets) panicked(p any) error {
+	s.log.Error("a session panicked", "panic", p, "stack", string(debug.Stack()))
+	return biz.Errorf(biz.KindInternal, "PANIC", "internal error")
+}
+
+// connected is what is left of a socket once its session is open.
+type connected struct {
+	*sockets
+	name  string
+	conn  *websocket.Conn
+	live  live
+	place overload.Place
+}
+
+// run reads until the connection ends. Whenever it is at rest, a fresh goroutine goes on: of what a
+// session at rest costs, its stack is the larger part.
+func (c *connected) run() {
+	rest := false
 	var err error
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("a session panicked", "protocol", s.name, "panic", p, "stack", string(debug.Stack()))
-			err = biz.Errorf(biz.KindInternal, "PANIC", "internal error")
+			err = c.panicked(p)
+			c.live.Lost()
 		}
-		s.finish(err)
+		if !rest {
+			defer c.place.Leave()
+			c.end(c.name, c.conn, err)
+		}
 	}()
-	if err = s.speak(); err == nil {
-		err = s.serve(context.Background(), s)
+	if rest, err = c.read(); rest {
+		go c.run()
 	}
+}
+
+func (c *connected) read() (rest bool, err error) {
+	for {
+		data, err := c.conn.Read()
+		if err != nil || c.live.Take(context.Background(), data) {
+			return false, c.live.End(err)
+		}
+		if c.conn.Resting() {
+			return true, nil
+		}
+	}
+}
+
+// end tells the client of a connection how it ended.
+func (s *sockets) end(name string, conn *websocket.Conn, err error) {
+	var refused *biz.Error
+	if errors.As(err, &refused) {
+		s.metrics.refused(service.Error(s.log, err))
+	}
+	conn.Finish(ending(refused))
+	s.metrics.sockets.WithLabelValues(name).Dec()
 }
 
 // speak settles the notation. Where nothing but the first message can tell it, or who is there, the
@@ -215,23 +295,18 @@ func (s *socket) upgrade(headers map[string]string) error {
 	return nil
 }
 
-// finish tells the client how it ended, in the way that is left.
+// finish tells the client why there is no session, in the way that is left.
 func (s *socket) finish(err error) {
-	var refused *biz.Error
-	ours := errors.As(err, &refused)
 	if s.upgraded {
-		if ours {
-			s.metrics.refused(service.Error(s.log, err))
-		}
-		s.req.Conn.Finish(ending(refused))
-		s.metrics.sockets.WithLabelValues(s.name).Dec()
+		s.end(s.name, s.req.Conn, err)
 		return
 	}
 	w, r := s.req.Answer()
 	if w == nil {
 		return // the client left in the middle of it
 	}
-	if !ours { // closed meanwhile, by a stop for one
+	var refused *biz.Error
+	if !errors.As(err, &refused) { // closed meanwhile, by a stop for one
 		err = biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the session has ended before it was open; reconnect")
 	}
 	s.refuse(w, r, err)

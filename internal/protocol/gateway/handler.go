@@ -84,26 +84,79 @@ func (h *Handler) lockOf(user biz.UserID) *sync.Mutex {
 // of that format from each frame that conn.Read returns. The caller closes the connection. A session
 // ends with STOP; when its connection ends in any other way, it waits for its client.
 func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening) error {
+	l, err := h.Open(ctx, conn, o)
+	if l == nil {
+		return err
+	}
+	return l.Serve(ctx)
+}
+
+// Live is a session on one of its connections. It belongs to the goroutine that reads the connection,
+// which calls Take with each thing that it read, and in the end End.
+type Live struct {
+	reader  reader
+	conn    transport.Conn
+	stopped bool
+}
+
+// Open is the first part of Serve, for those who read the connection themselves; nil means that this
+// was all.
+func (h *Handler) Open(ctx context.Context, conn transport.Conn, o Opening) (*Live, error) {
 	s, err := h.await(ctx, conn, o)
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil
+		return nil, nil //nolint:nilnil // the client came and went: neither a session nor a failure
 	case err != nil:
-		return err
+		return nil, err
 	}
-	defer h.node.Done(s, conn, transport.ConnLost) // after a panic as well
-	r := &reader{h: h, session: s, life: lifeOf(s), codec: codecOf(o.Format), transport: o.Transport}
-	stopped, err := r.run(ctx, conn)
+	r := reader{h: h, session: s, life: lifeOf(s), codec: codecOf(o.Format), transport: o.Transport}
+	return &Live{reader: r, conn: conn}, nil
+}
+
+// Serve reads the connection until it ends, or the session, and returns why: nil after a clean end by
+// the client.
+func (l *Live) Serve(ctx context.Context) error {
+	whole := false
+	defer func() {
+		if !whole { // a panic
+			l.Lost()
+		}
+	}()
+	var err error
+	for {
+		var data []byte
+		if data, err = l.conn.Read(); err != nil || l.Take(ctx, data) {
+			break
+		}
+	}
+	err = l.End(err)
+	whole = true
+	return err
+}
+
+// Take handles what the client has sent, and tells whether the client has ended its session.
+func (l *Live) Take(ctx context.Context, data []byte) (over bool) {
+	l.stopped = l.reader.take(ctx, data)
+	return l.stopped
+}
+
+// End follows the last Take, with the error of the read after it, and returns why the connection has
+// ended: nil for a clean end by the client.
+func (l *Live) End(err error) error {
+	defer l.Lost()
 	switch {
-	case stopped:
-		h.node.End(s, transport.Ended)
+	case l.stopped:
+		l.reader.h.node.End(l.reader.session, transport.Ended)
 		return nil
 	case errors.Is(err, io.EOF):
-		r.finish()
+		l.reader.finish()
 		return nil
 	}
 	return err
 }
+
+// Lost gives the connection up. The session waits for its client.
+func (l *Live) Lost() { l.reader.h.node.Done(l.reader.session, l.conn, transport.ConnLost) }
 
 // await reads from a new connection until its client has said who it is. What is refused meanwhile is
 // numbered from 1, and is no part of a session.

@@ -11,7 +11,6 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/session"
-	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
 // reader handles what comes over one connection of a session. It belongs to one goroutine.
@@ -25,23 +24,14 @@ type reader struct {
 	limited   *Config // what limiter was made from
 }
 
-// run reads until the connection ends, or until the client ends the session, which is io.EOF as well.
-func (r *reader) run(ctx context.Context, conn transport.Conn) (stopped bool, err error) {
-	for {
-		data, err := conn.Read()
-		if err != nil {
-			return false, err
-		}
-		req, wrong := r.codec.request(data)
-		if wrong != nil {
-			r.count("other")
-			r.h.refuse(r.session, 0, wrong)
-			continue
-		}
-		if r.handle(ctx, req) {
-			return true, nil
-		}
+func (r *reader) take(ctx context.Context, data []byte) (stopped bool) {
+	req, wrong := r.codec.request(data)
+	if wrong != nil {
+		r.count("other")
+		r.h.refuse(r.session, 0, wrong)
+		return false
 	}
+	return r.handle(ctx, req)
 }
 
 // handle tells whether the client has ended its session.

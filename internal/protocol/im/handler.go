@@ -82,15 +82,31 @@ func (h *Handler) SetConfig(cfg Config) { h.cfg.Store(&cfg) }
 // Serve runs a client's connection until it ends and returns why: nil after a clean end by the
 // client. greet answers the client once its session exists; nothing is written before.
 func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) error {
+	l, err := h.Open(ctx, conn, o, greet)
+	if err != nil {
+		return err
+	}
+	return l.Serve(ctx)
+}
+
+// Live is a session on one of its connections. It belongs to the goroutine that reads the connection,
+// which calls Take with each thing that it read, and in the end End.
+type Live struct {
+	reader reader
+	conn   transport.Conn
+}
+
+// Open is the first part of Serve, for those who read the connection themselves.
+func (h *Handler) Open(ctx context.Context, conn transport.Conn, o Opening, greet func(Welcome) error) (*Live, error) {
 	if o.Format == nil {
 		o.Format = Proto
 	}
 	first, err := h.identify(conn, &o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if refused := h.node.Core().Load.Request(); refused != nil {
-		return protocol.Overloaded(refused)
+		return nil, protocol.Overloaded(refused)
 	}
 	var s *session.Session
 	err = h.aside(ctx, func() (err error) {
@@ -98,20 +114,58 @@ func (h *Handler) Serve(ctx context.Context, conn transport.Conn, o Opening, gre
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	end := transport.ConnLost
-	defer func() { h.node.Done(s, conn, end) }() // after a panic as well
-	r := newReader(h, s, o)
+	l := &Live{reader: readerOf(h, s, o), conn: conn}
 	if first != nil {
-		r.handle(ctx, first)
+		defer l.endOnPanic()
+		l.reader.handle(ctx, first)
 	}
-	if err = r.run(ctx, conn); !errors.Is(err, io.EOF) {
+	return l, nil
+}
+
+func (l *Live) endOnPanic() {
+	if p := recover(); p != nil {
+		l.Lost()
+		panic(p)
+	}
+}
+
+// Serve reads the connection until it ends and returns why: nil after a clean end by the client.
+func (l *Live) Serve(ctx context.Context) error {
+	defer l.endOnPanic()
+	for {
+		data, err := l.conn.Read()
+		if err != nil {
+			return l.End(err)
+		}
+		l.Take(ctx, data)
+	}
+}
+
+// Take handles what the client has sent. It is never over before the connection is.
+func (l *Live) Take(ctx context.Context, data []byte) (over bool) {
+	l.reader.take(ctx, data)
+	return false
+}
+
+// End follows the last Take, with the error of the read after it, and returns why the connection has
+// ended: nil for a clean end by the client.
+func (l *Live) End(err error) error {
+	if !errors.Is(err, io.EOF) {
+		l.Lost()
 		return err
 	}
-	r.finish()
-	end = transport.Ended
+	l.reader.finish()
+	l.done(transport.Ended)
 	return nil
+}
+
+// Lost gives the connection up. The session waits for its client if it can resume.
+func (l *Live) Lost() { l.done(transport.ConnLost) }
+
+func (l *Live) done(why transport.Disconnect) {
+	l.reader.h.node.Done(l.reader.session, l.conn, why)
 }
 
 // maxOpening bounds how many sessions a node opens at once. When thousands of clients come back in

@@ -16,7 +16,6 @@ import (
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/session"
-	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
 // maxInFlight bounds the sends of one connection that have no outcome yet; a client that has more
@@ -38,8 +37,8 @@ type reader struct {
 	inFlight chan struct{} // a place for each send without an outcome
 }
 
-func newReader(h *Handler, s *session.Session, o Opening) *reader {
-	return &reader{h: h, session: s, identity: o.Identity, room: o.Room, format: o.Format}
+func readerOf(h *Handler, s *session.Session, o Opening) reader {
+	return reader{h: h, session: s, identity: o.Identity, room: o.Room, format: o.Format}
 }
 
 // admit waits until the client may have another send in flight. It is an error when the client sends
@@ -76,20 +75,13 @@ func (r *reader) setLimit(cfg *Config) {
 	r.limited = cfg
 }
 
-// run handles messages until the connection ends.
-func (r *reader) run(ctx context.Context, conn transport.Conn) error {
-	for {
-		data, err := conn.Read()
-		if err != nil {
-			return err
-		}
-		req, err := request(r.format, data)
-		if err != nil {
-			r.refuse(req, biz.AsError(err))
-			continue
-		}
-		r.handle(ctx, req)
+func (r *reader) take(ctx context.Context, data []byte) {
+	req, err := request(r.format, data)
+	if err != nil {
+		r.refuse(req, biz.AsError(err))
+		return
 	}
+	r.handle(ctx, req)
 }
 
 func (r *reader) handle(ctx context.Context, req *imv1.MessageRequest) {

@@ -32,6 +32,9 @@ type Conn struct {
 	peeked []byte // a message that was read to see its kind
 	end    error  // what Read returned at last
 
+	restedAt uint32 // tick of the last rest
+	rests    uint32 // in it
+
 	heard atomic.Uint32 // the group's tick when anything last came from the client
 	asked bool          // it was pinged since; of the goroutine that pings
 
@@ -53,7 +56,7 @@ var _ transport.Eager = (*Conn)(nil)
 // newConn makes a connection that has none yet.
 func newConn(g *Group) *Conn {
 	c := &Conn{group: g}
-	c.in.src, c.in.limit, c.in.pinged = (*source)(c), g.options.MaxMessage, c.pinged
+	c.in.limit, c.in.pinged = g.options.MaxMessage, c.pinged
 	return c
 }
 
@@ -64,6 +67,7 @@ func (c *Conn) connect(nc net.Conn, ahead []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.net, c.raw = nc, rawOf(nc)
+	c.in.src = newSource(c)
 	if c.why != nil {
 		c.freeLocked()
 	}
@@ -87,18 +91,6 @@ func (c *Conn) Speak(format *frame.Format, text, batch bool) {
 	c.format, c.text, c.batch, c.chosen = format, text, batch, true
 }
 
-// source is the client's bytes, noting when some came.
-type source Conn
-
-// Read implements io.Reader.
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.net.Read(p)
-	if n > 0 {
-		s.heard.Store(s.group.now.Load())
-	}
-	return n, err
-}
-
 // Peek waits for the client's first message and tells whether it is text. The next Read returns it.
 func (c *Conn) Peek() (text bool, err error) {
 	op, data, err := c.next()
@@ -120,6 +112,30 @@ func (c *Conn) Read() ([]byte, error) {
 		c.peeked = nil
 		return data, nil
 	}
+	if c.end == nil && c.peeked == nil {
+		c.in.await()
+	}
+	return c.read()
+}
+
+// maxRests bounds how often in a tick a connection is found at rest: one that is busy stays where it is.
+const maxRests = 4
+
+// Resting tells that nothing is there to be read, so that it is worth while to call Read from a fresh
+// goroutine next: the stack of this one has grown with what it has handled, and would stay so large for
+// as long as the client is silent. It is called by whoever reads.
+func (c *Conn) Resting() bool {
+	if c.raw == nil || c.end != nil || c.peeked != nil || !c.in.empty() {
+		return false
+	}
+	if now := c.group.now.Load(); now != c.restedAt {
+		c.restedAt, c.rests = now, 0
+	}
+	c.rests++
+	return c.rests <= maxRests
+}
+
+func (c *Conn) read() ([]byte, error) {
 	op, data, err := c.next()
 	if err == nil && c.chosen && (op == ws.OpText) != c.text {
 		err = c.breach(&violation{ws.StatusUnsupportedData, fmt.Sprintf("%s takes %s messages only", c.format.Name, kind(c.text))})
@@ -246,8 +262,9 @@ func (c *Conn) hangUp() {
 	if c.net.SetReadDeadline(time.Now().Add(parting)) != nil {
 		return
 	}
+	junk := make([]byte, privateInbox)
 	for {
-		if _, err := c.net.Read(c.in.buf[:]); err != nil {
+		if _, err := c.net.Read(junk); err != nil {
 			return
 		}
 	}

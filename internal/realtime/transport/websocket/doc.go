@@ -6,9 +6,9 @@
 //	writer.go   frames out: all that waits, in one write
 //	group.go    the connections of a listener: pings, and their end
 //
-// Concurrency and ownership: a connection has no goroutine, timer or channel of its own. Whoever
-// serves it calls Upgrade, then Read until it fails, then Finish, all in one goroutine; that goroutine
-// must not be the HTTP server's, which would keep the server's buffers alive (see Request). Write may
+// Concurrency and ownership: a connection has no goroutine, timer or channel of its own. The
+// HTTP handler calls Upgrade; another goroutine serves the connection (see Request): it calls Read until
+// that fails, then Finish. Write may
 // be called by one other goroutine at a time and Close by anybody. Pings are sent by the goroutine
 // that runs the Group. Frames are not compressed: most are small, and a compressor would cost each
 // connection more memory than everything else together.

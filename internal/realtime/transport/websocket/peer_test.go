@@ -38,14 +38,13 @@ func serve(t testing.TB, o websocket.Options, text bool, handle transporttest.Ha
 	s := &server{group: g}
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := g.Request(w, r)
-		go func() {
-			defer req.Done()
-			if err := req.Upgrade("", nil); err != nil {
-				if w, _ := req.Answer(); w != nil {
-					w.WriteHeader(http.StatusServiceUnavailable)
-				}
-				return
+		if err := req.Upgrade("", nil); err != nil {
+			if w, _ := req.Answer(); w != nil {
+				w.WriteHeader(http.StatusServiceUnavailable)
 			}
+			return
+		}
+		go func() {
 			c := req.Conn
 			c.Speak(transporttest.Text, text, false)
 			why := transport.Ended
@@ -54,7 +53,6 @@ func serve(t testing.TB, o websocket.Options, text bool, handle transporttest.Ha
 			}
 			c.Finish(why)
 		}()
-		req.Wait()
 	}))
 	s.addr = s.http.Listener.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())

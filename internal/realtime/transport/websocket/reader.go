@@ -5,18 +5,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
 
-const (
-	// readBuffer is what a connection at rest holds. A payload that is larger is read straight into
-	// the message.
-	readBuffer = 512
-	// firstPart bounds what is allocated on the word of a client, before its bytes are there.
-	firstPart = 4 << 10
-)
+// firstPart bounds what is allocated on the word of a client, before its bytes are there.
+const firstPart = 4 << 10
 
 // violation is a breach of the protocol, with the status that the connection is closed with.
 type violation struct {
@@ -33,23 +29,42 @@ type left struct {
 
 func (l *left) Error() string { return fmt.Sprintf("websocket: the client left (%d)", l.status) }
 
-// reader takes messages out of what a client sends.
-type reader struct {
-	src      io.Reader
-	limit    int          // bytes of a message
-	pinged   func([]byte) // called with the payload of a ping, which is the reader's own
-	ahead    []byte       // what was read before this reader was there
-	buf      [readBuffer]byte
-	from, to int
-	scratch  [ws.MaxHeaderSize]byte
+// filler is where a reader's bytes come from.
+type filler interface {
+	io.Reader
+	// fill waits for bytes and returns an inbox with some; with an error, one without any or none.
+	fill() (*inbox, error)
 }
+
+// reader takes messages out of what a client sends. It has an inbox while there is something in it.
+type reader struct {
+	src    filler
+	limit  int          // bytes of a message
+	pinged func([]byte) // called with the payload of a ping, which is the reader's own
+	ahead  []byte       // what was read before this reader was there
+	box    *inbox
+	err    error // of the source, for good
+}
+
+// await waits until there is something to read. Doing so here, where the stack is low, keeps the stack
+// of a goroutine small that has nothing to do but wait. An error comes out of the next message.
+func (r *reader) await() {
+	if r.empty() {
+		r.box, r.err = r.src.fill()
+	}
+}
+
+// empty tells that whoever reads would have to wait.
+func (r *reader) empty() bool { return len(r.ahead) == 0 && r.box == nil && r.err == nil }
 
 // message returns the next message of the client: a *left at its end, a *violation when it breaks
 // the protocol, or the error of the source, which is never io.EOF.
 func (r *reader) message() (op ws.OpCode, data []byte, err error) {
 	state := ws.StateServerSide
+	scratch := scratches.Get().(*[ws.MaxHeaderSize]byte) //nolint:forcetypeassert // nothing else is put there
+	defer scratches.Put(scratch)
 	for {
-		h, err := ws.ReadHeaderBuffer(r, r.scratch[:0])
+		h, err := ws.ReadHeaderBuffer(r, scratch[:0])
 		if err != nil {
 			return 0, nil, headerError(err)
 		}
@@ -81,6 +96,9 @@ func (r *reader) message() (op ws.OpCode, data []byte, err error) {
 		return op, data, nil
 	}
 }
+
+// scratches are for headers.
+var scratches = sync.Pool{New: func() any { return new([ws.MaxHeaderSize]byte) }}
 
 func headerError(err error) error {
 	if errors.Is(err, ws.ErrHeaderLengthMSB) || errors.Is(err, ws.ErrHeaderLengthUnexpected) {
@@ -154,17 +172,16 @@ func (r *reader) Read(p []byte) (int, error) {
 		}
 		return n, nil
 	}
-	if r.from == r.to {
-		if len(p) >= len(r.buf) {
-			return r.src.Read(p)
-		}
-		n, err := r.src.Read(r.buf[:])
-		if n == 0 {
-			return 0, err
-		}
-		r.from, r.to = 0, n // an error comes again
+	if r.box == nil && len(p) >= privateInbox && r.err == nil {
+		return r.src.Read(p)
 	}
-	n := copy(p, r.buf[r.from:r.to])
-	r.from += n
+	if r.await(); r.box == nil {
+		return 0, r.err
+	}
+	n := r.box.read(p)
+	if r.box.empty() {
+		r.box.free()
+		r.box = nil
+	}
 	return n, nil
 }

@@ -16,8 +16,13 @@ import (
 const fuzzLimit = 1 << 16
 
 func newReader(src io.Reader) *reader {
-	return &reader{src: src, limit: fuzzLimit, pinged: func([]byte) {}}
+	return &reader{src: &plain{src}, limit: fuzzLimit, pinged: func([]byte) {}}
 }
+
+// plain fills inboxes from any source.
+type plain struct{ io.Reader }
+
+func (p *plain) fill() (*inbox, error) { return fillPrivate(p.Reader) }
 
 // FuzzReader feeds a reader with what no client would send. Whatever it is, the reader ends with an
 // error of a kind that Conn knows, and no message is beyond the limit.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/gobwas/ws"
 )
@@ -47,37 +46,21 @@ func hasToken(values []string, token string) bool {
 	return false
 }
 
-// Request is a request that is about to become a connection. An HTTP server keeps several kilobytes
-// of buffers for as long as its handler runs. So the handler starts a goroutine that serves the
-// connection, returns when Wait does, and the buffers are gone:
-//
-//	req := group.Request(w, r)
-//	go serve(req) // calls Upgrade or answers in another way, and Done in any case
-//	req.Wait()
+// Request is a request that is about to become a connection. It belongs to the goroutine of its HTTP
+// handler, which calls Upgrade or answers in another way. An HTTP server keeps several kilobytes of
+// buffers, and the stack of its goroutine, for as long as the handler runs: the connection is to be
+// served by another goroutine, and the handler to return.
 type Request struct {
 	// Conn is the connection. Before Upgrade it can be closed, and neither read nor written.
 	Conn *Conn
 
-	w    http.ResponseWriter
-	r    *http.Request
-	once sync.Once
-	done chan struct{}
+	w http.ResponseWriter
+	r *http.Request
 }
 
 // Request begins the opening of a connection.
 func (g *Group) Request(w http.ResponseWriter, r *http.Request) *Request {
-	return &Request{Conn: newConn(g), w: w, r: r, done: make(chan struct{})}
-}
-
-// Wait returns when the HTTP server is done with the request.
-func (q *Request) Wait() { <-q.done }
-
-// Done ends what Wait waits for. It may be called again.
-func (q *Request) Done() {
-	q.once.Do(func() {
-		q.w, q.r = nil, nil
-		close(q.done)
-	})
+	return &Request{Conn: newConn(g), w: w, r: r}
 }
 
 // Answer returns what a request is answered with that was not upgraded; nil when that is too late.
@@ -95,8 +78,8 @@ func (q *Request) Upgrade(protocol string, header http.Header) error {
 	if !g.enter() {
 		return ErrStopping
 	}
-	defer q.Done()
 	nc, ahead, err := q.hijack(protocol, header)
+	q.w, q.r = nil, nil
 	if err != nil {
 		g.add(nil)
 		return fmt.Errorf("upgrade: %w", err)

@@ -1,0 +1,117 @@
+package websocket
+
+import (
+	"io"
+	"sync"
+	"syscall"
+)
+
+const (
+	// sharedInbox is what is read from a client at once. A payload that is larger is read straight into
+	// the message.
+	sharedInbox = 4 << 10
+	// privateInbox is the same for a connection that cannot wait without a buffer, and keeps it.
+	privateInbox = 512
+)
+
+// inbox is bytes that came and were not read yet, never none.
+type inbox struct {
+	bytes    []byte
+	from, to int
+}
+
+var inboxes = sync.Pool{New: func() any { return &inbox{bytes: make([]byte, sharedInbox)} }}
+
+func (b *inbox) empty() bool { return b.from == b.to }
+
+func (b *inbox) read(p []byte) int {
+	n := copy(p, b.bytes[b.from:b.to])
+	b.from += n
+	return n
+}
+
+// free gives back an inbox that is shared.
+func (b *inbox) free() {
+	if len(b.bytes) == sharedInbox {
+		inboxes.Put(b)
+	}
+}
+
+// source is a client's bytes, noting when some came. A connection at rest holds no buffer, if the
+// system tells when there is something to read.
+type source struct {
+	conn *Conn
+	// Set by readable for fill:
+	box *inbox
+	err error
+	// wait is readable, made once and not for each message.
+	wait func(fd uintptr) (done bool)
+}
+
+func newSource(c *Conn) *source {
+	s := &source{conn: c}
+	if c.raw != nil {
+		s.wait = s.readable
+	}
+	return s
+}
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.conn.net.Read(p)
+	if n > 0 {
+		s.heard()
+	}
+	return n, err
+}
+
+func (s *source) heard() { s.conn.heard.Store(s.conn.group.now.Load()) }
+
+// fill implements filler.
+func (s *source) fill() (*inbox, error) {
+	if s.wait == nil {
+		return fillPrivate(s)
+	}
+	if err := s.conn.raw.Read(s.wait); err != nil {
+		return nil, err
+	}
+	box, err := s.box, s.err
+	s.box, s.err = nil, nil
+	return box, err
+}
+
+// readable implements what RawConn.Read asks for: it is called when there may be something to read.
+func (s *source) readable(fd uintptr) (done bool) {
+	box := inboxes.Get().(*inbox) //nolint:forcetypeassert // nothing else is put there
+	for {
+		n, err := syscall.Read(int(fd), box.bytes)
+		switch {
+		case err == nil && n > 0:
+			box.from, box.to = 0, n
+			s.box = box
+			s.heard()
+			return true
+		case err == syscall.EINTR: //nolint:errorlint // as the system returns it
+			continue
+		case err == nil:
+			err = io.EOF
+		}
+		inboxes.Put(box)
+		if err == syscall.EAGAIN { //nolint:errorlint // as the system returns it
+			return false
+		}
+		s.err = err
+		return true
+	}
+}
+
+// fillPrivate waits with a buffer.
+func fillPrivate(src io.Reader) (*inbox, error) {
+	box := &inbox{bytes: make([]byte, privateInbox)}
+	n, err := src.Read(box.bytes)
+	if n == 0 {
+		return nil, err
+	}
+	box.to = n // an error comes again
+	return box, nil
+}
