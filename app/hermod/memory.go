@@ -11,8 +11,9 @@ import (
 // When memory is given back.
 const (
 	memoryCheck = 3 * time.Second
-	quietAllocs = 4 << 20  // bytes allocated between two checks by a node that has little to do
-	worthReturn = 16 << 20 // bytes that make a collection worth its while
+	quietAllocs = 4 << 20 // bytes allocated between two checks by a node that has little to do
+	worthReturn = 4 << 20 // bytes that make a collection worth its while,
+	worthPart   = 8       // and the part of what lives that they have to be: a large heap takes long to look through
 )
 
 // returnMemory gives back to the system what a burst has left behind, once it is over. Thousands of
@@ -60,5 +61,5 @@ func readMemory() memory {
 // returnable tells whether little has happened since an earlier reading and much could be given back.
 func (m memory) returnable(before memory) bool {
 	garbage := m.used - min(m.used, m.live)
-	return m.allocs-before.allocs < quietAllocs && garbage+m.free >= worthReturn
+	return m.allocs-before.allocs < quietAllocs && garbage+m.free >= max(worthReturn, m.live/worthPart)
 }

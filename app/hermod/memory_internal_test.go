@@ -13,6 +13,8 @@ func TestMemoryIsReturnedWhenABurstIsOver(t *testing.T) {
 		"quiet, with garbage":  {memory{allocs: 99 * mib}, memory{allocs: 100 * mib, used: 70 * mib, live: 50 * mib}, true},
 		"quiet, with free":     {memory{allocs: 99 * mib}, memory{allocs: 100 * mib, used: 50 * mib, live: 50 * mib, free: 20 * mib}, true},
 		"quiet, and returned":  {memory{allocs: 99 * mib}, memory{allocs: 100 * mib, used: 52 * mib, live: 50 * mib, free: 1 * mib}, false},
+		"little of much":       {memory{allocs: 99 * mib}, memory{allocs: 100 * mib, used: 850 * mib, live: 800 * mib, free: 49 * mib}, false},
+		"much of much":         {memory{allocs: 99 * mib}, memory{allocs: 100 * mib, used: 850 * mib, live: 800 * mib, free: 51 * mib}, true},
 		"live above what used": {memory{allocs: 99 * mib}, memory{allocs: 100 * mib, used: 40 * mib, live: 50 * mib}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

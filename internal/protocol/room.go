@@ -83,12 +83,13 @@ func (f *Follower) dropLeft(ctx context.Context, s *session.Session, user biz.Us
 }
 
 // Later returns what lets a session follow a room that its user joins while it is open. A session
-// that could not be subscribed ends: it would be without the room unawares, also after a resume.
-func (f *Follower) Later(id biz.Identity) session.Follow {
+// that could not be subscribed ends: it would be without the room unawares, also after a resume. id is not
+// copied, since every session holds one.
+func (f *Follower) Later(id *biz.Identity) session.Follow {
 	return func(s *session.Session, room string) {
 		ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
 		defer cancel()
-		begin, err := f.Follow(ctx, s, id, []biz.RoomID{biz.RoomID(room)})
+		begin, err := f.Follow(ctx, s, *id, []biz.RoomID{biz.RoomID(room)})
 		if err != nil {
 			f.log.Error("a session could not follow a room", "session", s.ID, "room", room, "error", err)
 			f.node.End(s, transport.StoreGone)

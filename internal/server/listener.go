@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -41,7 +40,7 @@ func (l *countingListener) Accept() (net.Conn, error) {
 		}
 		if n := l.open.Add(1); l.load == nil || l.load.Socket(n) {
 			l.gauge.Inc()
-			return &countedConn{Conn: c, closed: sync.OnceFunc(l.left)}, nil
+			return &countedConn{Conn: c, from: l}, nil
 		}
 		l.open.Add(-1)
 		_ = c.Close() // there is nothing to be told to whom, and nothing that could be done about a failure
@@ -55,12 +54,15 @@ func (l *countingListener) left() {
 
 type countedConn struct {
 	net.Conn
-	closed func()
+	from   *countingListener
+	closed atomic.Bool
 }
 
 // Close implements net.Conn.
 func (c *countedConn) Close() error {
-	c.closed()
+	if c.closed.CompareAndSwap(false, true) {
+		c.from.left()
+	}
 	return c.Conn.Close()
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -149,7 +150,9 @@ func (s *sockets) admit(d dialect, r *http.Request) (*socket, error) {
 
 // begin finds out who is there and settles what can be settled by the request.
 func (s *socket) begin(r *http.Request) (err error) {
-	get := credentialsOf(r)
+	credentials := credentialsOf(r)
+	// What a session keeps of a request must not keep the whole of its header.
+	get := func(key string) string { return strings.Clone(credentials(key)) }
 	id, err := s.identify(r.Context(), get)
 	if err != nil {
 		return err

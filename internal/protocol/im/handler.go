@@ -108,6 +108,8 @@ func (h *Handler) Open(ctx context.Context, conn transport.Conn, o Opening, gree
 	if refused := h.node.Core().Load.Request(); refused != nil {
 		return nil, protocol.Overloaded(refused)
 	}
+	who := o.Identity
+	o.holder = &who
 	var s *session.Session
 	err = h.aside(ctx, func() (err error) {
 		s, err = h.open(ctx, conn, o, greet)
@@ -254,7 +256,7 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	}
 	s := session.New(h.node.Core(), session.Options{
 		ID: id.String(), User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
-		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Follow: h.follower.Later(o.Identity),
+		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Follow: h.follower.Later(o.holder),
 	}, conn, o.Identity.Expiry)
 	// The session is whole before the client hears of it: from then on it may send, be pushed to, or
 	// lose its connection and resume on another one.

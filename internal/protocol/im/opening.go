@@ -33,6 +33,8 @@ type Opening struct {
 	Batch    bool // understands envelopes
 	Rooms    bool // follows all of its user's rooms even if it names one
 	Greeting bool // wants the response headers as a frame, since it cannot read them
+
+	holder *biz.Identity // whose session it is, for what lives as long as the session
 }
 
 // ReadOpening reads the request's metadata.

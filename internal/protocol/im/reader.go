@@ -27,8 +27,8 @@ const maxInFlight = 256
 type reader struct {
 	h        *Handler
 	session  *session.Session
-	identity biz.Identity
-	room     biz.RoomID // for messages that name none
+	identity *biz.Identity // not changed, but replaced
+	room     biz.RoomID    // for messages that name none
 	format   *frame.Format
 
 	// Made when the client sends something for the first time: many only read.
@@ -38,7 +38,7 @@ type reader struct {
 }
 
 func readerOf(h *Handler, s *session.Session, o Opening) reader {
-	return reader{h: h, session: s, identity: o.Identity, room: o.Room, format: o.Format}
+	return reader{h: h, session: s, identity: o.holder, room: o.Room, format: o.Format}
 }
 
 // admit waits until the client may have another send in flight. It is an error when the client sends
@@ -101,12 +101,12 @@ func (r *reader) handle(ctx context.Context, req *imv1.MessageRequest) {
 
 func (r *reader) heartbeat(ctx context.Context, req *imv1.MessageRequest) {
 	if token := req.GetMetadata()["authorization"]; token != "" {
-		id, err := r.h.auth.Refresh(ctx, r.identity, strings.TrimPrefix(token, "Bearer "))
+		id, err := r.h.auth.Refresh(ctx, *r.identity, strings.TrimPrefix(token, "Bearer "))
 		if err != nil {
 			r.refuse(req, biz.AsError(err))
 			return
 		}
-		r.identity = id
+		r.identity = &id
 		r.session.SetExpiry(id.Expiry)
 	}
 	r.session.Reply(frame.New(&protocol.Heartbeat{Content: req.GetContent(), Time: time.Now()}))
@@ -179,7 +179,7 @@ func (r *reader) send(ctx context.Context, req *imv1.MessageRequest) {
 	if d.Room == "" {
 		d.Room = r.room
 	}
-	r.h.messages.Send(ctx, r.identity, d, func(receipt biz.Receipt, err error) {
+	r.h.messages.Send(ctx, *r.identity, d, func(receipt biz.Receipt, err error) {
 		switch {
 		case err != nil:
 			r.refuse(req, biz.AsError(err))

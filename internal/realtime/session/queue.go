@@ -156,9 +156,9 @@ func (q *queue) end() {
 	*q = queue{}
 }
 
-// trim lets go of the room that a burst has needed. A session at rest holds none.
+// trim lets go of the room that was needed. A session at rest holds none.
 func (q *queue) trim() {
-	if q.len() == 0 && cap(q.items) > compactAt {
+	if q.len() == 0 {
 		q.items, q.head = nil, 0
 	}
 }

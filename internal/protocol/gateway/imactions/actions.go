@@ -81,7 +81,7 @@ func (a *Actions) Inherit(ctx context.Context, s *session.Session, id biz.Identi
 			rooms = append(rooms, room)
 		}
 	}
-	s.SetFollow(a.follower.Later(id))
+	s.SetFollow(a.follower.Later(&id))
 	begin, err := a.follower.Follow(ctx, s, id, rooms)
 	if err != nil {
 		return err

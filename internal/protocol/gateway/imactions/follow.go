@@ -17,7 +17,8 @@ const headerRooms = "rooms"
 // that he joins from now on.
 func (a *Actions) open(ctx context.Context, r *gateway.Request) error {
 	opened := r.Session.Follows()
-	r.Session.SetFollow(a.follower.Later(r.Identity)) // first: a room that is joined meanwhile is in one or the other
+	id := r.Identity
+	r.Session.SetFollow(a.follower.Later(&id)) // first: a room that is joined meanwhile is in one or the other
 	begin, rooms, err := a.followAll(ctx, r)
 	if err != nil {
 		if !opened {
@@ -61,7 +62,8 @@ func (a *Actions) join(ctx context.Context, r *gateway.Request) error {
 		if begin, err = a.follower.Follow(ctx, r.Session, r.Identity, []biz.RoomID{joined.Room.ID}); err != nil {
 			return err
 		}
-		r.Session.SetFollow(a.follower.Later(r.Identity))
+		id := r.Identity
+		r.Session.SetFollow(a.follower.Later(&id))
 	}
 	r.Answer(imcall.Joined(view), nil)
 	begin()

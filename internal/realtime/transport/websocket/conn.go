@@ -43,6 +43,8 @@ type Conn struct {
 	broken  bool            // under writing: a write failed half-way
 	rest    net.Buffers     // under writing: what the client did not take at once
 
+	wait func(fd uintptr) (done bool) // source.readable, made once and not for each message
+
 	mu    sync.Mutex
 	why   error         // not nil: closed
 	bye   ws.StatusCode // what the close frame is to say
@@ -56,7 +58,7 @@ var _ transport.Eager = (*Conn)(nil)
 // newConn makes a connection that has none yet.
 func newConn(g *Group) *Conn {
 	c := &Conn{group: g}
-	c.in.limit, c.in.pinged = g.options.MaxMessage, c.pinged
+	c.in.src, c.in.limit = (*source)(c), g.options.MaxMessage
 	return c
 }
 
@@ -66,8 +68,9 @@ func (c *Conn) connect(nc net.Conn, ahead []byte) {
 	c.heard.Store(c.group.now.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.net, c.raw = nc, rawOf(nc)
-	c.in.src = newSource(c)
+	if c.net, c.raw = nc, rawOf(nc); c.raw != nil {
+		c.wait = (*source)(c).readable
+	}
 	if c.why != nil {
 		c.freeLocked()
 	}

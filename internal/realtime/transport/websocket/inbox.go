@@ -37,50 +37,35 @@ func (b *inbox) free() {
 	}
 }
 
-// source is a client's bytes, noting when some came. A connection at rest holds no buffer, if the
-// system tells when there is something to read.
-type source struct {
-	conn *Conn
-	// Set by readable for fill:
-	box *inbox
-	err error
-	// wait is readable, made once and not for each message.
-	wait func(fd uintptr) (done bool)
-}
-
-func newSource(c *Conn) *source {
-	s := &source{conn: c}
-	if c.raw != nil {
-		s.wait = s.readable
-	}
-	return s
-}
+// source is a connection as what its reader reads.
+type source Conn
 
 // Read implements io.Reader.
 func (s *source) Read(p []byte) (int, error) {
-	n, err := s.conn.net.Read(p)
+	n, err := s.net.Read(p)
 	if n > 0 {
-		s.heard()
+		s.note()
 	}
 	return n, err
 }
 
-func (s *source) heard() { s.conn.heard.Store(s.conn.group.now.Load()) }
+// note notes that something came from the client.
+func (s *source) note() { s.heard.Store(s.group.now.Load()) }
 
-// fill implements filler.
+// fill implements filler. A connection at rest holds no buffer, if the system tells when there is
+// something to read.
 func (s *source) fill() (*inbox, error) {
-	if s.wait == nil {
+	if s.raw == nil {
 		return fillPrivate(s)
 	}
-	if err := s.conn.raw.Read(s.wait); err != nil {
+	if err := s.raw.Read(s.wait); err != nil {
 		return nil, err
 	}
-	box, err := s.box, s.err
-	s.box, s.err = nil, nil
-	return box, err
+	return s.in.box, s.in.err
 }
 
-// readable implements what RawConn.Read asks for: it is called when there may be something to read.
+// readable implements what RawConn.Read asks for: it is called when there may be something to read, and
+// leaves that in the reader.
 func (s *source) readable(fd uintptr) (done bool) {
 	box := inboxes.Get().(*inbox) //nolint:forcetypeassert // nothing else is put there
 	for {
@@ -88,8 +73,8 @@ func (s *source) readable(fd uintptr) (done bool) {
 		switch {
 		case err == nil && n > 0:
 			box.from, box.to = 0, n
-			s.box = box
-			s.heard()
+			s.in.box = box
+			s.note()
 			return true
 		case err == syscall.EINTR: //nolint:errorlint // as the system returns it
 			continue
@@ -100,10 +85,13 @@ func (s *source) readable(fd uintptr) (done bool) {
 		if err == syscall.EAGAIN { //nolint:errorlint // as the system returns it
 			return false
 		}
-		s.err = err
+		s.in.err = err
 		return true
 	}
 }
+
+// pinged implements filler.
+func (s *source) pinged(payload []byte) { (*Conn)(s).pinged(payload) }
 
 // fillPrivate waits with a buffer.
 func fillPrivate(src io.Reader) (*inbox, error) {

@@ -34,16 +34,17 @@ type filler interface {
 	io.Reader
 	// fill waits for bytes and returns an inbox with some; with an error, one without any or none.
 	fill() (*inbox, error)
+	// pinged is called with the payload of a ping, which is the callee's own from then on.
+	pinged(payload []byte)
 }
 
 // reader takes messages out of what a client sends. It has an inbox while there is something in it.
 type reader struct {
-	src    filler
-	limit  int          // bytes of a message
-	pinged func([]byte) // called with the payload of a ping, which is the reader's own
-	ahead  []byte       // what was read before this reader was there
-	box    *inbox
-	err    error // of the source, for good
+	src   filler
+	limit int    // bytes of a message
+	ahead []byte // what was read before this reader was there
+	box   *inbox
+	err   error // of the source, for good
 }
 
 // await waits until there is something to read. Doing so here, where the stack is low, keeps the stack
@@ -138,7 +139,7 @@ func (r *reader) control(h ws.Header) error {
 	}
 	switch h.OpCode {
 	case ws.OpPing:
-		r.pinged(payload)
+		r.src.pinged(payload)
 	case ws.OpClose:
 		return closing(payload)
 	}

@@ -16,11 +16,20 @@ import (
 const fuzzLimit = 1 << 16
 
 func newReader(src io.Reader) *reader {
-	return &reader{src: &plain{src}, limit: fuzzLimit, pinged: func([]byte) {}}
+	return &reader{src: &plain{Reader: src}, limit: fuzzLimit}
 }
 
 // plain fills inboxes from any source.
-type plain struct{ io.Reader }
+type plain struct {
+	io.Reader
+	ping func([]byte) // nil: nobody asks
+}
+
+func (p *plain) pinged(payload []byte) {
+	if p.ping != nil {
+		p.ping(payload)
+	}
+}
 
 func (p *plain) fill() (*inbox, error) { return fillPrivate(p.Reader) }
 
@@ -94,7 +103,7 @@ func FuzzFragments(f *testing.F) {
 		}
 		r := newReader(src)
 		got := 0
-		r.pinged = func(payload []byte) {
+		r.src.(*plain).ping = func(payload []byte) {
 			if string(payload) == "p" {
 				got++
 			}
