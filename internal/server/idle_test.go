@@ -1,0 +1,79 @@
+//go:build !race
+
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/gobwas/ws"
+	"google.golang.org/protobuf/proto"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+)
+
+// Under the race detector functions need more stack than they do in service.
+
+// TestASessionAtRestHasASmallStack opens sessions that have said something, which takes a stack of
+// several kilobytes for a moment, and holds what is left of their stacks against a bound.
+func TestASessionAtRestHasASmallStack(t *testing.T) {
+	const sessions, most = 300, 4 << 10 // 2 KiB each, and what else the node does
+	b := start(t)
+	beat, err := proto.Marshal(&imv1.MessageRequest{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT})
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := ws.MustCompileFrame(ws.MaskFrame(ws.NewBinaryFrame(beat)))
+	open := func(i int) {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(b.http, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() }) // the node may have closed it
+		in := bufio.NewReaderSize(conn, 512)
+		_, err = fmt.Fprintf(conn, "GET /im?user-id=u%d&room-id=idle HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: im.v1.proto\r\n\r\n", i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(in, nil) //nolint:bodyclose // what follows is the connection
+		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatal(resp, err)
+		}
+		if _, err := conn.Write(frame); err != nil {
+			t.Fatal(err)
+		}
+		h, err := ws.ReadHeader(in)
+		if err == nil {
+			_, err = io.CopyN(io.Discard, in, h.Length)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.ready.SetServing(true)
+	open(0)
+	before := stacks()
+	for i := range sessions {
+		open(1 + i)
+	}
+	var each int64
+	await(t, "small stacks", func() bool {
+		each = (stacks() - before) / sessions
+		return each <= most
+	})
+	t.Logf("%d bytes of stack for each session", each)
+}
+
+func stacks() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.StackInuse)
+}
