@@ -76,13 +76,13 @@ func (s *source) readable(fd uintptr) (done bool) {
 			s.in.box = box
 			s.note()
 			return true
-		case err == syscall.EINTR: //nolint:errorlint // as the system returns it
+		case err == syscall.EINTR:
 			continue
 		case err == nil:
 			err = io.EOF
 		}
 		inboxes.Put(box)
-		if err == syscall.EAGAIN { //nolint:errorlint // as the system returns it
+		if err == syscall.EAGAIN {
 			return false
 		}
 		s.in.err = err
