@@ -3,7 +3,6 @@ package websocket
 import (
 	"io"
 	"sync"
-	"syscall"
 )
 
 const (
@@ -68,26 +67,21 @@ func (s *source) fill() (*inbox, error) {
 // leaves that in the reader.
 func (s *source) readable(fd uintptr) (done bool) {
 	box := inboxes.Get().(*inbox) //nolint:forcetypeassert // nothing else is put there
-	for {
-		n, err := syscall.Read(int(fd), box.bytes)
-		switch {
-		case err == nil && n > 0:
-			box.from, box.to = 0, n
-			s.in.box = box
-			s.note()
-			return true
-		case err == syscall.EINTR:
-			continue
-		case err == nil:
-			err = io.EOF
-		}
-		inboxes.Put(box)
-		if err == syscall.EAGAIN {
-			return false
-		}
-		s.in.err = err
+	n, later, err := readNow(fd, box.bytes)
+	if n > 0 {
+		box.from, box.to = 0, n
+		s.in.box = box
+		s.note()
 		return true
 	}
+	inboxes.Put(box)
+	if later {
+		return false
+	}
+	if s.in.err = err; err == nil {
+		s.in.err = io.EOF
+	}
+	return true
 }
 
 // pinged implements filler.

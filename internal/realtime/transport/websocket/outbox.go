@@ -36,25 +36,14 @@ func (b *outbox) offer(to syscall.RawConn) (n int, err error) {
 
 // writeOnce implements what RawConn.Write asks for. It is always done: nobody waits here.
 func (b *outbox) writeOnce(fd uintptr) (done bool) {
-	for {
-		n, err := syscall.Write(int(fd), b.bytes)
-		switch err {
-		case nil:
-			b.n = n
-		case syscall.EINTR:
-			continue
-		case syscall.EAGAIN: // nothing, for now
-		default:
-			b.err = err
-		}
-		return true
-	}
+	b.n, _, b.err = writeNow(fd, b.bytes)
+	return true
 }
 
 // rawOf returns the way to the system's connection, nil when there is something in between.
 func rawOf(nc net.Conn) syscall.RawConn {
 	open, ok := nc.(syscall.Conn)
-	if !ok {
+	if !ok || !canTry {
 		return nil
 	}
 	raw, err := open.SyscallConn()

@@ -1,0 +1,32 @@
+//go:build unix
+
+package websocket
+
+import "syscall"
+
+// canTry tells that the system reads and writes without waiting.
+const canTry = true
+
+// readNow reads what is there; later means that nothing is.
+func readNow(fd uintptr, p []byte) (n int, later bool, err error) {
+	return tried(func() (int, error) { return syscall.Read(int(fd), p) })
+}
+
+// writeNow writes what there is room for; later means that there is none.
+func writeNow(fd uintptr, p []byte) (n int, later bool, err error) {
+	return tried(func() (int, error) { return syscall.Write(int(fd), p) })
+}
+
+func tried(call func() (int, error)) (n int, later bool, err error) {
+	for {
+		switch n, err = call(); err {
+		case nil:
+			return n, false, nil
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, true, nil
+		default:
+			return 0, false, err
+		}
+	}
+}
