@@ -2,7 +2,10 @@
 
 package websocket
 
-import "syscall"
+import (
+	"errors"
+	"syscall"
+)
 
 // canTry tells that the system reads and writes without waiting.
 const canTry = true
@@ -19,11 +22,12 @@ func writeNow(fd uintptr, p []byte) (n int, later bool, err error) {
 
 func tried(call func() (int, error)) (n int, later bool, err error) {
 	for {
-		switch n, err = call(); err {
-		case nil:
+		n, err = call()
+		switch {
+		case err == nil:
 			return n, false, nil
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+		case errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EAGAIN):
 			return 0, true, nil
 		default:
 			return 0, false, err
