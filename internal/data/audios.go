@@ -16,11 +16,6 @@ func NewAudios(db *DB) *Audios { return &Audios{db: db} }
 
 var insertAudio = insertInto("audios", audioColumns)
 
-// A transcript that nobody has begun with is due at once.
-const insertTranscript = `INSERT INTO transcripts
-	(audio_id, status, text, confidence, reason, attempts, due_at, created_at, updated_at)
-	VALUES (?1, ?2, '', 0, '', 0, ?3, ?3, ?3)`
-
 // Add keeps a finished upload and, when transcribe is set, a transcript of it that is pending.
 func (r *Audios) Add(ctx context.Context, a biz.Audio, transcribe bool) error {
 	row := toAudioRow(a)
@@ -31,7 +26,8 @@ func (r *Audios) Add(ctx context.Context, a biz.Audio, transcribe bool) error {
 		if !transcribe {
 			return nil
 		}
-		_, err := t.exec(insertTranscript, row.ID, int64(biz.TranscriptPending), row.CreatedAt)
+		pending := newTranscriptRow(a.ID, a.CreatedAt)
+		_, err := t.exec(insertTranscript, pending.fields()...)
 		return err
 	}, func() {})
 }

@@ -24,7 +24,8 @@ func TestAddBothOrNeither(t *testing.T) {
 	if err := audios.Add(t.Context(), biz.Audio{ID: "spoken", CreatedAt: at}, true); err != nil {
 		t.Fatal(err)
 	}
-	mutate(t, db, insertTranscript, "taken", 1, 1)
+	taken := newTranscriptRow("taken", at)
+	mutate(t, db, insertTranscript, taken.fields()...)
 	if err := audios.Add(t.Context(), biz.Audio{ID: "taken", CreatedAt: at}, true); err == nil {
 		t.Error("an upload with a second transcript was added")
 	}

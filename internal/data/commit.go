@@ -45,7 +45,7 @@ func (c *committer) store(part []*entry, failures *int) {
 	}
 	*failures++
 	switch {
-	case !isRowFault(err) || *failures >= maxFailedCommits:
+	case faultOf(err) != rowFault || *failures >= maxFailedCommits:
 		c.report(err)
 		failAll(part, unavailable(err))
 	case len(part) == 1:
@@ -77,7 +77,12 @@ func (c *committer) transact(part []*entry) error {
 	// Readers compare times that were delivered with times that were stored.
 	now := time.UnixMicro(start.UnixMicro()).UTC()
 	return c.db.writer.transact(
-		func(t *tx) error { return c.write(t, now) },
+		func(t *tx) error {
+			if t.dialect.bulk != nil {
+				return c.writeBulk(t, now)
+			}
+			return c.write(t, now)
+		},
 		func() { c.raiseHeads(now) },
 	)
 }
@@ -166,6 +171,7 @@ type group struct {
 	room    biz.RoomID
 	entries []*entry
 	head    int64
+	exists  bool // where that is known before anything is written
 	stored  bool // something was
 }
 

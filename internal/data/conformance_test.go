@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -11,14 +12,41 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/datatest"
+	"github.com/game-im/hermod/test/databases"
 )
 
 func TestConformanceSQLite(t *testing.T) {
 	t.Parallel()
+	conformance(t, func(t *testing.T) data.Options { return data.Options{Dir: t.TempDir()} })
+}
+
+func TestConformancePostgres(t *testing.T) {
+	t.Parallel()
+	onServer(t, "postgres", databases.StartPostgres(t))
+}
+
+func TestConformanceMariaDB(t *testing.T) {
+	t.Parallel()
+	onServer(t, "mysql", databases.StartMariaDB(t))
+}
+
+func onServer(t *testing.T, driver string, s *databases.Server) {
+	t.Helper()
+	var creating sync.Mutex
+	conformance(t, func(*testing.T) data.Options {
+		creating.Lock()
+		defer creating.Unlock()
+		return data.Options{Driver: driver, DSN: s.Create(), Readers: 2}
+	})
+}
+
+// conformance runs the suite on databases that empty gives, each for one test.
+func conformance(t *testing.T, empty func(*testing.T) data.Options) {
+	t.Helper()
 	datatest.Run(t, func(t *testing.T, live biz.Deliverer) datatest.Stores {
 		t.Helper()
 		quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-		db, err := data.Open(t.Context(), data.Options{Dir: t.TempDir()}, quiet)
+		db, err := data.Open(t.Context(), empty(t), quiet)
 		if err != nil {
 			t.Fatal(err)
 		}

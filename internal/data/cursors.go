@@ -110,9 +110,7 @@ func merge(states map[biz.RoomID]biz.CursorState, room biz.RoomID, own bool, del
 // Run writes moves about twice a second, and the last ones when ctx ends.
 func (c *Cursors) Run(ctx context.Context) error { return c.moves.run(ctx, c.Flush) }
 
-var upsertCursor = insertInto("cursors", cursorColumns) + `
-	ON CONFLICT (user_id, room_id, device_id) DO UPDATE
-	SET delivered = max(delivered, excluded.delivered), updated_at = excluded.updated_at`
+var insertCursor = insertInto("cursors", cursorColumns)
 
 // Flush writes all moves that were made before it was called.
 func (c *Cursors) Flush(ctx context.Context) error {
@@ -120,7 +118,7 @@ func (c *Cursors) Flush(ctx context.Context) error {
 	err := c.moves.flush(func(part []mark[cursorPlace, biz.DeviceID]) error {
 		err := c.db.writer.do(ctx, func(t *tx) error {
 			for _, m := range part {
-				if _, err := t.exec(upsertCursor, string(m.group.user), string(m.group.room), string(m.key), m.value, now); err != nil {
+				if _, err := t.exec(insertCursor+t.dialect.raiseCursor, string(m.group.user), string(m.group.room), string(m.key), m.value, now); err != nil {
 					return err
 				}
 			}

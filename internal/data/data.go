@@ -2,15 +2,12 @@ package data
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
+	"time"
 
-	"github.com/pressly/goose/v3/database"
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -20,12 +17,18 @@ import (
 
 // Options say where the store is and how it keeps things. Zero values mean the defaults.
 type Options struct {
-	Driver      string // "sqlite", the default, is the only one yet
-	DSN         string // SQLite: the path of the file; default Dir/hermod.db
+	Driver string // "sqlite", the default, "postgres" or "mysql", which is MariaDB as well
+	// DSN is, for SQLite, the path of the file, by default Dir/hermod.db; for PostgreSQL a URL or the
+	// keywords of libpq; for MySQL what its Go driver takes: user:password@tcp(host:port)/database.
+	DSN         string
 	Dir         string // where the file goes; made when it does not exist; default "."
 	Synchronous string // SQLite: FULL (default), EXTRA, or NORMAL, which may lose the last commits in a power cut
 
-	Readers       int // connections that read; default 4
+	Readers int // connections that read; default 4
+	// StatementTimeout bounds each statement of a database that is a server, and connecting to it; default
+	// 5 s. A file answers, or fails, by itself.
+	StatementTimeout time.Duration
+
 	CachedRooms   int // default 16,384
 	CachedMembers int // default 131,072
 }
@@ -35,6 +38,7 @@ func (o Options) withDefaults() Options {
 	o.Dir = orDefault(o.Dir, ".")
 	o.Synchronous = orDefault(strings.ToUpper(o.Synchronous), "FULL")
 	o.Readers = orDefault(o.Readers, 4)
+	o.StatementTimeout = orDefault(o.StatementTimeout, 5*time.Second)
 	o.CachedRooms = orDefault(o.CachedRooms, 16<<10)
 	o.CachedMembers = orDefault(o.CachedMembers, 128<<10)
 	return o
@@ -48,31 +52,13 @@ func orDefault[T comparable](v, fallback T) T {
 	return v
 }
 
-// driver is all that is particular to one kind of database: a second one is an entry in drivers
-// and a folder of migrations.
-type driver struct {
-	dialect    database.Dialect
-	migrations string // folder below migrations
-	open       func(Options) (pools, error)
-}
-
-// pools are the connections to an opened database. write has exactly one.
-type pools struct {
-	name        string // of the database, for people
-	write, read *sql.DB
-	dialector   func(gorm.ConnPool) gorm.Dialector
-}
-
-var drivers = map[string]driver{
-	"sqlite": {dialect: database.DialectSQLite3, migrations: "sqlite", open: openSQLite},
-}
-
 // DB is an opened store: what the repositories share.
 type DB struct {
 	writer  *writer
 	reader  *reader
 	orm     *gorm.DB // on the reading connections
 	pools   pools
+	dialect *dialect
 	rooms   *cache[biz.RoomID, biz.Room]
 	members *cache[memberKey, biz.Member]
 	metrics *metrics
@@ -83,10 +69,9 @@ type DB struct {
 // refuses a schema that is newer than this program.
 func Open(ctx context.Context, opts Options, log *slog.Logger) (*DB, error) {
 	opts = opts.withDefaults()
-	drv, ok := drivers[opts.Driver]
-	if !ok {
-		allowed := strings.Join(slices.Sorted(maps.Keys(drivers)), ", ")
-		return nil, fmt.Errorf("data: driver %q is unknown; allowed: %s", opts.Driver, allowed)
+	drv, err := driverOf(opts.Driver)
+	if err != nil {
+		return nil, err
 	}
 	p, err := drv.open(opts)
 	if err != nil {
@@ -120,7 +105,8 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 		return nil, err
 	}
 	return &DB{
-		writer: newWriter(p.write, write, log), reader: newReader(p.read), orm: read, pools: p,
+		writer: newWriter(p.write, write, &drv.dialect, opts.StatementTimeout, log),
+		reader: newReader(p.read, &drv.dialect, opts.StatementTimeout), orm: read, pools: p, dialect: &drv.dialect,
 		rooms: rooms, members: members, metrics: newMetrics(), logger: log,
 	}, nil
 }
@@ -138,10 +124,7 @@ func openGORM(d gorm.Dialector) (*gorm.DB, error) {
 // Ping tells whether the store can be read; for readiness.
 func (db *DB) Ping(ctx context.Context) error {
 	var one int
-	if err := db.pools.read.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
-		return storeError(err)
-	}
-	return nil
+	return storeError(db.reader.scanning(ctx)("SELECT 1", nil, &one))
 }
 
 // Close waits for a transaction that is running and closes every connection. Nothing can be read
@@ -153,7 +136,12 @@ func (db *DB) Close() error {
 // Collectors returns the instruments of the store, the repositories' included.
 func (db *DB) Collectors() []prometheus.Collector { return db.metrics.collectors() }
 
-func (p pools) close() error { return errors.Join(p.read.Close(), p.write.Close()) }
-
-// reading gives a GORM session on the reading connections.
-func (db *DB) reading(ctx context.Context) *gorm.DB { return db.orm.WithContext(ctx) }
+// find reads with GORM on the reading connections.
+func (db *DB) find(ctx context.Context, query func(*gorm.DB) error) error {
+	ctx, cancel, err := db.reader.within(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	return query(db.orm.WithContext(ctx))
+}

@@ -15,7 +15,7 @@ func TestOpenRefuses(t *testing.T) {
 		opts Options
 		want string
 	}{
-		"unknown driver": {Options{Driver: "oracle"}, "allowed: sqlite"},
+		"unknown driver": {Options{Driver: "oracle"}, "allowed: mysql, postgres, sqlite"},
 		"synchronous":    {Options{Synchronous: "off"}, "allowed: FULL, EXTRA, NORMAL"},
 		"memory":         {Options{DSN: ":memory:"}, "must be the path of a file"},
 		"a directory":    {Options{DSN: directory}, "open " + directory + ": "},

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"github.com/game-im/hermod/internal/biz"
 )
 
@@ -28,7 +25,7 @@ func storeError(err error) error {
 		return own.error
 	case errors.As(err, &known), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case isRowFault(err):
+	case faultOf(err) == rowFault:
 		return biz.Errorf(biz.KindInternal, "STORE_REFUSED", "the store refused the row").Because(err)
 	}
 	return unavailable(err)
@@ -36,24 +33,4 @@ func storeError(err error) error {
 
 func unavailable(cause error) *biz.Error {
 	return biz.Errorf(biz.KindUnavailable, "STORE_UNAVAILABLE", "the store cannot do it now").Because(cause)
-}
-
-// isRowFault tells a fault of what was written from one of the database as a whole. Only the
-// former is worth trying again without some of the rows; anything unknown counts as the latter.
-func isRowFault(err error) bool {
-	switch sqliteCode(err) {
-	case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG,
-		sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE:
-		return true
-	}
-	return false
-}
-
-// sqliteCode returns the primary result code of err, or 0 if it is not one of SQLite's.
-func sqliteCode(err error) int {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return 0
-	}
-	return e.Code() & 0xff
 }

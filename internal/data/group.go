@@ -79,28 +79,27 @@ func (w *writer) runJobsLocked(batch []*job) {
 }
 
 // runJob runs a job in a savepoint and leaves its error in it. What it returns ends the transaction
-// for the others as well: after a fault of the database SQLite may have rolled back by itself, and
-// whoever went on would write outside of any transaction.
+// for the others as well: after a fault of the database SQLite may have rolled back by itself, as MySQL
+// has after a deadlock, and whoever went on would write outside of any transaction.
 func (w *writer) runJob(t *tx, j *job) error {
 	if j.err = j.ctx.Err(); j.err != nil {
 		return nil
 	}
-	if _, err := t.exec("SAVEPOINT job"); err != nil {
+	if err := t.control("SAVEPOINT job"); err != nil {
 		return err
 	}
 	if j.err = w.guarded(t, j.run); j.err == nil {
-		_, err := t.exec("RELEASE job")
-		return err
+		return t.control("RELEASE SAVEPOINT job")
 	}
-	if code := sqliteCode(j.err); code != 0 && !isRowFault(j.err) {
+	switch faultOf(j.err) {
+	case storeFault, conflictFault:
 		return j.err
 	}
 	// Only RELEASE takes the savepoint itself away.
-	if _, err := t.exec("ROLLBACK TO job"); err != nil {
+	if err := t.control("ROLLBACK TO SAVEPOINT job"); err != nil {
 		return err
 	}
-	_, err := t.exec("RELEASE job")
-	return err
+	return t.control("RELEASE SAVEPOINT job")
 }
 
 // guarded turns a panic, which would take down callers that have nothing to do with it, into an

@@ -93,7 +93,7 @@ func TestFailedPartIsUndone(t *testing.T) {
 	var failure error = biz.Errorf(biz.KindInvalid, "NO", "no")
 	write := func(user string, err error) func(*tx) error {
 		return func(t *tx) error {
-			_, execErr := t.exec(upsertCursor, user, "r", "d", 1, 1)
+			_, execErr := t.exec(insertCursor+db.dialect.raiseCursor, user, "r", "d", 1, 1)
 			return errors.Join(execErr, err)
 		}
 	}

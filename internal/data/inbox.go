@@ -24,8 +24,29 @@ func NewInbox(db *DB, logger *slog.Logger) *Inbox {
 }
 
 // The last seq is kept apart from the inbox, which forgets: no seq is given out twice.
-const nextInboxSeq = `INSERT INTO inbox_heads (user_id, last_seq) VALUES (?, 1)
-	ON CONFLICT (user_id) DO UPDATE SET last_seq = last_seq + 1 RETURNING last_seq`
+const (
+	insertInboxHead = `INSERT INTO inbox_heads (user_id, last_seq) VALUES (?, 0)`
+	raiseInboxHead  = `UPDATE inbox_heads SET last_seq = last_seq + 1 WHERE user_id = ?`
+	selectInboxHead = `SELECT last_seq FROM inbox_heads WHERE user_id = ?`
+)
+
+// nextInboxSeq keeps other nodes from the user's inbox until the transaction is over.
+func nextInboxSeq(t *tx, user biz.UserID) (seq int64, err error) {
+	n, err := t.exec(raiseInboxHead, string(user))
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		if _, err := t.exec(insertInboxHead+t.dialect.once("user_id"), string(user)); err != nil {
+			return 0, err
+		}
+		if _, err := t.exec(raiseInboxHead, string(user)); err != nil {
+			return 0, err
+		}
+	}
+	err = t.scan(selectInboxHead, []any{string(user)}, &seq)
+	return seq, err
+}
 
 const countPushes = `SELECT count(*) FROM inbox WHERE ` + livingPushes
 
@@ -61,7 +82,7 @@ func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires
 		if n >= int64(limit) {
 			return biz.Errorf(biz.KindResourceLimit, "INBOX_FULL", "%d pushes are kept for %q; at most %d are allowed", n, user, limit)
 		}
-		if err := t.scan(nextInboxSeq, []any{string(user)}, &kept.InboxSeq); err != nil {
+		if kept.InboxSeq, err = nextInboxSeq(t, user); err != nil {
 			return err
 		}
 		row, err := toPushRow(user, &kept, expires)

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/game-im/hermod/internal/biz"
 )
 
@@ -49,14 +51,15 @@ func (j *Janitor) Run(ctx context.Context) error {
 	}
 }
 
-// Keys come and go in the order of "no", so looking at the lowest is enough and needs no index.
+// Keys come and go in the order of "no", so looking at the lowest is enough and needs no index. A query
+// within a query, since MySQL allows no LIMIT in what IN compares with.
 const purgeKeys = `DELETE FROM idempotency WHERE created_at < ?
-	AND no IN (SELECT no FROM idempotency ORDER BY no LIMIT ?)`
+	AND no IN (SELECT no FROM (SELECT no FROM idempotency ORDER BY no LIMIT ?) AS oldest)`
 
 const purgePushKeys = `DELETE FROM push_keys WHERE created_at < ?
-	AND no IN (SELECT no FROM push_keys ORDER BY no LIMIT ?)`
+	AND no IN (SELECT no FROM (SELECT no FROM push_keys ORDER BY no LIMIT ?) AS oldest)`
 
-const purgePushes = `DELETE FROM inbox WHERE no IN (SELECT no FROM inbox WHERE expires_at <= ? LIMIT ?)`
+const purgePushes = `DELETE FROM inbox WHERE no IN (SELECT no FROM (SELECT no FROM inbox WHERE expires_at <= ? LIMIT ?) AS expired)`
 
 // Cursors are written all the time, which an index on updated_at would make dearer. They are looked
 // through part by part instead.
@@ -84,7 +87,10 @@ func (j *Janitor) sweepTable(ctx context.Context, table, statement string, befor
 
 func (j *Janitor) sweepCursors(ctx context.Context, before time.Time) error {
 	var last int64
-	if err := j.db.reading(ctx).Model(&cursorRow{}).Select("coalesce(max(no), 0)").Scan(&last).Error; err != nil {
+	err := j.db.find(ctx, func(g *gorm.DB) error {
+		return g.Model(&cursorRow{}).Select("coalesce(max(no), 0)").Scan(&last).Error
+	})
+	if err != nil {
 		return storeError(err)
 	}
 	for range purgeRounds {

@@ -14,19 +14,27 @@ func (r *Members) Join(ctx context.Context, room biz.RoomID, user biz.UserID, de
 	if res, ok := r.rejoin(ctx, room, user, decide); ok {
 		return res, nil
 	}
-	var res biz.JoinResult
-	err := r.db.writer.do(ctx, func(t *tx) (err error) {
-		res, err = join(t, room, user, decide)
-		return err
-	}, func() {
-		r.db.rooms.put(room, res.Room)
-		r.db.members.put(memberKey{room, user}, res.Member)
-	})
-	if err != nil {
-		return biz.JoinResult{}, err
+	for attempt := 1; ; attempt++ {
+		var res biz.JoinResult
+		err := r.db.writer.do(ctx, func(t *tx) (err error) {
+			res, err = join(t, room, user, decide)
+			return err
+		}, func() {
+			r.db.rooms.put(room, res.Room)
+			r.db.members.put(memberKey{room, user}, res.Member)
+		})
+		switch {
+		case err == nil:
+			return res, nil
+		case !isDuplicate(err) || attempt == joinAttempts:
+			return biz.JoinResult{}, err
+		}
 	}
-	return res, nil
 }
+
+// joinAttempts is how often a join begins anew because another node has made the same room or
+// membership at the same time.
+const joinAttempts = 3
 
 // rejoin answers a join that changes nothing without a transaction: when a node restarts, all its
 // clients come back and join the rooms that they are in. Whatever goes wrong here, the transaction
@@ -53,7 +61,7 @@ func (r *Members) rejoin(ctx context.Context, room biz.RoomID, user biz.UserID, 
 }
 
 func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (biz.JoinResult, error) {
-	state, err := loadJoinState(t.scan, room, user)
+	state, err := loadJoinState(t.scan, t.locked, room, user)
 	if err != nil {
 		return biz.JoinResult{}, err
 	}
@@ -74,9 +82,9 @@ func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (b
 	return addMember(t, state.Room, plan)
 }
 
-func loadJoinState(read scan, room biz.RoomID, user biz.UserID) (biz.JoinState, error) {
+func loadJoinState(read, lock scan, room biz.RoomID, user biz.UserID) (biz.JoinState, error) {
 	var state biz.JoinState
-	info, err := loadRoom(read, room)
+	info, err := loadRoom(lock, room)
 	switch {
 	case err == nil:
 		state.Room = &info
@@ -116,8 +124,9 @@ var (
 	insertMember = insertInto("members", memberColumns)
 )
 
-// addMember begins a membership at the head: the committer writes on the same connection, so
-// whatever is committed after this transaction has a higher seq, and whatever was before has not.
+// addMember begins a membership at the head: the committer writes on the same connection, and those of
+// other nodes wait for the lock of the room, so whatever is committed after this transaction has a higher
+// seq, and whatever was before has not.
 func addMember(t *tx, room *biz.Room, plan biz.JoinPlan) (biz.JoinResult, error) {
 	if room == nil {
 		if plan.Create == nil {

@@ -12,7 +12,7 @@ import (
 
 func count(t *testing.T, db *DB, table string) (n int64) {
 	t.Helper()
-	if err := db.reading(t.Context()).Table(table).Count(&n).Error; err != nil {
+	if err := db.orm.WithContext(t.Context()).Table(table).Count(&n).Error; err != nil {
 		t.Fatal(err)
 	}
 	return n

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 
+	"gorm.io/gorm"
+
 	"github.com/game-im/hermod/internal/biz"
 )
 
@@ -46,7 +48,9 @@ func loadMember(read scan, room biz.RoomID, user biz.UserID) (biz.Member, error)
 // Members returns up to limit members in the order in which they joined.
 func (r *Members) Members(ctx context.Context, room biz.RoomID, limit int) ([]biz.Member, error) {
 	var rows []memberRow
-	err := r.db.reading(ctx).Where("room_id = ?", string(room)).Order("no").Limit(max(0, limit)).Find(&rows).Error
+	err := r.db.find(ctx, func(g *gorm.DB) error {
+		return g.Where("room_id = ?", string(room)).Order("no").Limit(max(0, limit)).Find(&rows).Error
+	})
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -78,10 +82,9 @@ func (r *Members) RoomsOf(ctx context.Context, user biz.UserID) ([]biz.RoomID, e
 func (r *Members) Leave(ctx context.Context, room biz.RoomID, user biz.UserID) (left bool, err error) {
 	err = r.db.writer.do(ctx, func(t *tx) error {
 		res := t.orm.Where("room_id = ? AND user_id = ?", string(room), string(user)).Delete(&memberRow{})
-		if res.Error != nil || res.RowsAffected == 0 {
+		if left = res.RowsAffected > 0; res.Error != nil || !left {
 			return res.Error
 		}
-		left = true
 		return changeCount(t, room, -1)
 	}, func() {
 		r.db.members.drop(memberKey{room, user})

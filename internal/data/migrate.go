@@ -21,7 +21,15 @@ func migrate(ctx context.Context, db *sql.DB, name string, drv driver, log *slog
 	if err != nil {
 		return fmt.Errorf("data: migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(drv.dialect, db, files, goose.WithDisableGlobalRegistry(true))
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if drv.locker != nil {
+		locker, err := drv.locker()
+		if err != nil {
+			return fmt.Errorf("data: migrations: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(drv.goose, db, files, options...)
 	if err != nil {
 		return fmt.Errorf("data: migrations: %w", err)
 	}

@@ -21,10 +21,10 @@ type PushKeys struct {
 func NewPushKeys(db *DB, logger *slog.Logger) *PushKeys { return &PushKeys{db: db, logger: logger} }
 
 const (
-	selectPushKey = `SELECT request_hash, push_id, answer, created_at FROM push_keys WHERE caller = ? AND key = ?`
-	deletePushKey = `DELETE FROM push_keys WHERE caller = ? AND key = ?`
-	insertPushKey = `INSERT INTO push_keys (caller, key, request_hash, push_id, created_at) VALUES (?, ?, ?, ?, ?)`
-	finishPushKey = `UPDATE push_keys SET answer = ? WHERE caller = ? AND key = ?`
+	selectPushKey = `SELECT request_hash, push_id, answer, created_at FROM push_keys WHERE caller = ? AND "key" = ?`
+	deletePushKey = `DELETE FROM push_keys WHERE caller = ? AND "key" = ?`
+	insertPushKey = `INSERT INTO push_keys (caller, "key", request_hash, push_id, created_at) VALUES (?, ?, ?, ?, ?)`
+	finishPushKey = `UPDATE push_keys SET answer = ? WHERE caller = ? AND "key" = ?`
 )
 
 // Begin remembers r under k once it is committed, unless the key is taken. One from before

@@ -121,6 +121,17 @@ func (r *messageRow) fields() []any {
 	}
 }
 
+// values are what a new row consists of.
+func (r *messageRow) values() []any {
+	var metadata any // NULL when there is none
+	if r.Metadata != nil {
+		metadata = string(r.Metadata)
+	}
+	return []any{
+		r.RoomID, r.Seq, r.ID, r.Sender, r.ClientID, int64(r.Type), notNil(r.Content), metadata, r.AckRequired, r.CreatedAt,
+	}
+}
+
 // toMessageRow takes the metadata as the log encoded it already.
 func toMessageRow(m *biz.Message, metadata []byte) messageRow {
 	return messageRow{

@@ -165,7 +165,7 @@ func TestStatementsAndGORMAgree(t *testing.T) {
 			t.Errorf("member %s by statement: %+v, %v", id, got, err)
 		}
 		var gotRoom roomRow
-		if err := db.reading(t.Context()).Take(&gotRoom, "id = ?", id).Error; err != nil || fromRoomRow(gotRoom) != room {
+		if err := db.orm.WithContext(t.Context()).Take(&gotRoom, "id = ?", id).Error; err != nil || fromRoomRow(gotRoom) != room {
 			t.Errorf("room %s by GORM: %+v, %v", id, gotRoom, err)
 		}
 		if got, err := NewMembers(db).Members(t.Context(), id, 2); err != nil || len(got) != 1 || got[0] != member {

@@ -9,9 +9,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pressly/goose/v3/database"
 	"gorm.io/gorm"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
+
+var sqliteDriver = driver{
+	goose: database.DialectSQLite3, migrations: "sqlite", open: openSQLite, version: sqliteVersion,
+	dialect: dialect{
+		begin: "BEGIN IMMEDIATE",
+		once:  onConflictDoNothing,
+		raiseCursor: ` ON CONFLICT (user_id, room_id, device_id) DO UPDATE
+			SET delivered = max(delivered, excluded.delivered), updated_at = excluded.updated_at`,
+	},
+}
 
 var sqliteSynchronous = []string{"FULL", "EXTRA", "NORMAL"}
 
@@ -67,4 +78,21 @@ var sqliteReader = []string{"busy_timeout(5000)", "cache_size(-8192)", "query_on
 func sqliteDSN(path string, pragmas []string) string {
 	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
 	return u.String()
+}
+
+// sqliteVersion opens a file that is there, for reading.
+func sqliteVersion(o Options) (*sql.DB, error) {
+	path := o.DSN
+	if path == "" {
+		path = filepath.Join(o.Dir, "hermod.db")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"mode": {"ro"}, "_pragma": sqliteReader}.Encode()}
+	return sql.Open("sqlite", u.String())
 }

@@ -15,15 +15,16 @@ const (
 	selectHead = `SELECT head_seq FROM rooms WHERE id = ?`
 	updateHead = `UPDATE rooms SET head_seq = ?, last_active = ? WHERE id = ?`
 
-	insertClaim = `INSERT INTO idempotency
-		(room_id, sender, client_id, payload_hash, seq, message_id, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	selectClaim = `SELECT payload_hash, seq, message_id, created_at FROM idempotency
+	claimColumns = `room_id, sender, client_id, payload_hash, seq, message_id, created_at`
+	selectClaim  = `SELECT payload_hash, seq, message_id, created_at FROM idempotency
 		WHERE room_id = ? AND sender = ? AND client_id = ?`
 	deleteClaim = `DELETE FROM idempotency WHERE room_id = ? AND sender = ? AND client_id = ?`
 )
 
-var insertMessageSQL = insertInto("messages", messageColumns)
+var (
+	insertMessageSQL = insertInto("messages", messageColumns)
+	insertClaimSQL   = insertInto("idempotency", claimColumns) + onConflictDoNothing("")
+)
 
 // insertInto writes the statement that inserts a row.
 func insertInto(table, columns string) string {
@@ -34,12 +35,7 @@ func insertInto(table, columns string) string {
 func places(n int) string { return strings.Repeat("?, ", n-1) + "?" }
 
 func insertMessage(t *tx, r *messageRow) error {
-	var metadata any // NULL when there is none
-	if r.Metadata != nil {
-		metadata = string(r.Metadata)
-	}
-	_, err := t.exec(insertMessageSQL, r.RoomID, r.Seq, r.ID, r.Sender, r.ClientID, int64(r.Type),
-		notNil(r.Content), metadata, r.AckRequired, r.CreatedAt)
+	_, err := t.exec(insertMessageSQL, r.values()...)
 	return err
 }
 
@@ -75,7 +71,7 @@ func insertedNot(n int64, err error) (bool, error) { return n == 0, err }
 
 func (c *committer) insertClaim(t *tx, e *entry) (int64, error) {
 	d := &e.draft.Message
-	return t.exec(insertClaim, string(d.Room), string(d.Sender), d.ClientID, e.hash[:],
+	return t.exec(insertClaimSQL, string(d.Room), string(d.Sender), d.ClientID, e.hash[:],
 		e.receipt.Seq, e.receipt.ID, e.receipt.Time.UnixMicro())
 }
 

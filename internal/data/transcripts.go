@@ -38,13 +38,13 @@ func loadTranscript(read scan, id biz.AudioID) (biz.Transcript, error) {
 	return fromTranscriptRow(row), nil
 }
 
-var requestTranscript = insertInto("transcripts", transcriptColumns) + ` ON CONFLICT DO NOTHING`
+var insertTranscript = insertInto("transcripts", transcriptColumns)
 
 // Request makes a pending transcript, due at once, if there is none, and returns what then is.
 func (r *Transcripts) Request(ctx context.Context, id biz.AudioID, at time.Time) (t biz.Transcript, err error) {
 	row := newTranscriptRow(id, at)
 	err = r.db.writer.do(ctx, func(tx *tx) (err error) {
-		if _, err := tx.exec(requestTranscript, row.fields()...); err != nil {
+		if _, err := tx.exec(insertTranscript+tx.dialect.once("audio_id"), row.fields()...); err != nil {
 			return err
 		}
 		t, err = loadTranscript(tx.scan, id)
@@ -59,7 +59,7 @@ const (
 	selectDue = `SELECT ` + jobColumns + ` FROM transcripts t JOIN audios a ON a.id = t.audio_id
 		WHERE t.due_at <= ? ORDER BY t.due_at LIMIT ?`
 
-	// The condition holds in any case on a database with one writer.
+	// The condition holds in any case where one node writes; where several do, one of them gets the row.
 	claimTranscript = `UPDATE transcripts SET status = ?, attempts = ?, due_at = ?, updated_at = ?
 		WHERE audio_id = ? AND due_at = ?`
 )
@@ -107,19 +107,13 @@ func claimDue(t *tx, now, until time.Time, limit int) ([]biz.TranscriptJob, erro
 }
 
 func loadDue(t *tx, now time.Time, limit int) (due []jobRow, err error) {
-	rows, err := t.orm.Raw(selectDue, toMicros(now), limit).Rows()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
+	err = t.each(selectDue, []any{toMicros(now), limit}, func(rows *sql.Rows) error {
 		var row jobRow
-		if err := rows.Scan(row.fields()...); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(row.fields()...)
 		due = append(due, row)
-	}
-	return due, rows.Err()
+		return err
+	})
+	return due, err
 }
 
 const moveClaim = `UPDATE transcripts SET due_at = ? WHERE audio_id = ? AND due_at = ?`

@@ -2,13 +2,8 @@ package data
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
 
 	"github.com/pressly/goose/v3"
 )
@@ -23,26 +18,15 @@ type Version struct {
 // and a node may be using the database meanwhile. fs.ErrNotExist means that there is none.
 func ReadVersion(ctx context.Context, opts Options) (Version, error) {
 	opts = opts.withDefaults()
-	drv, ok := drivers[opts.Driver]
-	if !ok {
-		return Version{}, fmt.Errorf("data: driver %q is unknown", opts.Driver)
+	drv, err := driverOf(opts.Driver)
+	if err != nil {
+		return Version{}, err
 	}
 	known, err := newestMigration(drv)
 	if err != nil {
 		return Version{}, err
 	}
-	path := opts.DSN
-	if path == "" {
-		path = filepath.Join(opts.Dir, "hermod.db")
-	}
-	if path, err = filepath.Abs(path); err != nil {
-		return Version{}, err
-	}
-	if _, err := os.Stat(path); err != nil {
-		return Version{}, err
-	}
-	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"mode": {"ro"}, "_pragma": sqliteReader}.Encode()}
-	db, err := sql.Open("sqlite", u.String())
+	db, err := drv.version(opts)
 	if err != nil {
 		return Version{}, err
 	}

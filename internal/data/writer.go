@@ -6,37 +6,40 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-
-	sqlite3 "modernc.org/sqlite/lib"
+	"time"
 
 	"gorm.io/gorm"
 )
 
 // writer owns the one connection that writes.
 type writer struct {
-	pool   *sql.DB
-	base   *gorm.DB
-	logger *slog.Logger
-	jobs   jobs
+	pool    *sql.DB
+	base    *gorm.DB
+	dialect *dialect
+	timeout time.Duration // of a statement, where it travels
+	logger  *slog.Logger
+	jobs    jobs
 
 	mu     sync.Mutex // held for a transaction; guards what follows
 	tx     *tx        // nil until the first transaction, and after a fault of the connection
 	closed bool
 }
 
-func newWriter(pool *sql.DB, base *gorm.DB, log *slog.Logger) *writer {
-	return &writer{pool: pool, base: base, logger: log}
+func newWriter(pool *sql.DB, base *gorm.DB, d *dialect, timeout time.Duration, log *slog.Logger) *writer {
+	return &writer{pool: pool, base: base, dialect: d, timeout: timeout, logger: log}
 }
 
 // tx is the running transaction, for the goroutine that holds the writer. It lives as long as its
 // connection, since prepared statements do.
 type tx struct {
-	conn  *sql.Conn
-	orm   *gorm.DB
-	stmts map[string]*sql.Stmt
+	conn    *sql.Conn
+	orm     *gorm.DB // within the transaction's time
+	dialect *dialect
+	timeout time.Duration
+	stmts   map[string]*sql.Stmt
 }
 
-// transact runs fn in a transaction of its own. committed runs after the commit and before the
+// transact runs fn in a transaction of its own, again if another node was in its way. committed runs after the commit and before the
 // writer is let go, so that caches change in the order of the commits.
 func (w *writer) transact(fn func(*tx) error, committed func()) error {
 	w.mu.Lock()
@@ -44,7 +47,19 @@ func (w *writer) transact(fn func(*tx) error, committed func()) error {
 	return w.transactLocked(fn, committed)
 }
 
+// conflictAttempts is how often a transaction is tried that another node's stands in the way of.
+const conflictAttempts = 8
+
 func (w *writer) transactLocked(fn func(*tx) error, committed func()) error {
+	for attempt := 1; ; attempt++ {
+		err := w.tryLocked(fn, committed)
+		if faultOf(err) != conflictFault || attempt == conflictAttempts {
+			return err
+		}
+	}
+}
+
+func (w *writer) tryLocked(fn func(*tx) error, committed func()) error {
 	if err := w.beginLocked(); err != nil {
 		return err
 	}
@@ -54,10 +69,15 @@ func (w *writer) transactLocked(fn func(*tx) error, committed func()) error {
 			w.rollbackLocked()
 		}
 	}()
+	if w.dialect.remote {
+		ctx, cancel := within(w.dialect, w.timeout)
+		defer cancel()
+		w.tx.orm = w.tx.orm.WithContext(ctx)
+	}
 	if err := fn(w.tx); err != nil {
 		return err
 	}
-	if _, err := w.tx.exec("COMMIT"); err != nil {
+	if err := w.tx.control("COMMIT"); err != nil {
 		return err
 	}
 	done = true
@@ -65,31 +85,55 @@ func (w *writer) transactLocked(fn func(*tx) error, committed func()) error {
 	return nil
 }
 
+// beginLocked begins a transaction. A connection that is in no state to, be it that its server is gone
+// or that an earlier transaction could not be rolled back, gives way to a new one at once.
 func (w *writer) beginLocked() error {
 	if w.closed {
 		return errClosed
 	}
-	if w.tx == nil {
-		conn, err := w.pool.Conn(context.Background())
-		if err != nil {
+	if w.tx != nil {
+		err := w.tx.control(w.dialect.begin)
+		if err == nil || !w.tx.isLost(err) {
 			return err
 		}
-		orm := w.base.Session(&gorm.Session{NewDB: true, Context: context.Background()})
-		orm.Statement.ConnPool = conn
-		w.tx = &tx{conn: conn, orm: orm, stmts: make(map[string]*sql.Stmt)}
+		if err := w.dropLocked(); err != nil {
+			w.logger.Debug("a connection that was lost", "error", err)
+		}
 	}
-	_, err := w.tx.exec("BEGIN IMMEDIATE")
-	if code := sqliteCode(err); err != nil && (code == 0 || code == sqlite3.SQLITE_ERROR) {
-		// Most likely an earlier transaction that could not be rolled back.
-		return errors.Join(err, w.dropLocked())
+	if err := w.connectLocked(); err != nil {
+		return err
 	}
-	return err
+	return w.tx.control(w.dialect.begin)
+}
+
+func (w *writer) connectLocked() error {
+	ctx, cancel := within(w.dialect, w.timeout)
+	defer cancel()
+	conn, err := w.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	orm := w.base.Session(&gorm.Session{NewDB: true, Context: context.Background()})
+	orm.Statement.ConnPool = conn
+	w.tx = &tx{conn: conn, orm: orm, dialect: w.dialect, timeout: w.timeout, stmts: make(map[string]*sql.Stmt)}
+	return nil
+}
+
+// isLost tells whether a connection that could not begin a transaction is of no more use. A database
+// that is busy or full is not a reason to connect anew.
+func (t *tx) isLost(err error) bool {
+	switch faultOf(err) {
+	case noFault, rowFault: // not connected, or within a transaction
+		return true
+	}
+	return t.dialect.remote
 }
 
 // rollbackLocked ends a failed transaction. It fails when SQLite has rolled back by itself, as it
-// does on some errors; a connection that is in no state to go on shows at the next BEGIN.
+// does on some errors, and when the server is gone; a connection that is in no state to go on shows at
+// the next transaction.
 func (w *writer) rollbackLocked() {
-	if _, err := w.tx.exec("ROLLBACK"); err != nil {
+	if err := w.tx.control("ROLLBACK"); err != nil {
 		w.logger.Debug("rollback", "error", err)
 	}
 }
@@ -115,34 +159,87 @@ func (w *writer) close() error {
 	return w.dropLocked()
 }
 
+// within is how long a statement may take.
+func within(d *dialect, timeout time.Duration) (context.Context, context.CancelFunc) {
+	if !d.remote {
+		return context.Background(), func() {}
+	}
+	return context.WithTimeout(context.Background(), timeout)
+}
+
+// control runs a statement about the transaction itself, which not every database prepares.
+func (t *tx) control(statement string) error {
+	ctx, cancel := within(t.dialect, t.timeout)
+	defer cancel()
+	_, err := t.conn.ExecContext(ctx, statement)
+	return err
+}
+
 // exec runs a statement, prepared once for the connection, and returns how many rows it changed.
-// A commit is not canceled halfway, so there is no context.
+// A commit is not canceled halfway, so callers give no context.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	s, err := t.prepared(query)
+	ctx, cancel := within(t.dialect, t.timeout)
+	defer cancel()
+	s, err := t.prepared(ctx, query)
 	if err != nil {
 		return 0, err
 	}
-	res, err := s.ExecContext(context.Background(), args...)
+	res, err := s.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, err
 	}
 	return res.RowsAffected()
 }
 
+// execOnce runs a statement that is hardly ever the same.
+func (t *tx) execOnce(query string, args ...any) error {
+	ctx, cancel := within(t.dialect, t.timeout)
+	defer cancel()
+	_, err := t.conn.ExecContext(ctx, t.dialect.placed(query), args...)
+	return err
+}
+
 // scan runs a prepared query for one row; without any it answers sql.ErrNoRows.
 func (t *tx) scan(query string, args []any, dest ...any) error {
-	s, err := t.prepared(query)
+	ctx, cancel := within(t.dialect, t.timeout)
+	defer cancel()
+	s, err := t.prepared(ctx, query)
 	if err != nil {
 		return err
 	}
-	return s.QueryRowContext(context.Background(), args...).Scan(dest...)
+	return s.QueryRowContext(ctx, args...).Scan(dest...)
 }
 
-func (t *tx) prepared(query string) (*sql.Stmt, error) {
+// locked is scan for a row that other nodes must not change before the transaction is over.
+func (t *tx) locked(query string, args []any, dest ...any) error {
+	return t.scan(query+t.dialect.forUpdate, args, dest...)
+}
+
+// each runs a prepared query and calls row for every row.
+func (t *tx) each(query string, args []any, row func(*sql.Rows) error) error {
+	ctx, cancel := within(t.dialect, t.timeout)
+	defer cancel()
+	s, err := t.prepared(ctx, query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	return eachRow(rows, err, row)
+}
+
+// eachOnce is each for a query that is hardly ever the same.
+func (t *tx) eachOnce(query string, args []any, row func(*sql.Rows) error) error {
+	ctx, cancel := within(t.dialect, t.timeout)
+	defer cancel()
+	rows, err := t.conn.QueryContext(ctx, t.dialect.placed(query), args...)
+	return eachRow(rows, err, row)
+}
+
+func (t *tx) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s, ok := t.stmts[query]; ok {
 		return s, nil
 	}
-	s, err := t.conn.PrepareContext(context.Background(), query)
+	s, err := t.conn.PrepareContext(ctx, t.dialect.placed(query))
 	if err != nil {
 		return nil, err
 	}

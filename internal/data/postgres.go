@@ -1,0 +1,118 @@
+package data
+
+import (
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3/database"
+	"github.com/pressly/goose/v3/lock"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+)
+
+var postgresDriver = driver{
+	goose: database.DialectPostgres, migrations: "postgres", open: openPostgres, version: postgresVersion,
+	locker: func() (lock.SessionLocker, error) { return lock.NewPostgresSessionLocker() },
+	dialect: dialect{
+		begin:     "BEGIN",
+		forUpdate: " FOR UPDATE",
+		numbered:  true,
+		remote:    true,
+		once:      onConflictDoNothing,
+		raiseCursor: ` ON CONFLICT (user_id, room_id, device_id) DO UPDATE
+			SET delivered = greatest(cursors.delivered, excluded.delivered), updated_at = excluded.updated_at`,
+		bulk: arrays{},
+	},
+}
+
+func openPostgres(o Options) (pools, error) {
+	c, err := postgresConfig(o)
+	if err != nil {
+		return pools{}, err
+	}
+	write := stdlib.OpenDB(*c)
+	write.SetMaxOpenConns(1)
+	read := stdlib.OpenDB(*c)
+	keep(read, o)
+	return pools{
+		name: fmt.Sprintf("%s on %s:%d", c.Database, c.Host, c.Port), write: write, read: read,
+		dialector: func(p gorm.ConnPool) gorm.Dialector { return postgres.New(postgres.Config{Conn: p}) },
+	}, nil
+}
+
+// postgresConfig has the server end what takes too long as well, so that nothing runs there whose
+// answer nobody waits for.
+func postgresConfig(o Options) (*pgx.ConnConfig, error) {
+	if o.DSN == "" {
+		return nil, fmt.Errorf("dsn is empty; postgres needs one, such as postgres://user:password@host:5432/hermod")
+	}
+	c, err := pgx.ParseConfig(o.DSN)
+	if err != nil {
+		return nil, err // says what is wrong, and not the password
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = o.StatementTimeout
+	}
+	if _, ok := c.RuntimeParams["statement_timeout"]; !ok {
+		c.RuntimeParams["statement_timeout"] = fmt.Sprint(o.StatementTimeout.Milliseconds())
+	}
+	if _, ok := c.RuntimeParams["application_name"]; !ok {
+		c.RuntimeParams["application_name"] = "hermod"
+	}
+	return c, nil
+}
+
+func postgresVersion(o Options) (*sql.DB, error) {
+	c, err := postgresConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.OpenDB(*c), nil
+}
+
+// idleConnection is how long a reading connection may lie unused.
+const idleConnection = 5 * time.Minute
+
+func keep(read *sql.DB, o Options) {
+	read.SetMaxOpenConns(o.Readers)
+	read.SetMaxIdleConns(o.Readers)
+	read.SetConnMaxIdleTime(idleConnection)
+}
+
+// arrays writes rows as one array for each column, so that a statement is the same whatever the number
+// of rows, and is prepared once.
+type arrays struct{}
+
+func (arrays) insert(t *tx, table bulkTable, rows [][]any) error {
+	_, err := t.exec(table.unnest, columnsOf(table, rows)...)
+	return err
+}
+
+func (arrays) lockHeads(t *tx, rooms []string, row func(*sql.Rows) error) error {
+	const query = `SELECT id, head_seq FROM rooms WHERE id = ANY(?::text[]) ORDER BY id FOR UPDATE`
+	return t.each(query, []any{rooms}, row)
+}
+
+func (arrays) claims(t *tx, k claimKeys, row func(*sql.Rows) error) error {
+	const query = `SELECT room_id, sender, client_id, payload_hash, seq, message_id, created_at FROM idempotency
+		JOIN unnest(?::text[], ?::text[], ?::text[]) AS asked (room_id, sender, client_id)
+		USING (room_id, sender, client_id)`
+	return t.each(query, []any{k.rooms, k.senders, k.clientIDs}, row)
+}
+
+func (arrays) forget(t *tx, k claimKeys) error {
+	const statement = `DELETE FROM idempotency USING unnest(?::text[], ?::text[], ?::text[]) AS old (room_id, sender, client_id)
+		WHERE idempotency.room_id = old.room_id AND idempotency.sender = old.sender AND idempotency.client_id = old.client_id`
+	_, err := t.exec(statement, k.rooms, k.senders, k.clientIDs)
+	return err
+}
+
+func (arrays) raiseHeads(t *tx, rooms []string, heads []int64, at int64) error {
+	const statement = `UPDATE rooms SET head_seq = new.head, last_active = ?
+		FROM unnest(?::text[], ?::bigint[]) AS new (id, head) WHERE rooms.id = new.id`
+	_, err := t.exec(statement, at, rooms, heads)
+	return err
+}
