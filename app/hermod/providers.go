@@ -35,6 +35,9 @@ func openStore(ctx context.Context, c *conf.Config, log *slog.Logger) (*data.DB,
 		DSN:         c.GetData().GetDatabase().GetDsn(),
 		Dir:         c.GetData().GetDir(),
 		Synchronous: c.GetData().GetDatabase().GetSynchronous(),
+
+		Readers:          int(c.GetData().GetDatabase().GetReaders()),
+		StatementTimeout: c.GetData().GetDatabase().GetStatementTimeout().AsDuration(),
 	}, log)
 	if err != nil {
 		return nil, nil, err

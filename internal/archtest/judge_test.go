@@ -68,10 +68,10 @@ func testMay(e edge, folder string) bool {
 	return e.external && inside && anyCovers([]string{"internal", "api", "plugin", "sdk"}, folder)
 }
 
-// startsServers tells the tests, of every layer, that start a registry to run against. The package that
+// startsServers tells the tests, of every layer, that start a registry or a database to run against. The package that
 // does it for them knows nothing of ours.
 func startsServers(e edge, folder string) bool {
-	return strings.HasSuffix(e.file, "_test.go") && (folder == "test/registries" || folder == "test/authority")
+	return strings.HasSuffix(e.file, "_test.go") && (folder == "test/registries" || folder == "test/databases" || folder == "test/authority")
 }
 
 // isStandard tells packages of the standard library, whose first path element has no dot.

@@ -165,6 +165,10 @@ var layers = []layer{
 		why: "it issues certificates to tests of every layer",
 	},
 	{
+		folder: "test/databases",
+		why:    "it starts programs that are not ours, for tests of every layer",
+	},
+	{
 		folder: "test/registries",
 		why:    "it starts programs that are not ours, for tests of every layer",
 	},

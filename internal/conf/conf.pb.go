@@ -1694,12 +1694,14 @@ func (x *Server_Keepalive) GetTimeout() *durationpb.Duration {
 }
 
 type Data_Database struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Driver        string                 `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`           // sqlite
-	Dsn           string                 `protobuf:"bytes,2,opt,name=dsn,proto3" json:"dsn,omitempty"`                 // empty: a file in dir
-	Synchronous   string                 `protobuf:"bytes,3,opt,name=synchronous,proto3" json:"synchronous,omitempty"` // full, normal
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Driver           string                 `protobuf:"bytes,1,opt,name=driver,proto3" json:"driver,omitempty"`                                             // sqlite, postgres, mysql
+	Dsn              string                 `protobuf:"bytes,2,opt,name=dsn,proto3" json:"dsn,omitempty"`                                                   // sqlite: a path, empty: a file in dir; else what the driver connects to
+	Synchronous      string                 `protobuf:"bytes,3,opt,name=synchronous,proto3" json:"synchronous,omitempty"`                                   // full, normal; of sqlite
+	Readers          int32                  `protobuf:"varint,4,opt,name=readers,proto3" json:"readers,omitempty"`                                          // most connections that read
+	StatementTimeout *durationpb.Duration   `protobuf:"bytes,5,opt,name=statement_timeout,json=statementTimeout,proto3" json:"statement_timeout,omitempty"` // of servers: for one statement, or to connect
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Data_Database) Reset() {
@@ -1751,6 +1753,20 @@ func (x *Data_Database) GetSynchronous() string {
 		return x.Synchronous
 	}
 	return ""
+}
+
+func (x *Data_Database) GetReaders() int32 {
+	if x != nil {
+		return x.Readers
+	}
+	return 0
+}
+
+func (x *Data_Database) GetStatementTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.StatementTimeout
+	}
+	return nil
 }
 
 // Log is the room log's group commit.
@@ -3022,15 +3038,17 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x1ao\n" +
 	"\tKeepalive\x12-\n" +
 	"\x04time\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04time\x123\n" +
-	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xc4\x02\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xa7\x03\n" +
 	"\x04Data\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\tR\x03dir\x126\n" +
 	"\bdatabase\x18\x02 \x01(\v2\x1a.hermod.conf.Data.DatabaseR\bdatabase\x12'\n" +
-	"\x03log\x18\x03 \x01(\v2\x15.hermod.conf.Data.LogR\x03log\x1a[\n" +
+	"\x03log\x18\x03 \x01(\v2\x15.hermod.conf.Data.LogR\x03log\x1a\xbd\x01\n" +
 	"\bDatabase\x12\x16\n" +
 	"\x06driver\x18\x01 \x01(\tR\x06driver\x12\x15\n" +
 	"\x03dsn\x18\x02 \x01(\tB\x03\x80\x01\x01R\x03dsn\x12 \n" +
-	"\vsynchronous\x18\x03 \x01(\tR\vsynchronous\x1al\n" +
+	"\vsynchronous\x18\x03 \x01(\tR\vsynchronous\x12\x18\n" +
+	"\areaders\x18\x04 \x01(\x05R\areaders\x12F\n" +
+	"\x11statement_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x10statementTimeout\x1al\n" +
 	"\x03Log\x12\x1d\n" +
 	"\n" +
 	"batch_rows\x18\x01 \x01(\x05R\tbatchRows\x12%\n" +
@@ -3333,23 +3351,24 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	40, // 56: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
 	40, // 57: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
 	40, // 58: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	40, // 59: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	40, // 60: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	26, // 61: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	40, // 62: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	40, // 63: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	27, // 64: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	40, // 65: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	40, // 66: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	40, // 67: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	40, // 68: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	40, // 69: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	40, // 70: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	71, // [71:71] is the sub-list for method output_type
-	71, // [71:71] is the sub-list for method input_type
-	71, // [71:71] is the sub-list for extension type_name
-	71, // [71:71] is the sub-list for extension extendee
-	0,  // [0:71] is the sub-list for field type_name
+	40, // 59: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
+	40, // 60: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	40, // 61: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	26, // 62: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	40, // 63: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	40, // 64: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	27, // 65: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	40, // 66: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	40, // 67: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	40, // 68: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	40, // 69: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	40, // 70: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	40, // 71: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	72, // [72:72] is the sub-list for method output_type
+	72, // [72:72] is the sub-list for method input_type
+	72, // [72:72] is the sub-list for extension type_name
+	72, // [72:72] is the sub-list for extension extendee
+	0,  // [0:72] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }

@@ -77,11 +77,13 @@ var limits = map[string]limit{
 	"hermod.conf.Overload.queue_bytes":                 size(0, 1024*gib),
 	"hermod.conf.Overload.retry_after":                 lasting(100*time.Millisecond, 10*time.Minute),
 
-	"hermod.conf.Data.Database.driver":      oneOf("sqlite"),
-	"hermod.conf.Data.Database.synchronous": oneOf("full", "normal"),
-	"hermod.conf.Data.Log.batch_rows":       count(1, 4096),
-	"hermod.conf.Data.Log.queue_messages":   count(1, 10*million),
-	"hermod.conf.Data.Log.queue_bytes":      size(mib, 16*gib),
+	"hermod.conf.Data.Database.driver":            oneOf("sqlite", "postgres", "mysql"),
+	"hermod.conf.Data.Database.synchronous":       oneOf("full", "normal"),
+	"hermod.conf.Data.Database.readers":           count(1, 1000),
+	"hermod.conf.Data.Database.statement_timeout": lasting(100*time.Millisecond, 10*time.Minute),
+	"hermod.conf.Data.Log.batch_rows":             count(1, 4096),
+	"hermod.conf.Data.Log.queue_messages":         count(1, 10*million),
+	"hermod.conf.Data.Log.queue_bytes":            size(mib, 16*gib),
 
 	"hermod.conf.Room.max_per_user":          count(1, million),
 	"hermod.conf.Room.Defaults.max_users":    count(0, million),

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/test/databases"
 )
 
 // BenchmarkAppend has 1,000 senders in 100 rooms, each with one message of 128 bytes in flight, on
@@ -23,10 +24,27 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkAppendOnServers does it on PostgreSQL and MariaDB, which do not wait for their disks; see
+// test/databases.
+func BenchmarkAppendOnServers(b *testing.B) {
+	for driver, start := range map[string]func(testing.TB) *databases.Server{
+		"postgres": databases.StartPostgres, "mysql": databases.StartMariaDB,
+	} {
+		b.Run(driver, func(b *testing.B) {
+			s := start(b)
+			appendTo(b, openWith(b, Options{Driver: driver, DSN: s.Create()}), uuid.NewV7)
+		})
+	}
+}
+
 func benchmarkAppend(b *testing.B, clientID func() (uuid.UUID, error)) {
 	b.Helper()
+	appendTo(b, openDB(b, b.TempDir()), clientID)
+}
+
+func appendTo(b *testing.B, db *DB, clientID func() (uuid.UUID, error)) {
+	b.Helper()
 	const senders, rooms = 1000, 100
-	db := openDB(b, b.TempDir())
 	for i := range rooms {
 		joinRoom(b, db, benchRoom(i), "owner")
 	}

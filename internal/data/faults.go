@@ -93,3 +93,16 @@ func isDuplicate(err error) bool {
 	}
 	return false
 }
+
+// isMissingTable tells whether a server refused a query because there is no such table.
+func isMissingTable(err error) bool {
+	var pg *pgconn.PgError
+	var my *mysql.MySQLError
+	switch {
+	case errors.As(err, &pg):
+		return pg.Code == "42P01"
+	case errors.As(err, &my):
+		return my.Number == 1146
+	}
+	return false
+}

@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
@@ -15,7 +16,7 @@ type Version struct {
 }
 
 // ReadVersion reads the version of the database that opts name. It changes nothing and makes nothing,
-// and a node may be using the database meanwhile. fs.ErrNotExist means that there is none.
+// and a node may be using the database meanwhile. fs.ErrNotExist means that there is none, or nothing in it.
 func ReadVersion(ctx context.Context, opts Options) (Version, error) {
 	opts = opts.withDefaults()
 	drv, err := driverOf(opts.Driver)
@@ -33,6 +34,9 @@ func ReadVersion(ctx context.Context, opts Options) (Version, error) {
 	v := Version{Known: known}
 	const query = "SELECT max(version_id) FROM " + goose.DefaultTablename + " WHERE is_applied"
 	err = db.QueryRowContext(ctx, query).Scan(&v.Schema)
+	if isMissingTable(err) {
+		err = fmt.Errorf("the database has no schema: %w", fs.ErrNotExist)
+	}
 	return v, errors.Join(err, db.Close())
 }
 

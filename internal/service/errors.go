@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	kerrors "github.com/go-kratos/kratos/v2/errors"
+	"golang.org/x/time/rate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -38,7 +40,11 @@ func Error(log *slog.Logger, err error) error {
 		return nil
 	}
 	e := biz.AsError(err)
-	if ours(e) {
+	switch {
+	case !ours(e):
+	case e.Kind == biz.KindUnavailable:
+		onceASecond(log).Do(func() { log.Error("calls fail", "reason", e.Reason, "error", e) })
+	default:
 		log.Error("a call failed", "reason", e.Reason, "error", e)
 	}
 	told := kerrors.New(codes[e.Kind], e.Reason, e.Text)
@@ -67,6 +73,15 @@ func (a *advised) GRPCStatus() *status.Status {
 		return s
 	}
 	return with
+}
+
+// lines has a *rate.Sometimes for each *slog.Logger, of which a process has a few.
+var lines sync.Map
+
+// onceASecond lets one line a second through: while the store is away, every call fails.
+func onceASecond(log *slog.Logger) *rate.Sometimes {
+	s, _ := lines.LoadOrStore(log, &rate.Sometimes{Interval: time.Second})
+	return s.(*rate.Sometimes)
 }
 
 // ours tells a fault of the node from one of the caller, whose deadline is his own.

@@ -228,13 +228,35 @@ func (s *Server) end(sig syscall.Signal) {
 	if s.process == nil {
 		return
 	}
+	s.t.Helper()
+	family := s.family()
 	s.signal(sig)
+	deadline := time.After(patience)
 	select {
 	case <-s.exited:
 		s.process = nil
-	case <-time.After(patience):
+	case <-deadline:
 		s.t.Fatalf("%s does not end", s.kind.program)
 	}
+	for _, pid := range family { // a child that lives on would keep the files from a server that starts
+		for isRunning(pid) {
+			select {
+			case <-deadline:
+				s.t.Fatalf("process %d of %s does not end", pid, s.kind.program)
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}
+}
+
+// isRunning does not count a process that has ended and that nobody has asked for its status.
+func isRunning(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return !strings.HasPrefix(rest, "Z")
 }
 
 // Create makes an empty database and returns what a client connects to it with.

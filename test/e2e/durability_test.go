@@ -10,6 +10,7 @@ import (
 	"time"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/test/databases"
 )
 
 // persistent is a sender that sends one message after another, each until it is acknowledged.
@@ -52,7 +53,34 @@ func (p *persistent) run(ctx context.Context, stop <-chan struct{}) error {
 // TestA1DurableAckSurvivesKill kills the node again and again while four senders send. Somebody who
 // was a member from the start and never connected before then finds every acknowledged message once.
 func TestA1DurableAckSurvivesKill(t *testing.T) {
-	n := Start(t, "")
+	rounds := 5
+	if testing.Short() {
+		rounds = 2
+	}
+	durability(t, Start(t, ""), rounds, func() {})
+}
+
+// TestA1DurableAckSurvivesKillOnServers does it with a store that is a server, which is killed as well.
+func TestA1DurableAckSurvivesKillOnServers(t *testing.T) {
+	for driver, start := range map[string]func(testing.TB) *databases.Server{
+		"postgres": databases.StartPostgres, "mysql": databases.StartMariaDB,
+	} {
+		t.Run(driver, func(t *testing.T) {
+			s := start(t)
+			n := Start(t, fmt.Sprintf("data: {database: {driver: %s, dsn: %q}}", driver, s.Create()))
+			durability(t, n, 3, func() {
+				s.Kill()
+				n.eventually("the node says that its store is gone", func() bool { return !n.Ready() })
+				s.Restart()
+				n.eventually("the node is ready again", n.Ready)
+			})
+		})
+	}
+}
+
+// durability kills the node in rounds, and has something else happen between them.
+func durability(t *testing.T, n *Node, rounds int, between func()) {
+	t.Helper()
 	im := n.Calls()
 	join(t, im, "room", "reader")
 
@@ -76,16 +104,13 @@ func TestA1DurableAckSurvivesKill(t *testing.T) {
 			}
 		})
 	}
-	rounds := 5
-	if testing.Short() {
-		rounds = 2
-	}
 	for range rounds {
 		enough := acked.Load() + 100 + rand.Int64N(400)
 		n.eventually("messages are acknowledged", func() bool { return acked.Load() >= enough || t.Failed() })
 		time.Sleep(time.Duration(rand.Int64N(int64(5 * time.Millisecond)))) // anywhere between two commits
 		n.Kill()
 		n.Boot()
+		between()
 	}
 	close(stop)
 	wg.Wait()

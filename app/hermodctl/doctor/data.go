@@ -77,7 +77,7 @@ func store(ctx context.Context, c *conf.Config) []Finding {
 	case errors.Is(err, fs.ErrNotExist):
 		return []Finding{ok("there is no database yet; the first start makes one")}
 	case err != nil:
-		return []Finding{failure("the database cannot be read: "+err.Error(), "look at the rights of the file; if it is damaged, restore the last backup")}
+		return []Finding{failure("the database cannot be read: "+err.Error(), "look at data.database, and whether the server answers; for a file at its rights, and if it is damaged, restore the last backup")}
 	case v.Schema > v.Known:
 		return []Finding{failure(fmt.Sprintf("the schema has version %d and this hermodctl knows %d", v.Schema, v.Known),
 			"start a node that is at least as new as the one that wrote it, or restore a backup of before")}
