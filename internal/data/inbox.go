@@ -68,7 +68,7 @@ const selectKeptPush = `SELECT seq FROM inbox WHERE user_id = ? AND id = ?`
 // there stays where it is.
 func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires time.Time, limit int) error {
 	kept := *p
-	err := b.db.writer.do(ctx, func(t *tx) error {
+	err := b.db.writer.do(ctx, func(t *tx) (err error) {
 		if p.Again {
 			err := t.scan(selectKeptPush, []any{string(user), p.ID}, &kept.InboxSeq)
 			if !errors.Is(err, sql.ErrNoRows) {
