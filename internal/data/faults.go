@@ -46,8 +46,8 @@ func sqliteFault(e *sqlite.Error) fault {
 
 // postgresFault goes by classes of SQLSTATE: PostgreSQL 15, appendix A.
 func postgresFault(e *pgconn.PgError) fault {
-	switch {
-	case e.Code == "40001", e.Code == "40P01", e.Code == "55P03": // serialization, deadlock, lock not available
+	switch e.Code {
+	case "40001", "40P01", "55P03": // serialization, deadlock, lock not available
 		return conflictFault
 	}
 	for _, class := range []string{

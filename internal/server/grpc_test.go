@@ -155,7 +155,7 @@ func TestUndecodableRequestsAreCounted(t *testing.T) {
 func TestTheGatewayIsForServices(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"
-	b := start(t, conf.Override{Path: "auth.mode", Value: "trusted"}, conf.Override{Path: "auth.service_token", Value: token})
+	b := start(t, conf.Override{Path: "server.quic.addr", Value: ""}, conf.Override{Path: "auth.mode", Value: "trusted"}, conf.Override{Path: "auth.service_token", Value: token})
 	for _, service := range []string{"hermod.gateway.v1.GatewayService", oldName} {
 		push := func(pairs ...string) (*gatewayv1.UnicastPushResponse, error) {
 			resp := &gatewayv1.UnicastPushResponse{}

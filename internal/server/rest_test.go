@@ -33,7 +33,7 @@ func (b *bench) call(t *testing.T, ctx context.Context, method, path, body strin
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req) //nolint:bodyclose // closed when the test ends
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestRESTRefuses(t *testing.T) {
 func TestServicesProveThemselves(t *testing.T) {
 	t.Parallel()
 	const token = "a-token-of-the-services"
-	b := start(t, conf.Override{Path: "auth.mode", Value: "trusted"}, conf.Override{Path: "auth.service_token", Value: token})
+	b := start(t, conf.Override{Path: "server.quic.addr", Value: ""}, conf.Override{Path: "auth.mode", Value: "trusted"}, conf.Override{Path: "auth.service_token", Value: token})
 	b.ready.SetServing(true)
 	b.open(t, "alice", true)
 	for _, test := range []struct {
@@ -384,7 +384,7 @@ func TestMonitors(t *testing.T) {
 	if s["session_id"] != id || queue["last_sent_seq"] != 2.0 || queue["next_expected_seq"] != 3.0 {
 		t.Errorf("services see %v", got)
 	}
-	if resp := b.call(t, as(t, ""), "POST", "/stats", "{}"); resp.StatusCode != 405 { //nolint:bodyclose // call does that
+	if resp := b.call(t, as(t, ""), "POST", "/stats", "{}"); resp.StatusCode != http.StatusMethodNotAllowed { //nolint:bodyclose // call does that
 		t.Errorf("POST: %d", resp.StatusCode)
 	}
 }

@@ -54,7 +54,7 @@ func start(t testing.TB, k *kind) *Server {
 		t.Skipf("needs a %s server: set %s=1 (and install %s), or run make race", k.driver, Enabled, k.debian)
 	}
 	s := &Server{t: t, kind: k, program: find(t, k, k.program), port: freePort(t)}
-	dir, err := os.MkdirTemp("", "hermod-"+k.driver+"-")
+	dir, err := os.MkdirTemp("", "hermod-"+k.driver+"-") //nolint:usetesting // folders of tests are closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -228,7 +228,8 @@ func TestTranscriptSurvivesKill(t *testing.T) {
 		t.Errorf("%d calls; the second one must have all of the recording", len(calls))
 	}
 	// Whoever was away reads the room's log from its beginning.
-	if log := n.Connect(Hello{User: "bob", Room: "room"}).Flush(); len(log) != 1 || eventLine(log[0].MessageResponse) != want {
+	bob := n.Connect(Hello{User: "bob", Room: "room"})
+	if log := append(bob.Take(1), bob.Flush()...); len(log) != 1 || eventLine(log[0].MessageResponse) != want {
 		t.Errorf("the log has %v", log)
 	}
 	alices.hears(t, want)

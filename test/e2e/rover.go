@@ -129,9 +129,7 @@ func (r *rover) converse(ctx context.Context, c carrier) (over bool) {
 			if err != nil {
 				return false
 			}
-			defer time.AfterFunc(silence, c.hangUp).Stop()
-			for range frames { // until the node hangs up
-			}
+			outlast(c, frames)
 			return true
 		case <-ctx.Done():
 			return true
@@ -139,6 +137,13 @@ func (r *rover) converse(ctx context.Context, c carrier) (over bool) {
 		if err != nil {
 			return false
 		}
+	}
+}
+
+// outlast waits until the node hangs up, or for silence at most.
+func outlast(c carrier, frames <-chan []byte) {
+	defer time.AfterFunc(silence, c.hangUp).Stop()
+	for range frames {
 	}
 }
 
