@@ -53,7 +53,7 @@ test: ## run all tests with nothing but Go
 
 .PHONY: race
 race: registries ## run all tests under the race detector, with real registries and databases (needs a C compiler and the servers)
-	HERMOD_TEST_REGISTRIES=1 HERMOD_TEST_DATABASES=1 HERMOD_TEST_ROUNDS=50 CGO_ENABLED=1 go test -race -shuffle=on ./...
+	HERMOD_TEST_REGISTRIES=1 HERMOD_TEST_DATABASES=1 HERMOD_TEST_ROUNDS=50 CGO_ENABLED=1 go test -race -shuffle=on -timeout 25m ./...
 	# What nacos-sdk-go's own races forbid above:
 	HERMOD_TEST_REGISTRIES=1 go test -run '/^nacos$$' ./internal/registry ./internal/conf/centre
 	HERMOD_TEST_REGISTRIES=1 go test -run '^Test(Registr|Outages|Close|Killed|Contexts|TLS|Nacos)/^nacos$$' ./sdk/discovery
