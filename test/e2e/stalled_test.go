@@ -110,7 +110,7 @@ func (s *stalled) enter(d doors, many int) {
 	var wg sync.WaitGroup
 	places := make(chan struct{}, 32)
 	for i := range many {
-		kind := transports[i%len(transports)]
+		kind := carriers[i%len(carriers)]
 		user, room := strconv.Itoa(70_000+i), ""
 		if kind != overQUIC && i%2 == 0 {
 			room = "room " + strconv.Itoa(i/2%s.rooms)
