@@ -121,8 +121,7 @@ func (s *Server) Restart() {
 	}
 	cmd := s.as(exec.Command(s.program, s.kind.args(s)...))
 	cmd.Stdout, cmd.Stderr = log, log
-	// The kernel ends the server with the thread that started it, so that none outlives a test that crashes.
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	endWithThread(cmd) // so that none outlives a test that crashes
 	started, exited := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
