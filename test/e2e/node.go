@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -81,12 +82,19 @@ func (n *Node) configure(yaml string) {
 	n.args = append(n.args, "-conf", file)
 }
 
-// freeAddr returns an address that nobody listens on. Its port is below those that systems give to
-// outgoing connections, so that it is still free when a node comes back to it.
+// given are the addresses that freeAddr has returned: nodes that have not begun to listen yet, and those
+// that are between two lives, keep theirs.
+var given sync.Map
+
+// freeAddr returns an address that nobody listens on and nobody else was given. Its port is below those
+// that systems give to outgoing connections, so that it is still free when a node comes back to it.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for range 100 {
+	for range 1000 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		if _, taken := given.LoadOrStore(addr, true); taken {
+			continue
+		}
 		if lis, err := net.Listen("tcp", addr); err == nil {
 			if err := lis.Close(); err != nil {
 				t.Fatal(err)
