@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -195,6 +196,9 @@ func freeAddrs(n int) ([]string, error) {
 	var addrs []string
 	for range 100 * n {
 		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		if slices.Contains(addrs, addr) {
+			continue
+		}
 		lis, err := net.Listen("tcp", addr)
 		if err != nil {
 			continue
