@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	knacos "github.com/go-kratos/kratos/contrib/registry/nacos/v2"
 	kregistry "github.com/go-kratos/kratos/v2/registry"
@@ -108,7 +109,20 @@ func (n *nacos) connected(ctx context.Context) (naming_client.INamingClient, err
 	}
 	n.naming = <-made
 	n.kratos = knacos.New(n.naming, n.opts...)
+	settle(ctx)
 	return n.naming, nil
+}
+
+// settleTime is how long a client that has connected may take to notice it.
+const settleTime = 200 * time.Millisecond
+
+// settle gives a client the time to notice that it has connected: what was registered before that it
+// registers once more, and of two requests for one instance in the same moment a server may refuse one.
+func settle(ctx context.Context) {
+	select {
+	case <-time.After(settleTime):
+	case <-ctx.Done():
+	}
 }
 
 // Register implements Registrar.
