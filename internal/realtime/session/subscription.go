@@ -45,7 +45,8 @@ type Subscription struct {
 	// Under Session.mu:
 	live     bool
 	next     int64   // the seq that it takes next
-	written  int64   // highest seq that was written to the connection
+	taken    int64   // highest seq that was handed to the connection: the client may have it
+	written  int64   // highest seq whose write has returned
 	received int64   // highest seq that the client has
 	required []int64 // written, and confirmed by an explicit ack only
 	replied  []int64 // what the session sent while it was behind: the log has nothing new for it there
@@ -59,7 +60,7 @@ type Subscription struct {
 func NewSubscription(s *Session, name string, channel Channel, source Source, after int64) *Subscription {
 	return &Subscription{
 		Session: s, Name: name, channel: channel, source: source,
-		live: source == nil, next: after + 1, written: after, received: after,
+		live: source == nil, next: after + 1, taken: after, written: after, received: after,
 	}
 }
 
@@ -85,14 +86,15 @@ func (sub *Subscription) repliedLocked(seq int64) bool {
 }
 
 // confirm notes that the client has everything up to seq and returns the new place, or 0 if there
-// is none. Unless the confirmation is explicit, it stops before what requires an ack.
+// is none. An explicit one may come before the write has returned; any other counts what was written
+// before, and stops before what requires an ack.
 func (sub *Subscription) confirmLocked(seq int64, explicit bool) int64 {
-	seq = min(seq, sub.written)
 	if explicit {
+		seq = min(seq, max(sub.taken, sub.written))
 		for len(sub.required) > 0 && sub.required[0] <= seq {
 			sub.required = sub.required[1:]
 		}
-	} else if len(sub.required) > 0 {
+	} else if seq = min(seq, sub.written); len(sub.required) > 0 {
 		seq = min(seq, sub.required[0]-1)
 	}
 	if seq <= sub.received {

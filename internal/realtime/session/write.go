@@ -44,6 +44,9 @@ func (s *Session) fill(b *batch) bool {
 			out.Link = b.first + uint64(i)
 		}
 		b.out = append(b.out, out)
+		if it.sub != nil {
+			it.sub.taken = max(it.sub.taken, it.seq)
+		}
 	}
 	return true
 }
@@ -107,7 +110,7 @@ func (s *Session) wrote(b *batch) (more bool) {
 		if it.sub == nil {
 			continue
 		}
-		if it.required {
+		if it.required && it.seq > it.sub.received {
 			it.sub.required = append(it.sub.required, it.seq)
 		}
 		s.writtenLocked(it.sub, it.seq)

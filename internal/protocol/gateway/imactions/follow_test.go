@@ -61,12 +61,8 @@ func TestOfflineMessagesComeFirst(t *testing.T) {
 				t.Errorf("im.open: %+v", a)
 			}
 			got := map[string]bool{}
-			// Of two rooms, whose order is free; what was acknowledged just before may come once more (A7).
-			for range 5 {
+			for range 3 { // of two rooms, whose order is free
 				got[again.words(again.take())[0]] = true
-				if got["bob: three 3"] && got["bob: four 4"] && got["bob: elsewhere 1"] {
-					break
-				}
 			}
 			for _, unacknowledged := range []string{"bob: three 3", "bob: four 4", "bob: elsewhere 1"} {
 				if !got[unacknowledged] {
