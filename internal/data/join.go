@@ -3,8 +3,6 @@ package data
 import (
 	"context"
 
-	"gorm.io/gorm"
-
 	"github.com/game-im/hermod/internal/biz"
 )
 
@@ -77,7 +75,7 @@ func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (b
 	}
 	plan.Member.Room, plan.Member.User = room, user
 	if had != nil {
-		return changeMember(t.orm, *state.Room, *had, plan.Member)
+		return changeMember(t, *state.Room, *had, plan.Member)
 	}
 	return addMember(t, state.Room, plan)
 }
@@ -98,6 +96,12 @@ func loadJoinState(read, lock scan, room biz.RoomID, user biz.UserID) (biz.JoinS
 	case !notFound(err):
 		return state, err
 	}
+	if state.Member != nil && state.Room == nil { // another node has made both between the two queries
+		if info, err = loadRoom(lock, room); err != nil {
+			return state, err
+		}
+		state.Room = &info
+	}
 	state.Rooms, err = countRooms(read, user)
 	return state, err
 }
@@ -111,11 +115,12 @@ func countRooms(read scan, user biz.UserID) (n int, err error) {
 	return n, err
 }
 
-func changeMember(g *gorm.DB, room biz.Room, had, want biz.Member) (biz.JoinResult, error) {
+const updateMember = `UPDATE members SET nickname = ?, role = ?, muted = ? WHERE room_id = ? AND user_id = ?`
+
+func changeMember(t *tx, room biz.Room, had, want biz.Member) (biz.JoinResult, error) {
 	want.JoinSeq, want.JoinedAt = had.JoinSeq, had.JoinedAt
 	row := toMemberRow(want)
-	err := g.Model(&memberRow{}).Where("room_id = ? AND user_id = ?", row.RoomID, row.UserID).
-		Updates(map[string]any{"nickname": row.Nickname, "role": row.Role, "muted": row.Muted}).Error
+	_, err := t.exec(updateMember, row.Nickname, row.Role, row.Muted, row.RoomID, row.UserID)
 	return biz.JoinResult{Room: room, Member: want}, err
 }
 
