@@ -1,8 +1,12 @@
 package data
 
 import (
+	sqldriver "database/sql/driver"
 	"errors"
+	"io"
+	"net"
 	"strings"
+	"syscall"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -92,6 +96,17 @@ func isDuplicate(err error) bool {
 		return my.Number == 1062
 	}
 	return false
+}
+
+// isLostConnection tells whether an error is of the connection to a server, and not of what was asked.
+func isLostConnection(err error) bool {
+	for _, lost := range []error{sqldriver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "57P01" // the server is shutting down
 }
 
 // isMissingTable tells whether a server refused a query because there is no such table.

@@ -35,12 +35,27 @@ func (r *reader) scanning(ctx context.Context) scan {
 			return err
 		}
 		defer cancel()
-		s, err := r.prepared(ctx, query)
-		if err != nil {
-			return err
-		}
-		return s.QueryRowContext(ctx, args...).Scan(dest...)
+		return r.again(func() error {
+			s, err := r.prepared(ctx, query)
+			if err != nil {
+				return err
+			}
+			return s.QueryRowContext(ctx, args...).Scan(dest...)
+		})
 	}
+}
+
+// again reads once more when a connection turns out to be lost, as all that lie in the pool are when
+// their server has been restarted.
+func (r *reader) again(read func() error) error {
+	err := read()
+	for range r.pool.Stats().Idle + 1 {
+		if !isLostConnection(err) {
+			break
+		}
+		err = read()
+	}
+	return err
 }
 
 // errEnough ends each before the last row.
@@ -54,11 +69,14 @@ func (r *reader) each(ctx context.Context, query string, args []any, row func(*s
 		return err
 	}
 	defer cancel()
-	s, err := r.prepared(ctx, query)
-	if err != nil {
+	var rows *sql.Rows
+	err = r.again(func() error {
+		s, err := r.prepared(ctx, query)
+		if err == nil {
+			rows, err = s.QueryContext(ctx, args...) //nolint:rowserrcheck // eachRow does
+		}
 		return err
-	}
-	rows, err := s.QueryContext(ctx, args...)
+	})
 	return eachRow(rows, err, row)
 }
 
