@@ -27,9 +27,7 @@ func BenchmarkAppend(b *testing.B) {
 // BenchmarkAppendOnServers does it on PostgreSQL and MariaDB, which do not wait for their disks; see
 // test/databases.
 func BenchmarkAppendOnServers(b *testing.B) {
-	for driver, start := range map[string]func(testing.TB) *databases.Server{
-		"postgres": databases.StartPostgres, "mysql": databases.StartMariaDB,
-	} {
+	for driver, start := range databases.Start {
 		b.Run(driver, func(b *testing.B) {
 			s := start(b)
 			appendTo(b, openWith(b, Options{Driver: driver, DSN: s.Create()}), uuid.NewV7)

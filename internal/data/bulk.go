@@ -1,7 +1,6 @@
 package data
 
 import (
-	"bytes"
 	"database/sql"
 	"slices"
 	"strings"
@@ -49,12 +48,6 @@ type claimKey struct{ room, sender, clientID string }
 
 func claimKeyOf(m *biz.Message) claimKey {
 	return claimKey{string(m.Room), string(m.Sender), m.ClientID}
-}
-
-// heldClaim is a claim with the outcome that it stands for.
-type heldClaim struct {
-	hash    []byte
-	receipt biz.Receipt
 }
 
 // bulkBatch is a batch on its way into the database.
@@ -173,15 +166,6 @@ func (b *bulkBatch) numberEntry(g *group, e *entry) {
 	b.claims = append(b.claims, []any{
 		string(m.Room), string(m.Sender), m.ClientID, e.hash[:], seq, m.ID, b.now.UnixMicro(),
 	})
-}
-
-// repeat gives an entry the outcome of the first with its id, or refuses it if it is another.
-func (e *entry) repeat(c heldClaim) {
-	if !bytes.Equal(c.hash, e.hash[:]) {
-		e.receipt, e.err = biz.Receipt{}, errConflict(e.draft.ClientID)
-		return
-	}
-	e.receipt = c.receipt
 }
 
 func (b *bulkBatch) write(t *tx) error {

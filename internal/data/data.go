@@ -88,10 +88,6 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 	if err := migrate(ctx, p.write, p.name, drv, log); err != nil {
 		return nil, err
 	}
-	write, err := openGORM(p.dialector(p.write))
-	if err != nil {
-		return nil, fmt.Errorf("data: %w", err)
-	}
 	read, err := openGORM(p.dialector(p.read))
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
@@ -105,14 +101,13 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 		return nil, err
 	}
 	return &DB{
-		writer: newWriter(p.write, write, &drv.dialect, opts.StatementTimeout, log),
+		writer: newWriter(p.write, &drv.dialect, opts.StatementTimeout, log),
 		reader: newReader(p.read, &drv.dialect, opts.StatementTimeout), orm: read, pools: p, dialect: &drv.dialect,
 		rooms: rooms, members: members, metrics: newMetrics(), logger: log,
 	}, nil
 }
 
-// openGORM never begins transactions of its own, since the writer does, and reports errors to its
-// caller alone.
+// openGORM never begins transactions, since it reads, and reports errors to its caller alone.
 func openGORM(d gorm.Dialector) (*gorm.DB, error) {
 	return gorm.Open(d, &gorm.Config{
 		SkipDefaultTransaction: true,

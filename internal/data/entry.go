@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 
@@ -52,6 +53,21 @@ func hashPayload(d *biz.Draft, metadata []byte) payloadHash {
 	}
 	var sum [sha256.Size]byte
 	return payloadHash(h.Sum(sum[:0])[:len(payloadHash{})])
+}
+
+// heldClaim is a claim with the outcome that it stands for.
+type heldClaim struct {
+	hash    []byte
+	receipt biz.Receipt
+}
+
+// repeat gives an entry the outcome of the first with its id, or refuses it if it is another.
+func (e *entry) repeat(c heldClaim) {
+	if !bytes.Equal(c.hash, e.hash[:]) {
+		e.receipt, e.err = biz.Receipt{}, errConflict(e.draft.ClientID)
+		return
+	}
+	e.receipt = c.receipt
 }
 
 func failAll(entries []*entry, err error) {

@@ -53,11 +53,7 @@ const countPushes = `SELECT count(*) FROM inbox WHERE ` + livingPushes
 var insertPushSQL = insertInto("inbox", pushColumns)
 
 func insertPush(t *tx, r *pushRow) error {
-	var metadata any // NULL when there is none
-	if r.Metadata != nil {
-		metadata = string(r.Metadata)
-	}
-	_, err := t.exec(insertPushSQL, r.UserID, r.Seq, r.ID, r.MsgType, r.Title, r.Content, r.Data, metadata, r.CreatedAt, r.ExpiresAt)
+	_, err := t.exec(insertPushSQL, r.UserID, r.Seq, r.ID, r.MsgType, r.Title, r.Content, r.Data, nullable(r.Metadata), r.CreatedAt, r.ExpiresAt)
 	return err
 }
 

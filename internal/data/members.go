@@ -78,12 +78,14 @@ func (r *Members) RoomsOf(ctx context.Context, user biz.UserID) ([]biz.RoomID, e
 	return rooms, nil
 }
 
+const deleteMember = `DELETE FROM members WHERE room_id = ? AND user_id = ?`
+
 // Leave removes a membership and tells whether there was one.
 func (r *Members) Leave(ctx context.Context, room biz.RoomID, user biz.UserID) (left bool, err error) {
 	err = r.db.writer.do(ctx, func(t *tx) error {
-		res := t.orm.Where("room_id = ? AND user_id = ?", string(room), string(user)).Delete(&memberRow{})
-		if left = res.RowsAffected > 0; res.Error != nil || !left {
-			return res.Error
+		n, err := t.exec(deleteMember, string(room), string(user))
+		if left = n > 0; err != nil || !left {
+			return err
 		}
 		return changeCount(t, room, -1)
 	}, func() {

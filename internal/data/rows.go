@@ -123,12 +123,8 @@ func (r *messageRow) fields() []any {
 
 // values are what a new row consists of.
 func (r *messageRow) values() []any {
-	var metadata any // NULL when there is none
-	if r.Metadata != nil {
-		metadata = string(r.Metadata)
-	}
 	return []any{
-		r.RoomID, r.Seq, r.ID, r.Sender, r.ClientID, int64(r.Type), notNil(r.Content), metadata, r.AckRequired, r.CreatedAt,
+		r.RoomID, r.Seq, r.ID, r.Sender, r.ClientID, int64(r.Type), notNil(r.Content), nullable(r.Metadata), r.AckRequired, r.CreatedAt,
 	}
 }
 
@@ -263,6 +259,14 @@ func decodeMetadata(b []byte) (map[string]string, error) {
 		return nil, biz.Errorf(biz.KindInternal, "STORE_CORRUPT", "stored metadata cannot be read").Because(err)
 	}
 	return md, nil
+}
+
+// nullable is encoded metadata as an argument: text, and NULL when there is none.
+func nullable(metadata []byte) any {
+	if metadata == nil {
+		return nil
+	}
+	return string(metadata)
 }
 
 // notNil makes an empty slice of none, since NULL is not the same as no bytes.

@@ -147,10 +147,14 @@ func TestStatementsAndGORMAgree(t *testing.T) {
 			return err
 		},
 		"by GORM": func(t *tx, r *roomRow, m *memberRow) error {
-			if err := t.orm.Create(r).Error; err != nil {
+			orm, err := openGORM(db.pools.dialector(t.conn))
+			if err != nil {
 				return err
 			}
-			return t.orm.Create(m).Error
+			if err := orm.Create(r).Error; err != nil {
+				return err
+			}
+			return orm.Create(m).Error
 		},
 	} {
 		room.ID, member.Room = id, id

@@ -16,13 +16,12 @@ import (
 // onServers runs a test on each kind of server, one that is its own.
 func onServers(t *testing.T, test func(t *testing.T, s *databases.Server, opts Options)) {
 	t.Helper()
-	for driver, start := range map[string]func(testing.TB) *databases.Server{
-		"postgres": databases.StartPostgres, "mysql": databases.StartMariaDB,
-	} {
+	for driver, start := range databases.Start {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
 			s := start(t)
-			test(t, s, Options{Driver: driver, DSN: s.Create()})
+			// Longer than usual: what a test waits for on a slow machine is not what it is about.
+			test(t, s, Options{Driver: driver, DSN: s.Create(), StatementTimeout: 30 * time.Second})
 		})
 	}
 }

@@ -1,12 +1,9 @@
 package data
 
 import (
-	"bytes"
 	"database/sql"
 	"errors"
 	"strings"
-
-	"github.com/game-im/hermod/internal/biz"
 )
 
 // The statements of a commit, which runs them once per message or room, prepared. Those of an
@@ -47,10 +44,9 @@ func (c *committer) claim(t *tx, e *entry) (taken bool, err error) {
 		return false, err
 	}
 	d := &e.draft.Message
-	var hash []byte
-	var first biz.Receipt
+	var held heldClaim
 	var created int64
-	err = t.scan(selectClaim, []any{string(d.Room), string(d.Sender), d.ClientID}, &hash, &first.Seq, &first.ID, &created)
+	err = t.scan(selectClaim, []any{string(d.Room), string(d.Sender), d.ClientID}, &held.hash, &held.receipt.Seq, &held.receipt.ID, &created)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, errors.New("an idempotency row is there and cannot be read")
@@ -58,12 +54,9 @@ func (c *committer) claim(t *tx, e *entry) (taken bool, err error) {
 		return false, err
 	case created < e.receipt.Time.Add(-c.window).UnixMicro():
 		return false, c.replaceClaim(t, e)
-	case !bytes.Equal(hash, e.hash[:]):
-		e.receipt, e.err = biz.Receipt{}, errConflict(d.ClientID)
-		return true, nil
 	}
-	first.Time, first.Duplicate = fromMicros(created), true
-	e.receipt = first
+	held.receipt.Time, held.receipt.Duplicate = fromMicros(created), true
+	e.repeat(held)
 	return true, nil
 }
 

@@ -7,14 +7,11 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"gorm.io/gorm"
 )
 
 // writer owns the one connection that writes.
 type writer struct {
 	pool    *sql.DB
-	base    *gorm.DB
 	dialect *dialect
 	timeout time.Duration // of a statement, where it travels
 	logger  *slog.Logger
@@ -25,15 +22,14 @@ type writer struct {
 	closed bool
 }
 
-func newWriter(pool *sql.DB, base *gorm.DB, d *dialect, timeout time.Duration, log *slog.Logger) *writer {
-	return &writer{pool: pool, base: base, dialect: d, timeout: timeout, logger: log}
+func newWriter(pool *sql.DB, d *dialect, timeout time.Duration, log *slog.Logger) *writer {
+	return &writer{pool: pool, dialect: d, timeout: timeout, logger: log}
 }
 
 // tx is the running transaction, for the goroutine that holds the writer. It lives as long as its
 // connection, since prepared statements do.
 type tx struct {
 	conn    *sql.Conn
-	orm     *gorm.DB // within the transaction's time
 	dialect *dialect
 	timeout time.Duration
 	stmts   map[string]*sql.Stmt
@@ -69,11 +65,6 @@ func (w *writer) tryLocked(fn func(*tx) error, committed func()) error {
 			w.rollbackLocked()
 		}
 	}()
-	if w.dialect.remote {
-		ctx, cancel := within(w.dialect, w.timeout)
-		defer cancel()
-		w.tx.orm = w.tx.orm.WithContext(ctx)
-	}
 	if err := fn(w.tx); err != nil {
 		return err
 	}
@@ -113,9 +104,7 @@ func (w *writer) connectLocked() error {
 	if err != nil {
 		return err
 	}
-	orm := w.base.Session(&gorm.Session{NewDB: true, Context: context.Background()})
-	orm.Statement.ConnPool = conn
-	w.tx = &tx{conn: conn, orm: orm, dialect: w.dialect, timeout: w.timeout, stmts: make(map[string]*sql.Stmt)}
+	w.tx = &tx{conn: conn, dialect: w.dialect, timeout: w.timeout, stmts: make(map[string]*sql.Stmt)}
 	return nil
 }
 

@@ -10,7 +10,7 @@
 //	broker     carries publications between nodes
 //	presence   who is online
 //
-// Lock order, outermost first: node.broadcasts, hub.channel, session.Session, then the leaf locks of
-// session.Writer and session.Catcher, and of what waits in a line of broadcasts or of a channel. Nothing is written to a connection and nothing is read from
+// Lock order, outermost first: hub.channel, session.Session, then the leaf locks of
+// session.Writer and session.Catcher, and of what waits in a channel's line. Nothing is written to a connection and nothing is read from
 // a store under a lock.
 package realtime

@@ -62,9 +62,7 @@ func TestA1DurableAckSurvivesKill(t *testing.T) {
 
 // TestA1DurableAckSurvivesKillOnServers does it with a store that is a server, which is killed as well.
 func TestA1DurableAckSurvivesKillOnServers(t *testing.T) {
-	for driver, start := range map[string]func(testing.TB) *databases.Server{
-		"postgres": databases.StartPostgres, "mysql": databases.StartMariaDB,
-	} {
+	for driver, start := range databases.Start {
 		t.Run(driver, func(t *testing.T) {
 			s := start(t)
 			n := Start(t, fmt.Sprintf("data: {database: {driver: %s, dsn: %q}}", driver, s.Create()))

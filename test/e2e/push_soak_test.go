@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"sync"
 	"testing"
@@ -14,20 +13,6 @@ import (
 
 	"github.com/game-im/hermod/sdk/upstream"
 )
-
-// pushSoakTime is how long the soak pushes: seconds, unless HERMOD_TEST_PUSH_SOAK says otherwise.
-func pushSoakTime(t *testing.T) time.Duration {
-	t.Helper()
-	text := os.Getenv("HERMOD_TEST_PUSH_SOAK")
-	if text == "" {
-		return 8 * time.Second
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		t.Fatalf("HERMOD_TEST_PUSH_SOAK: %v", err)
-	}
-	return d
-}
 
 // ledger is what the services were told of their pushes.
 type ledger struct {
@@ -229,7 +214,8 @@ func TestA8PushSoak(t *testing.T) {
 		<-arrived
 	}
 	book := &ledger{targets: map[upstream.Status]int{}, all: map[string]upstream.Progress{}}
-	pushing, cease := context.WithTimeout(t.Context(), pushSoakTime(t))
+	lasts, _ := timeOf(t, "HERMOD_TEST_PUSH_SOAK", 8*time.Second)
+	pushing, cease := context.WithTimeout(t.Context(), lasts)
 	defer cease()
 	var services sync.WaitGroup
 	for i := range 5 {

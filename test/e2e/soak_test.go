@@ -11,13 +11,19 @@ import (
 // soakTime is how long a soak lasts: HERMOD_TEST_SOAK says so, and otherwise it is a short one.
 func soakTime(t *testing.T) (d time.Duration, long bool) {
 	t.Helper()
-	text := os.Getenv("HERMOD_TEST_SOAK")
+	return timeOf(t, "HERMOD_TEST_SOAK", 5*time.Second)
+}
+
+// timeOf reads how long a test lasts from an environment variable; without it the test is a short one.
+func timeOf(t *testing.T, variable string, short time.Duration) (d time.Duration, long bool) {
+	t.Helper()
+	text := os.Getenv(variable)
 	if text == "" {
-		return 5 * time.Second, false
+		return short, false
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		t.Fatalf("HERMOD_TEST_SOAK=%q is no duration, such as 1m", text)
+		t.Fatalf("%s=%q is no duration, such as 1m", variable, text)
 	}
 	return d, true
 }
