@@ -1655,6 +1655,574 @@ func (x *UploadAudioResponse) GetAudioUrl() string {
 	return ""
 }
 
+type HistoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty, or the caller's own; a service may name anybody, or nobody to see every room.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	RoomId string `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// Where the page lies: the first messages above after_seq, or the last ones below before_seq. Without
+	// either it is the newest page. Both together are refused.
+	AfterSeq  *int64 `protobuf:"varint,3,opt,name=after_seq,json=afterSeq,proto3,oneof" json:"after_seq,omitempty"`
+	BeforeSeq *int64 `protobuf:"varint,4,opt,name=before_seq,json=beforeSeq,proto3,oneof" json:"before_seq,omitempty"`
+	// Messages at most; 0 is 50, and more than 500 are refused. A page may end earlier at 1 MiB.
+	Limit         int32 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryRequest) Reset() {
+	*x = HistoryRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryRequest) ProtoMessage() {}
+
+func (x *HistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryRequest.ProtoReflect.Descriptor instead.
+func (*HistoryRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *HistoryRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *HistoryRequest) GetAfterSeq() int64 {
+	if x != nil && x.AfterSeq != nil {
+		return *x.AfterSeq
+	}
+	return 0
+}
+
+func (x *HistoryRequest) GetBeforeSeq() int64 {
+	if x != nil && x.BeforeSeq != nil {
+		return *x.BeforeSeq
+	}
+	return 0
+}
+
+func (x *HistoryRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type HistoryResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// In the order of seq, whichever way was asked.
+	Messages []*MessageResponse `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	// What the room held up to this number is gone for good, or was never this user's to see; 0: nothing is.
+	FloorSeq int64 `protobuf:"varint,3,opt,name=floor_seq,json=floorSeq,proto3" json:"floor_seq,omitempty"`
+	// The newest number that the room has given out.
+	HeadSeq int64 `protobuf:"varint,4,opt,name=head_seq,json=headSeq,proto3" json:"head_seq,omitempty"`
+	// There is more in the direction that was asked.
+	More          bool `protobuf:"varint,5,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryResponse) Reset() {
+	*x = HistoryResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryResponse) ProtoMessage() {}
+
+func (x *HistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryResponse.ProtoReflect.Descriptor instead.
+func (*HistoryResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *HistoryResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *HistoryResponse) GetMessages() []*MessageResponse {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *HistoryResponse) GetFloorSeq() int64 {
+	if x != nil {
+		return x.FloorSeq
+	}
+	return 0
+}
+
+func (x *HistoryResponse) GetHeadSeq() int64 {
+	if x != nil {
+		return x.HeadSeq
+	}
+	return 0
+}
+
+func (x *HistoryResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type SyncRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty, or the caller's own; a service names whom it asks for.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The last seq that the client has of each room. Rooms that it does not name start at their floor.
+	Cursors map[string]int64 `protobuf:"bytes,2,rep,name=cursors,proto3" json:"cursors,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Messages at most in a page; 0 is 200, and more than 1000 are refused.
+	Limit int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	// From the page before; empty for the first one. cursors are to be the same in all pages.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncRequest) Reset() {
+	*x = SyncRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncRequest) ProtoMessage() {}
+
+func (x *SyncRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncRequest.ProtoReflect.Descriptor instead.
+func (*SyncRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SyncRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *SyncRequest) GetCursors() map[string]int64 {
+	if x != nil {
+		return x.Cursors
+	}
+	return nil
+}
+
+func (x *SyncRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *SyncRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type SyncResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	Rooms  []*RoomPage            `protobuf:"bytes,2,rep,name=rooms,proto3" json:"rooms,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// On the last page: all rooms of the user as they are then. A room that is missing is no longer his.
+	Snapshot      []*RoomState `protobuf:"bytes,4,rep,name=snapshot,proto3" json:"snapshot,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncResponse) Reset() {
+	*x = SyncResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncResponse) ProtoMessage() {}
+
+func (x *SyncResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncResponse.ProtoReflect.Descriptor instead.
+func (*SyncResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SyncResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *SyncResponse) GetRooms() []*RoomPage {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
+func (x *SyncResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *SyncResponse) GetSnapshot() []*RoomState {
+	if x != nil {
+		return x.Snapshot
+	}
+	return nil
+}
+
+// RoomPage is what a client missed in one room, or the next part of it.
+type RoomPage struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	RoomId   string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Messages []*MessageResponse     `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	// As in HistoryResponse.
+	FloorSeq int64 `protobuf:"varint,3,opt,name=floor_seq,json=floorSeq,proto3" json:"floor_seq,omitempty"`
+	// The client's cursor is below the floor, or above the head: what it has of the room does not connect to
+	// these messages.
+	Reset_        bool `protobuf:"varint,4,opt,name=reset,proto3" json:"reset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoomPage) Reset() {
+	*x = RoomPage{}
+	mi := &file_im_v1_im_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomPage) ProtoMessage() {}
+
+func (x *RoomPage) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomPage.ProtoReflect.Descriptor instead.
+func (*RoomPage) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RoomPage) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *RoomPage) GetMessages() []*MessageResponse {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *RoomPage) GetFloorSeq() int64 {
+	if x != nil {
+		return x.FloorSeq
+	}
+	return 0
+}
+
+func (x *RoomPage) GetReset_() bool {
+	if x != nil {
+		return x.Reset_
+	}
+	return false
+}
+
+// RoomState is where a room and one of its members stand.
+type RoomState struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	RoomId   string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	HeadSeq  int64                  `protobuf:"varint,2,opt,name=head_seq,json=headSeq,proto3" json:"head_seq,omitempty"`
+	FloorSeq int64                  `protobuf:"varint,3,opt,name=floor_seq,json=floorSeq,proto3" json:"floor_seq,omitempty"`
+	// As MarkRead left it.
+	ReadSeq int64 `protobuf:"varint,4,opt,name=read_seq,json=readSeq,proto3" json:"read_seq,omitempty"`
+	// Messages of others above read_seq and floor_seq. It counts no further than 1000.
+	Unread        int32 `protobuf:"varint,5,opt,name=unread,proto3" json:"unread,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoomState) Reset() {
+	*x = RoomState{}
+	mi := &file_im_v1_im_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomState) ProtoMessage() {}
+
+func (x *RoomState) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomState.ProtoReflect.Descriptor instead.
+func (*RoomState) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RoomState) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *RoomState) GetHeadSeq() int64 {
+	if x != nil {
+		return x.HeadSeq
+	}
+	return 0
+}
+
+func (x *RoomState) GetFloorSeq() int64 {
+	if x != nil {
+		return x.FloorSeq
+	}
+	return 0
+}
+
+func (x *RoomState) GetReadSeq() int64 {
+	if x != nil {
+		return x.ReadSeq
+	}
+	return 0
+}
+
+func (x *RoomState) GetUnread() int32 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
+type MarkReadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty, or the caller's own; a service names whom it speaks for.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	RoomId string `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// All up to here is read. More than the room's head is refused.
+	Seq           int64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkReadRequest) Reset() {
+	*x = MarkReadRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkReadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkReadRequest) ProtoMessage() {}
+
+func (x *MarkReadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkReadRequest.ProtoReflect.Descriptor instead.
+func (*MarkReadRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *MarkReadRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *MarkReadRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *MarkReadRequest) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+type MarkReadResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// After the call.
+	State         *RoomState `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkReadResponse) Reset() {
+	*x = MarkReadResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkReadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkReadResponse) ProtoMessage() {}
+
+func (x *MarkReadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkReadResponse.ProtoReflect.Descriptor instead.
+func (*MarkReadResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *MarkReadResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *MarkReadResponse) GetState() *RoomState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
 type HealthCheckRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty, or a full service name such as im.v1.IMService.
@@ -1665,7 +2233,7 @@ type HealthCheckRequest struct {
 
 func (x *HealthCheckRequest) Reset() {
 	*x = HealthCheckRequest{}
-	mi := &file_im_v1_im_proto_msgTypes[19]
+	mi := &file_im_v1_im_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +2245,7 @@ func (x *HealthCheckRequest) String() string {
 func (*HealthCheckRequest) ProtoMessage() {}
 
 func (x *HealthCheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[19]
+	mi := &file_im_v1_im_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +2258,7 @@ func (x *HealthCheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheckRequest.ProtoReflect.Descriptor instead.
 func (*HealthCheckRequest) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{19}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HealthCheckRequest) GetService() string {
@@ -1710,7 +2278,7 @@ type HealthCheckResponse struct {
 
 func (x *HealthCheckResponse) Reset() {
 	*x = HealthCheckResponse{}
-	mi := &file_im_v1_im_proto_msgTypes[20]
+	mi := &file_im_v1_im_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1722,7 +2290,7 @@ func (x *HealthCheckResponse) String() string {
 func (*HealthCheckResponse) ProtoMessage() {}
 
 func (x *HealthCheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[20]
+	mi := &file_im_v1_im_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1735,7 +2303,7 @@ func (x *HealthCheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheckResponse.ProtoReflect.Descriptor instead.
 func (*HealthCheckResponse) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{20}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *HealthCheckResponse) GetStatus() HealthStatus {
@@ -1764,7 +2332,7 @@ type ResponseStatus struct {
 
 func (x *ResponseStatus) Reset() {
 	*x = ResponseStatus{}
-	mi := &file_im_v1_im_proto_msgTypes[21]
+	mi := &file_im_v1_im_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +2344,7 @@ func (x *ResponseStatus) String() string {
 func (*ResponseStatus) ProtoMessage() {}
 
 func (x *ResponseStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[21]
+	mi := &file_im_v1_im_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +2357,7 @@ func (x *ResponseStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResponseStatus.ProtoReflect.Descriptor instead.
 func (*ResponseStatus) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{21}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ResponseStatus) GetCode() int32 {
@@ -1822,7 +2390,7 @@ type TextContent struct {
 
 func (x *TextContent) Reset() {
 	*x = TextContent{}
-	mi := &file_im_v1_im_proto_msgTypes[22]
+	mi := &file_im_v1_im_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1834,7 +2402,7 @@ func (x *TextContent) String() string {
 func (*TextContent) ProtoMessage() {}
 
 func (x *TextContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[22]
+	mi := &file_im_v1_im_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1847,7 +2415,7 @@ func (x *TextContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextContent.ProtoReflect.Descriptor instead.
 func (*TextContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{22}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *TextContent) GetText() string {
@@ -1871,7 +2439,7 @@ type AudioContent struct {
 
 func (x *AudioContent) Reset() {
 	*x = AudioContent{}
-	mi := &file_im_v1_im_proto_msgTypes[23]
+	mi := &file_im_v1_im_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +2451,7 @@ func (x *AudioContent) String() string {
 func (*AudioContent) ProtoMessage() {}
 
 func (x *AudioContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[23]
+	mi := &file_im_v1_im_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +2464,7 @@ func (x *AudioContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudioContent.ProtoReflect.Descriptor instead.
 func (*AudioContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{23}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AudioContent) GetAudioId() string {
@@ -1953,7 +2521,7 @@ type RichTextContent struct {
 
 func (x *RichTextContent) Reset() {
 	*x = RichTextContent{}
-	mi := &file_im_v1_im_proto_msgTypes[24]
+	mi := &file_im_v1_im_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2533,7 @@ func (x *RichTextContent) String() string {
 func (*RichTextContent) ProtoMessage() {}
 
 func (x *RichTextContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[24]
+	mi := &file_im_v1_im_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2546,7 @@ func (x *RichTextContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RichTextContent.ProtoReflect.Descriptor instead.
 func (*RichTextContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{24}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RichTextContent) GetContentType() string {
@@ -2012,7 +2580,7 @@ type SystemContent struct {
 
 func (x *SystemContent) Reset() {
 	*x = SystemContent{}
-	mi := &file_im_v1_im_proto_msgTypes[25]
+	mi := &file_im_v1_im_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2592,7 @@ func (x *SystemContent) String() string {
 func (*SystemContent) ProtoMessage() {}
 
 func (x *SystemContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[25]
+	mi := &file_im_v1_im_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2605,7 @@ func (x *SystemContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SystemContent.ProtoReflect.Descriptor instead.
 func (*SystemContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{25}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SystemContent) GetEventType() string {
@@ -2068,7 +2636,7 @@ type AckContent struct {
 
 func (x *AckContent) Reset() {
 	*x = AckContent{}
-	mi := &file_im_v1_im_proto_msgTypes[26]
+	mi := &file_im_v1_im_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2080,7 +2648,7 @@ func (x *AckContent) String() string {
 func (*AckContent) ProtoMessage() {}
 
 func (x *AckContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[26]
+	mi := &file_im_v1_im_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2093,7 +2661,7 @@ func (x *AckContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckContent.ProtoReflect.Descriptor instead.
 func (*AckContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{26}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AckContent) GetOriginalMessageId() string {
@@ -2253,7 +2821,55 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\x13UploadAudioResponse\x12-\n" +
 	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12\x19\n" +
 	"\baudio_id\x18\x02 \x01(\tR\aaudioId\x12\x1b\n" +
-	"\taudio_url\x18\x03 \x01(\tR\baudioUrl\".\n" +
+	"\taudio_url\x18\x03 \x01(\tR\baudioUrl\"\xbb\x01\n" +
+	"\x0eHistoryRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12 \n" +
+	"\tafter_seq\x18\x03 \x01(\x03H\x00R\bafterSeq\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"before_seq\x18\x04 \x01(\x03H\x01R\tbeforeSeq\x88\x01\x01\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\x05R\x05limitB\f\n" +
+	"\n" +
+	"_after_seqB\r\n" +
+	"\v_before_seq\"\xc0\x01\n" +
+	"\x0fHistoryResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x122\n" +
+	"\bmessages\x18\x02 \x03(\v2\x16.im.v1.MessageResponseR\bmessages\x12\x1b\n" +
+	"\tfloor_seq\x18\x03 \x01(\x03R\bfloorSeq\x12\x19\n" +
+	"\bhead_seq\x18\x04 \x01(\x03R\aheadSeq\x12\x12\n" +
+	"\x04more\x18\x05 \x01(\bR\x04more\"\xd2\x01\n" +
+	"\vSyncRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x129\n" +
+	"\acursors\x18\x02 \x03(\v2\x1f.im.v1.SyncRequest.CursorsEntryR\acursors\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\x05R\x05limit\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\x1a:\n" +
+	"\fCursorsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value:\x028\x01\"\xba\x01\n" +
+	"\fSyncResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12%\n" +
+	"\x05rooms\x18\x02 \x03(\v2\x0f.im.v1.RoomPageR\x05rooms\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12,\n" +
+	"\bsnapshot\x18\x04 \x03(\v2\x10.im.v1.RoomStateR\bsnapshot\"\x8a\x01\n" +
+	"\bRoomPage\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\tR\x06roomId\x122\n" +
+	"\bmessages\x18\x02 \x03(\v2\x16.im.v1.MessageResponseR\bmessages\x12\x1b\n" +
+	"\tfloor_seq\x18\x03 \x01(\x03R\bfloorSeq\x12\x14\n" +
+	"\x05reset\x18\x04 \x01(\bR\x05reset\"\x8f\x01\n" +
+	"\tRoomState\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\tR\x06roomId\x12\x19\n" +
+	"\bhead_seq\x18\x02 \x01(\x03R\aheadSeq\x12\x1b\n" +
+	"\tfloor_seq\x18\x03 \x01(\x03R\bfloorSeq\x12\x19\n" +
+	"\bread_seq\x18\x04 \x01(\x03R\areadSeq\x12\x16\n" +
+	"\x06unread\x18\x05 \x01(\x05R\x06unread\"U\n" +
+	"\x0fMarkReadRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x03R\x03seq\"i\n" +
+	"\x10MarkReadResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12&\n" +
+	"\x05state\x18\x02 \x01(\v2\x10.im.v1.RoomStateR\x05state\".\n" +
 	"\x12HealthCheckRequest\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\"\\\n" +
 	"\x13HealthCheckResponse\x12+\n" +
@@ -2318,7 +2934,7 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\x19HEALTH_STATUS_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15HEALTH_STATUS_SERVING\x10\x01\x12\x1d\n" +
 	"\x19HEALTH_STATUS_NOT_SERVING\x10\x02\x12!\n" +
-	"\x1dHEALTH_STATUS_SERVICE_UNKNOWN\x10\x032\xb2\x04\n" +
+	"\x1dHEALTH_STATUS_SERVICE_UNKNOWN\x10\x032\xda\x05\n" +
 	"\tIMService\x12C\n" +
 	"\x0eStreamMessages\x12\x15.im.v1.MessageRequest\x1a\x16.im.v1.MessageResponse(\x010\x01\x12D\n" +
 	"\vSendMessage\x12\x19.im.v1.SendMessageRequest\x1a\x1a.im.v1.SendMessageResponse\x12;\n" +
@@ -2326,7 +2942,10 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\tLeaveRoom\x12\x17.im.v1.LeaveRoomRequest\x1a\x18.im.v1.LeaveRoomResponse\x12D\n" +
 	"\vGetRoomInfo\x12\x19.im.v1.GetRoomInfoRequest\x1a\x1a.im.v1.GetRoomInfoResponse\x12I\n" +
 	"\x12GetAudioTranscript\x12\x18.im.v1.TranscriptRequest\x1a\x19.im.v1.TranscriptResponse\x12F\n" +
-	"\vUploadAudio\x12\x19.im.v1.UploadAudioRequest\x1a\x1a.im.v1.UploadAudioResponse(\x01\x12D\n" +
+	"\vUploadAudio\x12\x19.im.v1.UploadAudioRequest\x1a\x1a.im.v1.UploadAudioResponse(\x01\x128\n" +
+	"\aHistory\x12\x15.im.v1.HistoryRequest\x1a\x16.im.v1.HistoryResponse\x12/\n" +
+	"\x04Sync\x12\x12.im.v1.SyncRequest\x1a\x13.im.v1.SyncResponse\x12;\n" +
+	"\bMarkRead\x12\x16.im.v1.MarkReadRequest\x1a\x17.im.v1.MarkReadResponse\x12D\n" +
 	"\vHealthCheck\x12\x19.im.v1.HealthCheckRequest\x1a\x1a.im.v1.HealthCheckResponseB*Z(github.com/game-im/hermod/api/im/v1;imv1b\x06proto3"
 
 var (
@@ -2342,7 +2961,7 @@ func file_im_v1_im_proto_rawDescGZIP() []byte {
 }
 
 var file_im_v1_im_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_im_v1_im_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_im_v1_im_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_im_v1_im_proto_goTypes = []any{
 	(MessageType)(0),              // 0: im.v1.MessageType
 	(UserRole)(0),                 // 1: im.v1.UserRole
@@ -2367,77 +2986,101 @@ var file_im_v1_im_proto_goTypes = []any{
 	(*UploadAudioRequest)(nil),    // 20: im.v1.UploadAudioRequest
 	(*AudioMetadata)(nil),         // 21: im.v1.AudioMetadata
 	(*UploadAudioResponse)(nil),   // 22: im.v1.UploadAudioResponse
-	(*HealthCheckRequest)(nil),    // 23: im.v1.HealthCheckRequest
-	(*HealthCheckResponse)(nil),   // 24: im.v1.HealthCheckResponse
-	(*ResponseStatus)(nil),        // 25: im.v1.ResponseStatus
-	(*TextContent)(nil),           // 26: im.v1.TextContent
-	(*AudioContent)(nil),          // 27: im.v1.AudioContent
-	(*RichTextContent)(nil),       // 28: im.v1.RichTextContent
-	(*SystemContent)(nil),         // 29: im.v1.SystemContent
-	(*AckContent)(nil),            // 30: im.v1.AckContent
-	nil,                           // 31: im.v1.MessageRequest.MetadataEntry
-	nil,                           // 32: im.v1.MessageResponse.MetadataEntry
-	nil,                           // 33: im.v1.SendMessageRequest.MetadataEntry
-	nil,                           // 34: im.v1.JoinRoomRequest.MetadataEntry
-	nil,                           // 35: im.v1.ResponseStatus.DetailsEntry
-	nil,                           // 36: im.v1.SystemContent.EventDataEntry
-	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
+	(*HistoryRequest)(nil),        // 23: im.v1.HistoryRequest
+	(*HistoryResponse)(nil),       // 24: im.v1.HistoryResponse
+	(*SyncRequest)(nil),           // 25: im.v1.SyncRequest
+	(*SyncResponse)(nil),          // 26: im.v1.SyncResponse
+	(*RoomPage)(nil),              // 27: im.v1.RoomPage
+	(*RoomState)(nil),             // 28: im.v1.RoomState
+	(*MarkReadRequest)(nil),       // 29: im.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),      // 30: im.v1.MarkReadResponse
+	(*HealthCheckRequest)(nil),    // 31: im.v1.HealthCheckRequest
+	(*HealthCheckResponse)(nil),   // 32: im.v1.HealthCheckResponse
+	(*ResponseStatus)(nil),        // 33: im.v1.ResponseStatus
+	(*TextContent)(nil),           // 34: im.v1.TextContent
+	(*AudioContent)(nil),          // 35: im.v1.AudioContent
+	(*RichTextContent)(nil),       // 36: im.v1.RichTextContent
+	(*SystemContent)(nil),         // 37: im.v1.SystemContent
+	(*AckContent)(nil),            // 38: im.v1.AckContent
+	nil,                           // 39: im.v1.MessageRequest.MetadataEntry
+	nil,                           // 40: im.v1.MessageResponse.MetadataEntry
+	nil,                           // 41: im.v1.SendMessageRequest.MetadataEntry
+	nil,                           // 42: im.v1.JoinRoomRequest.MetadataEntry
+	nil,                           // 43: im.v1.SyncRequest.CursorsEntry
+	nil,                           // 44: im.v1.ResponseStatus.DetailsEntry
+	nil,                           // 45: im.v1.SystemContent.EventDataEntry
+	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
 }
 var file_im_v1_im_proto_depIdxs = []int32{
 	0,  // 0: im.v1.MessageRequest.type:type_name -> im.v1.MessageType
-	31, // 1: im.v1.MessageRequest.metadata:type_name -> im.v1.MessageRequest.MetadataEntry
-	37, // 2: im.v1.MessageRequest.timestamp:type_name -> google.protobuf.Timestamp
+	39, // 1: im.v1.MessageRequest.metadata:type_name -> im.v1.MessageRequest.MetadataEntry
+	46, // 2: im.v1.MessageRequest.timestamp:type_name -> google.protobuf.Timestamp
 	0,  // 3: im.v1.MessageResponse.type:type_name -> im.v1.MessageType
-	37, // 4: im.v1.MessageResponse.timestamp:type_name -> google.protobuf.Timestamp
-	32, // 5: im.v1.MessageResponse.metadata:type_name -> im.v1.MessageResponse.MetadataEntry
+	46, // 4: im.v1.MessageResponse.timestamp:type_name -> google.protobuf.Timestamp
+	40, // 5: im.v1.MessageResponse.metadata:type_name -> im.v1.MessageResponse.MetadataEntry
 	5,  // 6: im.v1.MessageResponse.batch:type_name -> im.v1.MessageResponse
 	0,  // 7: im.v1.SendMessageRequest.type:type_name -> im.v1.MessageType
-	33, // 8: im.v1.SendMessageRequest.metadata:type_name -> im.v1.SendMessageRequest.MetadataEntry
-	37, // 9: im.v1.SendMessageResponse.timestamp:type_name -> google.protobuf.Timestamp
-	25, // 10: im.v1.SendMessageResponse.status:type_name -> im.v1.ResponseStatus
-	34, // 11: im.v1.JoinRoomRequest.metadata:type_name -> im.v1.JoinRoomRequest.MetadataEntry
-	25, // 12: im.v1.JoinRoomResponse.status:type_name -> im.v1.ResponseStatus
+	41, // 8: im.v1.SendMessageRequest.metadata:type_name -> im.v1.SendMessageRequest.MetadataEntry
+	46, // 9: im.v1.SendMessageResponse.timestamp:type_name -> google.protobuf.Timestamp
+	33, // 10: im.v1.SendMessageResponse.status:type_name -> im.v1.ResponseStatus
+	42, // 11: im.v1.JoinRoomRequest.metadata:type_name -> im.v1.JoinRoomRequest.MetadataEntry
+	33, // 12: im.v1.JoinRoomResponse.status:type_name -> im.v1.ResponseStatus
 	14, // 13: im.v1.JoinRoomResponse.room_info:type_name -> im.v1.RoomInfo
-	25, // 14: im.v1.LeaveRoomResponse.status:type_name -> im.v1.ResponseStatus
-	25, // 15: im.v1.GetRoomInfoResponse.status:type_name -> im.v1.ResponseStatus
+	33, // 14: im.v1.LeaveRoomResponse.status:type_name -> im.v1.ResponseStatus
+	33, // 15: im.v1.GetRoomInfoResponse.status:type_name -> im.v1.ResponseStatus
 	14, // 16: im.v1.GetRoomInfoResponse.room_info:type_name -> im.v1.RoomInfo
 	16, // 17: im.v1.GetRoomInfoResponse.users:type_name -> im.v1.RoomUser
 	15, // 18: im.v1.RoomInfo.config:type_name -> im.v1.RoomConfig
-	37, // 19: im.v1.RoomInfo.created_at:type_name -> google.protobuf.Timestamp
-	37, // 20: im.v1.RoomInfo.last_active:type_name -> google.protobuf.Timestamp
+	46, // 19: im.v1.RoomInfo.created_at:type_name -> google.protobuf.Timestamp
+	46, // 20: im.v1.RoomInfo.last_active:type_name -> google.protobuf.Timestamp
 	1,  // 21: im.v1.RoomUser.role:type_name -> im.v1.UserRole
-	37, // 22: im.v1.RoomUser.joined_at:type_name -> google.protobuf.Timestamp
-	25, // 23: im.v1.TranscriptResponse.status:type_name -> im.v1.ResponseStatus
+	46, // 22: im.v1.RoomUser.joined_at:type_name -> google.protobuf.Timestamp
+	33, // 23: im.v1.TranscriptResponse.status:type_name -> im.v1.ResponseStatus
 	19, // 24: im.v1.TranscriptResponse.transcription:type_name -> im.v1.Transcription
 	2,  // 25: im.v1.Transcription.status:type_name -> im.v1.TranscriptStatus
-	37, // 26: im.v1.Transcription.created_at:type_name -> google.protobuf.Timestamp
-	37, // 27: im.v1.Transcription.updated_at:type_name -> google.protobuf.Timestamp
+	46, // 26: im.v1.Transcription.created_at:type_name -> google.protobuf.Timestamp
+	46, // 27: im.v1.Transcription.updated_at:type_name -> google.protobuf.Timestamp
 	21, // 28: im.v1.UploadAudioRequest.metadata:type_name -> im.v1.AudioMetadata
-	25, // 29: im.v1.UploadAudioResponse.status:type_name -> im.v1.ResponseStatus
-	3,  // 30: im.v1.HealthCheckResponse.status:type_name -> im.v1.HealthStatus
-	35, // 31: im.v1.ResponseStatus.details:type_name -> im.v1.ResponseStatus.DetailsEntry
-	36, // 32: im.v1.SystemContent.event_data:type_name -> im.v1.SystemContent.EventDataEntry
-	4,  // 33: im.v1.IMService.StreamMessages:input_type -> im.v1.MessageRequest
-	6,  // 34: im.v1.IMService.SendMessage:input_type -> im.v1.SendMessageRequest
-	8,  // 35: im.v1.IMService.JoinRoom:input_type -> im.v1.JoinRoomRequest
-	10, // 36: im.v1.IMService.LeaveRoom:input_type -> im.v1.LeaveRoomRequest
-	12, // 37: im.v1.IMService.GetRoomInfo:input_type -> im.v1.GetRoomInfoRequest
-	17, // 38: im.v1.IMService.GetAudioTranscript:input_type -> im.v1.TranscriptRequest
-	20, // 39: im.v1.IMService.UploadAudio:input_type -> im.v1.UploadAudioRequest
-	23, // 40: im.v1.IMService.HealthCheck:input_type -> im.v1.HealthCheckRequest
-	5,  // 41: im.v1.IMService.StreamMessages:output_type -> im.v1.MessageResponse
-	7,  // 42: im.v1.IMService.SendMessage:output_type -> im.v1.SendMessageResponse
-	9,  // 43: im.v1.IMService.JoinRoom:output_type -> im.v1.JoinRoomResponse
-	11, // 44: im.v1.IMService.LeaveRoom:output_type -> im.v1.LeaveRoomResponse
-	13, // 45: im.v1.IMService.GetRoomInfo:output_type -> im.v1.GetRoomInfoResponse
-	18, // 46: im.v1.IMService.GetAudioTranscript:output_type -> im.v1.TranscriptResponse
-	22, // 47: im.v1.IMService.UploadAudio:output_type -> im.v1.UploadAudioResponse
-	24, // 48: im.v1.IMService.HealthCheck:output_type -> im.v1.HealthCheckResponse
-	41, // [41:49] is the sub-list for method output_type
-	33, // [33:41] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	33, // 29: im.v1.UploadAudioResponse.status:type_name -> im.v1.ResponseStatus
+	33, // 30: im.v1.HistoryResponse.status:type_name -> im.v1.ResponseStatus
+	5,  // 31: im.v1.HistoryResponse.messages:type_name -> im.v1.MessageResponse
+	43, // 32: im.v1.SyncRequest.cursors:type_name -> im.v1.SyncRequest.CursorsEntry
+	33, // 33: im.v1.SyncResponse.status:type_name -> im.v1.ResponseStatus
+	27, // 34: im.v1.SyncResponse.rooms:type_name -> im.v1.RoomPage
+	28, // 35: im.v1.SyncResponse.snapshot:type_name -> im.v1.RoomState
+	5,  // 36: im.v1.RoomPage.messages:type_name -> im.v1.MessageResponse
+	33, // 37: im.v1.MarkReadResponse.status:type_name -> im.v1.ResponseStatus
+	28, // 38: im.v1.MarkReadResponse.state:type_name -> im.v1.RoomState
+	3,  // 39: im.v1.HealthCheckResponse.status:type_name -> im.v1.HealthStatus
+	44, // 40: im.v1.ResponseStatus.details:type_name -> im.v1.ResponseStatus.DetailsEntry
+	45, // 41: im.v1.SystemContent.event_data:type_name -> im.v1.SystemContent.EventDataEntry
+	4,  // 42: im.v1.IMService.StreamMessages:input_type -> im.v1.MessageRequest
+	6,  // 43: im.v1.IMService.SendMessage:input_type -> im.v1.SendMessageRequest
+	8,  // 44: im.v1.IMService.JoinRoom:input_type -> im.v1.JoinRoomRequest
+	10, // 45: im.v1.IMService.LeaveRoom:input_type -> im.v1.LeaveRoomRequest
+	12, // 46: im.v1.IMService.GetRoomInfo:input_type -> im.v1.GetRoomInfoRequest
+	17, // 47: im.v1.IMService.GetAudioTranscript:input_type -> im.v1.TranscriptRequest
+	20, // 48: im.v1.IMService.UploadAudio:input_type -> im.v1.UploadAudioRequest
+	23, // 49: im.v1.IMService.History:input_type -> im.v1.HistoryRequest
+	25, // 50: im.v1.IMService.Sync:input_type -> im.v1.SyncRequest
+	29, // 51: im.v1.IMService.MarkRead:input_type -> im.v1.MarkReadRequest
+	31, // 52: im.v1.IMService.HealthCheck:input_type -> im.v1.HealthCheckRequest
+	5,  // 53: im.v1.IMService.StreamMessages:output_type -> im.v1.MessageResponse
+	7,  // 54: im.v1.IMService.SendMessage:output_type -> im.v1.SendMessageResponse
+	9,  // 55: im.v1.IMService.JoinRoom:output_type -> im.v1.JoinRoomResponse
+	11, // 56: im.v1.IMService.LeaveRoom:output_type -> im.v1.LeaveRoomResponse
+	13, // 57: im.v1.IMService.GetRoomInfo:output_type -> im.v1.GetRoomInfoResponse
+	18, // 58: im.v1.IMService.GetAudioTranscript:output_type -> im.v1.TranscriptResponse
+	22, // 59: im.v1.IMService.UploadAudio:output_type -> im.v1.UploadAudioResponse
+	24, // 60: im.v1.IMService.History:output_type -> im.v1.HistoryResponse
+	26, // 61: im.v1.IMService.Sync:output_type -> im.v1.SyncResponse
+	30, // 62: im.v1.IMService.MarkRead:output_type -> im.v1.MarkReadResponse
+	32, // 63: im.v1.IMService.HealthCheck:output_type -> im.v1.HealthCheckResponse
+	53, // [53:64] is the sub-list for method output_type
+	42, // [42:53] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_im_v1_im_proto_init() }
@@ -2449,13 +3092,14 @@ func file_im_v1_im_proto_init() {
 		(*UploadAudioRequest_Metadata)(nil),
 		(*UploadAudioRequest_Chunk)(nil),
 	}
+	file_im_v1_im_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_im_v1_im_proto_rawDesc), len(file_im_v1_im_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   33,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -30,6 +30,9 @@ const (
 	IMService_GetRoomInfo_FullMethodName        = "/im.v1.IMService/GetRoomInfo"
 	IMService_GetAudioTranscript_FullMethodName = "/im.v1.IMService/GetAudioTranscript"
 	IMService_UploadAudio_FullMethodName        = "/im.v1.IMService/UploadAudio"
+	IMService_History_FullMethodName            = "/im.v1.IMService/History"
+	IMService_Sync_FullMethodName               = "/im.v1.IMService/Sync"
+	IMService_MarkRead_FullMethodName           = "/im.v1.IMService/MarkRead"
 	IMService_HealthCheck_FullMethodName        = "/im.v1.IMService/HealthCheck"
 )
 
@@ -55,6 +58,12 @@ type IMServiceClient interface {
 	GetAudioTranscript(ctx context.Context, in *TranscriptRequest, opts ...grpc.CallOption) (*TranscriptResponse, error)
 	// UploadAudio takes one frame of metadata, then the bytes in chunks.
 	UploadAudio(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadAudioRequest, UploadAudioResponse], error)
+	// History pages through a room's log, for its members. Hermod.
+	History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error)
+	// Sync brings a client up to date in all rooms of its user, page by page. Hermod.
+	Sync(ctx context.Context, in *SyncRequest, opts ...grpc.CallOption) (*SyncResponse, error)
+	// MarkRead says how far a user has read a room. The mark never goes back. Hermod.
+	MarkRead(ctx context.Context, in *MarkReadRequest, opts ...grpc.CallOption) (*MarkReadResponse, error)
 	// HealthCheck answers for the node, or for the named service.
 	HealthCheck(ctx context.Context, in *HealthCheckRequest, opts ...grpc.CallOption) (*HealthCheckResponse, error)
 }
@@ -143,6 +152,36 @@ func (c *iMServiceClient) UploadAudio(ctx context.Context, opts ...grpc.CallOpti
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type IMService_UploadAudioClient = grpc.ClientStreamingClient[UploadAudioRequest, UploadAudioResponse]
 
+func (c *iMServiceClient) History(ctx context.Context, in *HistoryRequest, opts ...grpc.CallOption) (*HistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HistoryResponse)
+	err := c.cc.Invoke(ctx, IMService_History_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) Sync(ctx context.Context, in *SyncRequest, opts ...grpc.CallOption) (*SyncResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SyncResponse)
+	err := c.cc.Invoke(ctx, IMService_Sync_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) MarkRead(ctx context.Context, in *MarkReadRequest, opts ...grpc.CallOption) (*MarkReadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MarkReadResponse)
+	err := c.cc.Invoke(ctx, IMService_MarkRead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *iMServiceClient) HealthCheck(ctx context.Context, in *HealthCheckRequest, opts ...grpc.CallOption) (*HealthCheckResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HealthCheckResponse)
@@ -175,6 +214,12 @@ type IMServiceServer interface {
 	GetAudioTranscript(context.Context, *TranscriptRequest) (*TranscriptResponse, error)
 	// UploadAudio takes one frame of metadata, then the bytes in chunks.
 	UploadAudio(grpc.ClientStreamingServer[UploadAudioRequest, UploadAudioResponse]) error
+	// History pages through a room's log, for its members. Hermod.
+	History(context.Context, *HistoryRequest) (*HistoryResponse, error)
+	// Sync brings a client up to date in all rooms of its user, page by page. Hermod.
+	Sync(context.Context, *SyncRequest) (*SyncResponse, error)
+	// MarkRead says how far a user has read a room. The mark never goes back. Hermod.
+	MarkRead(context.Context, *MarkReadRequest) (*MarkReadResponse, error)
 	// HealthCheck answers for the node, or for the named service.
 	HealthCheck(context.Context, *HealthCheckRequest) (*HealthCheckResponse, error)
 	mustEmbedUnimplementedIMServiceServer()
@@ -207,6 +252,15 @@ func (UnimplementedIMServiceServer) GetAudioTranscript(context.Context, *Transcr
 }
 func (UnimplementedIMServiceServer) UploadAudio(grpc.ClientStreamingServer[UploadAudioRequest, UploadAudioResponse]) error {
 	return status.Error(codes.Unimplemented, "method UploadAudio not implemented")
+}
+func (UnimplementedIMServiceServer) History(context.Context, *HistoryRequest) (*HistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method History not implemented")
+}
+func (UnimplementedIMServiceServer) Sync(context.Context, *SyncRequest) (*SyncResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Sync not implemented")
+}
+func (UnimplementedIMServiceServer) MarkRead(context.Context, *MarkReadRequest) (*MarkReadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MarkRead not implemented")
 }
 func (UnimplementedIMServiceServer) HealthCheck(context.Context, *HealthCheckRequest) (*HealthCheckResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method HealthCheck not implemented")
@@ -336,6 +390,60 @@ func _IMService_UploadAudio_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type IMService_UploadAudioServer = grpc.ClientStreamingServer[UploadAudioRequest, UploadAudioResponse]
 
+func _IMService_History_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(HistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).History(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_History_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).History(ctx, req.(*HistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_Sync_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SyncRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).Sync(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_Sync_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).Sync(ctx, req.(*SyncRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_MarkRead_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MarkReadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).MarkRead(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_MarkRead_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).MarkRead(ctx, req.(*MarkReadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _IMService_HealthCheck_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(HealthCheckRequest)
 	if err := dec(in); err != nil {
@@ -380,6 +488,18 @@ var IMService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetAudioTranscript",
 			Handler:    _IMService_GetAudioTranscript_Handler,
+		},
+		{
+			MethodName: "History",
+			Handler:    _IMService_History_Handler,
+		},
+		{
+			MethodName: "Sync",
+			Handler:    _IMService_Sync_Handler,
+		},
+		{
+			MethodName: "MarkRead",
+			Handler:    _IMService_MarkRead_Handler,
 		},
 		{
 			MethodName: "HealthCheck",
