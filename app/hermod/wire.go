@@ -35,6 +35,7 @@ var (
 		data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)),
 		data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)),
 		logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)),
+		data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)),
 		data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)),
 		data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)),
 		data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)),
@@ -65,7 +66,7 @@ var (
 	bizSet = wire.NewSet(
 		roomRules, biz.NewRooms,
 		messageRules, biz.NewMessages,
-		biz.NewBacklog,
+		biz.NewBacklog, biz.NewHistory,
 		pushRules, biz.NewPushes, biz.NewSessions,
 		wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
 		audioRules, biz.NewAudios,

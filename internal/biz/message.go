@@ -35,6 +35,22 @@ type Message struct {
 	Time        time.Time
 }
 
+// messageOverhead is what a message has beside texts and content: numbers, times and the tags of fields.
+const messageOverhead = 64
+
+// Bytes is about what the message takes in an answer: never less in protobuf, and in JSON a third more at
+// most for what it contains.
+func (m *Message) Bytes() int {
+	n := messageOverhead + len(m.ID) + len(m.Room) + len(m.Sender) + len(m.Content)
+	for k, v := range m.Metadata {
+		n += len(k) + len(v) + metadataOverhead
+	}
+	return n
+}
+
+// metadataOverhead is what a pair of metadata has beside its texts.
+const metadataOverhead = 12
+
 // Draft is a message that was accepted but has no place in its room yet.
 type Draft struct {
 	Message

@@ -223,6 +223,10 @@ func explainNoMember(ctx context.Context, rooms RoomRepo, room RoomID, user User
 	if _, err := rooms.Room(ctx, room); err != nil {
 		return err
 	}
+	return errNotIn(room, user)
+}
+
+func errNotIn(room RoomID, user UserID) *Error {
 	return Errorf(KindPermissionDenied, "NOT_A_MEMBER", "user %q is not a member of room %q; join it first", user, room)
 }
 

@@ -142,7 +142,7 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 		t.Fatal(err)
 	}
 	uploads := service.NewUploads(parts.audios, web, audioMetrics, log)
-	imServer, _, err := server.NewIM(c, service.NewIM(parts.rules.Rooms, parts.rules.Messages, uploads, nil, b.ready, log), streams, callers, b.ready, metrics, log)
+	imServer, _, err := server.NewIM(c, service.NewIM(parts.rules.Rooms, parts.rules.Messages, parts.history, uploads, nil, b.ready, log), streams, callers, b.ready, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,10 +186,11 @@ func config(t *testing.T, overrides ...conf.Override) *conf.Config {
 
 // parts is what is behind the listeners.
 type parts struct {
-	node   *node.Node
-	rules  im.Rules
-	audios *biz.Audios
-	blobs  string
+	history *biz.History
+	node    *node.Node
+	rules   im.Rules
+	audios  *biz.Audios
+	blobs   string
 }
 
 func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
@@ -226,7 +227,7 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 		MaxUploads: 20, MaxUploadsPerUser: 2, IdleTimeout: c.GetAudio().GetIdleTimeout().AsDuration(), UploadTimeout: time.Minute,
 	}, log)
 	size := int(c.GetMessage().GetMaxContentBytes())
-	return parts{node: n, audios: audios, blobs: dir, rules: im.Rules{
+	return parts{node: n, audios: audios, blobs: dir, history: biz.NewHistory(data.NewHistory(db)), rules: im.Rules{
 		Rooms:    biz.NewRooms(rooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
 		Messages: biz.NewMessages(rooms, members, messages, live, biz.MessageRules{MaxContentBytes: size, MaxMetadataBytes: 1000}),
 		Backlog:  biz.NewBacklog(rooms, members, messages, cursors),

@@ -20,6 +20,7 @@ type IM struct {
 	imv1.UnimplementedIMServiceServer
 	rooms       *biz.Rooms
 	messages    *biz.Messages
+	history     *biz.History
 	uploads     *Uploads
 	transcripts *biz.Transcripts
 	ready       Readiness
@@ -27,8 +28,8 @@ type IM struct {
 }
 
 // NewIM returns the service.
-func NewIM(rooms *biz.Rooms, messages *biz.Messages, uploads *Uploads, transcripts *biz.Transcripts, ready Readiness, log *slog.Logger) *IM {
-	return &IM{rooms: rooms, messages: messages, uploads: uploads, transcripts: transcripts, ready: ready, log: log}
+func NewIM(rooms *biz.Rooms, messages *biz.Messages, history *biz.History, uploads *Uploads, transcripts *biz.Transcripts, ready Readiness, log *slog.Logger) *IM {
+	return &IM{rooms: rooms, messages: messages, history: history, uploads: uploads, transcripts: transcripts, ready: ready, log: log}
 }
 
 // SendMessage implements imv1.IMServiceServer. It answers once the message is stored, or when ctx

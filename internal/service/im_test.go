@@ -76,7 +76,7 @@ func newIMWith(t *testing.T, ready readiness, wrap func(biz.MessageLog) biz.Mess
 	return service.NewIM(
 		biz.NewRooms(rooms, members, l, l, rules),
 		biz.NewMessages(rooms, members, wrap(log), l, biz.MessageRules{MaxContentBytes: 100, MaxMetadataBytes: 100}),
-		nil, nil, ready, quiet)
+		biz.NewHistory(data.NewHistory(db)), nil, nil, ready, quiet)
 }
 
 func by(t *testing.T, user biz.UserID) context.Context {
@@ -246,7 +246,7 @@ func TestHealthCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := service.NewIM(nil, nil, nil, nil, readiness{test.ready}, quiet)
+			s := service.NewIM(nil, nil, nil, nil, nil, readiness{test.ready}, quiet)
 			got, err := s.HealthCheck(t.Context(), &imv1.HealthCheckRequest{Service: test.service})
 			if err != nil || got.GetStatus() != test.want || got.GetMessage() == "" {
 				t.Errorf("got %v, %v; want %v", got, err, test.want)

@@ -63,7 +63,7 @@ func newScribeIM(t *testing.T, on chan struct{}) (*service.IM, *data.MessageLog)
 		}
 	})
 	s := service.NewIM(biz.NewRooms(rooms, members, l, l, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
-		messages, nil, made, readiness{}, quiet)
+		messages, biz.NewHistory(data.NewHistory(db)), nil, made, readiness{}, quiet)
 	join(t, s, "alice", nil)
 	join(t, s, "bob", nil)
 	for _, id := range []biz.AudioID{"speech", "noise"} {

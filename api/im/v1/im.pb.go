@@ -1657,7 +1657,8 @@ func (x *UploadAudioResponse) GetAudioUrl() string {
 
 type HistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Empty, or the caller's own; a service may name anybody, or nobody to see every room.
+	// Empty, or the caller's own; a service may name anybody, or nobody to see every room. A member sees what
+	// came after he joined.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	RoomId string `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
 	// Where the page lies: the first messages above after_seq, or the last ones below before_seq. Without
@@ -1819,9 +1820,10 @@ type SyncRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty, or the caller's own; a service names whom it asks for.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// The last seq that the client has of each room. Rooms that it does not name start at their floor.
+	// The last seq that the client has of each room, 10000 rooms at most. Rooms that it does not name start at
+	// their floor.
 	Cursors map[string]int64 `protobuf:"bytes,2,rep,name=cursors,proto3" json:"cursors,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
-	// Messages at most in a page; 0 is 200, and more than 1000 are refused.
+	// Messages at most in a page; 0 is 200, and more than 1000 are refused. A page may end earlier at 1 MiB.
 	Limit int32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
 	// From the page before; empty for the first one. cursors are to be the same in all pages.
 	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -1893,7 +1895,8 @@ type SyncResponse struct {
 	Rooms  []*RoomPage            `protobuf:"bytes,2,rep,name=rooms,proto3" json:"rooms,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// On the last page: all rooms of the user as they are then. A room that is missing is no longer his.
+	// After all messages: all rooms of the user as they are then, on the last page, or, where that would be too
+	// much for one, spread over the last pages. A room that is on none of them is no longer his.
 	Snapshot      []*RoomState `protobuf:"bytes,4,rep,name=snapshot,proto3" json:"snapshot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2037,7 +2040,8 @@ type RoomState struct {
 	FloorSeq int64                  `protobuf:"varint,3,opt,name=floor_seq,json=floorSeq,proto3" json:"floor_seq,omitempty"`
 	// As MarkRead left it.
 	ReadSeq int64 `protobuf:"varint,4,opt,name=read_seq,json=readSeq,proto3" json:"read_seq,omitempty"`
-	// Messages of others above read_seq and floor_seq. It counts no further than 1000.
+	// Messages of others above read_seq and floor_seq. It counts no further than 1000, and looks among the
+	// newest 5000 messages of the room.
 	Unread        int32 `protobuf:"varint,5,opt,name=unread,proto3" json:"unread,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -11,6 +11,7 @@ import (
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/frame"
 )
@@ -56,9 +57,9 @@ var Proto = frame.NewFormat(frame.Encoders{
 func Response(payload any) (*imv1.MessageResponse, error) {
 	switch p := payload.(type) {
 	case *biz.Message:
-		return message(p), nil
+		return imcall.Message(p), nil
 	case protocol.Own:
-		m := message(p.Message)
+		m := imcall.Message(p.Message)
 		m.Metadata = with(m.Metadata, metaClientID, p.ClientID)
 		return m, nil
 	case *protocol.Ack:
@@ -82,20 +83,6 @@ func Response(payload any) (*imv1.MessageResponse, error) {
 		return p, nil
 	}
 	return nil, fmt.Errorf("im: no encoding for a %T", payload)
-}
-
-func message(m *biz.Message) *imv1.MessageResponse {
-	return &imv1.MessageResponse{
-		MessageId:   m.ID,
-		FromUserId:  string(m.Sender),
-		RoomId:      string(m.Room),
-		Type:        imv1.MessageType(m.Type),
-		Content:     m.Content,
-		Timestamp:   timestamppb.New(m.Time),
-		Metadata:    m.Metadata,
-		AckRequired: m.AckRequired,
-		Seq:         m.Seq,
-	}
 }
 
 func ack(a *protocol.Ack) (*imv1.MessageResponse, error) {

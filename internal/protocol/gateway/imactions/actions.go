@@ -23,6 +23,7 @@ type Rules struct {
 	Rooms       *biz.Rooms
 	Messages    *biz.Messages
 	Backlog     *biz.Backlog
+	History     *biz.History
 	Transcripts *biz.Transcripts
 }
 
@@ -68,9 +69,15 @@ func (a *Actions) perform(ctx context.Context, r *gateway.Request) error {
 		return a.users(ctx, r)
 	case "im.transcript":
 		return a.transcript(ctx, r)
+	case "im.history":
+		return a.history(ctx, r)
+	case "im.sync":
+		return a.sync(ctx, r)
+	case "im.read":
+		return a.read(ctx, r)
 	}
 	return biz.Errorf(biz.KindNotFound, "UNKNOWN_ACTION",
-		"%.64q is no action of the IM; im.open, im.join, im.leave, im.send, im.room, im.users and im.transcript are", r.Action)
+		"%.64q is no action of the IM; im.open, im.join, im.leave, im.send, im.room, im.users, im.transcript, im.history, im.sync and im.read are", r.Action)
 }
 
 // Inherit implements gateway.Actions.

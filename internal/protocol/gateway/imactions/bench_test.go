@@ -175,6 +175,7 @@ func newBench(t *testing.T, s settings) *bench {
 	pushes := biz.NewPushes(protocol.NewPusher(b.node), inbox, data.NewPushKeys(db, quiet), biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, InboxPerUser: 9})
 	actions := imactions.New(b.node, imactions.Rules{
 		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.places, members, b.log, b.cursors),
+		History: biz.NewHistory(data.NewHistory(db)),
 	}, quiet)
 	b.handler = gateway.NewHandler(b.node, pushes, services{t: t}, actions, trusting{}, s.gateway, quiet)
 	return b

@@ -1,0 +1,95 @@
+package biz
+
+import "context"
+
+const (
+	// MaxUnread is where counting what is unread ends.
+	MaxUnread = 1000
+	// unreadAmong bounds what is looked at to count it: the newest messages of a room. Who has written
+	// nearly all of those himself may be told of too few that others have.
+	unreadAmong = 5 * MaxUnread
+)
+
+// RoomState is where a room and one of its members stand.
+type RoomState struct {
+	Room   RoomID
+	Head   int64
+	Floor  int64 // nothing up to here is there for him
+	Read   int64 // as MarkRead left it
+	Unread int   // messages of others above Read and Floor, MaxUnread at most
+}
+
+// MarkRead says that the user has read the room up to seq, and returns where he then stands. A mark never
+// goes back; a new membership begins without one, at the room's head.
+func (h *History) MarkRead(ctx context.Context, by Identity, room RoomID, named UserID, seq int64) (RoomState, error) {
+	user, err := by.ActAs(named)
+	if err != nil {
+		return RoomState{}, err
+	}
+	if err := checkID("room_id", string(room)); err != nil {
+		return RoomState{}, err
+	}
+	s, err := h.membership(ctx, room, user)
+	switch {
+	case err != nil:
+		return RoomState{}, err
+	case seq < 0:
+		return RoomState{}, Errorf(KindInvalid, "INVALID_ARGUMENT", "seq is %d; it is not negative", seq)
+	case seq > s.Head:
+		return RoomState{}, Errorf(KindInvalid, "ABOVE_HEAD", "seq %d is not given out yet; the newest message of room %q is %d", seq, room, s.Head)
+	}
+	if seq > s.Read {
+		if err := h.repo.MarkRead(ctx, room, user, seq); err != nil {
+			return RoomState{}, err
+		}
+		if s, err = h.membership(ctx, room, user); err != nil {
+			return RoomState{}, err
+		}
+	}
+	states, err := h.states(ctx, user, []Standing{s})
+	if err != nil {
+		return RoomState{}, err
+	}
+	return states[0], nil
+}
+
+// membership is the standing of a member.
+func (h *History) membership(ctx context.Context, room RoomID, user UserID) (Standing, error) {
+	s, err := h.repo.Standing(ctx, room, user)
+	if err != nil {
+		return Standing{}, err
+	}
+	if !s.Member {
+		return Standing{}, errNotIn(room, user)
+	}
+	return s.seenBy(true), nil
+}
+
+// states counts what is unread. The standings are as the user sees them.
+func (h *History) states(ctx context.Context, user UserID, standings []Standing) ([]RoomState, error) {
+	states := make([]RoomState, len(standings))
+	var spans []Span
+	var counted []int // where in states a span belongs
+	for i, s := range standings {
+		states[i] = RoomState{Room: s.Room, Head: s.Head, Floor: s.Floor, Read: s.Read}
+		if span := unreadSpan(s); !span.empty() {
+			spans, counted = append(spans, span), append(counted, i)
+		}
+	}
+	if len(spans) == 0 {
+		return states, nil
+	}
+	counts, err := h.repo.Unread(ctx, user, spans, MaxUnread)
+	if err != nil {
+		return nil, err
+	}
+	for i, n := range counts {
+		states[counted[i]].Unread = n
+	}
+	return states, nil
+}
+
+// unreadSpan is where to look for what is unread.
+func unreadSpan(s Standing) Span {
+	return Span{Room: s.Room, After: max(s.Read, s.Floor, s.Head-unreadAmong), To: s.Head}
+}

@@ -1,0 +1,57 @@
+package imactions
+
+import (
+	"context"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/imcall"
+	"github.com/game-im/hermod/internal/protocol/gateway"
+)
+
+// pageBytes is where a page ends in a session: an answer is one frame among others in its queue, and in
+// JSON takes two and a half times as much.
+const pageBytes = 128 << 10
+
+func (a *Actions) history(ctx context.Context, r *gateway.Request) error {
+	req := &imv1.HistoryRequest{}
+	if err := r.Read(req); err != nil {
+		return err
+	}
+	asked := imcall.PastOf(req)
+	asked.Bytes = pageBytes
+	page, err := a.rules.History.Page(ctx, r.Identity, asked)
+	if err != nil {
+		return err
+	}
+	r.Answer(imcall.Past(page), nil)
+	return nil
+}
+
+func (a *Actions) sync(ctx context.Context, r *gateway.Request) error {
+	req := &imv1.SyncRequest{}
+	if err := r.Read(req); err != nil {
+		return err
+	}
+	asked := imcall.MissedOf(req)
+	asked.Bytes = pageBytes
+	page, err := a.rules.History.Sync(ctx, r.Identity, asked)
+	if err != nil {
+		return err
+	}
+	r.Answer(imcall.Missed(page), nil)
+	return nil
+}
+
+func (a *Actions) read(ctx context.Context, r *gateway.Request) error {
+	req := &imv1.MarkReadRequest{}
+	if err := r.Read(req); err != nil {
+		return err
+	}
+	state, err := a.rules.History.MarkRead(ctx, r.Identity, biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()), req.GetSeq())
+	if err != nil {
+		return err
+	}
+	r.Answer(imcall.Marked(state), nil)
+	return nil
+}

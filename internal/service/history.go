@@ -1,0 +1,36 @@
+package service
+
+import (
+	"context"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/imcall"
+)
+
+// History implements imv1.IMServiceServer.
+func (s *IM) History(ctx context.Context, req *imv1.HistoryRequest) (*imv1.HistoryResponse, error) {
+	page, err := s.history.Page(ctx, biz.IdentityFrom(ctx), imcall.PastOf(req))
+	if err != nil {
+		return nil, Error(s.log, err)
+	}
+	return imcall.Past(page), nil
+}
+
+// Sync implements imv1.IMServiceServer.
+func (s *IM) Sync(ctx context.Context, req *imv1.SyncRequest) (*imv1.SyncResponse, error) {
+	page, err := s.history.Sync(ctx, biz.IdentityFrom(ctx), imcall.MissedOf(req))
+	if err != nil {
+		return nil, Error(s.log, err)
+	}
+	return imcall.Missed(page), nil
+}
+
+// MarkRead implements imv1.IMServiceServer.
+func (s *IM) MarkRead(ctx context.Context, req *imv1.MarkReadRequest) (*imv1.MarkReadResponse, error) {
+	state, err := s.history.MarkRead(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()), req.GetSeq())
+	if err != nil {
+		return nil, Error(s.log, err)
+	}
+	return imcall.Marked(state), nil
+}
