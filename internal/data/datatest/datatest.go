@@ -15,6 +15,7 @@ type Stores struct {
 	Rooms    biz.RoomRepo
 	Members  biz.MemberRepo
 	Log      biz.MessageLog
+	History  biz.HistoryRepo
 	Cursors  biz.CursorRepo
 	Inbox    biz.Inbox
 	PushKeys biz.PushKeys
@@ -34,6 +35,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("RoomRepo", func(t *testing.T) { runAll(t, open, roomSuite) })
 	t.Run("MemberRepo", func(t *testing.T) { runAll(t, open, memberSuite) })
 	t.Run("MessageLog", func(t *testing.T) { runAll(t, open, logSuite) })
+	t.Run("HistoryRepo", func(t *testing.T) { runAll(t, open, historySuite) })
 	t.Run("CursorRepo", func(t *testing.T) { runAll(t, open, cursorSuite) })
 	t.Run("Inbox", func(t *testing.T) { runAll(t, open, inboxSuite) })
 	t.Run("PushKeys", func(t *testing.T) { runAll(t, open, pushKeySuite) })
