@@ -26,7 +26,8 @@ type HistoryRepo interface {
 	// Messages returns the messages of the spans, one span after another. It ends before the messages would
 	// have more than maxBytes, though it always has one, and with a message that is not there any more.
 	Messages(ctx context.Context, spans []Span, maxBytes int) ([]*Message, error)
-	// Unread counts, for each span, the messages that are not the user's own, up to most.
+	// Unread counts, for each span, the messages that are not the user's own, up to most. It may answer for
+	// the first of the spans alone, one at least, when it has to look at many messages for that.
 	Unread(ctx context.Context, user UserID, spans []Span, most int) ([]int, error)
 	// MarkRead raises the mark of a member, and never lowers it. Without a membership it does nothing.
 	MarkRead(ctx context.Context, room RoomID, user UserID, seq int64) error

@@ -12,9 +12,6 @@ const (
 	// messagesAtOnce is how many messages are asked for in one, so that no more of them are read in vain
 	// than that when they turn out to be large.
 	messagesAtOnce = 256
-	// lookedAt bounds the messages that are looked at to count the unread ones of a page: about what a
-	// file takes 50 ms for.
-	lookedAt = 20_000
 	// roomOverhead is what a room has in an answer beside its name and messages.
 	roomOverhead = 40
 )
@@ -61,7 +58,7 @@ func (h *History) Sync(ctx context.Context, by Identity, req SyncRequest) (SyncP
 	}
 	w := &walk{
 		History: h, user: user, cursors: req.Cursors, at: at,
-		messages: orElse(req.Limit, DefaultSync), bytes: orElse(req.Bytes, PageBytes), looks: lookedAt,
+		messages: orElse(req.Limit, DefaultSync), bytes: orElse(req.Bytes, PageBytes),
 	}
 	over, err := w.run(ctx)
 	if err != nil {

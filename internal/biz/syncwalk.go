@@ -12,7 +12,6 @@ type walk struct {
 
 	messages int // that the page may still have
 	bytes    int
-	looks    int // messages that may still be looked at for the snapshot
 }
 
 // run tells whether this is the last page.
@@ -179,32 +178,35 @@ func (w *walk) add(d due, messages []*Message) {
 
 // count goes through the rooms for the snapshot, and tells whether it has come to the end.
 func (w *walk) count(ctx context.Context) (over bool, err error) {
-	for w.bytes > 0 && w.looks > 0 {
+	for w.bytes > 0 {
 		batch, last, err := w.batch(ctx)
 		if err != nil {
 			return false, err
 		}
-		part := batch[:w.countable(batch)]
-		states, err := w.states(ctx, w.user, part)
+		states, err := w.states(ctx, w.user, batch)
 		if err != nil {
 			return false, err
 		}
-		w.page.Snapshot = append(w.page.Snapshot, states...)
-		if last && len(part) == len(batch) {
+		fitting := w.fitting(states)
+		w.page.Snapshot = append(w.page.Snapshot, fitting...)
+		if len(fitting) < len(batch) {
+			w.at.room = fitting[len(fitting)-1].Room
+			return false, nil
+		}
+		if last {
 			return true, nil
 		}
-		w.at.room = part[len(part)-1].Room
+		w.at.room = batch[len(batch)-1].Room
 	}
 	return false, nil
 }
 
-// countable is how many of the rooms the page has room for, at least one.
-func (w *walk) countable(batch []Standing) (n int) {
-	for n < len(batch) && w.bytes > 0 && w.looks > 0 {
-		span := unreadSpan(batch[n])
-		w.looks -= int(min(max(0, span.To-span.After), MaxUnread))
-		w.bytes -= roomOverhead + len(batch[n].Room)
+// fitting is what of the states the page has room for, one at least.
+func (w *walk) fitting(states []RoomState) []RoomState {
+	n := 0
+	for n < len(states) && w.bytes > 0 {
+		w.bytes -= roomOverhead + len(states[n].Room)
 		n++
 	}
-	return n
+	return states[:n]
 }

@@ -65,7 +65,7 @@ func (h *History) membership(ctx context.Context, room RoomID, user UserID) (Sta
 	return s.seenBy(true), nil
 }
 
-// states counts what is unread. The standings are as the user sees them.
+// states counts what is unread, in the first of the standings, one at least. They are as the user sees them.
 func (h *History) states(ctx context.Context, user UserID, standings []Standing) ([]RoomState, error) {
 	states := make([]RoomState, len(standings))
 	var spans []Span
@@ -85,6 +85,9 @@ func (h *History) states(ctx context.Context, user UserID, standings []Standing)
 	}
 	for i, n := range counts {
 		states[counted[i]].Unread = n
+	}
+	if n := len(counts); n < len(counted) {
+		states = states[:counted[n]]
 	}
 	return states, nil
 }

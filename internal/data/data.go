@@ -61,6 +61,7 @@ type DB struct {
 	dialect *dialect
 	rooms   *cache[biz.RoomID, biz.Room]
 	members *cache[memberKey, biz.Member]
+	senders *senders
 	metrics *metrics
 	logger  *slog.Logger
 }
@@ -100,10 +101,14 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	senders, err := newSenders()
+	if err != nil {
+		return nil, err
+	}
 	return &DB{
 		writer: newWriter(p.write, &drv.dialect, opts.StatementTimeout, log),
 		reader: newReader(p.read, &drv.dialect, opts.StatementTimeout), orm: read, pools: p, dialect: &drv.dialect,
-		rooms: rooms, members: members, metrics: newMetrics(), logger: log,
+		rooms: rooms, members: members, senders: senders, metrics: newMetrics(), logger: log,
 	}, nil
 }
 

@@ -12,14 +12,15 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 )
 
-// History is a biz.HistoryRepo. It asks the database alone and no cache, and so sees what other nodes
-// have committed.
+// History is a biz.HistoryRepo. It asks the database, and no cache of what can change, and so sees what
+// other nodes have committed.
 type History struct {
-	db *DB
+	db      *DB
+	senders *senders
 }
 
 // NewHistory returns the past that is kept in db.
-func NewHistory(db *DB) *History { return &History{db: db} }
+func NewHistory(db *DB) *History { return &History{db: db, senders: db.senders} }
 
 const (
 	standingColumns = `r.id, r.persistent, r.head_seq, r.floor_seq, m.join_seq, m.read_seq`

@@ -24,6 +24,7 @@ var historySuite = map[string]func(scene){
 		s.equal("bounded", s.unread("u", 7, span("r", 0, 30)), []int{7})
 	},
 	"unread of many rooms":     testUnreadMany,
+	"unread of long rooms":     testUnreadLong,
 	"marks never go back":      testMarks,
 	"marks go with membership": testMarksLeave,
 }
@@ -221,6 +222,34 @@ func testUnreadMany(s scene) {
 		want = append(want, 1+i%5)
 	}
 	s.equal("unread", s.unread("u", 1000, spans...), want)
+}
+
+// testUnreadLong: what takes long to count is counted a part at a time, and is remembered.
+func testUnreadLong(s scene) {
+	var spans []biz.Span
+	for _, room := range []biz.RoomID{"a", "b", "c"} {
+		s.say(room, "a", 600)
+		s.say(room, "u", 100)
+		s.say(room, "b", 500)
+		spans = append(spans, span(room, 90, 1200))
+	}
+	for counted := 0; counted < len(spans); {
+		got := s.unread("u", 1000, spans[counted:]...)
+		if len(got) == 0 || counted == 0 && len(got) == len(spans) {
+			s.t.Fatalf("%d counts of %d", len(got), len(spans)-counted)
+		}
+		for _, n := range got {
+			s.equal("counted in parts", n, 1000)
+		}
+		counted += len(got)
+	}
+	for user, want := range map[biz.UserID]int{"a": 600, "b": 610, "u": 1000, "c": 1000} {
+		s.equal(string(user), s.unread(user, 1000, spans...), []int{want, want, want})
+	}
+	s.equal("further", s.unread("u", 2000, span("a", 0, 1200)), []int{1100})
+	s.say("a", "u", 1)
+	s.say("a", "b", 300)
+	s.equal("what came since", s.unread("u", 1000, span("a", 1190, 1501)), []int{310})
 }
 
 func (s scene) mark(room biz.RoomID, user biz.UserID, seq int64) {
