@@ -29,6 +29,7 @@ type Rules struct {
 
 // Actions implements gateway.Actions. Safe for concurrent use.
 type Actions struct {
+	node     *node.Node
 	rules    Rules
 	follower *protocol.Follower
 	sending  sending
@@ -36,7 +37,7 @@ type Actions struct {
 
 // New returns the actions of a node.
 func New(n *node.Node, rules Rules, log *slog.Logger) *Actions {
-	a := &Actions{rules: rules}
+	a := &Actions{node: n, rules: rules}
 	a.follower = protocol.NewFollower(n, rules.Backlog, a.sending.by, log)
 	return a
 }

@@ -9,9 +9,12 @@ import (
 	"github.com/game-im/hermod/internal/protocol/gateway"
 )
 
-// pageBytes is where a page ends in a session: an answer is one frame among others in its queue, and in
-// JSON takes two and a half times as much.
-const pageBytes = 128 << 10
+// maxPageBytes is where a page ends in a session.
+const maxPageBytes = 128 << 10
+
+// pageBytes is that, or less where queues are short: an answer is one frame among others in its session's
+// queue, and in JSON takes two and a half times as much.
+func (a *Actions) pageBytes() int { return min(maxPageBytes, a.node.Core().Config().QueueBytes/8) }
 
 func (a *Actions) history(ctx context.Context, r *gateway.Request) error {
 	req := &imv1.HistoryRequest{}
@@ -19,7 +22,7 @@ func (a *Actions) history(ctx context.Context, r *gateway.Request) error {
 		return err
 	}
 	asked := imcall.PastOf(req)
-	asked.Bytes = pageBytes
+	asked.Bytes = a.pageBytes()
 	page, err := a.rules.History.Page(ctx, r.Identity, asked)
 	if err != nil {
 		return err
@@ -34,7 +37,7 @@ func (a *Actions) sync(ctx context.Context, r *gateway.Request) error {
 		return err
 	}
 	asked := imcall.MissedOf(req)
-	asked.Bytes = pageBytes
+	asked.Bytes = a.pageBytes()
 	page, err := a.rules.History.Sync(ctx, r.Identity, asked)
 	if err != nil {
 		return err
