@@ -93,6 +93,7 @@ func (h *History) Messages(ctx context.Context, spans []biz.Span, maxBytes int) 
 			break
 		}
 	}
+	h.db.metrics.lookedBack.WithLabelValues("pages").Add(float64(len(r.messages)))
 	return r.messages, nil
 }
 

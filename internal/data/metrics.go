@@ -22,6 +22,7 @@ type metrics struct {
 	flushed    *prometheus.CounterVec
 	flushFails *prometheus.CounterVec
 	purged     *prometheus.CounterVec
+	lookedBack *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -50,6 +51,7 @@ func newMetrics() *metrics {
 		flushed:    counterVec("hermod_store_flushed_marks_total", "Cursors and inbox acknowledgements written.", "kind"),
 		flushFails: counterVec("hermod_store_flush_failures_total", "Writes of marks that failed and are tried again.", "kind"),
 		purged:     counterVec("hermod_store_purged_rows_total", "Rows deleted because their time was over.", "table"),
+		lookedBack: counterVec("hermod_store_looked_back_messages_total", "Messages read for History and Sync.", "for"),
 	}
 }
 
@@ -60,6 +62,6 @@ func counterVec(name, help, label string) *prometheus.CounterVec {
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.batches, m.batchRows, m.commitTime, m.queued, m.duplicates, m.failures, m.panics,
-		m.flushed, m.flushFails, m.purged,
+		m.flushed, m.flushFails, m.purged, m.lookedBack,
 	}
 }

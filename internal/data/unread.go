@@ -129,6 +129,7 @@ func (h *History) readSenders(ctx context.Context, spans []biz.Span) error {
 			return storeError(err)
 		}
 		for i, s := range part {
+			h.db.metrics.lookedBack.WithLabelValues("unread").Add(float64(len(found[i])))
 			h.senders.remember(s, found[i])
 		}
 	}
