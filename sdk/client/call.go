@@ -65,6 +65,8 @@ func callError(ctx context.Context, cn *connection, err error) error {
 		return fmt.Errorf("client: %w: %w", cause, err)
 	case cn.ctx.Err() != nil && status.Code(err) == codes.Canceled:
 		return fmt.Errorf("client: the connection was lost during the call: %w", context.Cause(cn.ctx))
+	case status.Code(err) == codes.Unimplemented:
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	return err
 }

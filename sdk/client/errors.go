@@ -26,6 +26,9 @@ var (
 	// ErrGaveUp is what OnError gets last when the client stops trying by itself: the attempts
 	// are used up, or another one is pointless. The error wraps the cause as well.
 	ErrGaveUp = errors.New("client: not reconnecting any more")
+	// ErrUnsupported is returned by calls that the server is too old for. The error wraps the server's
+	// own, a status of Unimplemented.
+	ErrUnsupported = errors.New("client: the server does not know this call; it is too old for it")
 	// ErrTooLarge is returned for a message that no server accepts.
 	ErrTooLarge = errors.New("client: message too large")
 	// ErrDuplicateID is returned when a message_id is sent while it is being sent already.

@@ -31,6 +31,9 @@ type peer struct {
 
 	upload     atomic.Pointer[uploadHandler]
 	transcript atomic.Pointer[transcriptHandler]
+	history    atomic.Pointer[historyHandler]
+	sync       atomic.Pointer[syncHandler]
+	read       atomic.Pointer[readHandler]
 }
 
 func newPeer(t *testing.T) *peer {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
@@ -98,15 +99,30 @@ func (c *Client) deliver(msg *imv1.MessageResponse) {
 		c.stats.duplicates.Add(1)
 		return
 	}
-	if c.cfg.Validate != nil {
-		if err := c.cfg.Validate(msg); err != nil {
-			c.stats.invalid.Add(1)
-			c.reportError(&InvalidMessageError{Message: msg, Err: err})
-			return
-		}
+	if !c.accepts(msg) {
+		return
 	}
 	c.stats.delivered(len(msg.GetContent()))
 	c.cfg.OnMessage(msg)
+}
+
+// accepts asks the program whether msg is valid. One that is not is counted and reported.
+func (c *Client) accepts(msg *imv1.MessageResponse) bool {
+	if c.cfg.Validate == nil {
+		return true
+	}
+	err := c.cfg.Validate(msg)
+	if err == nil {
+		return true
+	}
+	c.stats.invalid.Add(1)
+	c.reportError(&InvalidMessageError{Message: msg, Err: err})
+	return false
+}
+
+// accepted returns those that the program accepts.
+func (c *Client) accepted(messages []*imv1.MessageResponse) []*imv1.MessageResponse {
+	return slices.DeleteFunc(messages, func(msg *imv1.MessageResponse) bool { return !c.accepts(msg) })
 }
 
 // mustRead tells whether reading must go on although OnMessage is far behind: the stream may
