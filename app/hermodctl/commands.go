@@ -9,6 +9,7 @@ var commands = []func(*streams) *cobra.Command{
 	newPush,
 	newBatch,
 	newSessions,
+	newTail,
 	newBench,
 	newConfig,
 	newDoctor,

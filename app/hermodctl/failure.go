@@ -28,6 +28,8 @@ func describe(err error, addr string) error {
 		return fmt.Errorf("no node answers at %s; is one running there, and does it speak TLS (--tls) where this was not asked for, or the other way round? (%s)", addr, st.Message())
 	case codes.Unauthenticated:
 		return fmt.Errorf("%s wants to know who is calling; give --token: %s (%s)", addr, st.Message(), reason)
+	case codes.Unimplemented:
+		return fmt.Errorf("the node at %s does not know this call: it is too old for it (%s)", addr, st.Message())
 	case codes.DeadlineExceeded:
 		return fmt.Errorf("no answer from %s in time; whether it took effect is not known", addr)
 	}

@@ -19,8 +19,9 @@ type SyncOptions struct {
 	Limit int
 }
 
-// SyncPage returns one page of what the user has missed in all his rooms. The last page, which has no
-// NextPageToken, has the snapshot. Sync walks the pages; this is for programs that do it themselves.
+// SyncPage returns one page of what the user has missed in all his rooms. The last ones have the snapshot:
+// what all pages have of it together is all his rooms; the very last has no NextPageToken. Sync walks the
+// pages; this is for programs that do it themselves.
 // Messages that Config.Validate refuses are left out.
 //
 // ErrUnsupported: the server is too old.
@@ -55,6 +56,7 @@ func (c *Client) Sync(ctx context.Context, cursors map[string]int64, each func(*
 	if cursors == nil {
 		cursors = map[string]int64{}
 	}
+	var snapshot []*imv1.RoomState
 	for {
 		page, err := c.syncPage(ctx, o)
 		if err != nil {
@@ -70,9 +72,10 @@ func (c *Client) Sync(ctx context.Context, cursors map[string]int64, each func(*
 				cursors[room.GetRoomId()] = seq
 			}
 		}
+		snapshot = append(snapshot, page.GetSnapshot()...)
 		if o.PageToken = page.GetNextPageToken(); o.PageToken == "" {
-			keep(cursors, page.GetSnapshot())
-			return page.GetSnapshot(), nil
+			keep(cursors, snapshot)
+			return snapshot, nil
 		}
 	}
 }

@@ -108,9 +108,10 @@ func TestSyncResumes(t *testing.T) {
 	}
 
 	box.refuse = ""
-	last := pageOf("", roomPage("b", 0, false, 8))
-	last.Snapshot = []*imv1.RoomState{{RoomId: "a", HeadSeq: 5}, {RoomId: "b", HeadSeq: 8, ReadSeq: 6, Unread: 2}}
-	script(last)
+	first, last := pageOf("t3", roomPage("b", 0, false, 8)), pageOf("") // a snapshot of many rooms is paged as well
+	first.Snapshot = []*imv1.RoomState{{RoomId: "a", HeadSeq: 5}}
+	last.Snapshot = []*imv1.RoomState{{RoomId: "b", HeadSeq: 8, ReadSeq: 6, Unread: 2}}
+	script(first, last)
 	snapshot, err := c.Sync(t.Context(), cursors, box.take)
 	if err != nil || len(snapshot) != 2 || snapshot[1].GetUnread() != 2 {
 		t.Errorf("got %v, %v", snapshot, err)
