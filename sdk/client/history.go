@@ -125,7 +125,7 @@ func (c *Client) historyPage(ctx context.Context, roomID string, o HistoryOption
 		req.BeforeSeq = &o.Before
 	}
 	var page *imv1.HistoryResponse
-	err := c.call(ctx, roomID, func(ctx context.Context, stub imv1.IMServiceClient) (_ *imv1.ResponseStatus, err error) {
+	err := c.call(ctx, roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
 		page, err = stub.History(ctx, req)
 		return page.GetStatus(), err
 	})

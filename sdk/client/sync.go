@@ -100,9 +100,9 @@ func keep(cursors map[string]int64, snapshot []*imv1.RoomState) {
 func (c *Client) syncPage(ctx context.Context, o SyncOptions) (*imv1.SyncResponse, error) {
 	req := &imv1.SyncRequest{UserId: c.cfg.UserID, Cursors: o.Cursors, Limit: clamp32(o.Limit), PageToken: o.PageToken}
 	var page *imv1.SyncResponse
-	err := c.call(ctx, "", func(ctx context.Context, stub imv1.IMServiceClient) (_ *imv1.ResponseStatus, err error) {
+	err := c.call(ctx, "", func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
 		page, err = stub.Sync(ctx, req)
-		return nil, err // it has no status: what fails is an error
+		return page.GetStatus(), err
 	})
 	return page, err
 }
