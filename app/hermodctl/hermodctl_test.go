@@ -59,6 +59,19 @@ func TestWrongCommandLines(t *testing.T) {
 		{"sessions list --state gone", `--state "gone" is unknown; inited, active and detached`},
 		{"sessions close", "give sessions, or one of --openid, --gid and --state"},
 		{"sessions close x --openid a", "give sessions, or one of --openid, --gid and --state"},
+		{"tail lobby", `there is no command "lobby"; room and user are allowed`},
+		{"tail room", "ROOM is required and must not be empty"},
+		{"tail room a b", `unexpected argument "b"; one ROOM is allowed`},
+		{"tail user", "USER is required and must not be empty"},
+		{"tail room a --after soon", `--after "soon" is not possible; a whole number from 0 is allowed`},
+		{"tail room a --after -1", `--after "-1" is not possible`},
+		{"tail room a --after a=1", `--after "a=1" is not possible`},
+		{"tail room a --after 1 --after 2", "--after is given twice"},
+		{"tail user a --after =1", `--after "=1" is not possible`},
+		{"tail user a --last 501", "--last 501 is not possible; 0 to 500 is allowed"},
+		{"tail user a --limit -1", "--limit -1 is not possible"},
+		{"tail user a --timeout 0s", "--timeout 0s is too short"},
+		{"tail user a --addr nowhere", `--addr "nowhere" is not an address`},
 		{"batch a b", "2 files; one is allowed"},
 		{"batch --size 0", "--size 0 is not possible; 1 to 10000"},
 		{"batch --parallel 65", "--parallel 65 is not possible; 1 to 64"},
@@ -98,7 +111,7 @@ func TestWrongCommandLines(t *testing.T) {
 
 func TestHelpTeaches(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"--help"}, {"chat", "--help"}, {"push", "--help"}, {"batch", "--help"}, {"sessions", "--help"}, {"sessions", "list", "--help"}, {"sessions", "close", "--help"}, {"version", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"config", "print", "--help"}, {"doctor", "--help"}, {"bench"}, {"bench", "--help"}, {"bench", "fanout", "--help"}, {"bench", "idle", "--help"}} {
+	for _, args := range [][]string{nil, {"--help"}, {"chat", "--help"}, {"push", "--help"}, {"batch", "--help"}, {"sessions", "--help"}, {"sessions", "list", "--help"}, {"sessions", "close", "--help"}, {"tail"}, {"tail", "--help"}, {"tail", "room", "--help"}, {"tail", "user", "--help"}, {"version", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"config", "print", "--help"}, {"doctor", "--help"}, {"bench"}, {"bench", "--help"}, {"bench", "fanout", "--help"}, {"bench", "idle", "--help"}} {
 		got := execute(t, "", args...)
 		if got.code != exitOK || !strings.Contains(got.out, "Examples:") || got.err != "" {
 			t.Errorf("%v: exit %d, stderr %q, stdout\n%s", args, got.code, got.err, got.out)
@@ -108,8 +121,8 @@ func TestHelpTeaches(t *testing.T) {
 
 func TestHelpKeepsTheTokenSecret(t *testing.T) {
 	t.Setenv("HERMOD_TOKEN", "hush")
-	for _, cmd := range []string{"chat", "push"} {
-		if got := execute(t, "", cmd, "--help"); strings.Contains(got.out, "hush") {
+	for _, cmd := range []string{"chat", "push", "tail room", "tail user"} {
+		if got := execute(t, "", append(strings.Fields(cmd), "--help")...); strings.Contains(got.out, "hush") {
 			t.Errorf("%s --help shows the token", cmd)
 		}
 	}

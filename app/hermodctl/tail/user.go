@@ -99,9 +99,9 @@ func (u *User) lanesBehind(s *survey) (lanes []*lane, err error) {
 	for _, room := range s.snapshot {
 		id := room.GetRoomId()
 		delete(unknown, id)
-		after, given := u.cfg.Rooms[id]
-		if !given {
-			after = max(0, u.cfg.After)
+		after, named := u.cfg.Rooms[id]
+		if !named {
+			after = min(max(0, u.cfg.After), room.GetHeadSeq())
 		}
 		if err := behindHead(id, after, room.GetHeadSeq()); err != nil {
 			return nil, err
