@@ -95,7 +95,8 @@ type Config struct {
 
 	// Validate is asked about everything that OnMessage is to get, just before it. What it
 	// returns an error for OnMessage does not get: it is acknowledged and counted in
-	// Stats.Invalid, and OnError is told with an *InvalidMessageError.
+	// Stats.Invalid, and OnError is told with an *InvalidMessageError. It is asked about what History, Past
+	// and Sync return as well, by the goroutines that call them, and what it refuses is left out there.
 	Validate func(*imv1.MessageResponse) error
 	// OnMessage gets every message, notice and push. Returning acknowledges it; without an
 	// OnMessage everything is acknowledged on arrival.

@@ -39,7 +39,8 @@
 // All methods of a Client may be called from any goroutine, also from its callbacks. Callbacks
 // run one after another, never two at once and never under a lock. A slow OnMessage delays the
 // next callbacks and, when much is waiting, makes the client stop reading; it never delays
-// heartbeats or the answers to sends. Config.Validate is called as OnMessage is; TokenSource and
+// heartbeats or the answers to sends. Config.Validate is called as OnMessage is, and for what History, Past and
+// Sync return by whoever calls them, then also while OnMessage runs; TokenSource and
 // Backoff are called by whoever needs them, also several at once.
 //
 // A connected Client owns one goroutine that reads, and a second one while callbacks are due;
@@ -68,6 +69,14 @@
 // sequence number; they are told apart only as long as the session can be resumed. Pushes are in no
 // room: the last 256 are known again by their message_id. What Config.Validate refuses counts as
 // handled.
+//
+// # Looking back
+//
+// History and Past read a room's log, forward or backward from any message; Sync brings a program that
+// keeps messages itself up to date in all rooms of the user, and goes on with the same cursors after
+// whatever failure. They stand beside OnMessage: they acknowledge nothing, and what they return arrives
+// there as well if it has not been handled yet. MarkRead keeps how far the user has read, for all his
+// devices, and Unread counts the rest. Servers that know none of this answer ErrUnsupported.
 //
 // # Sending
 //

@@ -152,6 +152,91 @@ func ExampleConfig_validate() {
 	// Output: 0
 }
 
+// A conversation is opened at its end, and read back as somebody scrolls.
+func ExampleClient_History() {
+	ctx := context.Background()
+	c := connected("alice", "lobby")
+	defer c.Disconnect()
+	for page := (client.HistoryOptions{Limit: 30}); ; {
+		history, err := c.History(ctx, "lobby", page)
+		if err != nil {
+			panic(err)
+		}
+		for _, m := range history.GetMessages() { // from the oldest to the newest, to be put above what is shown
+			fmt.Printf("%d %s: %s\n", m.GetSeq(), m.GetFromUserId(), m.GetContent())
+		}
+		if !history.GetMore() {
+			return
+		}
+		page.Before = history.GetMessages()[0].GetSeq()
+	}
+}
+
+// A room is copied from the last message that the copy has. What the server does not keep any more is told.
+func ExampleClient_Past() {
+	ctx := context.Background()
+	c := connected("archivist", "lobby")
+	defer c.Disconnect()
+	last := int64(4711)
+	for m, err := range c.Past(ctx, "lobby", client.HistoryOptions{After: last, Limit: 500}) {
+		if gap, ok := errors.AsType[*client.GapError](err); ok {
+			fmt.Printf("%d to %d were gone before they could be copied\n", gap.From, gap.To)
+			continue
+		}
+		if err != nil {
+			fmt.Println("to be continued after", last, err)
+			return
+		}
+		fmt.Printf("%d %s: %s\n", m.GetSeq(), m.GetFromUserId(), m.GetContent())
+		last = m.GetSeq()
+	}
+}
+
+// A program that keeps the messages of its user catches up. After a failure, and at the next start, it goes
+// on behind what it has.
+func ExampleClient_Sync() {
+	ctx := context.Background()
+	c := connected("alice", "")
+	defer c.Disconnect()
+	cursors := map[string]int64{"lobby": 41} // as it was saved
+	rooms, err := c.Sync(ctx, cursors, func(room *imv1.RoomPage) error {
+		if room.GetReset_() {
+			fmt.Println("forget what is kept of", room.GetRoomId())
+		}
+		for _, m := range room.GetMessages() {
+			fmt.Printf("keep %s %d: %s\n", m.GetRoomId(), m.GetSeq(), m.GetContent())
+		}
+		return nil // an error here ends it, and this page comes again
+	})
+	fmt.Println("save", cursors) // whether it has failed or not
+	if errors.Is(err, client.ErrUnsupported) {
+		fmt.Println("the server is too old: only what it delivers can be kept")
+		return
+	}
+	if err != nil {
+		panic(err)
+	}
+	for _, room := range rooms {
+		fmt.Println(room.GetRoomId(), room.GetUnread(), "unread")
+	}
+}
+
+// What has been looked at is not unread any more, on any device of the user.
+func ExampleClient_MarkRead() {
+	ctx := context.Background()
+	c := connected("alice", "lobby")
+	defer c.Disconnect()
+	room, err := c.Unread(ctx, "lobby")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(room.GetUnread(), "unread of", room.GetHeadSeq())
+	if room, err = c.MarkRead(ctx, "lobby", room.GetHeadSeq()); err != nil {
+		panic(err)
+	}
+	fmt.Println(room.GetUnread(), "unread")
+}
+
 // connected returns a client of a node on this machine.
 func connected(user, room string) *client.Client {
 	c, err := client.NewClient(&client.Config{
