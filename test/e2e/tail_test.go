@@ -244,6 +244,50 @@ func TestTailOfAUser(t *testing.T) {
 	}
 }
 
+// TestTailTellsWhatIsMissing: what was said before somebody joined is not his to see, and where that lies
+// behind the message to go on from, it is told.
+func TestTailTellsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	n := Start(t, "")
+	im := n.Calls()
+	join(t, im, "lobby", "alice")
+	talk(t, n, "alice", 10, "lobby")
+	join(t, im, "lobby", "bob")
+	talk(t, n, "alice", 5, "lobby")
+	join(t, im, "lobby", "carol")
+	for _, tt := range []struct {
+		args  string
+		first int64
+		says  string
+	}{
+		{"room lobby --as bob --after 3", 11, "room lobby: messages 4 to 10 are not kept, or not to be seen\n"},
+		{"user bob --after lobby=3", 11, "room lobby: messages 4 to 10 are not kept, or not to be seen\n"},
+		{"room lobby --as carol --after 3", 16, "room lobby: messages 4 to 15 are not kept, or not to be seen\n"},
+		{"user carol --after 3", 16, "room lobby: messages 4 to 15 are not kept, or not to be seen\n"},
+		{"user bob --after 0", 11, ""},
+		{"room lobby --as carol --after 0", 16, ""},
+	} {
+		r := n.tail(append(strings.Fields(tt.args), "--until-head")...)
+		contiguous(t, r.ends(0), "lobby", tt.first, 15)
+		if r.notes() != tt.says {
+			t.Errorf("%s: it says %q", tt.args, r.notes())
+		}
+	}
+	r := n.tail("user", "bob", "--after", "lobby=12")
+	r.awaits(3)
+	if _, err := im.LeaveRoom(within(t), &imv1.LeaveRoomRequest{UserId: "bob", RoomId: "lobby"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is told", func() bool { return strings.Contains(r.notes(), "bob is not in room lobby any more") })
+	talk(t, n, "alice", 3, "lobby")
+	join(t, im, "lobby", "bob")
+	talk(t, n, "alice", 2, "lobby")
+	r.awaits(5)
+	lines := r.interrupt()
+	contiguous(t, lines[:3], "lobby", 13, 15)
+	contiguous(t, lines[3:], "lobby", 19, 20)
+}
+
 // TestTailFarBehind: a tail that stands still while more is said than one look brings catches up, in the
 // order in which it was said.
 func TestTailFarBehind(t *testing.T) {
