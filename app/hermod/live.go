@@ -10,6 +10,7 @@ import (
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
@@ -25,6 +26,7 @@ type tunable struct {
 	Audios      *biz.Audios
 	Transcripts *biz.Transcripts
 	Services    *biz.Services
+	Janitor     *data.Janitor
 	Streams     server.Streams
 	Sessions    *session.Core
 	Registry    *registry.Keeper
@@ -39,6 +41,7 @@ func (t *tunable) apply(c *conf.Config) {
 	t.Audios.SetRules(audioRules(c))
 	t.Transcripts.SetRules(transcriptRules(c))
 	t.Services.SetRules(upstreamRules(c))
+	t.Janitor.SetRetention(retention(c))
 	t.Streams.IM.SetConfig(imConfig(c))
 	t.Streams.Gateway.SetConfig(gatewayConfig(c))
 	t.Sessions.SetConfig(sessionConfig(c))

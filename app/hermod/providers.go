@@ -71,8 +71,15 @@ func logOptions(c *conf.Config) data.LogOptions {
 	}
 }
 
-func newJanitor(db *data.DB, o data.LogOptions, log *slog.Logger) *data.Janitor {
-	return data.NewJanitor(db, o.IdempotencyWindow, log)
+func newJanitor(c *conf.Config, db *data.DB, o data.LogOptions, log *slog.Logger) *data.Janitor {
+	j := data.NewJanitor(db, o.IdempotencyWindow, log)
+	j.SetRetention(retention(c))
+	return j
+}
+
+func retention(c *conf.Config) biz.Retention {
+	r := c.GetData().GetRetention()
+	return biz.Retention{MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: r.GetMaxMessages()}
 }
 
 func sessionConfig(c *conf.Config) session.Config {

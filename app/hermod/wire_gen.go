@@ -281,7 +281,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	janitor := newJanitor(db, dataLogOptions, log)
+	janitor := newJanitor(c, db, dataLogOptions, log)
 	finder, err := newFinder(c, services, log)
 	if err != nil {
 		cleanup9()
@@ -303,6 +303,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Audios:      bizAudios,
 		Transcripts: bizTranscripts,
 		Services:    services,
+		Janitor:     janitor,
 		Streams:     streams,
 		Sessions:    core,
 		Registry:    keeper,

@@ -60,9 +60,10 @@ func (b *Backlog) Belongs(ctx context.Context, room RoomID, user UserID) (bool, 
 	return err == nil, err
 }
 
-// Positions tells where a session of this device starts in each room: behind its cursor; a new
-// device of somebody who has others starts at the head; and a member without any cursor at the
-// point where he joined, or at the retention floor. Rooms that the user is not in are left out.
+// Positions tells where a session of this device starts in each room: behind its cursor, also when that is
+// below the retention floor, so that Page tells it what is gone; a new device of somebody who has others
+// starts at the head; and a member without any cursor at the point where he joined, or at the retention
+// floor. Rooms that the user is not in are left out.
 func (b *Backlog) Positions(ctx context.Context, user UserID, device DeviceID, rooms []RoomID) ([]Position, error) {
 	cursors, err := b.cursors.Cursors(ctx, user, device, rooms)
 	if err != nil {
@@ -91,16 +92,37 @@ func position(room Room, member Member, cursor CursorState, anyCursor bool) Posi
 	after := max(member.JoinSeq, room.FloorSeq)
 	switch {
 	case cursor.Known:
-		after = max(after, cursor.Delivered)
+		after = max(member.JoinSeq, cursor.Delivered)
 	case anyCursor:
 		after = max(after, room.HeadSeq)
 	}
 	return Position{Room: room.ID, After: after, Live: !room.Config.Persistent}
 }
 
-// Page returns what follows in a room; see MessageLog.Page.
-func (b *Backlog) Page(ctx context.Context, room RoomID, after int64, limit int) ([]*Message, error) {
-	return b.log.Page(ctx, room, after, limit)
+// Page returns what follows in a room, as MessageLog.Page does, and up to where the messages between after
+// and the page are gone: they had their time. That is 0 when none are.
+func (b *Backlog) Page(ctx context.Context, room RoomID, after int64, limit int) (page []*Message, gone int64, err error) {
+	page, err = b.log.Page(ctx, room, after, limit)
+	if err != nil || len(page) > 0 && page[0].Seq == after+1 {
+		return page, 0, err
+	}
+	if len(page) == 0 {
+		info, err := b.rooms.Room(ctx, room)
+		if err != nil || info.HeadSeq <= after {
+			return nil, 0, err
+		}
+	}
+	floor, err := b.log.Floor(ctx, room)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(page) > 0 { // it may have risen since the page was read
+		floor = min(floor, page[0].Seq-1)
+	}
+	if floor <= after { // what is above was stored meanwhile
+		return page, 0, nil
+	}
+	return page, floor, nil
 }
 
 // Delivered moves a cursor.

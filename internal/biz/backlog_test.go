@@ -1,6 +1,7 @@
 package biz_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -25,7 +26,7 @@ func TestPositions(t *testing.T) {
 		{name: "a member without a cursor starts where he joined", joined: 3, want: 3},
 		{name: "or at the retention floor, if that is higher", joined: 3, floor: 7, want: 7},
 		{name: "a device starts behind its cursor", joined: 3, cursors: []biz.Cursor{cursor("phone", 5)}, device: "phone", want: 5},
-		{name: "but not below the floor", floor: 8, cursors: []biz.Cursor{cursor("phone", 5)}, device: "phone", want: 8},
+		{name: "also below the floor: the page tells what is gone", floor: 8, cursors: []biz.Cursor{cursor("phone", 5)}, device: "phone", want: 5},
 		{name: "nor before he joined", joined: 6, cursors: []biz.Cursor{cursor("phone", 5)}, device: "phone", want: 6},
 		{name: "a new device of somebody who has another starts at the head", joined: 3, cursors: []biz.Cursor{cursor("phone", 5)}, device: "tablet", want: 10},
 		{name: "streams without a device share one", joined: 3, cursors: []biz.Cursor{cursor("", 5)}, want: 5},
@@ -99,7 +100,8 @@ func TestAPositionIsNeverBeforeWhatTheMemberMaySee(t *testing.T) {
 			if err != nil || len(got) != 1 {
 				t.Fatalf("%v, %v", got, err)
 			}
-			if at := got[0].After; at < joined || at < room.FloorSeq || at > room.HeadSeq {
+			at := got[0].After
+			if at < joined || at < room.FloorSeq && device == "new" || at > room.HeadSeq {
 				t.Fatalf("device %q starts after %d; joined at %d, floor %d, head %d", device, at, joined, room.FloorSeq, room.HeadSeq)
 			}
 		}
@@ -117,14 +119,60 @@ func TestPositionsTellOfAStoreThatFails(t *testing.T) {
 	}
 }
 
-func TestPageComesFromTheLog(t *testing.T) {
+// TestA4PageTellsWhatIsGone: from wherever one reads, what comes is contiguous or is said to be gone, and
+// nothing is when there is nothing to read.
+func TestA4PageTellsWhatIsGone(t *testing.T) {
+	t.Parallel()
+	const head = 5
+	for _, test := range []struct {
+		floor, after int64
+		limit        int
+		gone         int64
+		want         []int64
+	}{
+		{floor: 0, after: 2, limit: 2, want: []int64{3, 4}},
+		{floor: 3, after: 1, limit: 9, gone: 3, want: []int64{4, 5}},
+		{floor: 3, after: 3, limit: 9, want: []int64{4, 5}},
+		{floor: 3, after: 4, limit: 9, want: []int64{5}},
+		{floor: 5, after: 1, limit: 9, gone: 5},
+		{floor: 5, after: 5, limit: 9},
+		{floor: 0, after: 9, limit: 9},
+	} {
+		s := newScene()
+		for range head {
+			s.send(t, alice, biz.Message{Room: "r", Type: biz.TypeText})
+		}
+		room := s.rooms["r"]
+		room.FloorSeq = test.floor
+		s.rooms["r"] = room
+		page, gone, err := biz.NewBacklog(s, s, s, s).Page(t.Context(), "r", test.after, test.limit)
+		var got []int64
+		for _, m := range page {
+			got = append(got, m.Seq)
+		}
+		if err != nil || gone != test.gone || !slices.Equal(got, test.want) {
+			t.Errorf("%+v: %v, gone up to %d, %v", test, got, gone, err)
+		}
+	}
+}
+
+// rising is a log whose floor rises after a page was read, to where it is not behind the page's begin.
+type rising struct{ *scene }
+
+func (r rising) Floor(context.Context, biz.RoomID) (int64, error) { return 4, nil }
+
+// TestA4TheFloorRisesBehindAPage: what was read is delivered, and only what lies before is said to be gone.
+func TestA4TheFloorRisesBehindAPage(t *testing.T) {
 	t.Parallel()
 	s := newScene()
 	for range 5 {
 		s.send(t, alice, biz.Message{Room: "r", Type: biz.TypeText})
 	}
-	page, err := biz.NewBacklog(s, s, s, s).Page(t.Context(), "r", 2, 2)
-	if err != nil || len(page) != 2 || page[0].Seq != 3 || page[1].Seq != 4 {
-		t.Errorf("%v, %v", page, err)
+	room := s.rooms["r"]
+	room.FloorSeq = 2
+	s.rooms["r"] = room
+	page, gone, err := biz.NewBacklog(s, s, rising{s}, s).Page(t.Context(), "r", 0, 9)
+	if err != nil || gone != 2 || len(page) != 3 || page[0].Seq != 3 {
+		t.Errorf("%v, gone up to %d, %v", page, gone, err)
 	}
 }

@@ -17,8 +17,11 @@ type MessageLog interface {
 	// not block on the store; when too much is waiting already, done gets KindUnavailable.
 	Append(d *Draft, done func(Receipt, error))
 	// Page returns messages of room above after, in order, at most limit of them and fewer when
-	// they are large; none means that after is at or above the head.
+	// they are large; none means that after is at or above the head, or that nothing above it is kept.
 	Page(ctx context.Context, room RoomID, after int64, limit int) ([]*Message, error)
+	// Floor returns the retention floor of a room as it is stored: messages up to it are gone, and it
+	// never sinks. A page that was read before shows no message at or below a floor that was lower then.
+	Floor(ctx context.Context, room RoomID) (int64, error)
 }
 
 // MessageRules are the node's settings for messages.

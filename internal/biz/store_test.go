@@ -147,11 +147,17 @@ func (s *store) Page(_ context.Context, room biz.RoomID, after int64, limit int)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range s.drafts {
-		if d.Room == room && d.Seq > after && len(page) < limit {
+		if d.Room == room && d.Seq > max(after, s.rooms[room].FloorSeq) && len(page) < limit {
 			page = append(page, &d.Message)
 		}
 	}
 	return page, s.err
+}
+
+func (s *store) Floor(_ context.Context, room biz.RoomID) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rooms[room].FloorSeq, s.err
 }
 
 func (s *store) Cursors(_ context.Context, user biz.UserID, device biz.DeviceID, rooms []biz.RoomID) (map[biz.RoomID]biz.CursorState, error) {

@@ -319,6 +319,7 @@ type Data struct {
 	Dir           string                 `protobuf:"bytes,1,opt,name=dir,proto3" json:"dir,omitempty"`
 	Database      *Data_Database         `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
 	Log           *Data_Log              `protobuf:"bytes,3,opt,name=log,proto3" json:"log,omitempty"`
+	Retention     *Data_Retention        `protobuf:"bytes,4,opt,name=retention,proto3" json:"retention,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -370,6 +371,13 @@ func (x *Data) GetDatabase() *Data_Database {
 func (x *Data) GetLog() *Data_Log {
 	if x != nil {
 		return x.Log
+	}
+	return nil
+}
+
+func (x *Data) GetRetention() *Data_Retention {
+	if x != nil {
+		return x.Retention
 	}
 	return nil
 }
@@ -1830,6 +1838,59 @@ func (x *Data_Log) GetQueueBytes() int64 {
 	return 0
 }
 
+// Retention bounds how long messages are kept, whatever their room says. 0 is for ever.
+type Data_Retention struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MaxAge        *durationpb.Duration   `protobuf:"bytes,1,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	MaxMessages   int64                  `protobuf:"varint,2,opt,name=max_messages,json=maxMessages,proto3" json:"max_messages,omitempty"` // of one room
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Data_Retention) Reset() {
+	*x = Data_Retention{}
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Data_Retention) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Data_Retention) ProtoMessage() {}
+
+func (x *Data_Retention) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Data_Retention.ProtoReflect.Descriptor instead.
+func (*Data_Retention) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{3, 2}
+}
+
+func (x *Data_Retention) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+func (x *Data_Retention) GetMaxMessages() int64 {
+	if x != nil {
+		return x.MaxMessages
+	}
+	return 0
+}
+
 // Defaults is what a new room starts with.
 type Room_Defaults struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -1846,7 +1907,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1858,7 +1919,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +1995,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2007,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2053,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2004,7 +2065,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2082,7 +2143,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2094,7 +2155,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2212,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2224,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2220,7 +2281,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2293,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2290,7 +2351,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2302,7 +2363,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2366,7 +2427,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2378,7 +2439,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2439,7 +2500,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2451,7 +2512,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2492,7 +2553,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2504,7 +2565,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2551,7 +2612,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2563,7 +2624,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2665,7 @@ type Upstream_Zone struct {
 
 func (x *Upstream_Zone) Reset() {
 	*x = Upstream_Zone{}
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2616,7 +2677,7 @@ func (x *Upstream_Zone) String() string {
 func (*Upstream_Zone) ProtoMessage() {}
 
 func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2660,7 +2721,7 @@ type Upstream_Service struct {
 
 func (x *Upstream_Service) Reset() {
 	*x = Upstream_Service{}
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +2733,7 @@ func (x *Upstream_Service) String() string {
 func (*Upstream_Service) ProtoMessage() {}
 
 func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2742,7 +2803,7 @@ type Upstream_Route struct {
 
 func (x *Upstream_Route) Reset() {
 	*x = Upstream_Route{}
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2754,7 +2815,7 @@ func (x *Upstream_Route) String() string {
 func (*Upstream_Route) ProtoMessage() {}
 
 func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2808,7 +2869,7 @@ type Upstream_Breaker struct {
 
 func (x *Upstream_Breaker) Reset() {
 	*x = Upstream_Breaker{}
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2820,7 +2881,7 @@ func (x *Upstream_Breaker) String() string {
 func (*Upstream_Breaker) ProtoMessage() {}
 
 func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +2921,7 @@ type Upstream_Lease struct {
 
 func (x *Upstream_Lease) Reset() {
 	*x = Upstream_Lease{}
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2872,7 +2933,7 @@ func (x *Upstream_Lease) String() string {
 func (*Upstream_Lease) ProtoMessage() {}
 
 func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2915,7 +2976,7 @@ type Upstream_TLS struct {
 
 func (x *Upstream_TLS) Reset() {
 	*x = Upstream_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2927,7 +2988,7 @@ func (x *Upstream_TLS) String() string {
 func (*Upstream_TLS) ProtoMessage() {}
 
 func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3038,11 +3099,12 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x1ao\n" +
 	"\tKeepalive\x12-\n" +
 	"\x04time\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04time\x123\n" +
-	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xa7\x03\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xc6\x04\n" +
 	"\x04Data\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\tR\x03dir\x126\n" +
 	"\bdatabase\x18\x02 \x01(\v2\x1a.hermod.conf.Data.DatabaseR\bdatabase\x12'\n" +
-	"\x03log\x18\x03 \x01(\v2\x15.hermod.conf.Data.LogR\x03log\x1a\xbd\x01\n" +
+	"\x03log\x18\x03 \x01(\v2\x15.hermod.conf.Data.LogR\x03log\x129\n" +
+	"\tretention\x18\x04 \x01(\v2\x1b.hermod.conf.Data.RetentionR\tretention\x1a\xbd\x01\n" +
 	"\bDatabase\x12\x16\n" +
 	"\x06driver\x18\x01 \x01(\tR\x06driver\x12\x15\n" +
 	"\x03dsn\x18\x02 \x01(\tB\x03\x80\x01\x01R\x03dsn\x12 \n" +
@@ -3054,7 +3116,10 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"batch_rows\x18\x01 \x01(\x05R\tbatchRows\x12%\n" +
 	"\x0equeue_messages\x18\x02 \x01(\x05R\rqueueMessages\x12\x1f\n" +
 	"\vqueue_bytes\x18\x03 \x01(\x03R\n" +
-	"queueBytes\"\xb7\x03\n" +
+	"queueBytes\x1ab\n" +
+	"\tRetention\x122\n" +
+	"\amax_age\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12!\n" +
+	"\fmax_messages\x18\x02 \x01(\x03R\vmaxMessages\"\xb7\x03\n" +
 	"\x04Room\x12\x1f\n" +
 	"\vauto_create\x18\x01 \x01(\bR\n" +
 	"autoCreate\x12 \n" +
@@ -3247,7 +3312,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -3272,24 +3337,25 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Server_Keepalive)(nil),    // 20: hermod.conf.Server.Keepalive
 	(*Data_Database)(nil),       // 21: hermod.conf.Data.Database
 	(*Data_Log)(nil),            // 22: hermod.conf.Data.Log
-	(*Room_Defaults)(nil),       // 23: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 24: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 25: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 26: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 27: hermod.conf.Auth.Claims
-	(*Audio_Transcription)(nil), // 28: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 29: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 30: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 31: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 32: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 33: hermod.conf.Registry.Entry
-	(*Upstream_Zone)(nil),       // 34: hermod.conf.Upstream.Zone
-	(*Upstream_Service)(nil),    // 35: hermod.conf.Upstream.Service
-	(*Upstream_Route)(nil),      // 36: hermod.conf.Upstream.Route
-	(*Upstream_Breaker)(nil),    // 37: hermod.conf.Upstream.Breaker
-	(*Upstream_Lease)(nil),      // 38: hermod.conf.Upstream.Lease
-	(*Upstream_TLS)(nil),        // 39: hermod.conf.Upstream.TLS
-	(*durationpb.Duration)(nil), // 40: google.protobuf.Duration
+	(*Data_Retention)(nil),      // 23: hermod.conf.Data.Retention
+	(*Room_Defaults)(nil),       // 24: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 25: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 26: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 27: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 28: hermod.conf.Auth.Claims
+	(*Audio_Transcription)(nil), // 29: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 30: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 31: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 32: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 33: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 34: hermod.conf.Registry.Entry
+	(*Upstream_Zone)(nil),       // 35: hermod.conf.Upstream.Zone
+	(*Upstream_Service)(nil),    // 36: hermod.conf.Upstream.Service
+	(*Upstream_Route)(nil),      // 37: hermod.conf.Upstream.Route
+	(*Upstream_Breaker)(nil),    // 38: hermod.conf.Upstream.Breaker
+	(*Upstream_Lease)(nil),      // 39: hermod.conf.Upstream.Lease
+	(*Upstream_TLS)(nil),        // 40: hermod.conf.Upstream.TLS
+	(*durationpb.Duration)(nil), // 41: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -3314,61 +3380,63 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	18, // 19: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
 	21, // 20: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
 	22, // 21: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	23, // 22: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	40, // 23: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	40, // 24: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	40, // 25: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	40, // 26: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	40, // 27: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	40, // 28: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	40, // 29: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	24, // 30: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	40, // 31: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
-	40, // 32: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	40, // 33: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	25, // 34: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	40, // 35: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	40, // 36: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	28, // 37: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	29, // 38: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	30, // 39: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	40, // 40: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	33, // 41: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	31, // 42: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	32, // 43: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	36, // 44: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
-	35, // 45: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
-	34, // 46: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
-	37, // 47: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
-	38, // 48: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
-	39, // 49: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
-	14, // 50: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	14, // 51: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	14, // 52: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	14, // 53: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	40, // 54: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	40, // 55: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	40, // 56: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	40, // 57: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	40, // 58: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	40, // 59: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
-	40, // 60: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	40, // 61: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	26, // 62: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	40, // 63: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	40, // 64: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	27, // 65: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	40, // 66: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	40, // 67: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	40, // 68: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	40, // 69: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	40, // 70: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	40, // 71: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	72, // [72:72] is the sub-list for method output_type
-	72, // [72:72] is the sub-list for method input_type
-	72, // [72:72] is the sub-list for extension type_name
-	72, // [72:72] is the sub-list for extension extendee
-	0,  // [0:72] is the sub-list for field type_name
+	23, // 22: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
+	24, // 23: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	41, // 24: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	41, // 25: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	41, // 26: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	41, // 27: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	41, // 28: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	41, // 29: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	41, // 30: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	25, // 31: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	41, // 32: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
+	41, // 33: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	41, // 34: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	26, // 35: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	41, // 36: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	41, // 37: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	29, // 38: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	30, // 39: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	31, // 40: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	41, // 41: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	34, // 42: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	32, // 43: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	33, // 44: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	37, // 45: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	36, // 46: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	35, // 47: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	38, // 48: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	39, // 49: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	40, // 50: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	14, // 51: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	14, // 52: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	14, // 53: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	14, // 54: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	41, // 55: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	41, // 56: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	41, // 57: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	41, // 58: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	41, // 59: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	41, // 60: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
+	41, // 61: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
+	41, // 62: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	41, // 63: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	27, // 64: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	41, // 65: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	41, // 66: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	28, // 67: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	41, // 68: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	41, // 69: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	41, // 70: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	41, // 71: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	41, // 72: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	41, // 73: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	74, // [74:74] is the sub-list for method output_type
+	74, // [74:74] is the sub-list for method input_type
+	74, // [74:74] is the sub-list for extension type_name
+	74, // [74:74] is the sub-list for extension extendee
+	0,  // [0:74] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -3382,7 +3450,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   40,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -84,6 +84,8 @@ var limits = map[string]limit{
 	"hermod.conf.Data.Log.batch_rows":             count(1, 4096),
 	"hermod.conf.Data.Log.queue_messages":         count(1, 10*million),
 	"hermod.conf.Data.Log.queue_bytes":            size(mib, 16*gib),
+	"hermod.conf.Data.Retention.max_age":          lasting(0, forever),
+	"hermod.conf.Data.Retention.max_messages":     count(0, 1000*million),
 
 	"hermod.conf.Room.max_per_user":          count(1, million),
 	"hermod.conf.Room.Defaults.max_users":    count(0, million),

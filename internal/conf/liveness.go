@@ -18,6 +18,10 @@ const (
 var live = map[string]effect{
 	"hermod.conf.Log.level": atOnce,
 
+	// From the next sweep on, which is a minute away at most.
+	"hermod.conf.Data.Retention.max_age":      atOnce,
+	"hermod.conf.Data.Retention.max_messages": atOnce,
+
 	"hermod.conf.Room.auto_create":  atOnce,
 	"hermod.conf.Room.max_per_user": atOnce,
 	// The defaults of rooms that are made from then on.

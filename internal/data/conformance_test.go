@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -74,6 +75,11 @@ func conformance(t *testing.T, empty func(*testing.T) data.Options) {
 			Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, History: data.NewHistory(db), Cursors: cursors, Inbox: inbox,
 			PushKeys: data.NewPushKeys(db, quiet),
 			Audios:   data.NewAudios(db), Transcripts: transcripts, Queue: transcripts,
+			Purge: func(ctx context.Context, now time.Time, keep biz.Retention) error {
+				j := data.NewJanitor(db, 0, quiet)
+				j.SetRetention(keep)
+				return j.Sweep(ctx, now)
+			},
 		}
 	})
 }

@@ -32,7 +32,7 @@ type jobs struct {
 func (w *writer) do(ctx context.Context, fn func(*tx) error, committed func()) error {
 	j := &job{ctx: ctx, run: fn, committed: committed}
 	w.jobs.add(j)
-	w.mu.Lock()
+	w.lock()
 	defer w.mu.Unlock()
 	for !j.finished {
 		w.runJobsLocked(w.jobs.take())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -21,19 +22,31 @@ const (
 )
 
 // Janitor deletes what has had its time: idempotency keys of messages and pushes after 24 hours,
-// pushes that expired, and cursors that nobody used for 30 days.
+// pushes that expired, cursors that nobody used for 30 days, and messages and recordings as their room
+// and the node's retention say.
 type Janitor struct {
-	db     *DB
-	logger *slog.Logger
-	window time.Duration
-	cursor int64 // the last cursors.no that was looked at
+	db         *DB
+	logger     *slog.Logger
+	window     time.Duration
+	cursor     int64 // the last cursors.no that was looked at
+	keep       atomic.Pointer[biz.Retention]
+	messages   retention
+	recordings recordings
 }
 
 // NewJanitor returns a janitor for db. It deletes idempotency keys after window, which is
-// LogOptions.IdempotencyWindow; zero means 24 hours.
+// LogOptions.IdempotencyWindow; zero means 24 hours. Messages are kept as their rooms say.
 func NewJanitor(db *DB, window time.Duration, logger *slog.Logger) *Janitor {
-	return &Janitor{db: db, logger: logger, window: orDefault(window, idempotencyWindow)}
+	j := &Janitor{
+		db: db, logger: logger, window: orDefault(window, idempotencyWindow),
+		messages: retention{db: db}, recordings: recordings{db: db},
+	}
+	j.SetRetention(biz.Retention{})
+	return j
 }
+
+// SetRetention bounds how long messages are kept whatever their rooms say, from the next sweep on. Safe for concurrent use.
+func (j *Janitor) SetRetention(keep biz.Retention) { j.keep.Store(&keep) }
 
 // Run sweeps once a minute until ctx ends.
 func (j *Janitor) Run(ctx context.Context) error {
@@ -72,6 +85,8 @@ func (j *Janitor) Sweep(ctx context.Context, now time.Time) error {
 		j.sweepTable(ctx, "push_keys", purgePushKeys, now.Add(-biz.PushKeyLife)),
 		j.sweepTable(ctx, "inbox", purgePushes, now),
 		j.sweepCursors(ctx, now.Add(-cursorLife)),
+		j.recordings.sweep(ctx, now, *j.keep.Load()),
+		j.messages.sweep(ctx, now, *j.keep.Load(), j.logger),
 	)
 }
 

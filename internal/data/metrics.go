@@ -23,6 +23,8 @@ type metrics struct {
 	flushFails *prometheus.CounterVec
 	purged     *prometheus.CounterVec
 	lookedBack *prometheus.CounterVec
+
+	retentionLag prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -52,6 +54,10 @@ func newMetrics() *metrics {
 		flushFails: counterVec("hermod_store_flush_failures_total", "Writes of marks that failed and are tried again.", "kind"),
 		purged:     counterVec("hermod_store_purged_rows_total", "Rows deleted because their time was over.", "table"),
 		lookedBack: counterVec("hermod_store_looked_back_messages_total", "Messages read for History and Sync.", "for"),
+		retentionLag: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hermod_store_retention_lag_seconds",
+			Help: "By how much the most overdue message that the last sweep found had outlived its time.",
+		}),
 	}
 }
 
@@ -62,6 +68,6 @@ func counterVec(name, help, label string) *prometheus.CounterVec {
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.batches, m.batchRows, m.commitTime, m.queued, m.duplicates, m.failures, m.panics,
-		m.flushed, m.flushFails, m.purged, m.lookedBack,
+		m.flushed, m.flushFails, m.purged, m.lookedBack, m.retentionLag,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,7 @@ type writer struct {
 	timeout time.Duration // of a statement, where it travels
 	logger  *slog.Logger
 	jobs    jobs
+	waiting atomic.Int32 // who wants to have the writer and does not
 
 	mu     sync.Mutex // held for a transaction; guards what follows
 	tx     *tx        // nil until the first transaction, and after a fault of the connection
@@ -38,9 +40,15 @@ type tx struct {
 // transact runs fn in a transaction of its own, again if another node was in its way. committed runs after the commit and before the
 // writer is let go, so that caches change in the order of the commits.
 func (w *writer) transact(fn func(*tx) error, committed func()) error {
-	w.mu.Lock()
+	w.lock()
 	defer w.mu.Unlock()
 	return w.transactLocked(fn, committed)
+}
+
+func (w *writer) lock() {
+	w.waiting.Add(1)
+	w.mu.Lock()
+	w.waiting.Add(-1)
 }
 
 // conflictAttempts is how often a transaction is tried that another node's stands in the way of.

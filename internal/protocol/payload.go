@@ -31,12 +31,26 @@ type (
 		Time     time.Time
 	}
 
+	// Expired tells a session that the messages of a room up to Seq, which it has not all received, are
+	// no longer kept. It has the place of the last of them.
+	Expired struct {
+		ID   string
+		Room biz.RoomID
+		Seq  int64
+		Time time.Time
+	}
+
 	// Heartbeat answers a heartbeat.
 	Heartbeat struct {
 		Content []byte
 		Time    time.Time
 	}
 )
+
+// NewExpired returns one under an id that can be acknowledged like a message's.
+func NewExpired(room biz.RoomID, seq int64, now time.Time) *Expired {
+	return &Expired{ID: biz.NewMessageID(room, seq, now), Room: room, Seq: seq, Time: now}
+}
 
 // Greeting tells a client that cannot read its transport's headers what they say.
 type Greeting struct {

@@ -110,16 +110,18 @@ type roomLog struct {
 
 // Page implements session.Source.
 func (r *roomLog) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
-	messages, err := r.backlog.Page(ctx, r.room, after, limit)
+	messages, gone, err := r.backlog.Page(ctx, r.room, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]session.Entry, len(messages))
-	for i, m := range messages {
-		entries[i] = session.Entry{Seq: m.Seq}
-		if f := r.frame(m); f != nil {
-			entries[i].Frame, entries[i].AckRequired = f, m.AckRequired
-		}
+	entries := make([]session.Entry, 0, len(messages)+1)
+	if gone > 0 {
+		entries = append(entries, session.Entry{Seq: gone, Frame: frame.New(NewExpired(r.room, gone, time.Now())), Gap: true})
+	}
+	for _, m := range messages {
+		e := session.Entry{Seq: m.Seq, Frame: r.frame(m)}
+		e.AckRequired = m.AckRequired && e.Frame != nil
+		entries = append(entries, e)
 	}
 	return entries, nil
 }

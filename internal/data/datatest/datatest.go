@@ -23,6 +23,9 @@ type Stores struct {
 
 	Transcripts biz.TranscriptRepo
 	Queue       biz.TranscriptQueue
+
+	// Purge deletes what keep and the rooms themselves do not let be kept any more at now.
+	Purge func(ctx context.Context, now time.Time, keep biz.Retention) error
 }
 
 // Opener returns repositories on an empty database, everything running, the log delivering to
@@ -36,6 +39,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("MemberRepo", func(t *testing.T) { runAll(t, open, memberSuite) })
 	t.Run("MessageLog", func(t *testing.T) { runAll(t, open, logSuite) })
 	t.Run("HistoryRepo", func(t *testing.T) { runAll(t, open, historySuite) })
+	t.Run("Retention", func(t *testing.T) { runAll(t, open, retentionSuite) })
 	t.Run("CursorRepo", func(t *testing.T) { runAll(t, open, cursorSuite) })
 	t.Run("Inbox", func(t *testing.T) { runAll(t, open, inboxSuite) })
 	t.Run("PushKeys", func(t *testing.T) { runAll(t, open, pushKeySuite) })

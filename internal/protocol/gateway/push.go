@@ -70,7 +70,7 @@ func outgoingOf(payload any) (*outgoing, error) {
 		return p, nil
 	case *biz.Push:
 		return pushed(p), nil
-	case *biz.Message, protocol.Own, *protocol.Notice:
+	case *biz.Message, protocol.Own, *protocol.Notice, *protocol.Expired:
 		return said(p)
 	case *protocol.Ack:
 		return sent(p), nil

@@ -191,6 +191,10 @@ func (c *client) words() []string {
 		case imv1.MessageType_MESSAGE_TYPE_LEAVE_ROOM:
 			said = append(said, "left "+m.FromUserId)
 		case imv1.MessageType_MESSAGE_TYPE_SYSTEM:
+			if floor, ok := m.Metadata["floor_seq"]; ok {
+				said = append(said, "gone up to "+floor)
+				continue
+			}
 			said = append(said, "push "+m.Metadata["title"])
 		default:
 			said = append(said, fmt.Sprintf("%s from %s", m.Content, m.FromUserId))

@@ -4,6 +4,7 @@ package im
 
 import (
 	"fmt"
+	"strconv"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -23,6 +24,10 @@ const (
 	metaMsgType  = "msg_type"          // on a push
 	metaTitle    = "title"
 	metaContent  = "content"
+
+	metaEventType = "event_type"       // on what the node tells of a room
+	eventExpired  = "messages_expired" // that messages are no longer kept
+	metaFloor     = "floor_seq"        // the last of them
 )
 
 // Field numbers of MessageResponse that are written outside its body.
@@ -69,6 +74,8 @@ func Response(payload any) (*imv1.MessageResponse, error) {
 			MessageId: p.ID, FromUserId: string(p.User), RoomId: string(p.Room),
 			Type: imv1.MessageType(p.Type), Metadata: p.Metadata, Timestamp: timestamppb.New(p.Time),
 		}, nil
+	case *protocol.Expired:
+		return expired(p)
 	case *protocol.Heartbeat:
 		return &imv1.MessageResponse{
 			Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Content: p.Content, Timestamp: timestamppb.New(p.Time),
@@ -103,6 +110,16 @@ func ack(a *protocol.Ack) (*imv1.MessageResponse, error) {
 	var err error
 	m.Content, err = proto.Marshal(content)
 	return m, err
+}
+
+// expired is an event, as a room is told of others.
+func expired(e *protocol.Expired) (*imv1.MessageResponse, error) {
+	floor := strconv.FormatInt(e.Seq, 10)
+	content, err := EventContent(eventExpired, map[string]string{metaFloor: floor})
+	return &imv1.MessageResponse{
+		MessageId: e.ID, RoomId: string(e.Room), Type: imv1.MessageType_MESSAGE_TYPE_SYSTEM, Content: content, Seq: e.Seq,
+		Metadata: map[string]string{metaEventType: eventExpired, metaFloor: floor}, Timestamp: timestamppb.New(e.Time),
+	}, err
 }
 
 // push shows a push as a SYSTEM message. The caller's metadata gives way to the three fields.

@@ -74,6 +74,14 @@ func TestPayloads(t *testing.T) {
 			protocol.Own{Message: &biz.Message{ClientID: "c1", Time: instant}},
 			&imv1.MessageResponse{Timestamp: stamp, Metadata: map[string]string{"client-message-id": "c1"}},
 		},
+		"expired": {
+			&protocol.Expired{ID: "id", Room: "r", Seq: 7, Time: instant},
+			&imv1.MessageResponse{
+				MessageId: "id", RoomId: "r", Type: imv1.MessageType_MESSAGE_TYPE_SYSTEM, Seq: 7, Timestamp: stamp,
+				Content:  bytesOf(t, &imv1.SystemContent{EventType: "messages_expired", EventData: map[string]string{"floor_seq": "7"}}),
+				Metadata: map[string]string{"event_type": "messages_expired", "floor_seq": "7"},
+			},
+		},
 		"ack": {
 			&protocol.Ack{Room: "r", ClientID: "c1", Receipt: biz.Receipt{ID: "id", Seq: 7, Time: instant}},
 			&imv1.MessageResponse{

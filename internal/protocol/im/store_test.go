@@ -15,6 +15,7 @@ type store struct {
 	mu      sync.Mutex
 	live    biz.Deliverer
 	heads   map[biz.RoomID]int64
+	floors  map[biz.RoomID]int64
 	members map[biz.RoomID]map[biz.UserID]biz.Member
 	log     []*biz.Message
 	keys    map[[3]string]biz.Receipt
@@ -27,7 +28,7 @@ type store struct {
 
 func newStore() *store {
 	return &store{
-		heads: map[biz.RoomID]int64{}, members: map[biz.RoomID]map[biz.UserID]biz.Member{},
+		heads: map[biz.RoomID]int64{}, floors: map[biz.RoomID]int64{}, members: map[biz.RoomID]map[biz.UserID]biz.Member{},
 		keys: map[[3]string]biz.Receipt{}, at: map[biz.Cursor]int64{},
 	}
 }
@@ -35,7 +36,7 @@ func newStore() *store {
 func (s *store) room(id biz.RoomID) biz.Room {
 	c := biz.DefaultRoomConfig()
 	c.Persistent = id[0] != 'v'
-	return biz.Room{ID: id, Config: c, HeadSeq: s.heads[id], Members: len(s.members[id])}
+	return biz.Room{ID: id, Config: c, HeadSeq: s.heads[id], FloorSeq: s.floors[id], Members: len(s.members[id])}
 }
 
 func (s *store) Room(_ context.Context, id biz.RoomID) (biz.Room, error) {
@@ -155,11 +156,31 @@ func (s *store) Page(_ context.Context, room biz.RoomID, after int64, limit int)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range s.log {
-		if m.Room == room && m.Seq > after && len(page) < limit {
+		if m.Room == room && m.Seq > max(after, s.floors[room]) && len(page) < limit {
 			page = append(page, m)
 		}
 	}
 	return page, s.pages
+}
+
+func (s *store) Floor(_ context.Context, room biz.RoomID) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.floors[room], s.pages
+}
+
+// setPages has pages of the log fail, or no more.
+func (s *store) setPages(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pages = err
+}
+
+// forget deletes the messages of a room up to seq.
+func (s *store) forget(room biz.RoomID, seq int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.floors[room] = seq
 }
 
 func (s *store) Cursors(_ context.Context, user biz.UserID, device biz.DeviceID, rooms []biz.RoomID) (map[biz.RoomID]biz.CursorState, error) {

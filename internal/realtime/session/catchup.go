@@ -150,7 +150,7 @@ func (s *Session) queuePageLocked(sub *Subscription, page []Entry) (wake bool) {
 		if e.Seq < sub.next || sub.live {
 			continue
 		}
-		if e.Frame == nil || sub.repliedLocked(e.Seq) {
+		if e.Frame == nil || sub.repliedLocked(e.Seq) && !e.Gap {
 			sub.next = e.Seq + 1
 			s.passLocked(sub, e.Seq)
 			continue

@@ -9,8 +9,8 @@ import (
 // Source is the log behind a subscription: where it catches up from, and who wants to know how far
 // the client got. Both methods are called without locks held, Page by one goroutine at a time.
 type Source interface {
-	// Page returns entries above after, in order, at most limit of them. None means that after is at
-	// or above the log's head.
+	// Page returns entries above after, in order, about limit of them at most. None means that after is
+	// at or above the log's head.
 	Page(ctx context.Context, after int64, limit int) ([]Entry, error)
 	// Received is told that the client has everything up to seq. It must not block.
 	Received(seq int64)
@@ -21,6 +21,8 @@ type Entry struct {
 	Seq         int64
 	Frame       *frame.Frame // nil: this client does not get it
 	AckRequired bool
+	// Gap: the frame tells that what lies between the entry before and this place is gone.
+	Gap bool
 }
 
 // Channel is what a subscription needs of the channel that it is on.

@@ -1,0 +1,37 @@
+package biz
+
+import "time"
+
+// Retention says how long messages are kept at most, whatever their room says. What is zero is no limit.
+type Retention struct {
+	MaxAge      time.Duration
+	MaxMessages int64 // of one room
+}
+
+// Horizon is where a room's memory ends at some moment. Whatever has passed it and has nothing before it
+// that has not is deleted: what is kept of a room is one piece that ends with its newest message.
+type Horizon struct {
+	Before time.Time // what is older has passed; zero: nothing has by its age
+	UpTo   int64     // what has this seq or a lower one has passed
+}
+
+// Horizon returns that of a room at now, which keeps messages for ttl, or for ever when that is 0, and
+// whose last message has the seq head.
+func (r Retention) Horizon(ttl time.Duration, head int64, now time.Time) Horizon {
+	var h Horizon
+	if ttl <= 0 || r.MaxAge > 0 && r.MaxAge < ttl {
+		ttl = r.MaxAge
+	}
+	if ttl > 0 {
+		h.Before = now.Add(-ttl)
+	}
+	if r.MaxMessages > 0 {
+		h.UpTo = max(0, head-r.MaxMessages)
+	}
+	return h
+}
+
+// Passed tells whether a message is beyond the horizon.
+func (h Horizon) Passed(seq int64, created time.Time) bool {
+	return seq <= h.UpTo || created.Before(h.Before)
+}
