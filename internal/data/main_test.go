@@ -5,6 +5,7 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(killedDir); dir != "" {
+		if err := purgeUntilKilled(dir); err != nil {
+			panic(err)
+		}
+		return
+	}
 	// Every check of the model opens databases; -rapid.checks asks for more.
 	if err := flag.Set("rapid.checks", "30"); err != nil {
 		panic(err)

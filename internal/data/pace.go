@@ -34,9 +34,9 @@ func (p *pace) took(d time.Duration, busy bool) {
 	p.last, p.busy = d, busy
 	switch {
 	case d > paceAim:
-		p.size = max(fewRows, p.size/2)
+		p.size = max(fewRows, p.rows()/2)
 	case d < paceAim/2:
-		p.size = min(mostRows, p.size*2)
+		p.size = min(mostRows, p.rows()*2)
 	}
 }
 
