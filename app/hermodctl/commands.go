@@ -12,6 +12,8 @@ var commands = []func(*streams) *cobra.Command{
 	newTail,
 	newBench,
 	newConfig,
+	newBackup,
+	newRestore,
 	newDoctor,
 	newVersion,
 }

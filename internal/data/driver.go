@@ -44,9 +44,16 @@ type pools struct {
 	name        string // of the database, for people
 	write, read *sql.DB
 	dialector   func(gorm.ConnPool) gorm.Dialector
+	release     func() error // of what Hold holds; nil: nothing
 }
 
-func (p pools) close() error { return errors.Join(p.read.Close(), p.write.Close()) }
+func (p pools) close() error {
+	err := errors.Join(p.read.Close(), p.write.Close())
+	if p.release != nil {
+		err = errors.Join(err, p.release())
+	}
+	return err
+}
 
 // dialect is where the SQL of databases differs. All of them take double quotes around names, and
 // statements are written with ? for their arguments.

@@ -2,6 +2,7 @@ package data
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -34,19 +35,23 @@ func openSQLite(o Options) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
+	release, err := hold(path + ".lock")
+	if err != nil {
+		return pools{}, fmt.Errorf("%s: %w", path, err)
+	}
 	write, err := sql.Open("sqlite", sqliteDSN(path, sqliteWriter(o)))
 	if err != nil {
-		return pools{}, err
+		return pools{}, errors.Join(err, release())
 	}
 	write.SetMaxOpenConns(1)
 	read, err := sql.Open("sqlite", sqliteDSN(path, sqliteReader))
 	if err != nil {
-		return pools{}, err
+		return pools{}, errors.Join(err, release())
 	}
 	read.SetMaxOpenConns(o.Readers)
 	read.SetMaxIdleConns(o.Readers)
 	dialector := func(c gorm.ConnPool) gorm.Dialector { return sqliteDialector{pool: c} }
-	return pools{name: path, write: write, read: read, dialector: dialector}, nil
+	return pools{name: path, write: write, read: read, dialector: dialector, release: release}, nil
 }
 
 func sqlitePath(o Options) (string, error) {
@@ -81,18 +86,21 @@ func sqliteDSN(path string, pragmas []string) string {
 }
 
 // sqliteVersion opens a file that is there, for reading.
-func sqliteVersion(o Options) (*sql.DB, error) {
-	path := o.DSN
-	if path == "" {
-		path = filepath.Join(o.Dir, "hermod.db")
-	}
-	path, err := filepath.Abs(path)
+func sqliteVersion(o Options) (*sql.DB, error) { return openExisting(o, "ro", sqliteReader) }
+
+// openExisting opens a file that is there, with one of SQLite's modes.
+func openExisting(o Options, mode string, pragmas []string) (*sql.DB, error) {
+	path, err := File(o)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"mode": {"ro"}, "_pragma": sqliteReader}.Encode()}
-	return sql.Open("sqlite", u.String())
+	u := url.URL{Scheme: "file", Path: path, RawQuery: url.Values{"mode": {mode}, "_pragma": pragmas}.Encode()}
+	db, err := sql.Open("sqlite", u.String())
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
 }

@@ -40,6 +40,9 @@ func ReadVersion(ctx context.Context, opts Options) (Version, error) {
 	return v, errors.Join(err, db.Close())
 }
 
+// KnownSchema returns the newest version of SQLite's schema that this program knows.
+func KnownSchema() (int64, error) { return newestMigration(sqliteDriver) }
+
 func newestMigration(drv driver) (newest int64, err error) {
 	files, err := fs.ReadDir(migrations, "migrations/"+drv.migrations)
 	if err != nil {
