@@ -111,7 +111,7 @@ func TestWrongCommandLines(t *testing.T) {
 
 func TestHelpTeaches(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"--help"}, {"chat", "--help"}, {"push", "--help"}, {"batch", "--help"}, {"sessions", "--help"}, {"sessions", "list", "--help"}, {"sessions", "close", "--help"}, {"tail"}, {"tail", "--help"}, {"tail", "room", "--help"}, {"tail", "user", "--help"}, {"version", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"config", "print", "--help"}, {"doctor", "--help"}, {"bench"}, {"bench", "--help"}, {"bench", "fanout", "--help"}, {"bench", "idle", "--help"}} {
+	for _, args := range [][]string{nil, {"--help"}, {"chat", "--help"}, {"push", "--help"}, {"batch", "--help"}, {"sessions", "--help"}, {"sessions", "list", "--help"}, {"sessions", "close", "--help"}, {"tail"}, {"tail", "--help"}, {"tail", "room", "--help"}, {"tail", "user", "--help"}, {"version", "--help"}, {"config", "--help"}, {"config", "check", "--help"}, {"config", "print", "--help"}, {"doctor", "--help"}, {"backup", "--help"}, {"restore", "--help"}, {"bench"}, {"bench", "--help"}, {"bench", "fanout", "--help"}, {"bench", "idle", "--help"}} {
 		got := execute(t, "", args...)
 		if got.code != exitOK || !strings.Contains(got.out, "Examples:") || got.err != "" {
 			t.Errorf("%v: exit %d, stderr %q, stdout\n%s", args, got.code, got.err, got.out)

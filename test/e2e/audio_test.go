@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+	_ "modernc.org/sqlite" // what the node's own driver is made of
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 )
