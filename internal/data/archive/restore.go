@@ -45,7 +45,7 @@ func Restore(ctx context.Context, from string, store Store) (r Restored, err err
 	}
 	defer func() { err = errors.Join(err, p.clear()) }()
 	if r.Summary, err = p.unpack(ctx, from); err != nil {
-		return r, explain(err, filepath.Dir(database))
+		return r, explain(err, filepath.Dir(database), "the backup beside what is there")
 	}
 	r.Replaced, err = p.swap(ctx, time.Now())
 	return r, err

@@ -39,7 +39,7 @@ func Write(ctx context.Context, store Store, to, version string) (Summary, error
 	}
 	s, err := write(ctx, store, work, to, version)
 	if err != nil {
-		err = explain(err, filepath.Dir(to))
+		err = explain(err, filepath.Dir(to), "the database twice, while the backup is made, and for the recordings")
 	}
 	return s, errors.Join(err, os.RemoveAll(work))
 }
@@ -176,10 +176,10 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// explain says where there is no room, since the database's own words do not.
-func explain(err error, dir string) error {
+// explain says where there is no room and how much is needed, since the database's own words do not.
+func explain(err error, dir, needed string) error {
 	if errors.Is(err, syscall.ENOSPC) || data.IsFull(err) {
-		return fmt.Errorf("the disk of %s is full, and nothing was left there; a backup needs twice the size of the database while it is made, and room for the recordings: %w", dir, err)
+		return fmt.Errorf("the disk of %s is full, and nothing was left there; needed is room for %s: %w", dir, needed, err)
 	}
 	return err
 }
