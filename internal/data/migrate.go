@@ -14,22 +14,27 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrate brings the schema up to what this program knows. name is what people know the database by:
-// this is the first to use the connection, and a driver does not say what it failed to open.
-func migrate(ctx context.Context, db *sql.DB, name string, drv driver, log *slog.Logger) error {
+// newProvider returns what migrates a database, one node at a time.
+func newProvider(db *sql.DB, drv driver) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations/"+drv.migrations)
 	if err != nil {
-		return fmt.Errorf("data: migrations: %w", err)
+		return nil, err
 	}
 	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
 	if drv.locker != nil {
 		locker, err := drv.locker()
 		if err != nil {
-			return fmt.Errorf("data: migrations: %w", err)
+			return nil, err
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	provider, err := goose.NewProvider(drv.goose, db, files, options...)
+	return goose.NewProvider(drv.goose, db, files, options...)
+}
+
+// migrate brings the schema up to what this program knows. name is what people know the database by:
+// this is the first to use the connection, and a driver does not say what it failed to open.
+func migrate(ctx context.Context, db *sql.DB, name string, drv driver, log *slog.Logger) error {
+	provider, err := newProvider(db, drv)
 	if err != nil {
 		return fmt.Errorf("data: migrations: %w", err)
 	}
