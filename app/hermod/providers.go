@@ -79,7 +79,7 @@ func newJanitor(c *conf.Config, db *data.DB, o data.LogOptions, log *slog.Logger
 
 func retention(c *conf.Config) biz.Retention {
 	r := c.GetData().GetRetention()
-	return biz.Retention{MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: r.GetMaxMessages()}
+	return biz.Retention{MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: int64(r.GetMaxMessages())}
 }
 
 func sessionConfig(c *conf.Config) session.Config {

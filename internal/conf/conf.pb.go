@@ -1842,7 +1842,7 @@ func (x *Data_Log) GetQueueBytes() int64 {
 type Data_Retention struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MaxAge        *durationpb.Duration   `protobuf:"bytes,1,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
-	MaxMessages   int64                  `protobuf:"varint,2,opt,name=max_messages,json=maxMessages,proto3" json:"max_messages,omitempty"` // of one room
+	MaxMessages   int32                  `protobuf:"varint,2,opt,name=max_messages,json=maxMessages,proto3" json:"max_messages,omitempty"` // of one room
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1884,7 +1884,7 @@ func (x *Data_Retention) GetMaxAge() *durationpb.Duration {
 	return nil
 }
 
-func (x *Data_Retention) GetMaxMessages() int64 {
+func (x *Data_Retention) GetMaxMessages() int32 {
 	if x != nil {
 		return x.MaxMessages
 	}
@@ -3119,7 +3119,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"queueBytes\x1ab\n" +
 	"\tRetention\x122\n" +
 	"\amax_age\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12!\n" +
-	"\fmax_messages\x18\x02 \x01(\x03R\vmaxMessages\"\xb7\x03\n" +
+	"\fmax_messages\x18\x02 \x01(\x05R\vmaxMessages\"\xb7\x03\n" +
 	"\x04Room\x12\x1f\n" +
 	"\vauto_create\x18\x01 \x01(\bR\n" +
 	"autoCreate\x12 \n" +

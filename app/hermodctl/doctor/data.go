@@ -57,7 +57,7 @@ func existing(dir string) (string, bool) {
 func freeSpace(dir string) Finding {
 	free, known := availableBytes(dir)
 	text := fmt.Sprintf("%s has %.1f GiB free", dir, float64(free)/(1<<30))
-	const advice = "make room, move data.dir to a larger volume, or have rooms forget earlier (room.defaults.message_ttl)"
+	const advice = "make room, move data.dir to a larger volume, or have rooms forget earlier (data.retention)"
 	switch {
 	case !known:
 		return ok(dir + ": how much space is free is not known on this system")
