@@ -235,10 +235,14 @@ func audioRules(c *conf.Config) biz.AudioRules {
 
 func pushRules(c *conf.Config) biz.PushRules {
 	return biz.PushRules{
-		MaxBytes:     int(c.GetPush().GetMaxBytes()),
-		MaxTargets:   int(c.GetPush().GetMaxTargets()),
-		InboxTTL:     c.GetPush().GetInboxTtl().AsDuration(),
-		InboxPerUser: int(c.GetPush().GetInboxPerUser()),
+		MaxBytes:   int(c.GetPush().GetMaxBytes()),
+		MaxTargets: int(c.GetPush().GetMaxTargets()),
+		InboxTTL:   c.GetPush().GetInboxTtl().AsDuration(),
+		Inbox: biz.InboxLimits{
+			Pushes:     int(c.GetPush().GetInboxPerUser()),
+			Bytes:      c.GetPush().GetInboxBytes(),
+			DropOldest: c.GetPush().GetInboxOverflow() == "drop_oldest",
+		},
 	}
 }
 

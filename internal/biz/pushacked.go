@@ -12,6 +12,9 @@ type AwaitedPush interface {
 	// OutcomeUnknown: the session has ended with the push on its way. The others are as for Push. It
 	// is to be called once, always.
 	Wait(ctx context.Context) Outcome
+	// Leave says, after Wait, that the target was answered that the push waits in its sessions: what
+	// becomes of it there in the end is counted.
+	Leave()
 }
 
 // pushAcked pushes to every target and waits for all of them together.
@@ -44,7 +47,11 @@ func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o Pus
 	storing := context.WithoutCancel(ctx)
 	inParallel(len(targets), keepers, 1, func(i int) {
 		if waits[i] != nil {
-			results[i] = s.waitedFor(storing, targets[i], recipients[i], p, outcomes[i], late)
+			var kept bool
+			results[i], kept = s.waitedFor(storing, targets[i], recipients[i], p, outcomes[i], late)
+			if results[i].Outcome == OutcomeQueued && !kept {
+				waits[i].Leave()
+			}
 		}
 	})
 	return results
@@ -52,12 +59,12 @@ func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o Pus
 
 // waitedFor returns the result of a target that was waited for. Somebody for whom the push is to be
 // kept and who has not acknowledged it finds it in his inbox, rather twice than never: a session that
-// has it may end before its client gets to it.
-func (s *Pushes) waitedFor(ctx context.Context, t Target, to Recipient, p *Push, out Outcome, late bool) PushResult {
-	result := PushResult{Outcome: out, Err: explainOutcome(out, t)}
+// has it may end before its client gets to it. kept tells that the inbox has it.
+func (s *Pushes) waitedFor(ctx context.Context, t Target, to Recipient, p *Push, out Outcome, late bool) (result PushResult, kept bool) {
+	result = PushResult{Outcome: out, Err: explainOutcome(out, t)}
 	switch out {
 	case OutcomeDelivered, OutcomeSlow, OutcomeExpired:
-		return result
+		return result, false
 	case OutcomeQueued:
 		result.Note = "its connection was lost; it waits for the client to come back"
 		if late {
@@ -67,23 +74,23 @@ func (s *Pushes) waitedFor(ctx context.Context, t Target, to Recipient, p *Push,
 		result.Err.Text = "the session of " + t.Type + " " + quote(t.ID) + " ended before the push was acknowledged; whether it arrived is not known"
 	}
 	if !p.StoreOffline || to.Kind != TargetUser {
-		return result
+		return result, false
 	}
 	if p.over(time.Now()) {
 		if out == OutcomeOffline {
-			return p.tooLate()
+			return p.tooLate(), false
 		}
-		return result // he may have it, and it is worth nothing later
+		return result, false // he may have it, and it is worth nothing later
 	}
-	kept := s.keep(ctx, UserID(to.ID), p)
+	stored := s.keep(ctx, UserID(to.ID), p)
 	switch {
-	case kept.Err == nil:
-		kept.Note = "not acknowledged; it is kept in the inbox"
-		return kept
+	case stored.Err == nil:
+		stored.Note = "not acknowledged; it is kept in the inbox"
+		return stored, true
 	case out == OutcomeOffline:
-		return kept
+		return stored, false
 	case result.Err == nil:
-		result.Note += "; it could not be kept in the inbox: " + kept.Err.Text
+		result.Note += "; it could not be kept in the inbox: " + stored.Err.Text
 	}
-	return result
+	return result, false
 }

@@ -23,24 +23,12 @@ type PushSessions interface {
 	InboxGrew(user UserID, seq int64)
 }
 
-// Inbox keeps pushes for users who are away.
-type Inbox interface {
-	// Store keeps p until expires and sets p.InboxSeq. It answers KindResourceLimit when limit
-	// pushes are kept for the user already. If p.Again is set and p is there, it stays where it is.
-	Store(ctx context.Context, user UserID, p *Push, expires time.Time, limit int) error
-	// Page returns what is kept above after and has not expired, in order.
-	Page(ctx context.Context, user UserID, after int64, limit int) ([]*Push, error)
-	// Ack forgets everything up to seq. It returns at once; the last calls may be lost with the
-	// process, which repeats pushes and loses none.
-	Ack(user UserID, seq int64)
-}
-
 // PushRules are the node's settings for pushes.
 type PushRules struct {
-	MaxBytes     int           // title, content, data and metadata of one push together
-	MaxTargets   int           // of one batch
-	InboxTTL     time.Duration // how long a push waits for somebody who is away
-	InboxPerUser int
+	MaxBytes   int           // title, content, data and metadata of one push together
+	MaxTargets int           // of one batch
+	InboxTTL   time.Duration // how long a push waits for somebody who is away
+	Inbox      InboxLimits
 }
 
 // Pushes is what services tell clients. Safe for concurrent use.
@@ -129,22 +117,6 @@ func (s *Pushes) offer(t Target, p *Push) (result PushResult, absent UserID) {
 	return PushResult{Outcome: out, Err: explainOutcome(out, t)}, ""
 }
 
-func (s *Pushes) keep(ctx context.Context, user UserID, p *Push) PushResult {
-	kept := *p // a place in an inbox is one target's own
-	rules := s.rules.Load()
-	until := p.Time.Add(rules.InboxTTL)
-	if !p.Expires.IsZero() && p.Expires.Before(until) {
-		until = p.Expires
-	}
-	err := s.inbox.Store(ctx, user, &kept, until, rules.InboxPerUser)
-	if err != nil {
-		return rejected(AsError(err))
-	}
-	// He may have connected between the attempt and the store, and read his inbox before.
-	s.sessions.InboxGrew(user, kept.InboxSeq)
-	return PushResult{Outcome: OutcomeQueued}
-}
-
 func rejected(err *Error) PushResult { return PushResult{Outcome: OutcomeRejected, Err: err} }
 
 // tooLate is the result for a target whose turn comes when the push has lost its worth.
@@ -211,11 +183,3 @@ func (s *Pushes) stamp(p *Push, o PushOptions) *Error {
 func invalidPush(err error) *Error {
 	return &Error{Kind: KindInvalid, Reason: "INVALID_REQUEST", Text: AsError(err).Text}
 }
-
-// Kept returns what waits in a user's inbox above after.
-func (s *Pushes) Kept(ctx context.Context, user UserID, after int64, limit int) ([]*Push, error) {
-	return s.inbox.Page(ctx, user, after, limit)
-}
-
-// Received forgets what the user has received from his inbox, up to seq.
-func (s *Pushes) Received(user UserID, seq int64) { s.inbox.Ack(user, seq) }

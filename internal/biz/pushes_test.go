@@ -28,6 +28,7 @@ type sessions struct {
 	total    int
 
 	waits int           // AwaitedPush.Wait calls
+	left  int           // AwaitedPush.Leave calls
 	ack   chan struct{} // what a push that is delivered is acknowledged by; nil: at once
 }
 
@@ -35,6 +36,12 @@ type sessions struct {
 type awaitedPush struct {
 	sessions *sessions
 	outcome  biz.Outcome
+}
+
+func (a *awaitedPush) Leave() {
+	a.sessions.mu.Lock()
+	defer a.sessions.mu.Unlock()
+	a.sessions.left++
 }
 
 func (a *awaitedPush) Wait(ctx context.Context) biz.Outcome {
@@ -110,13 +117,13 @@ type inbox struct {
 	err     error
 }
 
-func (b *inbox) Store(_ context.Context, user biz.UserID, p *biz.Push, expires time.Time, limit int) error {
+func (b *inbox) Store(_ context.Context, user biz.UserID, p *biz.Push, expires time.Time, limits biz.InboxLimits) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err != nil {
 		return b.err
 	}
-	if len(b.kept[user]) >= limit {
+	if len(b.kept[user]) >= limits.Pushes {
 		return biz.Errorf(biz.KindResourceLimit, "INBOX_FULL", "full")
 	}
 	p.InboxSeq = int64(len(b.kept[user]) + 1)
@@ -133,6 +140,14 @@ func (b *inbox) Ack(user biz.UserID, seq int64) {
 	b.kept[user] = slices.DeleteFunc(b.kept[user], func(p *biz.Push) bool { return p.InboxSeq <= seq })
 }
 
+func (b *inbox) Missed(user biz.UserID, seq int64) {
+	b.kept[user] = slices.DeleteFunc(b.kept[user], func(p *biz.Push) bool { return p.InboxSeq == seq })
+}
+
+func (b *inbox) State(_ context.Context, user biz.UserID) (biz.InboxState, error) {
+	return biz.InboxState{Pushes: len(b.kept[user])}, b.err
+}
+
 type pushScene struct {
 	*sessions
 	inbox  *inbox
@@ -143,7 +158,7 @@ type pushScene struct {
 func newPushScene() *pushScene {
 	s := &sessions{outcomes: map[string]biz.Outcome{}, grew: map[biz.UserID]int64{}, total: 3}
 	b := &inbox{kept: map[biz.UserID][]*biz.Push{}}
-	rules := biz.PushRules{MaxBytes: maxPush, MaxTargets: 5, InboxTTL: time.Hour, InboxPerUser: 2}
+	rules := biz.PushRules{MaxBytes: maxPush, MaxTargets: 5, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 2, Bytes: 1 << 20}}
 	k := &pushKeys{records: map[biz.PushKey]*biz.PushRecord{}}
 	return &pushScene{s, b, k, biz.NewPushes(s, b, k, rules)}
 }

@@ -48,7 +48,7 @@ func (k *pushKeys) Finish(ctx context.Context, key biz.PushKey, a biz.PushAnswer
 func (s *pushScene) restarted() *pushScene {
 	next := newPushScene()
 	next.inbox, next.keys, next.outcomes = s.inbox, s.keys, s.outcomes
-	rules := biz.PushRules{MaxBytes: maxPush, MaxTargets: 5, InboxTTL: time.Hour, InboxPerUser: 2}
+	rules := biz.PushRules{MaxBytes: maxPush, MaxTargets: 5, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 2, Bytes: 1 << 20}}
 	next.pushes = biz.NewPushes(next.sessions, next.inbox, next.keys, rules)
 	return next
 }

@@ -197,7 +197,7 @@ func TestPaceBroadcastRefuses(t *testing.T) {
 func TestBatchInParallel(t *testing.T) {
 	t.Parallel()
 	s := newPushScene()
-	s.pushes.SetRules(biz.PushRules{MaxBytes: maxPush, MaxTargets: 10_000, InboxTTL: time.Hour, InboxPerUser: 2})
+	s.pushes.SetRules(biz.PushRules{MaxBytes: maxPush, MaxTargets: 10_000, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 2, Bytes: 1 << 20}})
 	var targets []biz.Target
 	want := make([]biz.Outcome, 10_000)
 	for i := range want {

@@ -774,6 +774,8 @@ type Push struct {
 	MaxTargets    int32                  `protobuf:"varint,2,opt,name=max_targets,json=maxTargets,proto3" json:"max_targets,omitempty"`         // in one batch
 	InboxTtl      *durationpb.Duration   `protobuf:"bytes,3,opt,name=inbox_ttl,json=inboxTtl,proto3" json:"inbox_ttl,omitempty"`                // how long a push for an absent user is kept
 	InboxPerUser  int32                  `protobuf:"varint,4,opt,name=inbox_per_user,json=inboxPerUser,proto3" json:"inbox_per_user,omitempty"` // most pushes that are kept for one user
+	InboxBytes    int64                  `protobuf:"varint,5,opt,name=inbox_bytes,json=inboxBytes,proto3" json:"inbox_bytes,omitempty"`         // and their most bytes
+	InboxOverflow string                 `protobuf:"bytes,6,opt,name=inbox_overflow,json=inboxOverflow,proto3" json:"inbox_overflow,omitempty"` // refuse, drop_oldest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -834,6 +836,20 @@ func (x *Push) GetInboxPerUser() int32 {
 		return x.InboxPerUser
 	}
 	return 0
+}
+
+func (x *Push) GetInboxBytes() int64 {
+	if x != nil {
+		return x.InboxBytes
+	}
+	return 0
+}
+
+func (x *Push) GetInboxOverflow() string {
+	if x != nil {
+		return x.InboxOverflow
+	}
+	return ""
 }
 
 // Auth says how callers prove who they are.
@@ -3172,13 +3188,16 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\vqueue_bytes\x18\x05 \x01(\x03R\n" +
 	"queueBytes\x12:\n" +
 	"\vretry_after\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\n" +
-	"retryAfter\"\xa2\x01\n" +
+	"retryAfter\"\xea\x01\n" +
 	"\x04Push\x12\x1b\n" +
 	"\tmax_bytes\x18\x01 \x01(\x03R\bmaxBytes\x12\x1f\n" +
 	"\vmax_targets\x18\x02 \x01(\x05R\n" +
 	"maxTargets\x126\n" +
 	"\tinbox_ttl\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binboxTtl\x12$\n" +
-	"\x0einbox_per_user\x18\x04 \x01(\x05R\finboxPerUser\"\xa8\x05\n" +
+	"\x0einbox_per_user\x18\x04 \x01(\x05R\finboxPerUser\x12\x1f\n" +
+	"\vinbox_bytes\x18\x05 \x01(\x03R\n" +
+	"inboxBytes\x12%\n" +
+	"\x0einbox_overflow\x18\x06 \x01(\tR\rinboxOverflow\"\xa8\x05\n" +
 	"\x04Auth\x12\x12\n" +
 	"\x04mode\x18\x01 \x01(\tR\x04mode\x12(\n" +
 	"\rservice_token\x18\x02 \x01(\tB\x03\x80\x01\x01R\fserviceToken\x12<\n" +

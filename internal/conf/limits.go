@@ -123,6 +123,8 @@ var limits = map[string]limit{
 	"hermod.conf.Push.max_targets":    count(1, million),
 	"hermod.conf.Push.inbox_ttl":      lasting(time.Minute, forever),
 	"hermod.conf.Push.inbox_per_user": count(1, million),
+	"hermod.conf.Push.inbox_bytes":    size(64*kib, 64*gib),
+	"hermod.conf.Push.inbox_overflow": oneOf("refuse", "drop_oldest"),
 
 	"hermod.conf.Audio.max_bytes":            size(kib, gib),
 	"hermod.conf.Audio.max_uploads":          count(1, 10000),

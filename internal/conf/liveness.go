@@ -72,6 +72,8 @@ var live = map[string]effect{
 	"hermod.conf.Push.max_targets":    upToStart,
 	"hermod.conf.Push.inbox_ttl":      atOnce, // of pushes that are stored from then on
 	"hermod.conf.Push.inbox_per_user": atOnce,
+	"hermod.conf.Push.inbox_bytes":    atOnce,
+	"hermod.conf.Push.inbox_overflow": atOnce,
 
 	// Of uploads that begin from then on.
 	"hermod.conf.Audio.max_bytes":            atOnce,

@@ -73,7 +73,7 @@ func TestA1ReopenKeepsEverything(t *testing.T) {
 	cursors.Advance(biz.Cursor{Room: "r", User: "u", Device: "d", Delivered: 1})
 	pushes := []*biz.Push{{ID: "1"}, {ID: "2"}}
 	for _, p := range pushes {
-		if err := inbox.Store(t.Context(), "u", p, time.Now().Add(time.Hour), 10); err != nil {
+		if err := inbox.Store(t.Context(), "u", p, time.Now().Add(time.Hour), roomy); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -125,6 +125,11 @@ func (j *Janitor) purge(ctx context.Context, table, statement string, args ...an
 	err = j.db.writer.do(ctx, func(t *tx) (err error) {
 		n, err = t.exec(statement, args...)
 		return err
-	}, func() { j.db.metrics.purged.WithLabelValues(table).Add(float64(n)) })
+	}, func() {
+		j.db.metrics.purged.WithLabelValues(table).Add(float64(n))
+		if table == "inbox" {
+			j.db.metrics.settled.WithLabelValues(settledExpired).Add(float64(n))
+		}
+	})
 	return n, err
 }

@@ -18,6 +18,9 @@ func count(t *testing.T, db *DB, table string) (n int64) {
 	return n
 }
 
+// roomy is room enough in an inbox.
+var roomy = biz.InboxLimits{Pushes: 10, Bytes: 1 << 20}
+
 func cursorOf(t *testing.T, c *Cursors, device biz.DeviceID) biz.CursorState {
 	t.Helper()
 	states, err := c.Cursors(t.Context(), "u", device, []biz.RoomID{"r"})
@@ -121,7 +124,7 @@ func TestJanitor(t *testing.T) {
 		}
 	}
 	for _, life := range []time.Duration{time.Hour, 1000 * time.Hour} {
-		if err := inbox.Store(t.Context(), "u", &biz.Push{}, start.Add(life), 10); err != nil {
+		if err := inbox.Store(t.Context(), "u", &biz.Push{}, start.Add(life), roomy); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -166,7 +169,7 @@ func TestJanitor(t *testing.T) {
 		t.Errorf("%d messages are left", n)
 	}
 	push := &biz.Push{}
-	if err := inbox.Store(t.Context(), "u", push, start.Add(time.Hour), 10); err != nil || push.InboxSeq != 3 {
+	if err := inbox.Store(t.Context(), "u", push, start.Add(time.Hour), roomy); err != nil || push.InboxSeq != 3 {
 		t.Errorf("the next push got seq %d, %v", push.InboxSeq, err)
 	}
 }

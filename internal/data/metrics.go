@@ -23,12 +23,13 @@ type metrics struct {
 	flushFails *prometheus.CounterVec
 	purged     *prometheus.CounterVec
 	lookedBack *prometheus.CounterVec
+	settled    *prometheus.CounterVec
 
 	retentionLag prometheus.Gauge
 }
 
 func newMetrics() *metrics {
-	return &metrics{
+	m := &metrics{
 		batches: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hermod_store_batches_total", Help: "Commits of messages, failed ones included.",
 		}),
@@ -58,7 +59,12 @@ func newMetrics() *metrics {
 			Name: "hermod_store_retention_lag_seconds",
 			Help: "By how much the most overdue message that the last sweep found had outlived its time.",
 		}),
+		settled: counterVec("hermod_store_settled_pushes_total", "Pushes that were kept in inboxes, by what became of them in the end.", "outcome"),
 	}
+	for _, outcome := range []string{settledDelivered, settledExpired, settledDropped} {
+		m.settled.WithLabelValues(outcome) // present from the start, so that rates are right
+	}
+	return m
 }
 
 func counterVec(name, help, label string) *prometheus.CounterVec {
@@ -68,6 +74,6 @@ func counterVec(name, help, label string) *prometheus.CounterVec {
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.batches, m.batchRows, m.commitTime, m.queued, m.duplicates, m.failures, m.panics,
-		m.flushed, m.flushFails, m.purged, m.lookedBack, m.retentionLag,
+		m.flushed, m.flushFails, m.purged, m.lookedBack, m.settled, m.retentionLag,
 	}
 }

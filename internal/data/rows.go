@@ -161,15 +161,16 @@ type pushRow struct {
 	Metadata  []byte
 	CreatedAt int64 `gorm:"autoCreateTime:false"`
 	ExpiresAt int64
+	Size      int64 // of what is of no fixed length
 }
 
 func (pushRow) TableName() string { return "inbox" }
 
-const pushColumns = `user_id, seq, id, msg_type, title, content, data, metadata, created_at, expires_at`
+const pushColumns = `user_id, seq, id, msg_type, title, content, data, metadata, created_at, expires_at, size`
 
 func (r *pushRow) fields() []any {
 	return []any{
-		&r.UserID, &r.Seq, &r.ID, &r.MsgType, &r.Title, &r.Content, &r.Data, &r.Metadata, &r.CreatedAt, &r.ExpiresAt,
+		&r.UserID, &r.Seq, &r.ID, &r.MsgType, &r.Title, &r.Content, &r.Data, &r.Metadata, &r.CreatedAt, &r.ExpiresAt, &r.Size,
 	}
 }
 
@@ -178,6 +179,7 @@ func toPushRow(user biz.UserID, p *biz.Push, expires time.Time) (pushRow, error)
 	return pushRow{
 		UserID: string(user), Seq: p.InboxSeq, ID: p.ID, MsgType: p.MsgType, Title: p.Title, Content: p.Content,
 		Data: notNil(p.Data), Metadata: md, CreatedAt: toMicros(p.Time), ExpiresAt: toMicros(expires),
+		Size: int64(len(p.MsgType) + len(p.Title) + len(p.Content) + len(p.Data) + len(md)),
 	}, err
 }
 

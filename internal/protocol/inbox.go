@@ -8,24 +8,46 @@ import (
 	"github.com/game-im/hermod/internal/realtime/session"
 )
 
-// Inbox is a user's inbox of pushes as a session.Source.
+// Inbox is a user's inbox of pushes as the session.Source of one session, which it leads.
 type Inbox struct {
-	Pushes *biz.Pushes
-	User   biz.UserID
+	pushes *biz.Pushes
+	user   biz.UserID
+	empty  bool // nothing was found the last time
 }
 
-// Page implements session.Source.
+// NewInbox returns the inbox of a user for one more session.
+func NewInbox(pushes *biz.Pushes, user biz.UserID) *Inbox { return &Inbox{pushes: pushes, user: user} }
+
+// Missed implements session.Leading.
+func (i *Inbox) Missed(seq int64) { i.pushes.Missed(i.user, seq) }
+
+// Page implements session.Source. An inbox has gaps: what was acknowledged in another session or has
+// expired is gone. When nothing was found and the session is told that there must be something, the
+// last place ever given is passed.
 func (i *Inbox) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
-	kept, err := i.Pushes.Kept(ctx, i.User, after, limit)
+	var last int64
+	if i.empty {
+		// First: what is not there afterwards will never be.
+		state, err := i.pushes.Inbox(ctx, i.user)
+		if err != nil {
+			return nil, err
+		}
+		last = state.Last
+	}
+	kept, err := i.pushes.Kept(ctx, i.user, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]session.Entry, len(kept))
+	entries := make([]session.Entry, len(kept), len(kept)+1)
 	for k, p := range kept {
 		entries[k] = session.Entry{Seq: p.InboxSeq, Frame: frame.NewUntil(p, p.Expires)}
+	}
+	i.empty = len(kept) == 0
+	if i.empty && last > after {
+		entries = append(entries, session.Entry{Seq: last})
 	}
 	return entries, nil
 }
 
 // Received implements session.Source.
-func (i *Inbox) Received(seq int64) { i.Pushes.Received(i.User, seq) }
+func (i *Inbox) Received(seq int64) { i.pushes.Received(i.user, seq) }

@@ -231,7 +231,7 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 		Rooms:    biz.NewRooms(rooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
 		Messages: biz.NewMessages(rooms, members, messages, live, biz.MessageRules{MaxContentBytes: size, MaxMetadataBytes: 1000}),
 		Backlog:  biz.NewBacklog(rooms, members, messages, cursors),
-		Pushes:   biz.NewPushes(protocol.NewPusher(n), inbox, data.NewPushKeys(db, log), biz.PushRules{MaxBytes: int(c.GetPush().GetMaxBytes()), MaxTargets: 10, InboxTTL: time.Hour, InboxPerUser: 10}),
+		Pushes:   biz.NewPushes(protocol.NewPusher(n), inbox, data.NewPushKeys(db, log), biz.PushRules{MaxBytes: int(c.GetPush().GetMaxBytes()), MaxTargets: 10, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 10, Bytes: 1 << 20}}),
 	}}
 }
 

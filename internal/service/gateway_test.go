@@ -58,6 +58,8 @@ type awaited struct {
 	outcome  biz.Outcome
 }
 
+func (awaited) Leave() {}
+
 func (a awaited) Wait(ctx context.Context) biz.Outcome {
 	end, _ := ctx.Deadline()
 	a.sessions.waited = append(a.sessions.waited, time.Until(end))
@@ -96,7 +98,7 @@ func (s *sessions) InboxGrew(biz.UserID, int64) {}
 // inbox takes everything, except for the users full and broken.
 type inbox struct{ kept []biz.UserID }
 
-func (b *inbox) Store(_ context.Context, user biz.UserID, p *biz.Push, _ time.Time, _ int) error {
+func (b *inbox) Store(_ context.Context, user biz.UserID, p *biz.Push, _ time.Time, _ biz.InboxLimits) error {
 	switch user {
 	case "full":
 		return biz.Errorf(biz.KindResourceLimit, "INBOX_FULL", "the inbox is full")
@@ -110,6 +112,15 @@ func (b *inbox) Store(_ context.Context, user biz.UserID, p *biz.Push, _ time.Ti
 
 func (b *inbox) Page(context.Context, biz.UserID, int64, int) ([]*biz.Push, error) { return nil, nil }
 func (b *inbox) Ack(biz.UserID, int64)                                             {}
+func (b *inbox) Missed(biz.UserID, int64)                                          {}
+
+func (b *inbox) State(_ context.Context, user biz.UserID) (biz.InboxState, error) {
+	if user == "broken" {
+		return biz.InboxState{}, errors.New("disk: secret")
+	}
+	n := len(b.kept)
+	return biz.InboxState{Pushes: n, Bytes: int64(10 * n), Oldest: time.Unix(1, 0), Last: int64(n)}, nil
+}
 
 // keys remembers requests.
 type keys map[biz.PushKey]*biz.PushRecord
@@ -134,7 +145,7 @@ type gateway struct {
 
 func newGateway() *gateway {
 	g := &gateway{sessions: &sessions{}, inbox: &inbox{}, metrics: service.NewGatewayMetrics(), log: &bytes.Buffer{}}
-	rules := biz.PushRules{MaxBytes: 100, MaxTargets: 10, InboxTTL: time.Hour, InboxPerUser: 10}
+	rules := biz.PushRules{MaxBytes: 100, MaxTargets: 10, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 10, Bytes: 1 << 20}}
 	g.Gateway = service.NewGateway(biz.NewPushes(g.sessions, g.inbox, keys{}, rules), newServices(), g.metrics, slog.New(slog.NewTextHandler(g.log, nil)))
 	return g
 }

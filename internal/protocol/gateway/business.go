@@ -72,7 +72,7 @@ func (b *business) process(ctx context.Context) (*biz.UpstreamResponse, error) {
 	})
 }
 
-// login lets the session in if the service does. What was pushed meanwhile follows the answer.
+// login lets the session in if the service does.
 func (b *business) login(resp *biz.UpstreamResponse) {
 	if resp.Code != biz.UpstreamOK {
 		b.refuse(biz.Errorf(biz.KindInternal, "LOGIN_FAILED", "the login was refused with code %d: %s", resp.Code, resp.Message))
@@ -89,14 +89,16 @@ func (b *business) login(resp *biz.UpstreamResponse) {
 	}
 	b.h.node.Assign(b.session, gid)
 	b.life.login(gid, resp.Headers[biz.HeaderZone])
+	// What is kept for the user has its place behind the answer and before what was pushed meanwhile.
+	replay := b.h.attachInbox(b.session)
 	b.session.Release(b.req.GetSeqId(), b.response(resp))
-	b.h.followInbox(b.session)
+	replay()
 }
 
-// followInbox lets a session have what is kept for its user.
-func (h *Handler) followInbox(s *session.Session) {
+// attachInbox lets a session have what is kept for its user, once replay is called.
+func (h *Handler) attachInbox(s *session.Session) (replay func()) {
 	user := biz.UserID(s.User)
-	h.node.Subscribe(s, protocol.InboxChannel(user), &protocol.Inbox{Pushes: h.pushes, User: user}, 0)
+	return h.node.Attach(s, protocol.InboxChannel(user), protocol.NewInbox(h.pushes, user), 0)
 }
 
 func (b *business) answer(resp *biz.UpstreamResponse) {

@@ -42,7 +42,7 @@ type inbox struct {
 	acked int64
 }
 
-func (i *inbox) Store(_ context.Context, _ biz.UserID, p *biz.Push, _ time.Time, _ int) error {
+func (i *inbox) Store(_ context.Context, _ biz.UserID, p *biz.Push, _ time.Time, _ biz.InboxLimits) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	p.InboxSeq = int64(len(i.kept) + 1)
@@ -60,6 +60,14 @@ func (i *inbox) Ack(_ biz.UserID, seq int64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.acked = max(i.acked, seq)
+}
+
+func (i *inbox) Missed(biz.UserID, int64) {}
+
+func (i *inbox) State(context.Context, biz.UserID) (biz.InboxState, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return biz.InboxState{Last: int64(len(i.kept))}, nil
 }
 
 // proofs believes everybody but those who bring the token "bad".
@@ -96,7 +104,7 @@ func run(t *testing.T, cfg gateway.Config, up biz.Upstream, test func(t *testing
 		}, quiet)
 		b := &bench{t: t, inbox: &inbox{}, node: node.New(core, broker.NewMemory(), presence.New(0))}
 		b.pushes = biz.NewPushes(protocol.NewPusher(b.node), b.inbox, nil,
-			biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, InboxPerUser: 9})
+			biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}})
 		b.handler = gateway.NewHandler(b.node, b.pushes, up, nil, proofs{}, cfg, quiet)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

@@ -134,7 +134,7 @@ func TestAConnectionThatDoesNotStart(t *testing.T) {
 	})
 }
 
-// TestPushesBeforeTheLogin wait, and follow its answer in their order.
+// TestPushesBeforeTheLogin wait, and follow its answer in their order, behind what is kept for the user.
 func TestPushesBeforeTheLogin(t *testing.T) {
 	run(t, config, biz.Builtin{}, func(t *testing.T, b *bench) {
 		c := b.dial(gateway.Proto)
@@ -153,7 +153,7 @@ func TestPushesBeforeTheLogin(t *testing.T) {
 		}
 		c.want()
 		c.ask("login", "")
-		c.want("2 200 welcome, 7|", "3 200 [m] one|d", "4 200 [m] two|d", "5 200 [m] kept|")
+		c.want("2 200 welcome, 7|", "3 200 [m] kept|", "4 200 [m] one|d", "5 200 [m] two|d")
 		c.ack(5)
 		if b.inbox.acked != 1 {
 			t.Error("the inbox was not told of what the client has")

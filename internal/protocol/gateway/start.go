@@ -24,6 +24,7 @@ type newcomer struct {
 	start    *gatewayv1.StartRequest
 	identity biz.Identity
 	channels []string // that the former session followed; nil: it followed no rooms
+	replay   func()   // begins with what is kept for the user; nil: the session is not logged in
 }
 
 // wantsBack tells whether the client had a session before.
@@ -84,6 +85,9 @@ func (h *Handler) admit(n *newcomer) (s *session.Session, result string, err err
 		headers[headerResync], result = "true", "resync"
 	}
 	h.greet(n, s, headers)
+	if n.replay != nil {
+		n.replay()
+	}
 	return s, result, nil
 }
 
@@ -133,6 +137,9 @@ func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, 
 		ID: id.String(), User: string(who.User), GID: who.GID, Device: string(who.Device),
 		Format: n.format, Resume: true, Resend: true, Hold: !l.loggedIn(), Protocol: l, Replies: true, Numbered: true, Asked: l.last,
 	}, n.conn, who.Expiry)
+	if l.loggedIn() {
+		n.replay = h.attachInbox(s) // before anybody can push to it
+	}
 	h.node.Open(s)
 	if former != nil {
 		h.node.Succeed(former, s)
@@ -142,9 +149,6 @@ func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, 
 		h.node.End(former, transport.Replaced)
 	}
 	h.supersede(s, l.class)
-	if l.loggedIn() {
-		h.followInbox(s)
-	}
 	return s, nil
 }
 

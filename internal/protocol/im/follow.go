@@ -12,8 +12,13 @@ import (
 // followTimeout bounds looking up where a session starts in its rooms.
 const followTimeout = 10 * time.Second
 
-// followAll subscribes a new session to its user's inbox and to its rooms: the one that it was
-// opened with, or all.
+// attachInbox lets a session have what is kept for its user, once replay is called.
+func (h *Handler) attachInbox(s *session.Session) (replay func()) {
+	user := biz.UserID(s.User)
+	return h.node.Attach(s, protocol.InboxChannel(user), protocol.NewInbox(h.pushes, user), 0)
+}
+
+// followAll subscribes a new session to its rooms: the one that it was opened with, or all.
 func (h *Handler) followAll(s *session.Session, o Opening) error {
 	ctx, cancel := context.WithTimeout(context.Background(), followTimeout)
 	defer cancel()
@@ -29,6 +34,5 @@ func (h *Handler) followAll(s *session.Session, o Opening) error {
 		return err
 	}
 	begin()
-	h.node.Subscribe(s, protocol.InboxChannel(o.Identity.User), &protocol.Inbox{Pushes: h.pushes, User: o.Identity.User}, 0)
 	return nil
 }

@@ -221,7 +221,7 @@ type inbox struct {
 	kept []*biz.Push
 }
 
-func (b *inbox) Store(_ context.Context, _ biz.UserID, p *biz.Push, _ time.Time, _ int) error {
+func (b *inbox) Store(_ context.Context, _ biz.UserID, p *biz.Push, _ time.Time, _ biz.InboxLimits) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p.InboxSeq = int64(len(b.kept) + 1)
@@ -246,4 +246,16 @@ func (b *inbox) Ack(_ biz.UserID, seq int64) {
 	for i := range min(int(seq), len(b.kept)) {
 		b.kept[i] = nil
 	}
+}
+
+func (b *inbox) Missed(_ biz.UserID, seq int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept[seq-1] = nil
+}
+
+func (b *inbox) State(context.Context, biz.UserID) (biz.InboxState, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return biz.InboxState{Last: int64(len(b.kept))}, nil
 }

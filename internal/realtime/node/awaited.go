@@ -14,6 +14,8 @@ type Awaited struct {
 	settled chan session.Offered
 	best    session.Offered
 	open    int
+	fate    *session.Fate // nil: nobody was offered it
+	node    *Node
 }
 
 // Await offers a frame to one session, as Push does.
@@ -37,15 +39,15 @@ func (n *Node) AwaitGID(gid int64, f *frame.Frame) *Awaited {
 }
 
 func (n *Node) offerAwaited(to []*session.Session, f *frame.Frame, connected bool) *Awaited {
-	return n.await(to, func(s *session.Session, settled chan<- session.Offered) (session.Offered, bool) {
-		return s.OfferAwaited(f, connected, settled)
+	return n.await(to, func(s *session.Session, settled chan<- session.Offered, fate *session.Fate) (session.Offered, bool) {
+		return s.OfferAwaited(f, connected, settled, fate)
 	})
 }
 
-func (n *Node) await(to []*session.Session, offer func(*session.Session, chan<- session.Offered) (session.Offered, bool)) *Awaited {
-	a := &Awaited{settled: make(chan session.Offered, len(to))}
+func (n *Node) await(to []*session.Session, offer func(*session.Session, chan<- session.Offered, *session.Fate) (session.Offered, bool)) *Awaited {
+	a := &Awaited{settled: make(chan session.Offered, len(to)), fate: session.NewFate(), node: n}
 	for _, s := range to {
-		o, wake := offer(s, a.settled)
+		o, wake := offer(s, a.settled, a.fate)
 		if wake {
 			n.core.Writer.Wake(s)
 		}
@@ -84,6 +86,14 @@ func (a *Awaited) Wait(ctx context.Context) session.Offered {
 		a.best = max(a.best, session.Queued)
 	}
 	return a.best
+}
+
+// Leave says, after Wait, that the target was answered that the frame waits in its sessions: its end is
+// counted.
+func (a *Awaited) Leave() {
+	if a.fate != nil {
+		a.fate.Decide(a.node.core.Metrics.Settled)
+	}
 }
 
 func (a *Awaited) note(o session.Offered) {

@@ -14,30 +14,22 @@ import (
 // without numbers get it at once.
 func (n *Node) PushBound(to []*session.Session, f *frame.Frame, connected bool, b session.Bound) (best session.Offered) {
 	bound := bindings(to, b)
-	for _, s := range to {
-		var o session.Offered
-		var wake bool
+	return n.each(to, func(s *session.Session, fate *session.Fate) (session.Offered, bool) {
 		if bound(s) {
-			o, wake = s.OfferBound(f, connected, b, nil)
-		} else {
-			o, wake = s.Offer(f, connected)
+			return s.OfferBound(f, connected, b, nil, fate)
 		}
-		if wake {
-			n.core.Writer.Wake(s)
-		}
-		best = max(best, o)
-	}
-	return best
+		return s.Offer(f, connected, fate)
+	})
 }
 
 // AwaitBound does the same for a caller who waits.
 func (n *Node) AwaitBound(to []*session.Session, f *frame.Frame, connected bool, b session.Bound) *Awaited {
 	bound := bindings(to, b)
-	return n.await(to, func(s *session.Session, settled chan<- session.Offered) (session.Offered, bool) {
+	return n.await(to, func(s *session.Session, settled chan<- session.Offered, fate *session.Fate) (session.Offered, bool) {
 		if bound(s) {
-			return s.OfferBound(f, connected, b, settled)
+			return s.OfferBound(f, connected, b, settled, fate)
 		}
-		return s.OfferAwaited(f, connected, settled)
+		return s.OfferAwaited(f, connected, settled, fate)
 	})
 }
 

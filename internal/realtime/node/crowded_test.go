@@ -32,7 +32,7 @@ func TestACrowdedNodeIsHardOnThoseWhoDoNotRead(t *testing.T) {
 		full := 0
 		for range 120 {
 			for _, s := range stopped {
-				if o, wake := s.Offer(frame.New(text), false); o == session.Full {
+				if o, wake := s.Offer(frame.New(text), false, nil); o == session.Full {
 					full++
 				} else if wake {
 					b.Core().Writer.Wake(s)

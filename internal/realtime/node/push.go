@@ -31,12 +31,27 @@ func (n *Node) PushGID(gid int64, f *frame.Frame) session.Offered {
 }
 
 func (n *Node) offer(to []*session.Session, f *frame.Frame, connected bool) (best session.Offered) {
+	return n.each(to, func(s *session.Session, fate *session.Fate) (session.Offered, bool) {
+		return s.Offer(f, connected, fate)
+	})
+}
+
+// each offers something to the sessions of one target. If the best that becomes of it is to wait, its end
+// is counted later.
+func (n *Node) each(to []*session.Session, offer func(*session.Session, *session.Fate) (session.Offered, bool)) (best session.Offered) {
+	if len(to) == 0 {
+		return session.Gone
+	}
+	fate := session.NewFate()
 	for _, s := range to {
-		o, wake := s.Offer(f, connected)
+		o, wake := offer(s, fate)
 		if wake {
 			n.core.Writer.Wake(s)
 		}
 		best = max(best, o)
+	}
+	if best == session.Kept {
+		fate.Decide(n.core.Metrics.Settled)
 	}
 	return best
 }

@@ -81,8 +81,49 @@ func TestA5ResumeRefused(t *testing.T) {
 		if why, closed := conn.Closed(); !closed || why.Code != transport.Replaced.Code {
 			t.Errorf("the older connection: closed %v, %v", closed, why)
 		}
+		s.Heard() // the client has its answer
 		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: transporttest.NewConn(), Ticket: ticket, Last: 1}); ok {
 			t.Error("a ticket was good twice")
+		}
+	})
+}
+
+// TestA5ResumeAnswerLost: the answers to a resume are lost, and the tickets in them. The client comes with
+// the one that it has until it gets through, and everything that was offered meanwhile is there.
+func TestA5ResumeAnswerLost(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob", Resume: true}, 0)
+		b.Push("1", frame.New("first"))
+		want(t, conn, "first")
+		b.Done(s, conn, transport.ConnLost)
+		had := s.Ticket()
+		var lost []string
+		for range 3 {
+			b.Push("1", frame.New("meanwhile"))
+			back := transporttest.NewConn()
+			_, next, ok := b.Resume("1", "bob", session.Return{Conn: back, Ticket: had, Last: 1})
+			if !ok {
+				t.Fatal("the only ticket that the client has was refused")
+			}
+			lost = append(lost, next)
+			b.Done(s, back, transport.ConnLost)
+		}
+		for _, ticket := range lost[:2] {
+			if _, _, ok := b.Resume("1", "bob", session.Return{Conn: transporttest.NewConn(), Ticket: ticket, Last: 1}); ok {
+				t.Error("resumed with a ticket whose successor was given to somebody else")
+			}
+		}
+		back := transporttest.NewConn()
+		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: back, Ticket: had, Last: 1}); !ok {
+			t.Fatal("not resumed")
+		}
+		s.Continue()
+		want(t, back, "meanwhile", "meanwhile", "meanwhile")
+		s.Heard()
+		for _, ticket := range append(lost, had) {
+			if _, _, ok := b.Resume("1", "bob", session.Return{Conn: transporttest.NewConn(), Ticket: ticket, Last: 1}); ok {
+				t.Error("an older ticket is good although the client has got through")
+			}
 		}
 	})
 }

@@ -36,6 +36,9 @@ func (s *Session) dirtyLocked(sub *Subscription) {
 func (s *Session) Heard() {
 	s.heard.Store(time.Now().UnixNano())
 	if s.Resume {
+		if s.unproven.Load() && s.unproven.CompareAndSwap(true, false) {
+			s.provenByUse()
+		}
 		return
 	}
 	s.mu.Lock()

@@ -35,10 +35,10 @@ type requests struct {
 // connection's format.
 type boundFrame struct {
 	Bound
-	frame   *frame.Frame
-	size    int
-	since   time.Time
-	settled chan<- Offered // as in awaited; nil: nobody waits for it
+	frame *frame.Frame
+	size  int
+	since time.Time
+	interest
 }
 
 func (r *requests) state(n uint64) RequestState {
@@ -153,15 +153,7 @@ func (s *Session) answerLocked(n uint64, reply *frame.Frame) (wake bool) {
 // queueBoundLocked queues frames for which there was room when they were offered.
 func (s *Session) queueBoundLocked(frames []boundFrame) (wake bool) {
 	for _, b := range frames {
-		before := s.queue.len()
-		wake = s.queueLocked(b.frame) || wake
-		switch {
-		case b.settled == nil:
-		case s.queue.len() == before:
-			b.settled <- Gone // it could not be encoded
-		default:
-			s.awaited = append(s.awaited, awaited{link: s.queue.acked + uint64(s.queue.len()), settled: b.settled})
-		}
+		wake = s.queueLocked(b.frame, b.interest) || wake
 	}
 	return wake
 }
@@ -172,11 +164,10 @@ func (s *Session) unboundLocked(frames []boundFrame) (wake bool) {
 		return s.queueBoundLocked(frames)
 	}
 	for _, b := range frames {
-		s.held.frames = append(s.held.frames, b.frame)
-		s.held.bytes += b.size
-		if b.settled != nil {
-			b.settled <- Kept
+		if s.barred {
+			b.detach()
 		}
+		s.held.add(heldFrame{b.frame, b.interest}, b.size)
 	}
 	return false
 }
@@ -197,24 +188,25 @@ func (s *Session) Unbind(now time.Time) (wake bool) {
 
 // OfferBound does what Offer does with a frame that goes with the answer to a request. While there is
 // none, the frame waits for it, and the outcome is Kept: until the answer comes, or until Unbind finds
-// that the request does not. Once there is an answer, the frame is as any other. With settled somebody
-// waits for the client to acknowledge it, as with OfferAwaited.
-func (s *Session) OfferBound(f *frame.Frame, connected bool, b Bound, settled chan<- Offered) (o Offered, wake bool) {
+// that the request does not. Once there is an answer, the frame is as any other. With settled, unless it
+// is nil, somebody waits for the client to acknowledge it, as with OfferAwaited.
+func (s *Session) OfferBound(f *frame.Frame, connected bool, b Bound, settled chan<- Offered, fate *Fate) (o Offered, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	who := interest{settled, fate}
 	if !s.Numbered || s.requests.state(b.Request) == Answered {
-		return s.offerAwaitedLocked(f, connected, settled)
+		return s.offerLocked(f, connected, who)
 	}
 	switch {
-	case s.state == Closed, connected && (s.state == Detached || s.held != nil):
+	case s.state == Closed, connected && (s.state == Detached || s.barred):
 		return Gone, false
 	case s.state == Detached:
-		settled = nil // nobody is there to acknowledge it
+		who.settled = nil // nobody is there to acknowledge it
 	}
-	return s.bindLocked(f, b, settled), false
+	return s.bindLocked(f, b, who), false
 }
 
-func (s *Session) bindLocked(f *frame.Frame, b Bound, settled chan<- Offered) Offered {
+func (s *Session) bindLocked(f *frame.Frame, b Bound, who interest) Offered {
 	enc, err := f.In(s.format)
 	if err != nil {
 		s.cannotEncode(err)
@@ -231,44 +223,10 @@ func (s *Session) bindLocked(f *frame.Frame, b Bound, settled chan<- Offered) Of
 	if !first && s.queue.bytes+waiting+enc.Size() > s.core.Config().QueueBytes {
 		return Full
 	}
-	s.requests.bound = append(s.requests.bound, boundFrame{Bound: b, frame: f, size: enc.Size(), since: time.Now(), settled: settled})
+	s.requests.bound = append(s.requests.bound, boundFrame{Bound: b, frame: f, size: enc.Size(), since: time.Now(), interest: who.taken()})
 	s.requests.bytes += enc.Size()
-	if settled != nil {
+	if who.settled != nil {
 		return Queued
 	}
 	return Kept
-}
-
-// abandonBoundLocked tells those who wait for bound frames that the session has lost its connection,
-// and is over or not.
-func (s *Session) abandonBoundLocked(over bool) {
-	if s.requests == nil {
-		return
-	}
-	for i := range s.requests.bound {
-		b := &s.requests.bound[i]
-		if b.settled != nil {
-			if over {
-				b.settled <- Gone
-			} else {
-				b.settled <- Kept
-			}
-			b.settled = nil
-		}
-	}
-	if over {
-		s.requests = nil
-	}
-}
-
-// forgetBoundLocked is Forget for frames that wait for their answer.
-func (s *Session) forgetBoundLocked(settled chan<- Offered) {
-	if s.requests == nil {
-		return
-	}
-	for i := range s.requests.bound {
-		if s.requests.bound[i].settled == settled {
-			s.requests.bound[i].settled = nil
-		}
-	}
 }

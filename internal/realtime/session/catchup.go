@@ -130,7 +130,11 @@ func (s *Session) catchUp(ctx context.Context) (again bool, err error) {
 			s.mu.Lock()
 			s.unread = time.Time{}
 			s.notBehindLocked(sub)
+			wake := s.letGoLocked()
 			s.mu.Unlock()
+			if wake {
+				s.core.Writer.Wake(s)
+			}
 		}
 		return true, nil
 	}

@@ -65,6 +65,7 @@ type Metrics struct {
 	Disconnects  *prometheus.CounterVec
 	EncodeErrors prometheus.Counter
 	Expired      prometheus.Counter
+	settled      *prometheus.CounterVec
 }
 
 // NewMetrics returns fresh instruments, registered nowhere yet.
@@ -75,7 +76,7 @@ func NewMetrics() *Metrics {
 	vec := func(name, help, label string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hermod_session_" + name, Help: help}, []string{label})
 	}
-	return &Metrics{
+	m := &Metrics{
 		Deliveries:   counter("deliveries_total", "Frames written to connections."),
 		Writes:       counter("writes_total", "Batches of frames written to connections."),
 		Retransmits:  counter("retransmits_total", "Frames written again, after a resume or because nobody acknowledged them."),
@@ -85,14 +86,35 @@ func NewMetrics() *Metrics {
 		Disconnects:  vec("disconnects_total", "Connections closed by the node, by code.", "code"),
 		EncodeErrors: counter("encode_errors_total", "Frames dropped because they could not be encoded; always 0 unless there is a bug."),
 		Expired:      counter("expired_total", "Frames dropped because their time was over before they were written."),
+		settled:      vec("settled_pushes_total", "Push targets that were answered queued and waited in sessions, by what became of them in the end.", "outcome"),
 	}
+	for _, o := range []Offered{Acked, Expired, Unsure, Gone} {
+		m.settled.WithLabelValues(o.end()) // present from the start, so that rates are right
+	}
+	return m
 }
+
+// end names what became of a push that had been waiting.
+func (o Offered) end() string {
+	switch o {
+	case Acked:
+		return "delivered"
+	case Expired:
+		return "expired"
+	case Unsure:
+		return "unknown"
+	}
+	return "dropped"
+}
+
+// Settled counts the end of a push target that waited. See Fate.
+func (m *Metrics) Settled(o Offered) { m.settled.WithLabelValues(o.end()).Inc() }
 
 // Collectors returns the instruments for registration.
 func (m *Metrics) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.Deliveries, m.Writes, m.Retransmits, m.FellBehind, m.CaughtUp, m.Resumes, m.Disconnects, m.EncodeErrors,
-		m.Expired,
+		m.Expired, m.settled,
 	}
 }
 

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
@@ -111,25 +113,38 @@ const (
 )
 
 // Offer queues a frame if there is room for it; if connected is set, only while the session has a
-// connection. Like Deliver it leaves waking a writer to the caller.
-func (s *Session) Offer(f *frame.Frame, connected bool) (o Offered, wake bool) {
+// connection. Like Deliver it leaves waking a writer to the caller. fate, unless it is nil, follows the
+// frame if it is Kept.
+func (s *Session) Offer(f *frame.Frame, connected bool, fate *Fate) (o Offered, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.offerLocked(f, connected)
+	return s.offerLocked(f, connected, interest{fate: fate})
 }
 
-func (s *Session) offerLocked(f *frame.Frame, connected bool) (o Offered, wake bool) {
-	if s.state == Closed || connected && s.state == Detached {
+// offerLocked leaves a fate alone whose frame is on its way to a connected client, unless somebody waits
+// for that.
+func (s *Session) offerLocked(f *frame.Frame, connected bool, who interest) (o Offered, wake bool) {
+	switch {
+	case s.state == Closed || connected && s.state == Detached:
 		return Gone, false
+	case s.state == Detached:
+		who.settled = nil
+	case who.settled == nil && !s.barred:
+		who = interest{}
 	}
 	if s.held != nil {
-		return s.holdLocked(f, connected), false
+		return s.holdLocked(f, connected, who), false
 	}
+	before := s.queue.len()
 	wake, added := s.tryLocked(item{}, f)
 	switch {
 	case !added:
 		return Full, false
-	case s.state == Detached:
+	case s.queue.len() == before && !who.none():
+		return Gone, wake // it could not be encoded
+	}
+	s.awaitLastLocked(who.taken())
+	if s.state == Detached {
 		return Kept, false
 	}
 	return Queued, wake
@@ -204,7 +219,12 @@ func (s *Session) passLocked(sub *Subscription, seq int64) {
 
 func (s *Session) fallBehindLocked(sub *Subscription) {
 	sub.live = false
-	s.behind = append(s.behind, sub)
+	if sub.leads {
+		s.leadLocked()
+		s.behind = slices.Insert(s.behind, 0, sub)
+	} else {
+		s.behind = append(s.behind, sub)
+	}
 	s.core.Metrics.FellBehind.Inc()
 	s.catchUpLocked()
 }

@@ -38,7 +38,7 @@ func (s *Session) renumberAwaitedLocked(gone []uint64) {
 			passed++
 		}
 		if passed < len(gone) && gone[passed] == a.link {
-			a.settled <- Expired
+			a.end(Expired)
 			continue
 		}
 		a.link -= uint64(passed)

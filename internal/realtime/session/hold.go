@@ -6,17 +6,23 @@ import (
 	"github.com/game-im/hermod/internal/realtime/frame"
 )
 
-// held are frames that were offered to a session whose client is not let in yet. They have no number
-// before they are queued, and are no matter of the connection's format.
+// held are frames that were offered to a session and go behind something that it does not have yet: the
+// answer to its login, or what a leading subscription has to catch up with. They have no number before
+// they are queued, and are no matter of the connection's format.
 type held struct {
-	frames []*frame.Frame
+	frames []heldFrame
 	bytes  int
 }
 
-// holdLocked keeps a frame until Release, if there is room for it. One that is meant for connected
-// clients alone is not kept: its client may never get as far.
-func (s *Session) holdLocked(f *frame.Frame, connected bool) Offered {
-	if connected {
+type heldFrame struct {
+	frame *frame.Frame
+	interest
+}
+
+// holdLocked keeps a frame back, if there is room for it. While the client is not let in, one that is
+// meant for connected clients alone is not kept: its client may never get as far.
+func (s *Session) holdLocked(f *frame.Frame, connected bool, who interest) Offered {
+	if s.barred && connected {
 		return Gone
 	}
 	enc, err := f.In(s.format)
@@ -30,21 +36,30 @@ func (s *Session) holdLocked(f *frame.Frame, connected bool) Offered {
 		s.core.Load.Full()
 		return Full
 	}
-	s.held.frames = append(s.held.frames, f)
-	s.held.bytes += enc.Size()
-	return Kept
+	o := Queued
+	if s.barred || s.state == Detached {
+		o, who.settled = Kept, nil
+	}
+	s.held.add(heldFrame{f, who.taken()}, enc.Size())
+	return o
+}
+
+func (h *held) add(f heldFrame, size int) {
+	h.frames = append(h.frames, f)
+	h.bytes += size
 }
 
 // expire drops frames that have expired and returns how many.
 func (h *held) expire(now time.Time, format *frame.Format) (dropped int) {
 	kept := h.frames[:0]
 	for _, f := range h.frames {
-		if !f.Expired(now) {
+		if !f.frame.Expired(now) {
 			kept = append(kept, f)
 			continue
 		}
 		dropped++
-		if enc, err := f.In(format); err == nil { // it was counted with the size that it has in the format
+		f.end(Expired)
+		if enc, err := f.frame.In(format); err == nil { // it was counted with the size that it has in the format
 			h.bytes -= enc.Size()
 		}
 	}
@@ -53,42 +68,64 @@ func (h *held) expire(now time.Time, format *frame.Format) (dropped int) {
 	return dropped
 }
 
-// Release answers a request as Answer does, queues behind it what was offered while the session held
-// such frames back, and holds nothing from then on. See Options.Hold.
+// Release answers a request as Answer does, and lets the client in: what was offered before is queued
+// behind the answer, or behind what a leading subscription has to catch up with. See Options.Hold.
 func (s *Session) Release(n uint64, reply *frame.Frame) {
 	s.mu.Lock()
-	s.expireHeldLocked(time.Now())
-	waiting := s.held
-	s.held = nil
+	s.barred = false
 	wake := s.state != Closed && s.answerLocked(n, reply)
-	if waiting != nil && s.state != Closed {
-		for _, f := range waiting.frames {
-			wake = s.queueLocked(f) || wake
-		}
-	}
+	wake = s.letGoLocked() || wake
 	s.mu.Unlock()
 	if wake {
 		s.core.Writer.Wake(s)
 	}
 }
 
+// leadLocked has what is offered from now on wait for a leading subscription.
+func (s *Session) leadLocked() {
+	if s.held == nil {
+		s.held = &held{}
+	}
+}
+
+// letGoLocked queues what is held, once nothing has to go before it.
+func (s *Session) letGoLocked() (wake bool) {
+	if s.held == nil || s.barred || s.state == Closed {
+		return false
+	}
+	for _, sub := range s.subs {
+		if sub.leads && !sub.live {
+			return false
+		}
+	}
+	s.expireHeldLocked(time.Now())
+	waiting := s.held
+	s.held = nil
+	for _, f := range waiting.frames {
+		wake = s.queueLocked(f.frame, f.interest) || wake
+	}
+	return wake
+}
+
 // queueLocked queues a frame for which there was room.
-func (s *Session) queueLocked(f *frame.Frame) (wake bool) {
+func (s *Session) queueLocked(f *frame.Frame, who interest) (wake bool) {
 	enc, err := f.In(s.format)
 	if err != nil {
 		s.cannotEncode(err)
+		who.end(Gone)
 		return false
 	}
 	s.queue.push(item{enc: enc})
+	s.awaitLastLocked(who)
 	return s.wakeLocked()
 }
 
-// OfferOpen does what Offer does, but to a session that holds frames back it offers nothing.
+// OfferOpen does what Offer does, but to a session whose client is not let in yet it offers nothing.
 func (s *Session) OfferOpen(f *frame.Frame) (o Offered, wake bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.held != nil {
+	if s.barred {
 		return Gone, false
 	}
-	return s.offerLocked(f, false)
+	return s.offerLocked(f, false, interest{})
 }

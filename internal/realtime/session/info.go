@@ -9,7 +9,7 @@ import (
 // Info is a session at a moment, for those who look after it.
 type Info struct {
 	State      State
-	Held       bool // it holds back what is offered; see Options.Hold
+	Held       bool // its client is not let in yet; see Options.Hold
 	GID        int64
 	Peer       transport.Peer // of its connection; zero without one
 	LastActive time.Time      // when something last came from its client
@@ -24,7 +24,7 @@ func (s *Session) Info() Info {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	info := Info{
-		State: s.state, Held: s.held != nil, GID: s.gid, LastActive: time.Unix(0, s.heard.Load()),
+		State: s.state, Held: s.barred, GID: s.gid, LastActive: time.Unix(0, s.heard.Load()),
 		QueueFrames: s.queue.len(), QueueBytes: s.queue.bytes, Unsent: s.queue.unsent(),
 		LastSent: s.queue.reached, LastAcked: s.queue.acked,
 	}

@@ -16,6 +16,14 @@ type item struct {
 	kept     bool          // nothing could bring it back
 }
 
+func (it *item) missed() {
+	if it.sub != nil {
+		if log, ok := it.sub.source.(Leading); ok {
+			log.Missed(it.seq)
+		}
+	}
+}
+
 // queue holds a session's frames in order: first those that were written and wait for their ack
 // (in a session that can resume), then those that wait to be written. The number of a frame in its
 // session follows from its place. Not safe for concurrent use.
@@ -139,6 +147,7 @@ func (q *queue) expire(now time.Time) (gone []uint64) {
 		if it.enc.Expired(now) {
 			gone = append(gone, q.acked+uint64(i-q.head)+1)
 			q.add(it, -1)
+			it.missed()
 			continue
 		}
 		q.items[to] = it

@@ -10,7 +10,8 @@ import (
 )
 
 // newTicket returns 130 random bits as text: what one must know to resume a session. It is good
-// for one resume, and only with the right user.
+// for one resume, and only with the right user. That the client has its successor is known when it is
+// heard on the new connection; until then it may have lost the answer, and the old one stays good.
 func newTicket() string { return rand.Text() }
 
 // Return is a client that comes back to its session.
@@ -43,7 +44,8 @@ func (s *Session) Reattach(r Return) (next string, ok bool) {
 	s.conn, s.state, s.progress = r.Conn, Active, time.Now()
 	s.unacked, s.resends = s.progress, 0
 	s.greeting, s.closing = true, false
-	s.ticket = newTicket()
+	s.spent, s.ticket = r.presented(s.spent, s.ticket), newTicket()
+	s.unproven.Store(true)
 	next = s.ticket
 	s.mu.Unlock()
 
@@ -58,7 +60,27 @@ func (s *Session) Reattach(r Return) (next string, ok bool) {
 func (s *Session) admitsLocked(r Return) bool {
 	whole := s.state != Closed && s.ticket != "" && !s.lost &&
 		r.Last >= s.queue.acked && r.Last <= s.queue.reached
-	return whole && (r.Proven || subtle.ConstantTimeCompare([]byte(r.Ticket), []byte(s.ticket)) == 1)
+	return whole && (r.Proven || r.shows(s.ticket) || r.shows(s.spent))
+}
+
+func (r *Return) shows(ticket string) bool {
+	return ticket != "" && subtle.ConstantTimeCompare([]byte(r.Ticket), []byte(ticket)) == 1
+}
+
+// presented returns the ticket that the client has for certain: that with which it came.
+func (r *Return) presented(spent, ticket string) string {
+	if r.shows(spent) {
+		return spent
+	}
+	return ticket
+}
+
+// provenByUse follows the first that is heard on a connection: its client has the ticket that it was
+// given there, and the one before is good no more.
+func (s *Session) provenByUse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spent = ""
 }
 
 // changeFormatLocked makes what waits in the queue frames of another connection's format.

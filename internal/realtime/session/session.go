@@ -41,7 +41,7 @@ type Options struct {
 	Resume bool
 	// Resend writes again what the client of a session that can resume leaves unacknowledged.
 	Resend bool
-	// Hold keeps what is offered back, without a number, until Release.
+	// Hold keeps what is offered back, without a number, until Release lets the client in.
 	Hold bool
 	// Numbered means that the client numbers its requests, so that frames can be bound to answers; to
 	// any other session they come at once.
@@ -65,6 +65,8 @@ type Session struct {
 	core    *Core
 	Started time.Time
 	heard   atomic.Int64 // when something last came from the client, in nanoseconds since 1970
+	// unproven is set while nothing was heard on a connection that resumed the session.
+	unproven atomic.Bool
 
 	mu       sync.Mutex
 	state    State
@@ -78,13 +80,15 @@ type Session struct {
 	behind   []*Subscription // those that are not live, the one being read first
 	catching bool            // a catcher has the session, or is about to
 	dirty    []*Subscription // those with more written than received
-	awaited  []awaited       // frames that somebody waits for, by number
+	awaited  []awaited       // frames that somebody wants to know of, by number
+	barred   bool            // the client is not let in yet
 	held     *held           // nil: the session holds nothing back
 	requests *requests       // nil: there were none, and nothing is bound to any
 	unacked  time.Time       // since when the first frame that was written waits to be acknowledged
 	resends  int             // since the client acknowledged something
 	unread   time.Time       // since when the log could not be read; zero: it can
 	ticket   string
+	spent    string    // the ticket before, until the client is known to have the next; empty: none
 	expiry   time.Time // of the token; zero: none
 	progress time.Time // when the client last took or acknowledged something, or had nothing to take
 	detached time.Time
@@ -106,7 +110,7 @@ func New(core *Core, o Options, conn transport.Conn, expiry time.Time) *Session 
 	s.heard.Store(now.UnixNano())
 	s.queue.tally = core.Load.NewTally()
 	if o.Hold {
-		s.held = &held{}
+		s.barred, s.held = true, &held{}
 	}
 	if o.Asked > 0 {
 		s.requests = &requests{asked: o.Asked}
@@ -188,6 +192,9 @@ func (s *Session) Add(sub *Subscription) bool {
 		return false
 	}
 	s.subs = append(s.subs, sub)
+	if sub.leads && !sub.live {
+		s.leadLocked()
+	}
 	return true
 }
 
@@ -212,15 +219,20 @@ func (s *Session) Start(sub *Subscription) {
 // Remove forgets the subscription on a channel and returns it, or nil.
 func (s *Session) Remove(channel string) *Subscription {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	sub := s.findLocked(channel)
 	if sub == nil {
+		s.mu.Unlock()
 		return nil
 	}
 	sub.gone = true
 	i := slices.Index(s.subs, sub)
 	s.subs = slices.Delete(s.subs, i, i+1)
 	s.notBehindLocked(sub)
+	wake := s.letGoLocked()
+	s.mu.Unlock()
+	if wake {
+		s.core.Writer.Wake(s)
+	}
 	return sub
 }
 
@@ -269,7 +281,7 @@ func (s *Session) Detach(conn transport.Conn, clean bool) (over bool) {
 		return true
 	}
 	s.state, s.detached = Detached, time.Now()
-	s.abandonAwaitedLocked(false)
+	s.detachAwaitedLocked()
 	return false
 }
 
@@ -287,8 +299,8 @@ func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool
 	for _, sub := range subs {
 		sub.gone = true
 	}
-	s.abandonAwaitedLocked(true)
-	s.subs, s.behind, s.dirty, s.held = nil, nil, nil, nil
+	s.endAwaitedLocked()
+	s.subs, s.behind, s.dirty = nil, nil, nil
 	s.queue.end()
 	s.drainedLocked()
 	s.mu.Unlock()

@@ -16,6 +16,15 @@ type Source interface {
 	Received(seq int64)
 }
 
+// Leading is a Source whose entries go before what is offered to the session: as long as the
+// subscription is behind, that waits.
+type Leading interface {
+	Source
+	// Missed is told of an entry that has expired before it was written. It is called with the session's
+	// lock held, and must neither block nor call the session.
+	Missed(seq int64)
+}
+
 // Entry is one place in a log.
 type Entry struct {
 	Seq         int64
@@ -43,6 +52,7 @@ type Subscription struct {
 
 	channel Channel
 	source  Source // nil: the channel keeps nothing
+	leads   bool   // see Leading
 
 	// Under Session.mu:
 	live     bool
@@ -60,8 +70,9 @@ type Subscription struct {
 // nil source there is none, and it is live at once. Start it with Session.Start once the channel
 // knows it.
 func NewSubscription(s *Session, name string, channel Channel, source Source, after int64) *Subscription {
+	_, leads := source.(Leading)
 	return &Subscription{
-		Session: s, Name: name, channel: channel, source: source,
+		Session: s, Name: name, channel: channel, source: source, leads: leads,
 		live: source == nil, next: after + 1, taken: after, written: after, received: after,
 	}
 }

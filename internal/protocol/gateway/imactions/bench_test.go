@@ -172,7 +172,7 @@ func newBench(t *testing.T, s settings) *bench {
 	b.log, b.cursors, b.places = &messageLog{MessageLog: stored}, &cursors{CursorRepo: kept}, &rooms{RoomRepo: inRooms}
 	b.rooms = biz.NewRooms(inRooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: s.defaults})
 	b.messages = biz.NewMessages(inRooms, members, b.log, live, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
-	pushes := biz.NewPushes(protocol.NewPusher(b.node), inbox, data.NewPushKeys(db, quiet), biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, InboxPerUser: 9})
+	pushes := biz.NewPushes(protocol.NewPusher(b.node), inbox, data.NewPushKeys(db, quiet), biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}})
 	actions := imactions.New(b.node, imactions.Rules{
 		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.places, members, b.log, b.cursors),
 		History: biz.NewHistory(data.NewHistory(db)),
