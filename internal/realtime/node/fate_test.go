@@ -1,13 +1,13 @@
 package node_test
 
 import (
+	"context"
 	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/session"
@@ -26,19 +26,16 @@ func settled(t *testing.T, m *session.Metrics) map[string]int {
 	}
 	ends := map[string]int{}
 	for _, f := range families {
-		if f.GetName() == "hermod_session_settled_pushes_total" {
-			for _, one := range f.GetMetric() {
-				add(ends, one)
+		if f.GetName() != "hermod_session_settled_pushes_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if n := int(m.GetCounter().GetValue()); n > 0 {
+				ends[m.GetLabel()[0].GetValue()] = n
 			}
 		}
 	}
 	return ends
-}
-
-func add(ends map[string]int, m *dto.Metric) {
-	if n := int(m.GetCounter().GetValue()); n > 0 {
-		ends[m.GetLabel()[0].GetValue()] = n
-	}
 }
 
 func wantSettled(t *testing.T, b *bench, want map[string]int) {
@@ -89,8 +86,6 @@ func TestA8SettledInSessions(t *testing.T) {
 			b.Done(s, conn, transport.ConnLost)
 			b.Push("1", frame.New("push"))
 			want(t, b.back(t, s), "push")
-			conn = transporttest.NewConn()
-			b.Done(s, nil, transport.ConnLost)
 			b.End(s, transport.Ended)
 		}, map[string]int{"unknown": 1}},
 		"the window ends before it was written": {func(_ *testing.T, b *bench, s *session.Session, conn *transporttest.Conn) {
@@ -101,7 +96,7 @@ func TestA8SettledInSessions(t *testing.T) {
 		"waited for, and not in time": {func(t *testing.T, b *bench, s *session.Session, conn *transporttest.Conn) {
 			for _, leave := range []bool{true, false} { // the second one has found its place elsewhere
 				a := b.Await("1", frame.New("push"))
-				ctx, cancel := timeout(t, time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				if o := a.Wait(ctx); o != session.Queued {
 					t.Errorf("outcome %v", o)
 				}

@@ -56,8 +56,8 @@ func (m *mailbox) Missed(seq int64) {
 	m.missed = append(m.missed, seq)
 }
 
-// reader opens a session that reads a mailbox.
-func (b *bench) reader(m *mailbox, o session.Options) (*session.Session, *transporttest.Conn) {
+// withMail opens a session that reads a mailbox.
+func (b *bench) withMail(m *mailbox, o session.Options) (*session.Session, *transporttest.Conn) {
 	conn := transporttest.NewConn()
 	o.ID, o.User, o.Format = "1", "bob", lower
 	s := session.New(b.Core(), o, conn, time.Time{})
@@ -73,7 +73,7 @@ func (b *bench) reader(m *mailbox, o session.Options) (*session.Session, *transp
 func TestWhatLeadsGoesFirst(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		m := newMailbox("kept 1", "kept 2")
-		s, conn := b.reader(m, session.Options{Resume: true})
+		s, conn := b.withMail(m, session.Options{Resume: true})
 		for _, offer := range []func(*frame.Frame) session.Offered{
 			func(f *frame.Frame) session.Offered { return b.Push("1", f) },
 			func(f *frame.Frame) session.Offered { return b.PushConnected("bob", f) },
@@ -110,7 +110,7 @@ func TestWhatLeadsGoesFirst(t *testing.T) {
 func TestWhatWaitsBehindALeadingLogOutlivesTheConnection(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		m := newMailbox("kept")
-		s, conn := b.reader(m, session.Options{Resume: true})
+		s, conn := b.withMail(m, session.Options{Resume: true})
 		b.Push("1", frame.New("before"))
 		awaited := b.AwaitUser("bob", frame.New("awaited"), false)
 		b.Done(s, conn, transport.ConnLost)
@@ -132,7 +132,7 @@ func TestWhatWaitsBehindALeadingLogOutlivesTheConnection(t *testing.T) {
 func TestALeadingLogOfAClosedSession(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		m := newMailbox("kept")
-		s, _ := b.reader(m, session.Options{})
+		s, _ := b.withMail(m, session.Options{})
 		awaited := b.AwaitUser("bob", frame.New("awaited"), false)
 		b.End(s, transport.Ended)
 		if o := awaited.Wait(t.Context()); o != session.Gone {
@@ -146,7 +146,7 @@ func TestALeadingLogOfAClosedSession(t *testing.T) {
 func TestWhatWaitsBehindALeadingLogIsBounded(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		m := newMailbox("kept")
-		_, conn := b.reader(m, session.Options{})
+		_, conn := b.withMail(m, session.Options{})
 		taken := 0
 		for b.Push("1", frame.New(strconv.Itoa(taken))) == session.Queued {
 			taken++
@@ -166,17 +166,18 @@ func TestWhatWaitsBehindALeadingLogIsBounded(t *testing.T) {
 // TestALeadingLogIsToldWhatExpired: an entry that expired in the queue, and no other.
 func TestALeadingLogIsToldWhatExpired(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		m := newMailbox("written", "", "long")
-		m.letters[1].Frame = until(time.Second, "short")
-		s, conn := b.reader(m, session.Options{Resume: true})
-		conn.SetReading(false)
+		m := newMailbox("for ever", "", "long")
+		m.letters[1].Frame, m.letters[2].Frame = until(time.Second, "short"), until(time.Minute, "long")
 		close(m.open)
-		synctest.Wait()
-		b.Done(s, conn, transport.ConnLost)
-		m.letters = append(m.letters, session.Entry{Seq: 4, Frame: until(time.Second, "also short")})
+		conn := transporttest.NewConn()
+		s := session.New(b.Core(), session.Options{ID: "1", User: "bob", Format: lower, Resume: true}, conn, time.Time{})
+		begin := b.Attach(s, "mail", m, 0)
+		b.Open(s)
+		begin() // it is read, and nothing is written before the client has been greeted
 		time.Sleep(3 * time.Second)
-		synctest.Wait()
-		if len(m.missed) > 1 || len(m.missed) == 1 && m.missed[0] != 2 {
+		s.Continue()
+		want(t, conn, "for ever", "long")
+		if !slices.Equal(m.missed, []int64{2}) {
 			t.Errorf("missed %v", m.missed)
 		}
 	})
