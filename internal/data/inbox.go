@@ -28,31 +28,6 @@ func NewInbox(db *DB, logger *slog.Logger) *Inbox {
 	}
 }
 
-// The last seq is kept apart from the inbox, which forgets: no seq is given out twice.
-const (
-	insertInboxHead = `INSERT INTO inbox_heads (user_id, last_seq) VALUES (?, 0)`
-	raiseInboxHead  = `UPDATE inbox_heads SET last_seq = last_seq + 1 WHERE user_id = ?`
-	selectInboxHead = `SELECT last_seq FROM inbox_heads WHERE user_id = ?`
-)
-
-// nextInboxSeq keeps other nodes from the user's inbox until the transaction is over.
-func nextInboxSeq(t *tx, user biz.UserID) (seq int64, err error) {
-	n, err := t.exec(raiseInboxHead, string(user))
-	if err != nil {
-		return 0, err
-	}
-	if n == 0 {
-		if _, err := t.exec(insertInboxHead+t.dialect.once("user_id"), string(user)); err != nil {
-			return 0, err
-		}
-		if _, err := t.exec(raiseInboxHead, string(user)); err != nil {
-			return 0, err
-		}
-	}
-	err = t.scan(selectInboxHead, []any{string(user)}, &seq)
-	return seq, err
-}
-
 var insertPushSQL = insertInto("inbox", pushColumns)
 
 func insertPush(t *tx, r *pushRow) error {
@@ -69,8 +44,14 @@ func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires
 	kept := *p
 	dropped := 0
 	err := b.db.writer.do(ctx, func(t *tx) (err error) {
+		dropped = 0 // the transaction may be tried again
+		row, err := toPushRow(user, &kept, expires)
+		if err != nil {
+			return err
+		}
 		// The place first: it keeps other nodes out while there is looked for room.
-		if kept.InboxSeq, err = nextInboxSeq(t, user); err != nil {
+		head, err := nextInHead(t, user, row.Size)
+		if err != nil {
 			return err
 		}
 		if p.Again {
@@ -79,13 +60,10 @@ func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires
 				return err
 			}
 		}
-		row, err := toPushRow(user, &kept, expires)
-		if err != nil {
+		if dropped, err = b.makeRoom(t, user, row.Size, head.inboxUse, limits); err != nil {
 			return err
 		}
-		if dropped, err = b.makeRoom(t, user, row.Size, limits); err != nil {
-			return err
-		}
+		row.Seq, kept.InboxSeq = head.last, head.last
 		return insertPush(t, &row)
 	}, func() { b.db.metrics.settled.WithLabelValues(settledDropped).Add(float64(dropped)) })
 	if err != nil {
@@ -140,6 +118,7 @@ func (b *Inbox) Page(ctx context.Context, user biz.UserID, after int64, limit in
 }
 
 const (
+	selectLastPlace  = `SELECT last_seq FROM inbox_heads WHERE user_id = ?`
 	selectInboxState = `SELECT count(*), coalesce(sum(size), 0), coalesce(min(seq), 0) FROM inbox WHERE ` + livingPushes
 	selectPushTime   = `SELECT created_at FROM inbox WHERE user_id = ? AND seq = ?`
 )
@@ -147,7 +126,7 @@ const (
 // State returns what is kept for a user.
 func (b *Inbox) State(ctx context.Context, user biz.UserID) (s biz.InboxState, err error) {
 	read := b.db.reader.scanning(ctx)
-	err = read(selectInboxHead, []any{string(user)}, &s.Last)
+	err = read(selectLastPlace, []any{string(user)}, &s.Last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return s, nil
 	}

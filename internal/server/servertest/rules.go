@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/metadata"
+
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
@@ -16,6 +18,11 @@ func (t *trial) push(user, text string) gatewayv1.PushOutcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	return t.pushIn(ctx, user, text)
+}
+
+func (t *trial) pushIn(ctx context.Context, user, text string) gatewayv1.PushOutcome {
+	t.Helper()
 	r, err := gatewayv1.NewGatewayServiceClient(t.node.Services).PushToClient(ctx, &gatewayv1.UnicastPushRequest{
 		TargetType: "openid", TargetId: user, MsgType: "test", Data: []byte(text),
 	})
@@ -79,6 +86,35 @@ func order(t *trial) {
 	x := t.newcomer()
 	t.pushAll(x.user, numbered(1, 200)...)
 	x.wantPushes(numbered(1, 200)...)
+}
+
+// store pushes texts to a user who is away, to be kept.
+func (t *trial) store(user string, texts ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), "offline", "store"), patience)
+	defer cancel()
+	for _, text := range texts {
+		if o := t.pushIn(ctx, user, text); o != gatewayv1.PushOutcome_PUSH_OUTCOME_QUEUED {
+			t.Fatalf("the push %q is %v", text, o)
+		}
+	}
+}
+
+// kept: what was kept for somebody who was away comes when he has been let in, and whatever is pushed from
+// then on behind it; and so again, until he has acknowledged it.
+func kept(t *trial) {
+	t.store(t.user(), numbered(1, 5)...)
+	x := t.newcomer()
+	t.pushAll(x.user, numbered(6, 8)...)
+	x.wantPushes(numbered(1, 8)...)
+	x.link.Cut()
+	y := t.newcomer()
+	y.wantPushes(numbered(1, 5)...)
+	y.send(y.lang.request("ack", fmt.Sprint(y.last)))
+	y.wantAnswer("got it")
+	z := t.newcomer()
+	t.pushAll(z.user, "live")
+	z.wantPushes("live")
 }
 
 // resume: a client whose connection was cut gets what it missed, under its old numbers, and then live

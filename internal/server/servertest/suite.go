@@ -81,6 +81,7 @@ func Run(t *testing.T, n Node) {
 				{"handshake", handshake},
 				{"refused", refused},
 				{"order", order},
+				{"kept", kept},
 				{"resume", resume},
 				{"resume on another transport", resumeElsewhere},
 				{"an older connection is closed", taken},

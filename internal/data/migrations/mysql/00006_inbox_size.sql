@@ -15,5 +15,21 @@ DEALLOCATE PREPARE add_size;
 
 UPDATE inbox SET size = length(msg_type) + length(title) + length(content) + length(data) + coalesce(length(metadata), 0);
 
+-- No less than what is kept for the user: nothing is taken off when pushes go. It is counted anew when a limit
+-- seems to be reached.
+SET @add_kept = IF(
+  (SELECT count(*) FROM information_schema.columns
+    WHERE table_schema = database() AND table_name = 'inbox_heads' AND column_name = 'kept') = 0,
+  'ALTER TABLE inbox_heads ADD COLUMN kept bigint NOT NULL DEFAULT 0, ADD COLUMN bytes bigint NOT NULL DEFAULT 0',
+  'DO 0');
+PREPARE add_kept FROM @add_kept;
+EXECUTE add_kept;
+DEALLOCATE PREPARE add_kept;
+
+UPDATE inbox_heads SET
+  kept = (SELECT count(*) FROM inbox WHERE inbox.user_id = inbox_heads.user_id),
+  bytes = (SELECT coalesce(sum(size), 0) FROM inbox WHERE inbox.user_id = inbox_heads.user_id);
+
 -- +goose Down
+ALTER TABLE inbox_heads DROP COLUMN bytes, DROP COLUMN kept;
 ALTER TABLE inbox DROP INDEX inbox_by_size, DROP COLUMN size;
