@@ -189,19 +189,19 @@ func TestKeptPushesWaitForTheClient(t *testing.T) {
 	sessions := gatewayv1.NewSessionServiceClient(Dial(t, n.Gateway))
 	frames := bob.Flush() // as much as comes without an acknowledgement
 	if len(frames) == 0 || len(frames) == kept {
-		t.Errorf("%d came without an acknowledgement", len(frames))
+		t.Fatalf("%d came without an acknowledgement", len(frames))
 	}
-	got := len(frames)
+	got, last := len(frames), frames[len(frames)-1].Link
 	for got < kept {
 		info, err := sessions.GetSession(within(t), &gatewayv1.GetSessionRequest{SessionId: bob.Header("session-id")})
 		if err != nil || info.GetQueueBytes() > queue {
 			t.Fatalf("%d bytes are queued, %v", info.GetQueueBytes(), err)
 		}
-		bob.AckLink(uint64(got))
-		bob.Next()
-		got += 1 + len(bob.Flush())
+		bob.AckLink(last)
+		frames = append([]Frame{bob.Next()}, bob.Flush()...)
+		got, last = got+len(frames), frames[len(frames)-1].Link
 	}
-	bob.AckLink(uint64(got))
+	bob.AckLink(last)
 	if rest := bob.Flush(); got != kept || len(rest) > 0 {
 		t.Errorf("%d came, and then %d", got, len(rest))
 	}
