@@ -10,6 +10,7 @@ var commands = []func(*streams) *cobra.Command{
 	newBatch,
 	newSessions,
 	newTail,
+	newInbox,
 	newBench,
 	newConfig,
 	newBackup,

@@ -13,6 +13,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -1310,11 +1311,126 @@ func (*UpstreamDeregisterResponse) Descriptor() ([]byte, []int) {
 	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{13}
 }
 
+type GetInboxRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Openid        string                 `protobuf:"bytes,1,opt,name=openid,proto3" json:"openid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetInboxRequest) Reset() {
+	*x = GetInboxRequest{}
+	mi := &file_gateway_v1_gateway_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetInboxRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetInboxRequest) ProtoMessage() {}
+
+func (x *GetInboxRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gateway_v1_gateway_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetInboxRequest.ProtoReflect.Descriptor instead.
+func (*GetInboxRequest) Descriptor() ([]byte, []int) {
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GetInboxRequest) GetOpenid() string {
+	if x != nil {
+		return x.Openid
+	}
+	return ""
+}
+
+// InboxInfo is what is kept for a user at a moment: not acknowledged by him, and not expired.
+type InboxInfo struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Openid string                 `protobuf:"bytes,1,opt,name=openid,proto3" json:"openid,omitempty"`
+	Pushes int32                  `protobuf:"varint,2,opt,name=pushes,proto3" json:"pushes,omitempty"`
+	// Of their types, titles, contents, data and metadata.
+	Bytes int64 `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// When the oldest one was accepted; not set when nothing is kept.
+	OldestAt      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=oldest_at,json=oldestAt,proto3" json:"oldest_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InboxInfo) Reset() {
+	*x = InboxInfo{}
+	mi := &file_gateway_v1_gateway_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InboxInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InboxInfo) ProtoMessage() {}
+
+func (x *InboxInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_gateway_v1_gateway_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InboxInfo.ProtoReflect.Descriptor instead.
+func (*InboxInfo) Descriptor() ([]byte, []int) {
+	return file_gateway_v1_gateway_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *InboxInfo) GetOpenid() string {
+	if x != nil {
+		return x.Openid
+	}
+	return ""
+}
+
+func (x *InboxInfo) GetPushes() int32 {
+	if x != nil {
+		return x.Pushes
+	}
+	return 0
+}
+
+func (x *InboxInfo) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *InboxInfo) GetOldestAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OldestAt
+	}
+	return nil
+}
+
 var File_gateway_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\n" +
-	"\x18gateway/v1/gateway.proto\x12\x11hermod.gateway.v1\x1a\x1cgoogle/api/annotations.proto\"\xac\x03\n" +
+	"\x18gateway/v1/gateway.proto\x12\x11hermod.gateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xac\x03\n" +
 	"\x12UnicastPushRequest\x12\x1f\n" +
 	"\vtarget_type\x18\x01 \x01(\tR\n" +
 	"targetType\x12\x1b\n" +
@@ -1420,7 +1536,14 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x19UpstreamDeregisterRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12!\n" +
 	"\fservice_name\x18\x02 \x01(\tR\vserviceName\"\x1c\n" +
-	"\x1aUpstreamDeregisterResponse*V\n" +
+	"\x1aUpstreamDeregisterResponse\")\n" +
+	"\x0fGetInboxRequest\x12\x16\n" +
+	"\x06openid\x18\x01 \x01(\tR\x06openid\"\x8a\x01\n" +
+	"\tInboxInfo\x12\x16\n" +
+	"\x06openid\x18\x01 \x01(\tR\x06openid\x12\x16\n" +
+	"\x06pushes\x18\x02 \x01(\x05R\x06pushes\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x127\n" +
+	"\toldest_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\boldestAt*V\n" +
 	"\x0eNotifySyncHint\x12\x13\n" +
 	"\x0fNSH_IMMEDIATELY\x10\x00\x12\x17\n" +
 	"\x13NSH_BEFORE_RESPONSE\x10\x01\x12\x16\n" +
@@ -1444,12 +1567,13 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x11PUSH_OUTCOME_SLOW\x10\x05\x12\x19\n" +
 	"\x15PUSH_OUTCOME_REJECTED\x10\x06\x12\x18\n" +
 	"\x14PUSH_OUTCOME_UNKNOWN\x10\a\x12\x18\n" +
-	"\x14PUSH_OUTCOME_EXPIRED\x10\b2\xed\x05\n" +
+	"\x14PUSH_OUTCOME_EXPIRED\x10\b2\xd9\x06\n" +
 	"\x0eGatewayService\x12r\n" +
 	"\fPushToClient\x12%.hermod.gateway.v1.UnicastPushRequest\x1a&.hermod.gateway.v1.UnicastPushResponse\"\x13\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/push\x12\x88\x01\n" +
 	"\x12BatchPushToClients\x12*.hermod.gateway.v1.BatchUnicastPushRequest\x1a+.hermod.gateway.v1.BatchUnicastPushResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/push/batch\x12y\n" +
 	"\x12BroadcastToClients\x12#.hermod.gateway.v1.BroadcastRequest\x1a$.hermod.gateway.v1.BroadcastResponse\"\x18\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/broadcast\x12\x80\x01\n" +
-	"\rPaceBroadcast\x12'.hermod.gateway.v1.PaceBroadcastRequest\x1a$.hermod.gateway.v1.BroadcastProgress\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/broadcast/paced0\x01\x12k\n" +
+	"\rPaceBroadcast\x12'.hermod.gateway.v1.PaceBroadcastRequest\x1a$.hermod.gateway.v1.BroadcastProgress\"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/broadcast/paced0\x01\x12j\n" +
+	"\bGetInbox\x12\".hermod.gateway.v1.GetInboxRequest\x1a\x1c.hermod.gateway.v1.InboxInfo\"\x1c\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/inboxes/{openid}\x12k\n" +
 	"\x10RegisterUpstream\x12*.hermod.gateway.v1.UpstreamRegisterRequest\x1a+.hermod.gateway.v1.UpstreamRegisterResponse\x12q\n" +
 	"\x12DeregisterUpstream\x12,.hermod.gateway.v1.UpstreamDeregisterRequest\x1a-.hermod.gateway.v1.UpstreamDeregisterResponseB4Z2github.com/game-im/hermod/api/gateway/v1;gatewayv1b\x06proto3"
 
@@ -1466,7 +1590,7 @@ func file_gateway_v1_gateway_proto_rawDescGZIP() []byte {
 }
 
 var file_gateway_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_gateway_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_gateway_v1_gateway_proto_goTypes = []any{
 	(NotifySyncHint)(0),                // 0: hermod.gateway.v1.NotifySyncHint
 	(PushErrorCode)(0),                 // 1: hermod.gateway.v1.PushErrorCode
@@ -1485,38 +1609,44 @@ var file_gateway_v1_gateway_proto_goTypes = []any{
 	(*UpstreamRegisterResponse)(nil),   // 14: hermod.gateway.v1.UpstreamRegisterResponse
 	(*UpstreamDeregisterRequest)(nil),  // 15: hermod.gateway.v1.UpstreamDeregisterRequest
 	(*UpstreamDeregisterResponse)(nil), // 16: hermod.gateway.v1.UpstreamDeregisterResponse
-	nil,                                // 17: hermod.gateway.v1.UnicastPushRequest.MetadataEntry
-	nil,                                // 18: hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
-	nil,                                // 19: hermod.gateway.v1.BroadcastRequest.MetadataEntry
-	nil,                                // 20: hermod.gateway.v1.PaceBroadcastRequest.MetadataEntry
+	(*GetInboxRequest)(nil),            // 17: hermod.gateway.v1.GetInboxRequest
+	(*InboxInfo)(nil),                  // 18: hermod.gateway.v1.InboxInfo
+	nil,                                // 19: hermod.gateway.v1.UnicastPushRequest.MetadataEntry
+	nil,                                // 20: hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
+	nil,                                // 21: hermod.gateway.v1.BroadcastRequest.MetadataEntry
+	nil,                                // 22: hermod.gateway.v1.PaceBroadcastRequest.MetadataEntry
+	(*timestamppb.Timestamp)(nil),      // 23: google.protobuf.Timestamp
 }
 var file_gateway_v1_gateway_proto_depIdxs = []int32{
-	17, // 0: hermod.gateway.v1.UnicastPushRequest.metadata:type_name -> hermod.gateway.v1.UnicastPushRequest.MetadataEntry
+	19, // 0: hermod.gateway.v1.UnicastPushRequest.metadata:type_name -> hermod.gateway.v1.UnicastPushRequest.MetadataEntry
 	0,  // 1: hermod.gateway.v1.UnicastPushRequest.sync_hint:type_name -> hermod.gateway.v1.NotifySyncHint
 	2,  // 2: hermod.gateway.v1.UnicastPushResponse.outcome:type_name -> hermod.gateway.v1.PushOutcome
 	6,  // 3: hermod.gateway.v1.BatchUnicastPushRequest.targets:type_name -> hermod.gateway.v1.UnicastTarget
-	18, // 4: hermod.gateway.v1.BatchUnicastPushRequest.metadata:type_name -> hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
+	20, // 4: hermod.gateway.v1.BatchUnicastPushRequest.metadata:type_name -> hermod.gateway.v1.BatchUnicastPushRequest.MetadataEntry
 	8,  // 5: hermod.gateway.v1.BatchUnicastPushResponse.results:type_name -> hermod.gateway.v1.UnicastResult
 	2,  // 6: hermod.gateway.v1.UnicastResult.outcome:type_name -> hermod.gateway.v1.PushOutcome
-	19, // 7: hermod.gateway.v1.BroadcastRequest.metadata:type_name -> hermod.gateway.v1.BroadcastRequest.MetadataEntry
-	20, // 8: hermod.gateway.v1.PaceBroadcastRequest.metadata:type_name -> hermod.gateway.v1.PaceBroadcastRequest.MetadataEntry
-	3,  // 9: hermod.gateway.v1.GatewayService.PushToClient:input_type -> hermod.gateway.v1.UnicastPushRequest
-	5,  // 10: hermod.gateway.v1.GatewayService.BatchPushToClients:input_type -> hermod.gateway.v1.BatchUnicastPushRequest
-	9,  // 11: hermod.gateway.v1.GatewayService.BroadcastToClients:input_type -> hermod.gateway.v1.BroadcastRequest
-	11, // 12: hermod.gateway.v1.GatewayService.PaceBroadcast:input_type -> hermod.gateway.v1.PaceBroadcastRequest
-	13, // 13: hermod.gateway.v1.GatewayService.RegisterUpstream:input_type -> hermod.gateway.v1.UpstreamRegisterRequest
-	15, // 14: hermod.gateway.v1.GatewayService.DeregisterUpstream:input_type -> hermod.gateway.v1.UpstreamDeregisterRequest
-	4,  // 15: hermod.gateway.v1.GatewayService.PushToClient:output_type -> hermod.gateway.v1.UnicastPushResponse
-	7,  // 16: hermod.gateway.v1.GatewayService.BatchPushToClients:output_type -> hermod.gateway.v1.BatchUnicastPushResponse
-	10, // 17: hermod.gateway.v1.GatewayService.BroadcastToClients:output_type -> hermod.gateway.v1.BroadcastResponse
-	12, // 18: hermod.gateway.v1.GatewayService.PaceBroadcast:output_type -> hermod.gateway.v1.BroadcastProgress
-	14, // 19: hermod.gateway.v1.GatewayService.RegisterUpstream:output_type -> hermod.gateway.v1.UpstreamRegisterResponse
-	16, // 20: hermod.gateway.v1.GatewayService.DeregisterUpstream:output_type -> hermod.gateway.v1.UpstreamDeregisterResponse
-	15, // [15:21] is the sub-list for method output_type
-	9,  // [9:15] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	21, // 7: hermod.gateway.v1.BroadcastRequest.metadata:type_name -> hermod.gateway.v1.BroadcastRequest.MetadataEntry
+	22, // 8: hermod.gateway.v1.PaceBroadcastRequest.metadata:type_name -> hermod.gateway.v1.PaceBroadcastRequest.MetadataEntry
+	23, // 9: hermod.gateway.v1.InboxInfo.oldest_at:type_name -> google.protobuf.Timestamp
+	3,  // 10: hermod.gateway.v1.GatewayService.PushToClient:input_type -> hermod.gateway.v1.UnicastPushRequest
+	5,  // 11: hermod.gateway.v1.GatewayService.BatchPushToClients:input_type -> hermod.gateway.v1.BatchUnicastPushRequest
+	9,  // 12: hermod.gateway.v1.GatewayService.BroadcastToClients:input_type -> hermod.gateway.v1.BroadcastRequest
+	11, // 13: hermod.gateway.v1.GatewayService.PaceBroadcast:input_type -> hermod.gateway.v1.PaceBroadcastRequest
+	17, // 14: hermod.gateway.v1.GatewayService.GetInbox:input_type -> hermod.gateway.v1.GetInboxRequest
+	13, // 15: hermod.gateway.v1.GatewayService.RegisterUpstream:input_type -> hermod.gateway.v1.UpstreamRegisterRequest
+	15, // 16: hermod.gateway.v1.GatewayService.DeregisterUpstream:input_type -> hermod.gateway.v1.UpstreamDeregisterRequest
+	4,  // 17: hermod.gateway.v1.GatewayService.PushToClient:output_type -> hermod.gateway.v1.UnicastPushResponse
+	7,  // 18: hermod.gateway.v1.GatewayService.BatchPushToClients:output_type -> hermod.gateway.v1.BatchUnicastPushResponse
+	10, // 19: hermod.gateway.v1.GatewayService.BroadcastToClients:output_type -> hermod.gateway.v1.BroadcastResponse
+	12, // 20: hermod.gateway.v1.GatewayService.PaceBroadcast:output_type -> hermod.gateway.v1.BroadcastProgress
+	18, // 21: hermod.gateway.v1.GatewayService.GetInbox:output_type -> hermod.gateway.v1.InboxInfo
+	14, // 22: hermod.gateway.v1.GatewayService.RegisterUpstream:output_type -> hermod.gateway.v1.UpstreamRegisterResponse
+	16, // 23: hermod.gateway.v1.GatewayService.DeregisterUpstream:output_type -> hermod.gateway.v1.UpstreamDeregisterResponse
+	17, // [17:24] is the sub-list for method output_type
+	10, // [10:17] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_gateway_v1_gateway_proto_init() }
@@ -1530,7 +1660,7 @@ func file_gateway_v1_gateway_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gateway_v1_gateway_proto_rawDesc), len(file_gateway_v1_gateway_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	GatewayService_BatchPushToClients_FullMethodName = "/hermod.gateway.v1.GatewayService/BatchPushToClients"
 	GatewayService_BroadcastToClients_FullMethodName = "/hermod.gateway.v1.GatewayService/BroadcastToClients"
 	GatewayService_PaceBroadcast_FullMethodName      = "/hermod.gateway.v1.GatewayService/PaceBroadcast"
+	GatewayService_GetInbox_FullMethodName           = "/hermod.gateway.v1.GatewayService/GetInbox"
 	GatewayService_RegisterUpstream_FullMethodName   = "/hermod.gateway.v1.GatewayService/RegisterUpstream"
 	GatewayService_DeregisterUpstream_FullMethodName = "/hermod.gateway.v1.GatewayService/DeregisterUpstream"
 )
@@ -59,6 +60,8 @@ type GatewayServiceClient interface {
 	// a session that resumes or has a successor meanwhile does. It ends with the call: what was pushed
 	// by then was pushed.
 	PaceBroadcast(ctx context.Context, in *PaceBroadcastRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BroadcastProgress], error)
+	// GetInbox tells how much is kept for a user, whatever node it was kept by.
+	GetInbox(ctx context.Context, in *GetInboxRequest, opts ...grpc.CallOption) (*InboxInfo, error)
 	// RegisterUpstream makes a business service answer requests of clients, until its lease expires or
 	// DeregisterUpstream. Registering again renews the lease and replaces what was said before.
 	RegisterUpstream(ctx context.Context, in *UpstreamRegisterRequest, opts ...grpc.CallOption) (*UpstreamRegisterResponse, error)
@@ -123,6 +126,16 @@ func (c *gatewayServiceClient) PaceBroadcast(ctx context.Context, in *PaceBroadc
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type GatewayService_PaceBroadcastClient = grpc.ServerStreamingClient[BroadcastProgress]
 
+func (c *gatewayServiceClient) GetInbox(ctx context.Context, in *GetInboxRequest, opts ...grpc.CallOption) (*InboxInfo, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(InboxInfo)
+	err := c.cc.Invoke(ctx, GatewayService_GetInbox_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *gatewayServiceClient) RegisterUpstream(ctx context.Context, in *UpstreamRegisterRequest, opts ...grpc.CallOption) (*UpstreamRegisterResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpstreamRegisterResponse)
@@ -172,6 +185,8 @@ type GatewayServiceServer interface {
 	// a session that resumes or has a successor meanwhile does. It ends with the call: what was pushed
 	// by then was pushed.
 	PaceBroadcast(*PaceBroadcastRequest, grpc.ServerStreamingServer[BroadcastProgress]) error
+	// GetInbox tells how much is kept for a user, whatever node it was kept by.
+	GetInbox(context.Context, *GetInboxRequest) (*InboxInfo, error)
 	// RegisterUpstream makes a business service answer requests of clients, until its lease expires or
 	// DeregisterUpstream. Registering again renews the lease and replaces what was said before.
 	RegisterUpstream(context.Context, *UpstreamRegisterRequest) (*UpstreamRegisterResponse, error)
@@ -198,6 +213,9 @@ func (UnimplementedGatewayServiceServer) BroadcastToClients(context.Context, *Br
 }
 func (UnimplementedGatewayServiceServer) PaceBroadcast(*PaceBroadcastRequest, grpc.ServerStreamingServer[BroadcastProgress]) error {
 	return status.Error(codes.Unimplemented, "method PaceBroadcast not implemented")
+}
+func (UnimplementedGatewayServiceServer) GetInbox(context.Context, *GetInboxRequest) (*InboxInfo, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetInbox not implemented")
 }
 func (UnimplementedGatewayServiceServer) RegisterUpstream(context.Context, *UpstreamRegisterRequest) (*UpstreamRegisterResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RegisterUpstream not implemented")
@@ -291,6 +309,24 @@ func _GatewayService_PaceBroadcast_Handler(srv interface{}, stream grpc.ServerSt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type GatewayService_PaceBroadcastServer = grpc.ServerStreamingServer[BroadcastProgress]
 
+func _GatewayService_GetInbox_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetInboxRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(GatewayServiceServer).GetInbox(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: GatewayService_GetInbox_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(GatewayServiceServer).GetInbox(ctx, req.(*GetInboxRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _GatewayService_RegisterUpstream_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpstreamRegisterRequest)
 	if err := dec(in); err != nil {
@@ -345,6 +381,10 @@ var GatewayService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "BroadcastToClients",
 			Handler:    _GatewayService_BroadcastToClients_Handler,
+		},
+		{
+			MethodName: "GetInbox",
+			Handler:    _GatewayService_GetInbox_Handler,
 		},
 		{
 			MethodName: "RegisterUpstream",
