@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -72,6 +73,11 @@ func TestA7KeptUntilAcknowledged(t *testing.T) {
 	bob := Hello{User: "10001", Capabilities: "resume"}
 	first := n.Connect(bob).Take(3)
 	expect(t, "the first time", said(first), numbers(1, 3)...)
+	for _, f := range first {
+		if f.GetMetadata()["kept"] != "true" || f.GetSeq() != 0 || f.GetRoomId() != "" {
+			t.Errorf("a kept push came as %v", f)
+		}
+	}
 	n.Kill()
 	n.Boot()
 	expect(t, "by the other protocol", dataOf(n.login("10001"), 3), numbers(1, 3)...)
@@ -187,10 +193,7 @@ func TestKeptPushesWaitForTheClient(t *testing.T) {
 	n.keepMany("bob", kept)
 	bob := n.Connect(Hello{User: "bob", Capabilities: "resume"})
 	sessions := gatewayv1.NewSessionServiceClient(Dial(t, n.Gateway))
-	frames := bob.Flush() // as much as comes without an acknowledgement
-	if len(frames) == 0 || len(frames) == kept {
-		t.Fatalf("%d came without an acknowledgement", len(frames))
-	}
+	frames := append([]Frame{bob.Next()}, bob.Flush()...)
 	got, last := len(frames), frames[len(frames)-1].Link
 	for got < kept {
 		info, err := sessions.GetSession(within(t), &gatewayv1.GetSessionRequest{SessionId: bob.Header("session-id")})
@@ -306,4 +309,35 @@ func TestA8KeptAfterWaiting(t *testing.T) {
 	}
 	bob.AckLink(frames[1].Link)
 	n.awaitEnds(map[string]int{"delivered": 1})
+}
+
+// TestInboxIsShown: how much is kept is told by gRPC, REST and hermodctl, and to the SDK.
+func TestInboxIsShown(t *testing.T) {
+	t.Parallel()
+	n := Start(t, "")
+	c := n.Upstream()
+	if got, err := c.Inbox(t.Context(), "bob"); err != nil || got != (upstream.InboxInfo{OpenID: "bob"}) {
+		t.Errorf("nothing is kept: %+v, %v", got, err)
+	}
+	n.keep("bob", "12", "345")
+	got, err := c.Inbox(t.Context(), "bob")
+	if err != nil || got.Pushes != 2 || got.Bytes != int64(len("m12m345")) || got.Oldest.IsZero() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if status, body := n.get("/v1/inboxes/bob"); status != 200 || !strings.Contains(body, `"pushes":2`) || !strings.Contains(body, `"bytes":"7"`) {
+		t.Errorf("REST: %d %s", status, body)
+	}
+	out, err := hermodctl(t, "inbox", "bob", "carol", "--addr", n.Gateway)
+	if err != nil || !strings.Contains(out, "bob     2       7") || !strings.Contains(out, "carol   0       0      -") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := c.Inbox(t.Context(), ""); err == nil {
+		t.Error("nobody has an inbox")
+	}
+	bob := n.Connect(Hello{User: "bob"})
+	bob.Take(2)
+	bob.End()
+	if got, err := c.Inbox(t.Context(), "bob"); err != nil || got.Pushes != 0 || got.Bytes != 0 || !got.Oldest.IsZero() {
+		t.Errorf("when he has been here: %+v, %v", got, err)
+	}
 }

@@ -15,6 +15,7 @@ const (
 	headerMsgType = "msg_type" // on a push of a service
 	headerTitle   = "title"
 	headerContent = "content"
+	headerKept    = "kept"          // true on a push that was kept in the inbox
 	headerTicket  = "resume-ticket" // on a START_RESP
 	headerResumed = "resumed"
 	headerResync  = "resync"
@@ -78,13 +79,17 @@ func outgoingOf(payload any) (*outgoing, error) {
 	return nil, fmt.Errorf("gateway: no encoding for a %T", payload)
 }
 
-// pushed shows a push of a service. The caller's metadata gives way to the three fields.
+// pushed shows a push of a service. The caller's metadata gives way to the node's.
 func pushed(p *biz.Push) *outgoing {
-	headers := make(map[string]string, len(p.Metadata)+3)
+	headers := make(map[string]string, len(p.Metadata)+4)
 	for k, v := range p.Metadata {
 		headers[k] = v
 	}
 	headers[headerMsgType], headers[headerTitle], headers[headerContent] = p.MsgType, p.Title, p.Content
+	delete(headers, headerKept)
+	if p.InboxSeq > 0 {
+		headers[headerKept] = "true"
+	}
 	return &outgoing{
 		body: &gatewayv1.BusinessResponse{
 			Code: codeOK, Message: "[" + p.MsgType + "] " + p.Title, Data: p.Data,

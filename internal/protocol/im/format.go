@@ -24,6 +24,7 @@ const (
 	metaMsgType  = "msg_type"          // on a push
 	metaTitle    = "title"
 	metaContent  = "content"
+	metaKept     = "kept" // true on a push that was kept in the inbox
 
 	metaEventType = "event_type"       // on what the node tells of a room
 	eventExpired  = "messages_expired" // that messages are no longer kept
@@ -122,13 +123,17 @@ func expired(e *protocol.Expired) (*imv1.MessageResponse, error) {
 	}, err
 }
 
-// push shows a push as a SYSTEM message. The caller's metadata gives way to the three fields.
+// push shows a push as a SYSTEM message. The caller's metadata gives way to the node's.
 func push(p *biz.Push) *imv1.MessageResponse {
-	md := make(map[string]string, len(p.Metadata)+3)
+	md := make(map[string]string, len(p.Metadata)+4)
 	for k, v := range p.Metadata {
 		md[k] = v
 	}
 	md[metaMsgType], md[metaTitle], md[metaContent] = p.MsgType, p.Title, p.Content
+	delete(md, metaKept)
+	if p.InboxSeq > 0 {
+		md[metaKept] = "true"
+	}
 	return &imv1.MessageResponse{
 		MessageId: p.ID, Type: imv1.MessageType_MESSAGE_TYPE_SYSTEM, Content: p.Data,
 		Metadata: md, Timestamp: timestamppb.New(p.Time),
