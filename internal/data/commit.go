@@ -76,15 +76,17 @@ func (c *committer) transact(part []*entry) error {
 	c.groups.fill(part)
 	// Readers compare times that were delivered with times that were stored.
 	now := time.UnixMicro(start.UnixMicro()).UTC()
-	return c.db.writer.transact(
-		func(t *tx) error {
+	return c.db.writer.perform(transaction{
+		asked: part[len(part)-1].asked, // nobody later
+		limit: 2 * c.db.writer.timeout, // a statement that is slow may be; all of them may not
+		run: func(t *tx) error {
 			if t.dialect.bulk != nil {
 				return c.writeBulk(t, now)
 			}
 			return c.write(t, now)
 		},
-		func() { c.raiseHeads(now) },
-	)
+		committed: func() { c.raiseHeads(now) },
+	})
 }
 
 func (c *committer) write(t *tx, now time.Time) error {

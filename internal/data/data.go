@@ -105,10 +105,11 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 	if err != nil {
 		return nil, err
 	}
+	m := newMetrics()
 	return &DB{
-		writer: newWriter(p.write, &drv.dialect, opts.StatementTimeout, log),
+		writer: newWriter(p.write, &drv.dialect, opts.StatementTimeout, m, log),
 		reader: newReader(p.read, &drv.dialect, opts.StatementTimeout), orm: read, pools: p, dialect: &drv.dialect,
-		rooms: rooms, members: members, senders: senders, metrics: newMetrics(), logger: log,
+		rooms: rooms, members: members, senders: senders, metrics: m, logger: log,
 	}, nil
 }
 
@@ -119,12 +120,6 @@ func openGORM(d gorm.Dialector) (*gorm.DB, error) {
 		DisableAutomaticPing:   true,
 		Logger:                 logger.Discard,
 	})
-}
-
-// Ping tells whether the store can be read; for readiness.
-func (db *DB) Ping(ctx context.Context) error {
-	var one int
-	return storeError(db.reader.scanning(ctx)("SELECT 1", nil, &one))
 }
 
 // Close waits for a transaction that is running and closes every connection. Nothing can be read
@@ -138,10 +133,10 @@ func (db *DB) Collectors() []prometheus.Collector { return db.metrics.collectors
 
 // find reads with GORM on the reading connections.
 func (db *DB) find(ctx context.Context, query func(*gorm.DB) error) error {
-	ctx, cancel, err := db.reader.within(ctx)
+	limited, cancel, err := db.reader.within(ctx)
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	return query(db.orm.WithContext(ctx))
+	return overdue(ctx, query(db.orm.WithContext(limited)))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"time"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -16,6 +17,7 @@ type entry struct {
 	metadata []byte // encoded
 	hash     payloadHash
 	size     int
+	asked    time.Time
 
 	// The outcome. Nothing of it reaches the draft before it is committed.
 	receipt biz.Receipt
@@ -34,7 +36,7 @@ func newEntry(d *biz.Draft, done func(biz.Receipt, error)) (*entry, error) {
 	if err != nil {
 		return nil, biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "the metadata cannot be stored").Because(err)
 	}
-	e := &entry{draft: d, done: done, metadata: md, size: len(d.Content) + len(md) + entryOverhead}
+	e := &entry{draft: d, done: done, metadata: md, size: len(d.Content) + len(md) + entryOverhead, asked: time.Now()}
 	if d.ClientID != "" {
 		e.hash = hashPayload(d, md)
 	}

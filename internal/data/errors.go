@@ -34,3 +34,11 @@ func storeError(err error) error {
 func unavailable(cause error) *biz.Error {
 	return biz.Errorf(biz.KindUnavailable, "STORE_UNAVAILABLE", "the store cannot do it now").Because(cause)
 }
+
+// overdue tells a statement that took too long from a caller whose time, which is ctx's, is over.
+func overdue(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return unavailable(err)
+	}
+	return err
+}

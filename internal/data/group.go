@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -15,6 +16,7 @@ const maxJobs = 128
 // job is one caller's part of a shared transaction.
 type job struct {
 	ctx       context.Context
+	asked     time.Time
 	run       func(*tx) error
 	committed func()
 	finished  bool // guarded by writer.mu
@@ -30,14 +32,14 @@ type jobs struct {
 // get hold of the writer does the work of all. An error of fn undoes that part alone. fn gets one
 // goroutine, not necessarily the caller's. The error is one for callers of the package.
 func (w *writer) do(ctx context.Context, fn func(*tx) error, committed func()) error {
-	j := &job{ctx: ctx, run: fn, committed: committed}
+	j := &job{ctx: ctx, asked: time.Now(), run: fn, committed: committed}
 	w.jobs.add(j)
 	w.lock()
 	defer w.mu.Unlock()
 	for !j.finished {
 		w.runJobsLocked(w.jobs.take())
 	}
-	return storeError(j.err)
+	return storeError(overdue(ctx, j.err))
 }
 
 func (q *jobs) add(j *job) {
@@ -55,22 +57,43 @@ func (q *jobs) take() []*job {
 	return batch
 }
 
+func (q *jobs) putBack(batch []*job) {
+	if len(batch) == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(batch, q.waiting...)
+}
+
+// runJobsLocked does what a transaction has time for; the rest waits for the next one, so that a slow
+// database makes shared transactions short and not long.
 func (w *writer) runJobsLocked(batch []*job) {
-	err := w.transactLocked(func(t *tx) error {
-		for _, j := range batch {
-			if err := w.runJob(t, j); err != nil {
-				return err
+	began, todo := time.Now(), batch
+	err := w.performLocked(transaction{
+		asked: batch[len(batch)-1].asked, // nobody later
+		run: func(t *tx) error {
+			for i, j := range batch {
+				if t.dialect.remote && time.Since(began) > w.timeout/2 && i > 0 {
+					todo = batch[:i]
+					return nil
+				}
+				if err := w.runJob(t, j); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	}, func() {
-		for _, j := range batch {
-			if j.err == nil {
-				j.committed()
+			return nil
+		},
+		committed: func() {
+			for _, j := range todo {
+				if j.err == nil {
+					j.committed()
+				}
 			}
-		}
+		},
 	})
-	for _, j := range batch {
+	w.jobs.putBack(batch[len(todo):])
+	for _, j := range todo {
 		if j.err == nil {
 			j.err = err
 		}

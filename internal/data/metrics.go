@@ -16,6 +16,8 @@ type metrics struct {
 	batchRows  prometheus.Histogram
 	commitTime prometheus.Histogram
 	queued     prometheus.Gauge
+	writable   prometheus.Gauge
+	conflicts  prometheus.Counter
 	duplicates prometheus.Counter
 	failures   *prometheus.CounterVec
 	panics     prometheus.Counter
@@ -44,6 +46,12 @@ func newMetrics() *metrics {
 		queued: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hermod_store_queued_messages", Help: "Messages appended and not answered yet.",
 		}),
+		writable: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "hermod_store_writable", Help: "1 when the last transaction was committed or failed by its own fault, 0 when the store failed it.",
+		}),
+		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hermod_store_conflicts_total", Help: "Times that a transaction began anew since another one stood in its way.",
+		}),
 		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hermod_store_duplicates_total", Help: "Messages answered with the receipt of an earlier send.",
 		}),
@@ -64,6 +72,7 @@ func newMetrics() *metrics {
 	for _, outcome := range []string{settledDelivered, settledExpired, settledDropped} {
 		m.settled.WithLabelValues(outcome) // present from the start, so that rates are right
 	}
+	m.writable.Set(1) // a store that has just been opened
 	return m
 }
 
@@ -73,7 +82,7 @@ func counterVec(name, help, label string) *prometheus.CounterVec {
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.batches, m.batchRows, m.commitTime, m.queued, m.duplicates, m.failures, m.panics,
+		m.batches, m.batchRows, m.commitTime, m.queued, m.writable, m.conflicts, m.duplicates, m.failures, m.panics,
 		m.flushed, m.flushFails, m.purged, m.lookedBack, m.settled, m.retentionLag,
 	}
 }

@@ -44,7 +44,8 @@ func openPostgres(o Options) (pools, error) {
 }
 
 // postgresConfig has the server end what takes too long as well, so that nothing runs there whose
-// answer nobody waits for.
+// answer nobody waits for, and the transaction of a node that has vanished without a word, as it does when its
+// network is cut: until then the rooms that it was writing to are locked for every other node.
 func postgresConfig(o Options) (*pgx.ConnConfig, error) {
 	if o.DSN == "" {
 		return nil, fmt.Errorf("dsn is empty; postgres needs one, such as postgres://user:password@host:5432/hermod")
@@ -56,8 +57,10 @@ func postgresConfig(o Options) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = o.StatementTimeout
 	}
-	if _, ok := c.RuntimeParams["statement_timeout"]; !ok {
-		c.RuntimeParams["statement_timeout"] = fmt.Sprint(o.StatementTimeout.Milliseconds())
+	for _, limit := range []string{"statement_timeout", "idle_in_transaction_session_timeout"} {
+		if _, ok := c.RuntimeParams[limit]; !ok {
+			c.RuntimeParams[limit] = fmt.Sprint(o.StatementTimeout.Milliseconds())
+		}
 	}
 	if _, ok := c.RuntimeParams["application_name"]; !ok {
 		c.RuntimeParams["application_name"] = "hermod"

@@ -30,18 +30,19 @@ type scan func(query string, args []any, dest ...any) error
 // goroutines would have started that database/sql and the driver need to interrupt it.
 func (r *reader) scanning(ctx context.Context) scan {
 	return func(query string, args []any, dest ...any) error {
-		ctx, cancel, err := r.within(ctx)
+		limited, cancel, err := r.within(ctx)
 		if err != nil {
 			return err
 		}
 		defer cancel()
-		return r.again(func() error {
-			s, err := r.prepared(ctx, query)
+		err = r.again(func() error {
+			s, err := r.prepared(limited, query)
 			if err != nil {
 				return err
 			}
-			return s.QueryRowContext(ctx, args...).Scan(dest...)
+			return s.QueryRowContext(limited, args...).Scan(dest...)
 		})
+		return overdue(ctx, err)
 	}
 }
 
@@ -64,20 +65,20 @@ var errEnough = errors.New("no more rows are wanted")
 // each runs a query and calls row for every row. Like scanning it is not canceled halfway, so
 // queries have to be small.
 func (r *reader) each(ctx context.Context, query string, args []any, row func(*sql.Rows) error) error {
-	ctx, cancel, err := r.within(ctx)
+	limited, cancel, err := r.within(ctx)
 	if err != nil {
 		return err
 	}
 	defer cancel()
 	var rows *sql.Rows
 	err = r.again(func() error {
-		s, err := r.prepared(ctx, query)
+		s, err := r.prepared(limited, query)
 		if err == nil {
-			rows, err = s.QueryContext(ctx, args...) //nolint:rowserrcheck // eachRow does
+			rows, err = s.QueryContext(limited, args...) //nolint:rowserrcheck // eachRow does
 		}
 		return err
 	})
-	return eachRow(rows, err, row)
+	return overdue(ctx, eachRow(rows, err, row))
 }
 
 // eachRow calls row for every row of a query's result, until it returns errEnough.

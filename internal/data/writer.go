@@ -15,17 +15,19 @@ type writer struct {
 	pool    *sql.DB
 	dialect *dialect
 	timeout time.Duration // of a statement, where it travels
+	metrics *metrics
 	logger  *slog.Logger
 	jobs    jobs
-	waiting atomic.Int32 // who wants to have the writer and does not
+	waiting atomic.Int32            // who wants to have the writer and does not
+	failed  atomic.Pointer[failure] // the last transaction, if the store failed it
 
 	mu     sync.Mutex // held for a transaction; guards what follows
 	tx     *tx        // nil until the first transaction, and after a fault of the connection
 	closed bool
 }
 
-func newWriter(pool *sql.DB, d *dialect, timeout time.Duration, log *slog.Logger) *writer {
-	return &writer{pool: pool, dialect: d, timeout: timeout, logger: log}
+func newWriter(pool *sql.DB, d *dialect, timeout time.Duration, m *metrics, log *slog.Logger) *writer {
+	return &writer{pool: pool, dialect: d, timeout: timeout, metrics: m, logger: log}
 }
 
 // tx is the running transaction, for the goroutine that holds the writer. It lives as long as its
@@ -34,15 +36,33 @@ type tx struct {
 	conn    *sql.Conn
 	dialect *dialect
 	timeout time.Duration
+	until   time.Time // when the transaction must be over, if not zero
 	stmts   map[string]*sql.Stmt
 }
 
-// transact runs fn in a transaction of its own, again if another node was in its way. committed runs after the commit and before the
-// writer is let go, so that caches change in the order of the commits.
+// transaction is what somebody wants done in one.
+type transaction struct {
+	// asked is since when it has been waited for. Who has waited while another one failed shares its
+	// failure; see failure.
+	asked time.Time
+	// limit is how long the statements may take together; 0: each of them as long as one may.
+	limit time.Duration
+	run   func(*tx) error
+	// committed runs after the commit and before the writer is let go, so that caches change in the order
+	// of the commits.
+	committed func()
+}
+
+// transact runs fn in a transaction of its own.
 func (w *writer) transact(fn func(*tx) error, committed func()) error {
+	return w.perform(transaction{asked: time.Now(), run: fn, committed: committed})
+}
+
+// perform runs a transaction, again if another node was in its way.
+func (w *writer) perform(x transaction) error {
 	w.lock()
 	defer w.mu.Unlock()
-	return w.transactLocked(fn, committed)
+	return w.performLocked(x)
 }
 
 func (w *writer) lock() {
@@ -51,19 +71,31 @@ func (w *writer) lock() {
 	w.waiting.Add(-1)
 }
 
-// conflictAttempts is how often a transaction is tried that another node's stands in the way of.
+func (w *writer) performLocked(x transaction) error {
+	if f := w.failed.Load(); f.answers(x.asked) {
+		return f.err
+	}
+	began := time.Now()
+	err := w.insistLocked(began, x)
+	w.judge(err, began)
+	return err
+}
+
+// conflictAttempts is how often a transaction is tried that another node's stands in the way of, unless
+// that takes longer than a statement may: what waits for a lock that is not let go had better fail.
 const conflictAttempts = 8
 
-func (w *writer) transactLocked(fn func(*tx) error, committed func()) error {
+func (w *writer) insistLocked(began time.Time, x transaction) error {
 	for attempt := 1; ; attempt++ {
-		err := w.tryLocked(fn, committed)
-		if faultOf(err) != conflictFault || attempt == conflictAttempts {
+		err := w.tryLocked(x)
+		if faultOf(err) != conflictFault || attempt == conflictAttempts || time.Since(began) > w.timeout {
 			return err
 		}
+		w.metrics.conflicts.Inc()
 	}
 }
 
-func (w *writer) tryLocked(fn func(*tx) error, committed func()) error {
+func (w *writer) tryLocked(x transaction) error {
 	if err := w.beginLocked(); err != nil {
 		return err
 	}
@@ -73,14 +105,18 @@ func (w *writer) tryLocked(fn func(*tx) error, committed func()) error {
 			w.rollbackLocked()
 		}
 	}()
-	if err := fn(w.tx); err != nil {
+	w.tx.until = time.Time{}
+	if x.limit > 0 {
+		w.tx.until = time.Now().Add(x.limit)
+	}
+	if err := x.run(w.tx); err != nil {
 		return err
 	}
 	if err := w.tx.control("COMMIT"); err != nil {
 		return err
 	}
 	done = true
-	committed()
+	x.committed()
 	return nil
 }
 
@@ -97,6 +133,9 @@ func (w *writer) beginLocked() error {
 		}
 		if err := w.dropLocked(); err != nil {
 			w.logger.Debug("a connection that was lost", "error", err)
+		}
+		if errors.Is(err, context.DeadlineExceeded) { // the next one has waited long enough for this
+			return err
 		}
 	}
 	if err := w.connectLocked(); err != nil {
@@ -164,9 +203,18 @@ func within(d *dialect, timeout time.Duration) (context.Context, context.CancelF
 	return context.WithTimeout(context.Background(), timeout)
 }
 
+// within is how long a statement of the transaction may take.
+func (t *tx) within() (context.Context, context.CancelFunc) {
+	timeout := t.timeout
+	if !t.until.IsZero() {
+		timeout = min(timeout, time.Until(t.until))
+	}
+	return within(t.dialect, timeout)
+}
+
 // control runs a statement about the transaction itself, which not every database prepares.
 func (t *tx) control(statement string) error {
-	ctx, cancel := within(t.dialect, t.timeout)
+	ctx, cancel := t.within()
 	defer cancel()
 	_, err := t.conn.ExecContext(ctx, statement)
 	return err
@@ -175,7 +223,7 @@ func (t *tx) control(statement string) error {
 // exec runs a statement, prepared once for the connection, and returns how many rows it changed.
 // A commit is not canceled halfway, so callers give no context.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	ctx, cancel := within(t.dialect, t.timeout)
+	ctx, cancel := t.within()
 	defer cancel()
 	s, err := t.prepared(ctx, query)
 	if err != nil {
@@ -190,7 +238,7 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 
 // execOnce runs a statement that is hardly ever the same.
 func (t *tx) execOnce(query string, args ...any) error {
-	ctx, cancel := within(t.dialect, t.timeout)
+	ctx, cancel := t.within()
 	defer cancel()
 	_, err := t.conn.ExecContext(ctx, t.dialect.placed(query), args...)
 	return err
@@ -198,7 +246,7 @@ func (t *tx) execOnce(query string, args ...any) error {
 
 // scan runs a prepared query for one row; without any it answers sql.ErrNoRows.
 func (t *tx) scan(query string, args []any, dest ...any) error {
-	ctx, cancel := within(t.dialect, t.timeout)
+	ctx, cancel := t.within()
 	defer cancel()
 	s, err := t.prepared(ctx, query)
 	if err != nil {
@@ -214,7 +262,7 @@ func (t *tx) locked(query string, args []any, dest ...any) error {
 
 // each runs a prepared query and calls row for every row.
 func (t *tx) each(query string, args []any, row func(*sql.Rows) error) error {
-	ctx, cancel := within(t.dialect, t.timeout)
+	ctx, cancel := t.within()
 	defer cancel()
 	s, err := t.prepared(ctx, query)
 	if err != nil {
@@ -226,7 +274,7 @@ func (t *tx) each(query string, args []any, row func(*sql.Rows) error) error {
 
 // eachOnce is each for a query that is hardly ever the same.
 func (t *tx) eachOnce(query string, args []any, row func(*sql.Rows) error) error {
-	ctx, cancel := within(t.dialect, t.timeout)
+	ctx, cancel := t.within()
 	defer cancel()
 	rows, err := t.conn.QueryContext(ctx, t.dialect.placed(query), args...)
 	return eachRow(rows, err, row)
