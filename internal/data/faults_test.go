@@ -14,7 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 )
 
-// counter reads a metric that has no labels.
+// counter reads a counter or a gauge that has no labels.
 func counter(t *testing.T, c prometheus.Collector) float64 {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()
@@ -25,7 +25,8 @@ func counter(t *testing.T, c prometheus.Collector) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return families[0].GetMetric()[0].GetCounter().GetValue()
+	m := families[0].GetMetric()[0]
+	return m.GetCounter().GetValue() + m.GetGauge().GetValue() // it is one of them
 }
 
 // pragma changes a setting of the writing connection, outside of a transaction.

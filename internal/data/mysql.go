@@ -75,6 +75,7 @@ func mysqlConfig(o Options) (*mysql.Config, error) {
 		c.Params = make(map[string]string)
 	}
 	c.Params["sql_mode"] = "'ANSI_QUOTES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+	c.Logger = &mysql.NopLogger{} // what it would write is returned as an error as well
 	c.InterpolateParams = true
 	c.MultiStatements = false
 	c.ClientFoundRows = false // or an insertion that did nothing would count

@@ -26,55 +26,6 @@ func onServers(t *testing.T, test func(t *testing.T, s *databases.Server, opts O
 	}
 }
 
-// TestTwoNodesOnOneDatabase: both write to the same rooms as fast as they can, and let the same users in.
-// No sender sees an error, and each room is contiguous and has every message once.
-func TestTwoNodesOnOneDatabase(t *testing.T) {
-	t.Parallel()
-	onServers(t, func(t *testing.T, _ *databases.Server, opts Options) {
-		const nodes, rooms, senders, each = 2, 20, 40, 50
-		var opening, running sync.WaitGroup
-		dbs := make([]*DB, nodes)
-		for i := range dbs { // at once: only one of them migrates
-			opening.Go(func() { dbs[i] = openWith(t, opts) })
-		}
-		opening.Wait()
-		for n, db := range dbs {
-			l, _ := runLog(t, db, &recorder{}, LogOptions{})
-			for i := range senders {
-				running.Go(func() {
-					user := biz.UserID(fmt.Sprintf("user-%d-%d", n, i))
-					for m := range each {
-						room := benchRoom((i + m) % rooms)
-						joinRoom(t, db, room, "everybody")
-						if o := <-appendAsync(l, textDraft(room, user, fmt.Sprint(m), "x")); o.err != nil {
-							t.Error(o.err)
-						}
-					}
-				})
-			}
-		}
-		running.Wait()
-		l, _ := runLog(t, dbs[0], &recorder{}, LogOptions{})
-		total := 0
-		for r := range rooms {
-			all := readAll(t, l, benchRoom(r))
-			for i, m := range all {
-				if m.Seq != int64(i+1) {
-					t.Fatalf("room %d place %d: seq %d", r, i+1, m.Seq)
-				}
-			}
-			total += len(all)
-		}
-		if total != nodes*senders*each {
-			t.Errorf("%d messages are stored, want %d", total, nodes*senders*each)
-		}
-		members, err := NewMembers(dbs[0]).Members(t.Context(), benchRoom(0), 10)
-		if err != nil || len(members) != 1 {
-			t.Errorf("members %v, %v", members, err)
-		}
-	})
-}
-
 // TestA2IdempotentAcrossNodes: the same message sent to two nodes at the same time is stored once, and
 // both senders learn its place.
 func TestA2IdempotentAcrossNodes(t *testing.T) {
