@@ -1,162 +1,182 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/test/databases"
 )
 
-// persistent is a sender that sends one message after another, each until it is acknowledged.
-type persistent struct {
-	user  string
-	im    imv1.IMServiceClient
-	acked *atomic.Int64
-
-	tried int              // messages that were sent at least once, acknowledged or not
-	got   map[string]int64 // content → seq of what was acknowledged
-	ids   map[string]string
-}
-
-// run sends until stop is closed; the last message is acknowledged, too.
-func (p *persistent) run(ctx context.Context, stop <-chan struct{}) error {
-	for {
-		select {
-		case <-stop:
-			return nil
-		default:
-		}
-		p.tried++
-		content := fmt.Sprintf("%s says %d", p.user, p.tried)
-		req := &imv1.SendMessageRequest{
-			UserId: p.user, RoomId: "room", Type: text, Content: []byte(content),
-			MessageId: fmt.Sprintf("id %d", p.tried),
-		}
-		resp, err := p.im.SendMessage(ctx, req)
-		for err != nil {
-			if !isGone(err) || ctx.Err() != nil {
-				return fmt.Errorf("%s: %w", content, err)
-			}
-			resp, err = p.im.SendMessage(ctx, req)
-		}
-		p.got[content], p.ids[content] = resp.GetSeq(), resp.GetMessageId()
-		p.acked.Add(1)
+// killRounds is how often a node is killed: HERMOD_TEST_KILLS says so, and otherwise it is few times.
+func killRounds(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("HERMOD_TEST_KILLS")
+	if text == "" {
+		return 3 // every kind of blow once
 	}
+	rounds, err := strconv.Atoi(text)
+	if err != nil || rounds < 1 {
+		t.Fatalf("HERMOD_TEST_KILLS=%q is no number of rounds", text)
+	}
+	return rounds
 }
 
-// TestA1DurableAckSurvivesKill kills the node again and again while four senders send. Somebody who
-// was a member from the start and never connected before then finds every acknowledged message once.
+// TestA1DurableAckSurvivesKill kills the node again and again while people talk in several rooms. Every
+// acknowledged message is in its room's log once, without holes, what was given up is there at most once,
+// and everybody was given the same, once and in the same order.
 func TestA1DurableAckSurvivesKill(t *testing.T) {
-	rounds := 5
-	if testing.Short() {
-		rounds = 2
-	}
-	durability(t, Start(t, ""), rounds, func() {})
+	t.Parallel()
+	n := Start(t, "")
+	durability(t, n, []func(){func() { n.Kill(); n.Boot() }})
 }
 
-// TestA1DurableAckSurvivesKillOnServers does it with a store that is a server, which is killed as well.
+// TestA1DurableAckSurvivesKillOnServers does it with a store that is a server, which is killed as well:
+// with the node, or without it, and then the node has to recover by itself.
 func TestA1DurableAckSurvivesKillOnServers(t *testing.T) {
+	t.Parallel()
 	for driver, start := range databases.Start {
 		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
 			s := start(t)
 			n := Start(t, fmt.Sprintf("data: {database: {driver: %s, dsn: %q}}", driver, s.Create()))
-			durability(t, n, 3, func() {
-				s.Kill()
-				n.eventually("the node says that its store is gone", func() bool { return !n.Ready() })
-				s.Restart()
-				n.eventually("the node is ready again", n.Ready)
+			durability(t, n, []func(){
+				func() { n.Kill(); n.Boot() },
+				func() {
+					s.Kill()
+					n.eventually("the node says that its store is gone", func() bool { return !n.Ready() })
+					s.Restart()
+					n.eventually("the node is ready again", n.Ready)
+				},
+				func() { s.Kill(); n.Kill(); s.Restart(); n.Boot() },
 			})
 		})
 	}
 }
 
-// durability kills the node in rounds, and has something else happen between them.
-func durability(t *testing.T, n *Node, rounds int, between func()) {
+// durability has blows struck in turn, at any moment, while people talk.
+func durability(t *testing.T, n *Node, blows []func()) {
 	t.Helper()
-	im := n.Calls()
-	join(t, im, "room", "reader")
-
-	var acked atomic.Int64
-	senders := make([]*persistent, 4)
-	for i := range senders {
-		senders[i] = &persistent{
-			user: fmt.Sprintf("sender-%d", i), im: n.Calls(), acked: &acked,
-			got: map[string]int64{}, ids: map[string]string{},
-		}
-		join(t, im, "room", senders[i].user)
+	seed := soakSeed(t)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	a := newAssembly(t, n, seed)
+	a.begin()
+	for round := range killRounds(t) {
+		enough := a.acked.Load() + 100 + rng.Int64N(400)
+		n.within(2*patience, "messages are acknowledged", func() bool { return a.acked.Load() >= enough || t.Failed() })
+		time.Sleep(time.Duration(rng.Int64N(int64(5 * time.Millisecond)))) // anywhere between two commits
+		blows[round%len(blows)]()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-	defer cancel()
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	for _, s := range senders {
-		wg.Go(func() {
-			if err := s.run(ctx, stop); err != nil {
-				t.Error(err)
+	after := a.acked.Load() + 100
+	n.within(2*patience, "messages are acknowledged after the last blow", func() bool { return a.acked.Load() >= after || t.Failed() })
+	a.end()
+	if !t.Failed() {
+		a.check()
+	}
+}
+
+// assembly is people who talk in some rooms, and listen there.
+type assembly struct {
+	t       *testing.T
+	n       *Node
+	rooms   []string
+	scribes []*scribe
+	hearers []*hearer
+
+	acked   atomic.Int64
+	stop    chan struct{}
+	talking sync.WaitGroup
+}
+
+const (
+	assemblyRooms   = 4
+	assemblyScribes = 8 // each talks in every room
+	roomHearers     = 2
+	lateUser        = "late" // a member from the start who has never connected
+)
+
+func newAssembly(t *testing.T, n *Node, seed uint64) *assembly {
+	t.Helper()
+	a := &assembly{t: t, n: n, stop: make(chan struct{})}
+	im := n.Calls()
+	for r := range assemblyRooms {
+		room := fmt.Sprintf("room %d", r)
+		a.rooms = append(a.rooms, room)
+		join(t, im, room, lateUser)
+		for h := range roomHearers {
+			a.hearers = append(a.hearers, n.listen(fmt.Sprintf("hearer %d %d", r, h), room))
+		}
+	}
+	for i := range assemblyScribes {
+		s := newScribe(fmt.Sprintf("scribe %d", i), n.Calls(), seed, &a.acked, a.rooms...)
+		for _, room := range a.rooms {
+			join(t, im, room, s.user)
+		}
+		a.scribes = append(a.scribes, s)
+	}
+	return a
+}
+
+func (a *assembly) begin() {
+	for _, s := range a.scribes {
+		a.talking.Go(func() {
+			if err := s.run(a.t.Context(), a.stop); err != nil {
+				a.t.Error(err)
 			}
 		})
 	}
-	for range rounds {
-		enough := acked.Load() + 100 + rand.Int64N(400)
-		n.eventually("messages are acknowledged", func() bool { return acked.Load() >= enough || t.Failed() })
-		time.Sleep(time.Duration(rand.Int64N(int64(5 * time.Millisecond)))) // anywhere between two commits
-		n.Kill()
-		n.Boot()
-		between()
-	}
-	close(stop)
-	wg.Wait()
-	if t.Failed() {
-		return
-	}
-	checkLog(t, n, senders)
 }
 
-func checkLog(t *testing.T, n *Node, senders []*persistent) {
-	t.Helper()
-	total := 0
-	for _, s := range senders {
-		total += s.tried
-	}
-	if head := info(t, n.Calls(), "room", "reader").GetRoomInfo().GetMessageCount(); head != int64(total) {
-		t.Errorf("the room has %d messages; %d were sent and acknowledged", head, total)
-	}
-	reader := n.Connect(Hello{User: "reader", Room: "room"})
-	seen := map[string]bool{}
-	for i := range total {
-		f := reader.Next()
-		content := string(f.GetContent())
-		if f.GetSeq() != int64(i+1) {
-			t.Fatalf("frame %d has seq %d", i+1, f.GetSeq())
-		}
-		if seen[content] {
-			t.Errorf("%q came twice", content)
-		}
-		seen[content] = true
-		var known bool
-		for _, s := range senders {
-			seq, ok := s.got[content]
-			if !ok {
-				continue
-			}
-			known = true
-			if seq != f.GetSeq() || s.ids[content] != f.GetMessageId() || s.user != f.GetFromUserId() {
-				t.Errorf("%q: acknowledged to %s as %d %s; arrived from %s as %d %s",
-					content, s.user, seq, s.ids[content], f.GetFromUserId(), f.GetSeq(), f.GetMessageId())
+func (a *assembly) end() {
+	close(a.stop)
+	a.talking.Wait()
+}
+
+// check compares the logs with what was acknowledged and with what was heard.
+func (a *assembly) check() {
+	a.t.Helper()
+	stored, sent := 0, 0
+	for _, room := range a.rooms {
+		log := a.log(room)
+		stored += len(log)
+		for _, h := range a.hearers {
+			if h.room == room {
+				expectHeard(a.t, h, log)
 			}
 		}
-		if !known {
-			t.Errorf("%q was never sent", content)
+	}
+	for _, s := range a.scribes {
+		sent += len(s.said)
+	}
+	a.t.Logf("%d messages acknowledged, %d given up, of which %d were stored", a.acked.Load(), int64(sent)-a.acked.Load(), int64(stored)-a.acked.Load())
+}
+
+// log reads a room's log and compares it with what was said there.
+func (a *assembly) log(room string) []heard {
+	a.t.Helper()
+	said := map[string]*saying{}
+	for _, s := range a.scribes {
+		for content, m := range s.said {
+			if m.room == room {
+				said[content] = m
+			}
 		}
 	}
-	if rest := reader.Flush(); len(rest) > 0 {
-		t.Errorf("%d frames beyond the head: %v", len(rest), rest[0])
+	head := info(a.t, a.n.Calls(), room, lateUser).GetRoomInfo().GetMessageCount()
+	reader := a.n.Connect(Hello{User: lateUser, Room: room})
+	frames := reader.Take(int(head))
+	frames = append(frames, reader.Flush()...) // none, if the head is the head
+	log := make([]heard, len(frames))
+	for i, f := range frames {
+		log[i] = heard{f.GetSeq(), string(f.GetContent())}
 	}
-	t.Logf("%d messages acknowledged", total)
+	for _, fault := range auditRoom(frames, said) {
+		a.t.Errorf("%s: %s", room, fault)
+	}
+	return log
 }

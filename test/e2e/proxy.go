@@ -22,6 +22,9 @@ type Proxy struct {
 	changed sync.Cond
 	links   []*link // the oldest first
 	closed  bool
+	silent  bool          // nothing gets through, on connections to come neither
+	refuses bool          // connections to come are reset
+	lag     time.Duration // how long what the server says is held back
 }
 
 // link is one connection, seen from both of its ends.
@@ -62,8 +65,9 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	}
 	l := &link{client: client, server: server.(*net.TCPConn)}
 	p.mu.Lock()
-	late := p.closed
+	late := p.closed || p.refuses
 	if !late {
+		l.stalled = p.silent
 		p.links = append(p.links, l)
 	}
 	p.mu.Unlock()
@@ -88,7 +92,7 @@ func (p *Proxy) pump(l *link, from, to *net.TCPConn) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		if !p.flows(l) {
+		if !p.flows(l, from == l.server) {
 			return
 		}
 		if n > 0 {
@@ -104,14 +108,50 @@ func (p *Proxy) pump(l *link, from, to *net.TCPConn) {
 	}
 }
 
-// flows waits while the connection is stalled and tells whether it still exists.
-func (p *Proxy) flows(l *link) bool {
+// flows waits while the connection is stalled, or what the server says is held back, and tells whether
+// the connection still exists.
+func (p *Proxy) flows(l *link, fromServer bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if came := time.Now(); fromServer && p.lag > 0 {
+		wake := time.AfterFunc(p.lag, p.changed.Broadcast)
+		defer wake.Stop()
+		for time.Since(came) < p.lag && !l.cut {
+			p.changed.Wait()
+		}
+	}
 	for l.stalled && !l.cut {
 		p.changed.Wait()
 	}
 	return !l.cut
+}
+
+// Silence lets nothing through any more, in either direction, on connections to come neither: they are
+// made, and nothing is heard on them. It lasts until Restore; what is on its way then is lost, as
+// the connections are.
+func (p *Proxy) Silence() {
+	p.set(func() { p.silent = true })
+	p.Stall()
+}
+
+// Refuse resets all connections, and those to come, until Restore.
+func (p *Proxy) Refuse() {
+	p.set(func() { p.refuses = true })
+	p.Cut()
+}
+
+// Lag holds back everything that the server says, until Restore.
+func (p *Proxy) Lag(d time.Duration) { p.set(func() { p.lag = d }) }
+
+// Restore ends Silence, Refuse and Lag. Connections that were silent stay so, as those do that a network has
+// forgotten; new ones are whole.
+func (p *Proxy) Restore() { p.set(func() { p.silent, p.refuses, p.lag = false, false, 0 }) }
+
+func (p *Proxy) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+	p.changed.Broadcast()
 }
 
 // Cut resets all present connections at both ends.
