@@ -4,3 +4,24 @@ import "testing"
 
 // Start has what starts a server of each kind, by the name that a node's configuration has for its driver.
 var Start = map[string]func(testing.TB) *Server{"postgres": StartPostgres, "mysql": StartMariaDB}
+
+// Need skips a test that is about to start a server where none is to be started.
+func Need(t testing.TB, driver string) {
+	t.Helper()
+	kindOf(t, driver).need(t)
+}
+
+// StartIn starts a server that has its files below a folder, which everybody may enter.
+func StartIn(t testing.TB, driver, folder string) *Server {
+	t.Helper()
+	return start(t, kindOf(t, driver), folder)
+}
+
+func kindOf(t testing.TB, driver string) *kind {
+	t.Helper()
+	k := map[string]*kind{"postgres": &postgres, "mysql": &mariadb}[driver]
+	if k == nil {
+		t.Fatalf("there is no server for %q", driver)
+	}
+	return k
+}

@@ -29,5 +29,5 @@ var mariadb = kind{
 // StartMariaDB starts a MariaDB server that lets everybody in.
 func StartMariaDB(t testing.TB) *Server {
 	t.Helper()
-	return start(t, &mariadb)
+	return start(t, &mariadb, "")
 }

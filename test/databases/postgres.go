@@ -31,7 +31,7 @@ var postgres = kind{
 // StartPostgres starts a PostgreSQL server that trusts everybody.
 func StartPostgres(t testing.TB) *Server {
 	t.Helper()
-	return start(t, &postgres)
+	return start(t, &postgres, "")
 }
 
 func (s *Server) files() string { return filepath.Join(s.dir, "data") }

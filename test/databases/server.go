@@ -48,13 +48,11 @@ type Server struct {
 	made    int
 }
 
-func start(t testing.TB, k *kind) *Server {
+func start(t testing.TB, k *kind, parent string) *Server {
 	t.Helper()
-	if os.Getenv(Enabled) == "" {
-		t.Skipf("needs a %s server: set %s=1 (and install %s), or run make race", k.driver, Enabled, k.debian)
-	}
+	k.need(t)
 	s := &Server{t: t, kind: k, program: find(t, k, k.program), port: freePort(t)}
-	dir, err := os.MkdirTemp("", "hermod-"+k.driver+"-") //nolint:usetesting // folders of tests are closed to other users
+	dir, err := os.MkdirTemp(parent, "hermod-"+k.driver+"-") //nolint:usetesting // folders of tests are closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,6 +69,13 @@ func start(t testing.TB, k *kind) *Server {
 	t.Cleanup(s.Kill)
 	s.Restart()
 	return s
+}
+
+func (k *kind) need(t testing.TB) {
+	t.Helper()
+	if os.Getenv(Enabled) == "" {
+		t.Skipf("needs a %s server: set %s=1 (and install %s), or run make race", k.driver, Enabled, k.debian)
+	}
 }
 
 // find returns the path of a program, which Debian keeps outside of PATH for some servers.
@@ -180,6 +185,16 @@ func (s *Server) open(name string) *sql.DB {
 
 // Kill ends the server as kill -9 does, if it runs. Whatever it has acknowledged is in its files.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+// Running tells whether the server has not ended, be it by itself.
+func (s *Server) Running() bool {
+	select {
+	case <-s.exited:
+		return false
+	default:
+		return s.process != nil
+	}
+}
 
 // Pause has the server stop answering without closing anything, until Continue.
 func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -86,6 +87,7 @@ type assembly struct {
 	n       *Node
 	rooms   []string
 	scribes []*scribe
+	crowd   []*scribe // who were there for once
 	hearers []*hearer
 
 	acked   atomic.Int64
@@ -150,7 +152,7 @@ func (a *assembly) check() {
 			}
 		}
 	}
-	for _, s := range a.scribes {
+	for _, s := range slices.Concat(a.scribes, a.crowd) {
 		sent += len(s.said)
 	}
 	a.t.Logf("%d messages acknowledged, %d given up, of which %d were stored", a.acked.Load(), int64(sent)-a.acked.Load(), int64(stored)-a.acked.Load())
@@ -160,7 +162,7 @@ func (a *assembly) check() {
 func (a *assembly) log(room string) []heard {
 	a.t.Helper()
 	said := map[string]*saying{}
-	for _, s := range a.scribes {
+	for _, s := range slices.Concat(a.scribes, a.crowd) {
 		for content, m := range s.said {
 			if m.room == room {
 				said[content] = m

@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,8 +74,8 @@ func outlives(n *Node, strike, mend func()) {
 	}
 	strike()
 	n.unready()
-	refusals := n.crowdIn(a.rooms[0])
-	n.stillUnready()
+	refusals := a.crowdIn()
+	n.unready() // still
 	if n.Metric("hermod_store_writable") != 0 || n.Metric("hermod_store_failures_total", `reason="unavailable"`) == 0 {
 		t.Error("no metric tells that nothing can be stored")
 	}
@@ -99,61 +97,50 @@ func (n *Node) unready() {
 	n.eventually("the node says that its store is out of order", func() bool { return strings.HasPrefix(n.readiness(), "not ready: store: ") })
 }
 
-func (n *Node) stillUnready() {
-	n.t.Helper()
-	if text := n.readiness(); !strings.HasPrefix(text, "not ready: store: ") {
-		n.t.Errorf("while the store is out of order, /readyz says %q", text)
-	}
-}
-
 func (n *Node) readiness() string {
 	_, text := n.get("/readyz")
 	return text
 }
 
-// crowdIn has far more people send at once than may wait, into a room of which they are members already, and
-// checks that each is refused by the node, with a reason and before his own deadline, and that the
-// node grows by no more than what may wait. It returns how often each reason was given.
-func (n *Node) crowdIn(room string) map[string]int {
-	t := n.t
+// crowdIn has far more people send at once than may wait, and checks that each is refused by the node, with
+// a reason and before his own deadline, and that the node grows by no more than what may wait. A disk
+// may have room for some of them, who count as others that are acknowledged. It returns how often each
+// reason was given.
+func (a *assembly) crowdIn() map[string]int {
+	n, t := a.n, a.t
 	t.Helper()
 	const people, sends = 40, 25 // five times what may wait
-	content := []byte(strings.Repeat("x", 4<<10))
 	goroutines, heap := n.Metric("go_goroutines"), n.Metric("go_memstats_heap_inuse_bytes")
-	var mu sync.Mutex
+	most := n.watchQueue()
 	reasons := map[string]int{}
-	var most atomic.Int64
-	watching, stop := context.WithCancel(t.Context())
-	defer stop()
-	var watch, crowd sync.WaitGroup
-	watch.Go(func() {
-		for watching.Err() == nil {
-			most.Store(max(most.Load(), int64(n.Metric("hermod_store_queued_messages"))))
-			doze(watching, 10*time.Millisecond)
-		}
-	})
+	var mu sync.Mutex
+	var crowd sync.WaitGroup
 	for p := range people {
-		im := n.Calls()
-		for s := range sends {
+		s := newScribe(a.scribes[p%assemblyScribes].user, n.Calls(), 0, &a.acked, a.rooms...)
+		a.crowd = append(a.crowd, s)
+		for i := range sends {
+			content := fmt.Sprintf("%d of the crowd says %d: %s", p, i, strings.Repeat("x", 4<<10))
+			m := &saying{user: s.user, room: a.rooms[i%len(a.rooms)]}
+			s.said[content] = m
 			crowd.Go(func() {
-				_, err := im.SendMessage(within(t), &imv1.SendMessageRequest{
-					UserId: fmt.Sprintf("scribe %d", p%assemblyScribes), RoomId: room, Type: text, Content: content,
-					MessageId: fmt.Sprintf("crowd %d %d", p, s),
+				resp, err := s.im.SendMessage(within(t), &imv1.SendMessageRequest{
+					UserId: m.user, RoomId: m.room, Type: text, Content: []byte(content), MessageId: fmt.Sprintf("crowd %d %d", p, i),
 				})
+				if err == nil {
+					m.seq, m.id = resp.GetSeq(), resp.GetMessageId()
+					a.acked.Add(1)
+				} else if status.Code(err) != codes.Unavailable || !strings.HasPrefix(reasonOf(err), "STORE_") {
+					t.Errorf("one of many is told %v, reason %q", err, reasonOf(err))
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				reasons[reasonOf(err)]++
-				if status.Code(err) != codes.Unavailable || !strings.HasPrefix(reasonOf(err), "STORE_") {
-					t.Errorf("one of many is told %v, reason %q", err, reasonOf(err))
-				}
 			})
 		}
 	}
 	crowd.Wait()
-	stop()
-	watch.Wait()
-	if most.Load() > outageQueue {
-		t.Errorf("%d messages wait; %d may", most.Load(), outageQueue)
+	if waited := most(); waited > outageQueue {
+		t.Errorf("%d messages wait; %d may", waited, outageQueue)
 	}
 	if now := n.Metric("go_memstats_heap_inuse_bytes"); now > heap+64<<20 {
 		t.Errorf("the heap has grown from %.0f to %.0f bytes", heap, now)
@@ -162,4 +149,31 @@ func (n *Node) crowdIn(room string) map[string]int {
 		return n.Metric("go_goroutines") < goroutines+10*people // each has a connection
 	})
 	return reasons
+}
+
+// watchQueue looks how many messages wait, again and again, until the most that it has seen is asked for.
+func (n *Node) watchQueue() (most func() int) {
+	stop, seen := make(chan struct{}), make(chan int)
+	go func() {
+		most := 0
+		for {
+			_, page := n.get("/metrics")
+			for line := range strings.SplitSeq(page, "\n") {
+				var waiting int
+				if _, err := fmt.Sscanf(line, "hermod_store_queued_messages %d", &waiting); err == nil {
+					most = max(most, waiting)
+				}
+			}
+			select {
+			case <-stop:
+				seen <- most
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}()
+	return func() int {
+		close(stop)
+		return <-seen
+	}
 }
