@@ -14,6 +14,7 @@ APP ?= hermod
 ARGS ?=
 FUZZTIME ?= 10s
 SOAK ?= 10m
+KILLS ?= 20
 
 # Everything but the race detector does without C, so what is tested is what ships.
 export CGO_ENABLED := 0
@@ -79,6 +80,11 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 .PHONY: push-soak
 push-soak: ## push to 1,000 sessions that come, go and move, for SOAK (5m)
 	HERMOD_TEST_PUSH_SOAK=$(SOAK) go test -count=1 -v -timeout 60m -run '^TestA8PushSoak$$' ./test/e2e
+
+.PHONY: endure
+endure: ## kill nodes and databases KILLS times (20) for each database, and have two nodes write to one for a minute
+	HERMOD_TEST_DATABASES=1 HERMOD_TEST_KILLS=$(KILLS) go test -count=1 -v -timeout 60m -parallel 1 -run '^TestA1DurableAckSurvivesKill' ./test/e2e
+	HERMOD_TEST_DATABASES=1 HERMOD_TEST_NODES=1m go test -count=1 -v -timeout 60m -parallel 1 -run '^TestTwoNodesOnOneDatabase$$' ./internal/data
 
 .PHONY: bench
 bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)

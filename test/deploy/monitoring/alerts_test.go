@@ -39,6 +39,9 @@ func TestAlertsFire(t *testing.T) {
 	refusals := func(rate float64) promql.Series {
 		return series(func(now float64) float64 { return 7 + rate*now }, "__name__", "hermod_overload_refusals_total", "limit", "connections")
 	}
+	writable := func(value float64) promql.Series {
+		return series(func(float64) float64 { return value }, "__name__", "hermod_store_writable")
+	}
 	for _, test := range []struct {
 		alert, when string
 		series      promql.Series
@@ -49,6 +52,8 @@ func TestAlertsFire(t *testing.T) {
 		{"HermodCertificateExpires", "some time ago", expires("quic", 1), true},
 		{"HermodCertificateRefused", "a changed file was refused", reloads("refused"), true},
 		{"HermodCertificateRefused", "a changed file was taken", reloads("ok"), false},
+		{"HermodStoreNotWritable", "the disk is full", writable(0), true},
+		{"HermodStoreNotWritable", "all is well", writable(1), false},
 		{"HermodOverloaded", "refusals go on", refusals(0.1), true},
 		{"HermodOverloaded", "there were some once", refusals(0), false},
 	} {
