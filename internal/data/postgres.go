@@ -33,9 +33,8 @@ func openPostgres(o Options) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
-	write := stdlib.OpenDB(*c)
+	read, write := stdlib.OpenDB(*c), stdlib.OpenDB(*lookingUp(c))
 	write.SetMaxOpenConns(1)
-	read := stdlib.OpenDB(*c)
 	keep(read, o)
 	return pools{
 		name: fmt.Sprintf("%s on %s:%d", c.Database, c.Host, c.Port), write: write, read: read,
@@ -66,6 +65,19 @@ func postgresConfig(o Options) (*pgx.ConnConfig, error) {
 		c.RuntimeParams["application_name"] = "hermod"
 	}
 	return c, nil
+}
+
+// lookingUp has the writing connection find rows by their keys, which is all that it ever wants. A plan
+// that was made while a table was small, or has no statistics yet, reads all of it for every commit until
+// the server next analyzes it.
+func lookingUp(c *pgx.ConnConfig) *pgx.ConnConfig {
+	c = c.Copy()
+	for _, way := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+		if _, ok := c.RuntimeParams[way]; !ok {
+			c.RuntimeParams[way] = "off"
+		}
+	}
+	return c
 }
 
 func postgresVersion(o Options) (*sql.DB, error) {
