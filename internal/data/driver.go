@@ -22,7 +22,10 @@ type driver struct {
 	open       func(Options) (pools, error)
 	version    func(Options) (*sql.DB, error) // for reading the schema's version, where that must not make anything
 	locker     func() (lock.SessionLocker, error)
-	dialect    dialect
+	// patient and usual are statements, if not empty, that have the server let the statements of a
+	// connection take as long as they do, and no more. To change a large table takes its time.
+	patient, usual string
+	dialect        dialect
 }
 
 var drivers = map[string]driver{

@@ -31,9 +31,26 @@ func newProvider(db *sql.DB, drv driver) (*goose.Provider, error) {
 	return goose.NewProvider(drv.goose, db, files, options...)
 }
 
-// migrate brings the schema up to what this program knows. name is what people know the database by:
+// migrate brings the schema up to what this program knows, on the one connection of db. name is what people know the database by:
 // this is the first to use the connection, and a driver does not say what it failed to open.
 func migrate(ctx context.Context, db *sql.DB, name string, drv driver, log *slog.Logger) error {
+	if drv.patient != "" {
+		if _, err := db.ExecContext(ctx, drv.patient); err != nil {
+			return fmt.Errorf("data: open %s: %w", name, err)
+		}
+	}
+	if err := bringUp(ctx, db, name, drv, log); err != nil {
+		return err
+	}
+	if drv.usual != "" {
+		if _, err := db.ExecContext(ctx, drv.usual); err != nil {
+			return fmt.Errorf("data: migrate: %w", err)
+		}
+	}
+	return nil
+}
+
+func bringUp(ctx context.Context, db *sql.DB, name string, drv driver, log *slog.Logger) error {
 	provider, err := newProvider(db, drv)
 	if err != nil {
 		return fmt.Errorf("data: migrations: %w", err)

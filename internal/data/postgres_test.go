@@ -1,9 +1,12 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/pressly/goose/v3"
 
 	"github.com/game-im/hermod/test/databases"
 )
@@ -44,5 +47,32 @@ func TestPostgresFindsRowsByKey(t *testing.T) {
 		}
 		mustAppend(t, l, textDraft("r", "u", "0", "x")) // a session tells when it ends a transaction
 		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// TestMigrationsTakeTheirTime: a migration takes as long as it does, and what comes after it no longer than a
+// statement may.
+func TestMigrationsTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	s := databases.StartPostgres(t)
+	opts := Options{Driver: "postgres", DSN: s.Create(), StatementTimeout: 30 * time.Second}
+	other := openWith(t, opts)
+	locked, held := make(chan struct{}), make(chan error, 1)
+	go func() { // somebody holds up what asks for the schema's version
+		held <- other.writer.transact(func(t *tx) error {
+			err := t.execOnce(`LOCK TABLE ` + goose.DefaultTablename)
+			close(locked)
+			return errors.Join(err, t.execOnce(`SELECT pg_sleep(3)`))
+		}, func() {})
+	}()
+	<-locked
+	opts.StatementTimeout = time.Second
+	db := openWith(t, opts)
+	if err := <-held; err != nil {
+		t.Error(err)
+	}
+	var timeout string
+	if err := db.writer.do(t.Context(), func(t *tx) error { return t.scan("SHOW statement_timeout", nil, &timeout) }, func() {}); err != nil || timeout != "1s" {
+		t.Errorf("afterwards a statement may take %s, %v", timeout, err)
 	}
 }
