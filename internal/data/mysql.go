@@ -95,12 +95,12 @@ type readCommitted struct {
 
 // letGo has the server end a transaction whose node has vanished without a word, as it does when its
 // network is cut: until then the rooms that it was writing to are locked for every other node. MariaDB
-// knows such transactions; MySQL, for which the last part is, knows sessions that say nothing. It gets more time, since a
-// node that has nothing to write says nothing either. Nobody waits longer for a lock than for a statement.
+// knows such transactions; MySQL, for which the last part is, knows sessions that say nothing, and a node that
+// has nothing to write connects anew afterwards. Nobody waits longer for a lock than for a statement.
 func letGo(timeout time.Duration) string {
 	seconds := max(1, int(math.Ceil(timeout.Seconds())))
 	return fmt.Sprintf("SET SESSION innodb_lock_wait_timeout = %d /*M!100300 , idle_transaction_timeout = %d */ /*!80000 , wait_timeout = %d */",
-		seconds, seconds, 2*seconds)
+		seconds, 2*seconds, 2*seconds)
 }
 
 func (c readCommitted) Connect(ctx context.Context) (sqldriver.Conn, error) {

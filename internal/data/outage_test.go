@@ -76,7 +76,7 @@ func TestTrialOnServers(t *testing.T) {
 func TestWaitersShareAFailure(t *testing.T) {
 	t.Parallel()
 	onServers(t, func(t *testing.T, s *databases.Server, opts Options) {
-		opts.StatementTimeout = time.Second
+		opts.StatementTimeout = 2 * time.Second
 		db := openWith(t, opts)
 		joinRoom(t, db, "r", "u")
 		l, _ := runLog(t, db, &recorder{}, LogOptions{BatchRows: 1})
@@ -103,7 +103,7 @@ func TestWaitersShareAFailure(t *testing.T) {
 			}
 		}
 		joins.Wait()
-		if took := time.Since(began); took > 100*opts.StatementTimeout {
+		if took := time.Since(began); took > 50*opts.StatementTimeout {
 			t.Errorf("that took %v", took)
 		}
 		s.Continue()
@@ -126,7 +126,7 @@ func recovers(t *testing.T, l *MessageLog) {
 }
 
 // TestVanishedNodeLetsGoOfItsRooms: a node that stops in the middle of a commit, as one does whose network
-// is cut, keeps others from its rooms no longer than a statement may take.
+// is cut, keeps others from its rooms no longer than two statements may take.
 func TestVanishedNodeLetsGoOfItsRooms(t *testing.T) {
 	t.Parallel()
 	onServers(t, func(t *testing.T, _ *databases.Server, opts Options) {
@@ -135,13 +135,14 @@ func TestVanishedNodeLetsGoOfItsRooms(t *testing.T) {
 		joinRoom(t, other, "r", "u")
 		l, _ := runLog(t, other, &recorder{}, LogOptions{})
 		locked, over := make(chan struct{}), make(chan struct{})
+		lock := sync.OnceFunc(func() { close(locked) })
 		var running sync.WaitGroup
 		running.Go(func() {
 			var room string
 			var head int64
 			_ = vanished.writer.transact(func(tx *tx) error { // fails once the server has ended it
 				err := tx.dialect.bulk.lockHeads(tx, []string{"r"}, func(rows *sql.Rows) error { return rows.Scan(&room, &head) })
-				close(locked)
+				lock()
 				<-over
 				return err
 			}, func() {})
@@ -159,7 +160,7 @@ func TestStatementTimeout(t *testing.T) {
 	t.Parallel()
 	onServers(t, func(t *testing.T, _ *databases.Server, opts Options) {
 		sleep := map[string]string{"postgres": "SELECT pg_sleep(60)", "mysql": "SELECT sleep(60)"}[opts.Driver]
-		opts.StatementTimeout = 500 * time.Millisecond
+		opts.StatementTimeout = 2 * time.Second
 		db := openWith(t, opts)
 		began := time.Now()
 		err := db.writer.do(t.Context(), func(t *tx) error { return t.execOnce(sleep) }, func() {})
@@ -170,7 +171,7 @@ func TestStatementTimeout(t *testing.T) {
 		if kindOf(err) != biz.KindUnavailable || reasonOf(err) != "STORE_UNAVAILABLE" {
 			t.Errorf("reading: %v", err)
 		}
-		if took := time.Since(began); took > 30*time.Second {
+		if took := time.Since(began); took > 50*time.Second {
 			t.Errorf("that took %v", took)
 		}
 		joinRoom(t, db, "r", "u") // goes on
@@ -182,7 +183,7 @@ func TestStatementTimeout(t *testing.T) {
 func TestReadersAreBounded(t *testing.T) {
 	t.Parallel()
 	onServers(t, func(t *testing.T, _ *databases.Server, opts Options) {
-		opts.Readers, opts.StatementTimeout = 2, time.Second
+		opts.Readers, opts.StatementTimeout = 2, 2*time.Second
 		db := openWith(t, opts)
 		var held []interface{ Close() error }
 		for range opts.Readers {

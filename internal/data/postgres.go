@@ -57,9 +57,12 @@ func postgresConfig(o Options) (*pgx.ConnConfig, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = o.StatementTimeout
 	}
-	for _, limit := range []string{"statement_timeout", "idle_in_transaction_session_timeout"} {
-		if _, ok := c.RuntimeParams[limit]; !ok {
-			c.RuntimeParams[limit] = fmt.Sprint(o.StatementTimeout.Milliseconds())
+	for name, limit := range map[string]time.Duration{
+		"statement_timeout":                   o.StatementTimeout,
+		"idle_in_transaction_session_timeout": 2 * o.StatementTimeout, // a node that is short of CPU has not vanished
+	} {
+		if _, ok := c.RuntimeParams[name]; !ok {
+			c.RuntimeParams[name] = fmt.Sprint(limit.Milliseconds())
 		}
 	}
 	if _, ok := c.RuntimeParams["application_name"]; !ok {

@@ -116,7 +116,7 @@ func TestA1DurableAckServerKilled(t *testing.T) {
 func TestHangingServer(t *testing.T) {
 	t.Parallel()
 	onServers(t, func(t *testing.T, s *databases.Server, opts Options) {
-		opts.StatementTimeout = time.Second
+		opts.StatementTimeout = 2 * time.Second
 		db := openWith(t, opts)
 		joinRoom(t, db, "r", "u")
 		l, _ := runLog(t, db, &recorder{}, LogOptions{})

@@ -185,7 +185,11 @@ func (w *writer) dropLocked() error {
 	for _, s := range t.stmts {
 		errs = append(errs, s.Close())
 	}
-	return errors.Join(append(errs, t.conn.Close())...)
+	err := t.conn.Close()
+	if errors.Is(err, sql.ErrConnDone) { // its server has gone, and all of it with that
+		return nil
+	}
+	return errors.Join(append(errs, err)...)
 }
 
 func (w *writer) close() error {

@@ -18,7 +18,7 @@ import (
 const outageConfig = `
 data:
   log: {batch_rows: 16, queue_messages: %d}
-  database: {driver: %s, dsn: %q, statement_timeout: 1s}
+  database: {driver: %s, dsn: %q, statement_timeout: 3s}
 `
 
 // outageQueue is how many messages may wait for a commit.
