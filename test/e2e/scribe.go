@@ -14,15 +14,13 @@ import (
 // again until it is acknowledged, but for some things, which it gives up. It belongs to the goroutine of
 // run until that has returned.
 type scribe struct {
-	user     string
-	rooms    []string
-	im       imv1.IMServiceClient
-	rng      *rand.Rand
-	constant bool // gives nothing up
-	acked    *atomic.Int64
+	user  string
+	rooms []string
+	im    imv1.IMServiceClient
+	rng   *rand.Rand
+	acked *atomic.Int64
 
-	said    map[string]*saying // by content
-	reasons map[string]int     // why something failed, as far as a node has said so
+	said map[string]*saying // by content
 }
 
 // saying is what became of a message.
@@ -40,7 +38,7 @@ func newScribe(user string, im imv1.IMServiceClient, seed uint64, acked *atomic.
 	}
 	return &scribe{
 		user: user, rooms: rooms, im: im, rng: rand.New(rand.NewPCG(seed, number)), acked: acked,
-		said: map[string]*saying{}, reasons: map[string]int{},
+		said: map[string]*saying{},
 	}
 }
 
@@ -76,10 +74,7 @@ func (s *scribe) speak(ctx context.Context) error {
 		if !isGone(err) || ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", content, err)
 		}
-		if reason := reasonOf(err); reason != "" {
-			s.reasons[reason]++
-		}
-		if attempt == 1 && !s.constant && s.rng.IntN(3) == 0 {
+		if attempt == 1 && s.rng.IntN(3) == 0 {
 			return nil
 		}
 		doze(ctx, 20*time.Millisecond)
