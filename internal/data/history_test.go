@@ -2,12 +2,16 @@ package data
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/test/databases"
@@ -261,4 +265,85 @@ func TestHistorySeesWhatOtherNodesCommit(t *testing.T) {
 			t.Errorf("the other node has %+v, %v; want %+v", synced.Snapshot, err, want)
 		}
 	})
+}
+
+// TestMarksComeWithAMigration: of a store that an earlier version has written, also where the migration was
+// broken off between its change and the note of it.
+func TestMarksComeWithAMigration(t *testing.T) {
+	t.Parallel()
+	migrated := func(t *testing.T, opts Options, broken bool) {
+		db := openWith(t, opts)
+		l, stop := runLog(t, db, &recorder{}, LogOptions{})
+		joinRoom(t, db, "r", "u")
+		mustAppend(t, l, textDraft("r", "a", "", "x"))
+		stop()
+		if err := NewHistory(db).MarkRead(t.Context(), "r", "u", 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if broken { // later migrations are not what this is about
+			backTo(t, opts, 4, false)
+		}
+		backTo(t, opts, 3, broken)
+		db = openWith(t, opts)
+		got, err := NewHistory(db).Standing(t.Context(), "r", "u")
+		if want := (biz.Standing{Room: "r", Persistent: true, Head: 1, Member: true}); err != nil || got != want {
+			t.Errorf("got %+v, %v; want %+v", got, err, want)
+		}
+		if list, err := NewHistory(db).Standings(t.Context(), "u", "", 10); err != nil || len(list) != 1 || list[0] != got {
+			t.Errorf("his rooms are %+v, %v", list, err)
+		}
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		migrated(t, Options{Dir: dir, DSN: dir + "/hermod.db"}, false)
+	})
+	onServers(t, func(t *testing.T, s *databases.Server, opts Options) {
+		migrated(t, opts, false)
+		if opts.Driver == "mysql" { // which cannot undo a change of the schema
+			opts.DSN = s.Create()
+			migrated(t, opts, true)
+		}
+	})
+}
+
+// backTo makes a database what it was at an earlier version of the schema, or has it forget that there was
+// a later one.
+func backTo(t *testing.T, opts Options, version int64, forget bool) {
+	t.Helper()
+	drv, err := driverOf(orDefault(opts.Driver, "sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := drv.open(opts.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	if forget {
+		execOn(t, p.write, fmt.Sprintf("DELETE FROM goose_db_version WHERE version_id > %d", version))
+		execOn(t, p.write, "UPDATE members SET read_seq = 0")
+		return
+	}
+	files, err := fs.Sub(migrations, "migrations/"+drv.migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider(drv.goose, p.write, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.DownTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func execOn(t *testing.T, db *sql.DB, statement string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
 }
