@@ -1,6 +1,7 @@
 package biz
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -70,7 +71,7 @@ func readToken(token string, user UserID) (place, error) {
 		return place{}, errToken("it is damaged")
 	case b[0] != tokenVersion:
 		return place{}, errToken("it was given out by another version of the server; begin again without it")
-	case string(b[1:1+tokenUser]) != string(tokenOwner(user)):
+	case !bytes.Equal(b[1:1+tokenUser], tokenOwner(user)):
 		return place{}, errToken("it was given out to another user")
 	}
 	return readPlace(b[1+tokenUser:])

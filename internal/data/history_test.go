@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -230,7 +231,7 @@ func (c *syncer) compare() {
 		}
 		stored, err := NewHistory(c.db).Messages(context.Background(), []biz.Span{{Room: room, After: floor, To: st.Head}}, 1<<30)
 		same := slices.EqualFunc(stored, k.messages[floor-k.base:], func(a, b *biz.Message) bool {
-			return a.ID == b.ID && a.Seq == b.Seq && string(a.Content) == string(b.Content)
+			return a.ID == b.ID && a.Seq == b.Seq && bytes.Equal(a.Content, b.Content)
 		})
 		if err != nil || int64(len(stored)) != st.Head-floor || !same {
 			c.t.Errorf("%s has other messages of %s than there are, %v", c.user, room, err)

@@ -1,7 +1,6 @@
 package datatest
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,7 +93,7 @@ func testStandings(s scene) {
 		s.join(biz.RoomID(id+"x"), "other")
 		want = append(want, biz.RoomID(id))
 	}
-	slices.SortFunc(want, func(a, b biz.RoomID) int { return cmp.Compare(a, b) })
+	slices.Sort(want)
 	var got []biz.RoomID
 	for after := biz.RoomID(""); ; {
 		part, err := s.History.Standings(s.context(), "u", after, 4)
