@@ -8,11 +8,15 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/sdk/discovery"
 )
+
+// runs counts what uses the node that all tests share: with -count each run has users and rooms of its own.
+var runs atomic.Int64
 
 // modes are the two ways to connect to the node.
 func modes(t *testing.T) map[string]func(*Config) (*Client, error) {
@@ -94,6 +98,7 @@ func TestPastOfARoom(t *testing.T) {
 	for name, mode := range modes(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			name := fmt.Sprint(name, runs.Add(1))
 			room := "past-" + name
 			alice, bob := come(t, mode, "past-alice-"+name), come(t, mode, "past-bob-"+name)
 			say(t, alice, room, 70)
@@ -153,6 +158,7 @@ func TestSyncOnANode(t *testing.T) {
 	for name, mode := range modes(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			name := fmt.Sprint(name, runs.Add(1))
 			alice, bob := come(t, mode, "sync-alice-"+name), come(t, mode, "sync-bob-"+name)
 			rooms := make([]string, 5)
 			want := map[string][]int64{}
