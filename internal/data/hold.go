@@ -69,7 +69,7 @@ func EachRecording(ctx context.Context, path string, f func(id string) error) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	rows, err := db.QueryContext(ctx, "SELECT id FROM audios ORDER BY id") //nolint:rowserrcheck,sqlclosecheck // eachRow does
+	rows, err := db.QueryContext(ctx, "SELECT id FROM audios ORDER BY id") //nolint:sqlclosecheck // eachRow does
 	return eachRow(rows, err, func(rows *sql.Rows) error {
 		var id string
 		if err := rows.Scan(&id); err != nil {

@@ -73,7 +73,7 @@ func (s *seed) insert(t *testing.T, db *sql.DB, d *dialect) {
 // rows reads the seed's table, its columns alone.
 func (s *seed) rows(t *testing.T, db *sql.DB) string {
 	t.Helper()
-	rows, err := db.QueryContext(t.Context(), "SELECT "+s.columns+" FROM "+s.table) //nolint:rowserrcheck,sqlclosecheck // eachRow does
+	rows, err := db.QueryContext(t.Context(), "SELECT "+s.columns+" FROM "+s.table) //nolint:sqlclosecheck // eachRow does
 	var all []string
 	err = eachRow(rows, err, func(rows *sql.Rows) error {
 		row := make([]any, strings.Count(s.columns, ",")+1)

@@ -159,7 +159,7 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 
 	r, err := archive.Restore(t.Context(), file, storeIn(to))
-	if err != nil || len(r.Replaced) > 0 || r.Summary.Manifest != made.Manifest || r.Recordings != 1 {
+	if err != nil || len(r.Replaced) > 0 || r.Manifest != made.Manifest || r.Recordings != 1 {
 		t.Fatalf("restored %+v, %v", r, err)
 	}
 	only(t, to, "blobs", "hermod.db", "hermod.db.lock")
@@ -396,8 +396,9 @@ func FuzzRestore(f *testing.F) {
 		var b bytes.Buffer
 		w := tar.NewWriter(&b)
 		err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: parts[0], Size: int64(len(parts[1]))})
-		if _, writeErr := io.WriteString(w, parts[1]); errors.Join(err, writeErr, w.Close()) != nil {
-			f.Fatal(err, writeErr)
+		_, writeErr := io.WriteString(w, parts[1])
+		if err := errors.Join(err, writeErr, w.Close()); err != nil {
+			f.Fatal(err)
 		}
 		f.Add(b.Bytes())
 	}

@@ -16,7 +16,7 @@ func TestAFullDiskIsSaid(t *testing.T) {
 	if err := explain(full, "/backups", "it"); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "the disk of /backups is full") {
 		t.Error(err)
 	}
-	if other := errors.New("x"); explain(other, "/backups", "it") != other { //nolint:errorlint // the same, not one like it
+	if other := errors.New("x"); explain(other, "/backups", "it") != other {
 		t.Error("another error is changed")
 	}
 }
