@@ -3,7 +3,6 @@ package service_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -94,33 +93,6 @@ func (a *audience) Next(n int) biz.BroadcastCounts {
 }
 
 func (s *sessions) InboxGrew(biz.UserID, int64) {}
-
-// inbox takes everything, except for the users full and broken.
-type inbox struct{ kept []biz.UserID }
-
-func (b *inbox) Store(_ context.Context, user biz.UserID, p *biz.Push, _ time.Time, _ biz.InboxLimits) error {
-	switch user {
-	case "full":
-		return biz.Errorf(biz.KindResourceLimit, "INBOX_FULL", "the inbox is full")
-	case "broken":
-		return errors.New("disk: secret")
-	}
-	b.kept = append(b.kept, user)
-	p.InboxSeq = int64(len(b.kept))
-	return nil
-}
-
-func (b *inbox) Page(context.Context, biz.UserID, int64, int) ([]*biz.Push, error) { return nil, nil }
-func (b *inbox) Ack(biz.UserID, int64)                                             {}
-func (b *inbox) Missed(biz.UserID, int64)                                          {}
-
-func (b *inbox) State(_ context.Context, user biz.UserID) (biz.InboxState, error) {
-	if user == "broken" {
-		return biz.InboxState{}, errors.New("disk: secret")
-	}
-	n := len(b.kept)
-	return biz.InboxState{Pushes: n, Bytes: int64(10 * n), Oldest: time.Unix(1, 0), Last: int64(n)}, nil
-}
 
 // keys remembers requests.
 type keys map[biz.PushKey]*biz.PushRecord

@@ -173,7 +173,7 @@ func (n *Node) keepMany(user string, count int) {
 	n.t.Helper()
 	for count > 0 {
 		req := &gatewayv1.BatchUnicastPushRequest{MsgType: "m", Data: []byte("kept")}
-		for range min(count, 10_000) {
+		for range min(count, 500) { // a call has to be over in time on a slow machine, too
 			req.Targets = append(req.Targets, &gatewayv1.UnicastTarget{TargetType: "openid", TargetId: user})
 		}
 		resp, err := n.Pushes().BatchPushToClients(store(n.t), req)
@@ -184,11 +184,11 @@ func (n *Node) keepMany(user string, count int) {
 	}
 }
 
-// TestKeptPushesWaitForTheClient: of 10,000 kept pushes a session has no more in memory than its queue takes,
+// TestKeptPushesWaitForTheClient: of thousands of kept pushes a session has no more in memory than its queue takes,
 // however slowly the client acknowledges; and it gets all of them.
 func TestKeptPushesWaitForTheClient(t *testing.T) {
 	t.Parallel()
-	const kept, queue = 10_000, 64 << 10
+	const kept, queue = 5000, 64 << 10
 	n := Start(t, fmt.Sprintf("push:\n  inbox_per_user: %d\nsession:\n  queue_bytes: %d\n  stall_timeout: 10m\n", kept, queue))
 	n.keepMany("bob", kept)
 	bob := n.Connect(Hello{User: "bob", Capabilities: "resume"})
