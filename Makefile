@@ -15,6 +15,7 @@ ARGS ?=
 FUZZTIME ?= 10s
 SOAK ?= 10m
 KILLS ?= 20
+STORE ?= 5s
 
 # Everything but the race detector does without C, so what is tested is what ships.
 export CGO_ENABLED := 0
@@ -89,6 +90,10 @@ endure: ## kill nodes and databases KILLS times (20) for each database, and have
 .PHONY: bench
 bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)
 	go run ./test/bench $(ARGS)
+
+.PHONY: bench-store
+bench-store: ## measure how fast each database stores, for STORE (5s) each time (needs PostgreSQL and MariaDB)
+	HERMOD_BENCH_STORE=$(STORE) HERMOD_TEST_DATABASES=1 go test -count=1 -timeout 2h -v -run '^TestThroughput$$' ./test/bench/store
 
 ##@ Check
 

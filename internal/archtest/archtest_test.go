@@ -83,6 +83,8 @@ func TestJudge(t *testing.T) {
 		{"app/hermodctl/bench/run.go", own + "sdk/client", "by its wire alone"},
 		{"test/bench/load.go", own + "app/hermodctl/bench", ""},
 		{"test/bench/load.go", own + "internal/conf", "what its users load"},
+		{"test/bench/store/node_test.go", own + "internal/data", ""},
+		{"test/bench/store/node_test.go", own + "internal/server", "measures the store by itself"},
 		{"test/e2e/load.go", own + "app/hermodctl/bench", "sees what a user sees"},
 		{"app/hermod/cmd/hermod/main.go", own + "app/hermod", ""},
 		{"app/hermod/cmd/hermod/main.go", own + "internal/server", "only calls its app"},

@@ -161,6 +161,10 @@ var layers = []layer{
 		why: "it loads a node with what its users load theirs with, and a bare loop with the same",
 	},
 	{
+		folder: "test/bench/store", may: []string{"app/hermodctl/bench", "internal/biz", "internal/data"},
+		why: "it measures the store by itself, and a node around it as its users load theirs",
+	},
+	{
 		folder: "test/authority", stdAlone: true,
 		why: "it issues certificates to tests of every layer",
 	},
