@@ -67,8 +67,10 @@ func (c *committer) writeBulk(t *tx, now time.Time) error {
 	if err := b.lockHeads(t); err != nil {
 		return err
 	}
-	if err := b.loadClaims(t); err != nil {
-		return err
+	if c.wary > 0 {
+		if err := b.loadClaims(t); err != nil {
+			return err
+		}
 	}
 	for i := range c.groups.list {
 		b.number(&c.groups.list[i])

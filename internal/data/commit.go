@@ -21,7 +21,12 @@ type committer struct {
 	groups groups
 	// broken is set while the store is unavailable: what is worth a line is the change.
 	broken bool
+	// wary is how many batches yet are looked through for ids that are taken, before they are written in bulk.
+	wary int
 }
+
+// waryBatches is for how long a repetition is taken as a sign of more.
+const waryBatches = 64
 
 func newCommitter(db *DB, opts LogOptions, logger *slog.Logger) *committer {
 	return &committer{db: db, window: opts.IdempotencyWindow, logger: logger, groups: groups{at: make(map[biz.RoomID]int)}}
@@ -76,15 +81,33 @@ func (c *committer) transact(part []*entry) error {
 	c.groups.fill(part)
 	// Readers compare times that were delivered with times that were stored.
 	now := time.UnixMicro(start.UnixMicro()).UTC()
+	if c.db.dialect.bulk == nil {
+		return c.perform(part, now, c.write)
+	}
+	return c.transactBulk(part, now)
+}
+
+// transactBulk takes the clients' ids to be new, which they nearly always are, and does it again, looking them
+// up first, when the schema has refused one that is not.
+func (c *committer) transactBulk(part []*entry, now time.Time) error {
+	for {
+		err := c.perform(part, now, c.writeBulk)
+		if c.wary > 0 {
+			c.wary--
+			return err
+		}
+		if !isDuplicate(err) {
+			return err
+		}
+		c.wary = waryBatches
+	}
+}
+
+func (c *committer) perform(part []*entry, now time.Time, write func(*tx, time.Time) error) error {
 	return c.db.writer.perform(transaction{
-		asked: part[len(part)-1].asked, // nobody later
-		limit: 2 * c.db.writer.timeout, // a statement that is slow may be; all of them may not
-		run: func(t *tx) error {
-			if t.dialect.bulk != nil {
-				return c.writeBulk(t, now)
-			}
-			return c.write(t, now)
-		},
+		asked:     part[len(part)-1].asked, // nobody later
+		limit:     2 * c.db.writer.timeout, // a statement that is slow may be; all of them may not
+		run:       func(t *tx) error { return write(t, now) },
 		committed: func() { c.raiseHeads(now) },
 	})
 }
