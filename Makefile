@@ -16,6 +16,7 @@ FUZZTIME ?= 10s
 SOAK ?= 10m
 KILLS ?= 20
 STORE ?= 5s
+HISTORY ?= 10000000
 
 # Everything but the race detector does without C, so what is tested is what ships.
 export CGO_ENABLED := 0
@@ -94,6 +95,10 @@ bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)
 .PHONY: bench-store
 bench-store: ## measure how fast each database stores, for STORE (5s) each time (needs PostgreSQL and MariaDB)
 	HERMOD_BENCH_STORE=$(STORE) HERMOD_TEST_DATABASES=1 go test -count=1 -timeout 2h -v -run '^TestThroughput$$' ./test/bench/store
+
+.PHONY: bench-history
+bench-history: ## measure reading from a SQLite file of HISTORY (10000000) messages (needs 4 GB of disk, in TMPDIR)
+	HERMOD_BENCH_HISTORY=$(HISTORY) go test -count=1 -timeout 2h -v -run '^TestHistory$$' ./test/bench/store
 
 ##@ Check
 
