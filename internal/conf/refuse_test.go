@@ -67,7 +67,7 @@ func TestRefusals(t *testing.T) {
 		"no variable name":     {"data: {dir: '${a.b:c}'}", "data.dir", "a placeholder is ${NAME}"},
 		"empty directory":      {"data: {dir: ''}", "data.dir", "is empty"},
 		"other database":       {"data: {database: {driver: oracle}}", "data.database.driver", "one of sqlite"},
-		"small log queue":      {"data: {log: {queue_messages: 10}}", "data.log.queue_messages", "at least data.log.batch_rows, which is 256"},
+		"small log queue":      {"data: {log: {queue_messages: 10}}", "data.log.queue_messages", "at least data.log.batch_rows, which is 512"},
 		"no time to leave":     {token + "server: {stop: {notice: 2s, drain: 1s, timeout: 6s}}\nregistry: {type: etcd, addrs: 'etcd:2379'}", "server.stop.timeout", "leaving the registry (3s), notice and drain take 6s"},
 		"stop too short":       {"server: {stop: {notice: 10s, drain: 5s}}", "server.stop.timeout", "notice and drain take 15s"},
 		"port too large":       {"server: {ops: {addr: 'localhost:65536'}}", "server.ops.addr", "0 to 65535"},

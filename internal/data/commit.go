@@ -10,7 +10,7 @@ import (
 )
 
 // maxFailedCommits bounds how often a batch is tried again in smaller parts. Eight refused rows
-// are found among 256 that way; if there are more, the fault is hardly theirs.
+// are found among 512 that way; if there are more, the fault is hardly theirs.
 const maxFailedCommits = 64
 
 // committer turns batches into transactions. One goroutine uses it.

@@ -98,6 +98,37 @@ func TestBadRowsFailAlone(t *testing.T) {
 	}
 }
 
+// TestEightBadRowsAreFound spreads them as far as they can be in a full batch, where finding them is dearest.
+func TestEightBadRowsAreFound(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	joinRoom(t, db, "r", "u")
+	mutate(t, db, `CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.sender = 'evil'
+		BEGIN SELECT RAISE(ABORT, 'refused'); END`)
+	l, err := NewMessageLog(db, &recorder{}, LogOptions{}, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := LogOptions{}.withDefaults().BatchRows
+	drafts := make([]*biz.Draft, full)
+	for i := range drafts {
+		drafts[i] = textDraft("r", "u", "", "x")
+		if i%(full/8) == 0 {
+			drafts[i].Sender = "evil"
+		}
+	}
+	outcomes := queueAll(l, drafts)
+	runUntil(t, l.Run)
+	for i, d := range drafts {
+		if o := <-outcomes[i]; (o.err != nil) != (d.Sender == "evil") || kindOf(o.err) == biz.KindUnavailable {
+			t.Errorf("draft %d of %q: %v", i, d.Sender, o.err)
+		}
+	}
+	if n := len(readAll(t, l, "r")); n != full-8 {
+		t.Errorf("%d messages are stored, want %d", n, full-8)
+	}
+}
+
 // TestUnavailable breaks the database in several ways: senders get KindUnavailable, with one
 // transaction for a whole batch, and everything goes on once it is repaired.
 func TestUnavailable(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 // LogOptions tune a MessageLog. Zero values mean the defaults.
 type LogOptions struct {
-	BatchRows  int // messages in one commit at most; default 256
+	BatchRows  int // messages in one commit at most; default 512
 	BatchBytes int // content and metadata in one commit, apart from the first message; default 4 MiB
 
 	// Queued bounds count everything appended that was not answered yet; beyond them Append
@@ -29,7 +29,7 @@ type LogOptions struct {
 }
 
 func (o LogOptions) withDefaults() LogOptions {
-	o.BatchRows = orDefault(o.BatchRows, 256)
+	o.BatchRows = orDefault(o.BatchRows, 512)
 	o.BatchBytes = orDefault(o.BatchBytes, 4<<20)
 	o.QueuedMessages = orDefault(o.QueuedMessages, 64<<10)
 	o.QueuedBytes = orDefault(o.QueuedBytes, 64<<20)
