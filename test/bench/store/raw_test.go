@@ -39,7 +39,7 @@ func insertRaw(tb testing.TB, to target, p pace) figure {
 	in := newInserter(tb, opts, "FULL")
 	defer in.close()
 	return during(tb, to, p, func(ctx context.Context, stored *atomic.Int64) {
-		for next := 0; ctx.Err() == nil; next += transactionRows {
+		for next := 0; ctx.Err() == nil && !tb.Failed(); next += transactionRows {
 			in.transaction(next, transactionRows, roomCount)
 			stored.Add(transactionRows)
 		}

@@ -16,20 +16,36 @@ import (
 	"github.com/game-im/hermod/internal/data"
 )
 
-// during measures a load in this process, which counts what it has stored, after its warm-up.
+// during measures a load in this process, which counts what it has stored, after its warm-up. It goes on until
+// something was stored, however slow the machine is, or the load has failed.
 func during(tb testing.TB, to target, p pace, run func(ctx context.Context, stored *atomic.Int64)) figure {
 	tb.Helper()
 	var stored atomic.Int64
-	var running sync.WaitGroup
+	ended := make(chan struct{})
 	ctx, cancel := context.WithCancel(tb.Context())
-	running.Go(func() { run(ctx, &stored) })
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	go func() {
+		defer close(ended)
+		run(ctx, &stored)
+	}()
 	time.Sleep(p.warmUp)
 	cpu, count, start := ownCPU(tb)+to.cpu(), stored.Load(), time.Now()
-	time.Sleep(p.duration)
+	wait := time.NewTimer(p.duration)
+	defer wait.Stop()
+	for over := false; !over; {
+		select {
+		case <-wait.C:
+			over = stored.Load() > count
+			wait.Reset(10 * time.Millisecond)
+		case <-ended:
+			over = true
+		}
+	}
 	n, seconds := float64(stored.Load()-count), time.Since(start).Seconds()
 	cpu = ownCPU(tb) + to.cpu() - cpu
-	cancel()
-	running.Wait()
 	return figure{n / seconds, n / cpu.Seconds()}
 }
 
