@@ -61,8 +61,7 @@ type BroadcastResult struct {
 // waits for everybody, and nothing is kept for everybody.
 func (s *Pushes) Broadcast(ctx context.Context, p *Push, o PushOptions) (BroadcastResult, error) {
 	return s.broadcast(ctx, p, o, func(context.Context) (BroadcastCounts, error) {
-		everybody := s.sessions.Audience(p)
-		return everybody.Next(everybody.Len()), nil
+		return s.sessions.Broadcast(p), nil
 	})
 }
 

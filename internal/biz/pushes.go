@@ -17,7 +17,9 @@ type PushSessions interface {
 	Push(to Recipient, p *Push) Outcome
 	// Await does the same for a caller who wants to know that p has arrived.
 	Await(to Recipient, p *Push) AwaitedPush
-	// Audience returns the sessions that there are now, to broadcast p to.
+	// Broadcast pushes p to the sessions that there are now. All of them get broadcasts in one order.
+	Broadcast(p *Push) BroadcastCounts
+	// Audience returns the sessions that there are now, to push p to some of them at a time.
 	Audience(p *Push) Audience
 	// InboxGrew tells the user's sessions that his inbox has something up to seq.
 	InboxGrew(user UserID, seq int64)

@@ -83,6 +83,11 @@ func (s *sessions) Await(to biz.Recipient, p *biz.Push) biz.AwaitedPush {
 	return &awaitedPush{s, s.Push(to, p)}
 }
 
+func (s *sessions) Broadcast(p *biz.Push) biz.BroadcastCounts {
+	all := s.Audience(p)
+	return all.Next(all.Len())
+}
+
 func (s *sessions) Audience(p *biz.Push) biz.Audience {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -76,6 +76,11 @@ func absent(to biz.Recipient) biz.Outcome {
 	return biz.OutcomeOffline
 }
 
+// Broadcast implements biz.PushSessions.
+func (p *Pusher) Broadcast(push *biz.Push) biz.BroadcastCounts {
+	return counted(p.node.Broadcast(prepared(push)))
+}
+
 // Audience implements biz.PushSessions.
 func (p *Pusher) Audience(push *biz.Push) biz.Audience {
 	return audience{p.node.Audience(prepared(push))}
@@ -86,11 +91,15 @@ type audience struct{ *node.Audience }
 
 // Next implements biz.Audience.
 func (a audience) Next(n int) biz.BroadcastCounts {
-	n = min(n, a.Len())
-	by := a.Audience.Next(n)
-	return biz.BroadcastCounts{
-		Sent: by[session.Queued], Queued: by[session.Kept], Slow: by[session.Full], Skipped: by[session.Gone], Total: n,
+	return counted(a.Audience.Next(n))
+}
+
+func counted(by session.Outcomes) biz.BroadcastCounts {
+	c := biz.BroadcastCounts{
+		Sent: by[session.Queued], Queued: by[session.Kept], Slow: by[session.Full], Skipped: by[session.Gone],
 	}
+	c.Total = c.Sent + c.Queued + c.Slow + c.Skipped
+	return c
 }
 
 // InboxGrew implements biz.PushSessions.

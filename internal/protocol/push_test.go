@@ -62,12 +62,15 @@ func TestBroadcastReachesWhoIsConnected(t *testing.T) {
 		a, c := b.member("1", "alice"), b.member("2", "carol")
 		lost := b.member("3", "bob")
 		b.away(lost)
+		if got := b.push.Broadcast(&biz.Push{Title: "at once"}); got != (biz.BroadcastCounts{Sent: 2, Queued: 1, Total: 3}) {
+			t.Errorf("at once: %+v", got)
+		}
 		all := b.push.Audience(&biz.Push{Title: "all"})
 		if got := all.Next(all.Len()); got != (biz.BroadcastCounts{Sent: 2, Queued: 1, Total: 3}) || all.Len() != 0 {
 			t.Errorf("%+v, and %d are left", got, all.Len())
 		}
-		want(t, a, "push all")
-		want(t, c, "push all")
+		want(t, a, "push at once", "push all")
+		want(t, c, "push at once", "push all")
 	})
 }
 

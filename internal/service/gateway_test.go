@@ -65,6 +65,11 @@ func (a awaited) Wait(ctx context.Context) biz.Outcome {
 	return a.outcome
 }
 
+func (s *sessions) Broadcast(p *biz.Push) biz.BroadcastCounts {
+	all := s.Audience(p)
+	return all.Next(all.Len())
+}
+
 func (s *sessions) Audience(p *biz.Push) biz.Audience {
 	s.pushes = append(s.pushes, p)
 	return &audience{left: 5}

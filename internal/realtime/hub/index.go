@@ -1,16 +1,45 @@
 package hub
 
 import (
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/game-im/hermod/internal/realtime/session"
 )
 
 // index finds one session by a key.
 type index[K comparable] struct {
-	mu sync.RWMutex
-	m  map[K]*session.Session
+	mu  sync.RWMutex
+	m   map[K]*session.Session
+	all atomic.Pointer[[]*session.Session] // what is in m; nil: that has changed since
+}
+
+func (x *index[K]) add(k K, s *session.Session) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.m[k] = s
+	x.all.Store(nil)
+}
+
+func (x *index[K]) remove(k K) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.m, k)
+	x.all.Store(nil)
+}
+
+// list returns what is in the index, the same list until that changes.
+func (x *index[K]) list() []*session.Session {
+	if all := x.all.Load(); all != nil {
+		return *all
+	}
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	all := slices.AppendSeq(make([]*session.Session, 0, len(x.m)), maps.Values(x.m))
+	x.all.Store(&all)
+	return all
 }
 
 // multi finds the sessions that share a key.
@@ -47,9 +76,7 @@ func (x *multi[K]) find(k K) []*session.Session {
 
 // Add makes a session known.
 func (h *Hub) Add(s *session.Session) {
-	h.sessions.mu.Lock()
-	h.sessions.m[s.ID] = s
-	h.sessions.mu.Unlock()
+	h.sessions.add(s.ID, s)
 	h.users.add(s.User, s)
 	if gid := s.CurrentGID(); gid != 0 {
 		h.gids.add(gid, s)
@@ -58,9 +85,7 @@ func (h *Hub) Add(s *session.Session) {
 
 // Remove forgets a session that was closed and takes its subscriptions off their channels.
 func (h *Hub) Remove(s *session.Session, subs []*session.Subscription) {
-	h.sessions.mu.Lock()
-	delete(h.sessions.m, s.ID)
-	h.sessions.mu.Unlock()
+	h.sessions.remove(s.ID)
 	h.users.remove(s.User, s)
 	if gid := s.CurrentGID(); gid != 0 {
 		h.gids.remove(gid, s)
@@ -113,13 +138,5 @@ func (h *Hub) Len() int {
 	return len(h.sessions.m)
 }
 
-// All returns every session at this moment.
-func (h *Hub) All() []*session.Session {
-	h.sessions.mu.RLock()
-	defer h.sessions.mu.RUnlock()
-	all := make([]*session.Session, 0, len(h.sessions.m))
-	for _, s := range h.sessions.m {
-		all = append(all, s)
-	}
-	return all
-}
+// All returns every session at this moment. The list is shared: nobody may change it.
+func (h *Hub) All() []*session.Session { return h.sessions.list() }

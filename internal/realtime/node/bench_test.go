@@ -1,3 +1,5 @@
+//go:build unix
+
 package node_test
 
 import (
@@ -5,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +35,28 @@ func (c sink) Write(out []transport.Outgoing) error {
 // BenchmarkFanout is what the realtime core costs for each delivery, from a publication to the
 // connection: the time per operation is that of one delivery.
 func BenchmarkFanout(b *testing.B) {
+	each(b, func(n *node.Node) {
+		n.Publish(&frame.Publication{
+			Channel: "room", Frame: frame.New("a message of a usual length, of about a hundred bytes"),
+			From: "user-session-0000", Origin: "session-0000",
+		})
+	}, 1, 1)
+}
+
+// BenchmarkBroadcast is the same for frames that services broadcast, several at a time.
+func BenchmarkBroadcast(b *testing.B) {
+	const callers = 16
+	each(b, func(n *node.Node) {
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() { n.Broadcast(frame.New("a message of a usual length, of about a hundred bytes")) })
+		}
+		wg.Wait()
+	}, callers, 0)
+}
+
+// each measures what send costs for each delivery. It sends a number of times, to all sessions but some.
+func each(b *testing.B, send func(n *node.Node), times, but int) {
 	for _, receivers := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprint(receivers), func(b *testing.B) {
 			cfg := testConfig
@@ -48,23 +74,32 @@ func BenchmarkFanout(b *testing.B) {
 				s.Continue()
 			}
 			b.ReportAllocs()
+			start := cpuTime(b)
 			b.ResetTimer()
 			want := int64(0)
 			for want < int64(b.N) {
-				n.Publish(&frame.Publication{
-					Channel: "room", Frame: frame.New("a message of a usual length, of about a hundred bytes"),
-					From: "user-session-0000", Origin: "session-0000",
-				})
-				want += int64(receivers - 1)
+				send(n)
+				want += int64(times * (receivers - but))
 			}
 			for frames.Load() < want {
 				time.Sleep(100 * time.Microsecond)
 			}
 			b.StopTimer()
+			b.ReportMetric(float64(cpuTime(b)-start)/float64(b.N), "cpu-ns/op")
 			cancel()
 			if err := <-done; err != nil {
 				b.Fatal(err)
 			}
 		})
 	}
+}
+
+// cpuTime is what the process has used: on a machine that others use too, it tells more than the clock.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -50,7 +50,7 @@ func TestHold(t *testing.T) {
 		if o := b.PushConnected("bob", frame.New("no")); o != session.Gone {
 			t.Errorf("a push for the connected: %v", o)
 		}
-		if got := everybody(b.Node, "no"); got[session.Gone] != 1 || len(got) != 1 {
+		if got := b.Broadcast(frame.New("no")); got != (session.Outcomes{session.Gone: 1}) {
 			t.Errorf("a broadcast: %v", got)
 		}
 		if o := b.Push("1", frame.New(strings.Repeat("x", testConfig.QueueBytes))); o != session.Full {

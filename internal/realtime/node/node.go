@@ -24,18 +24,20 @@ const sweepEvery = time.Second
 
 // Node is the realtime half of a Hermod process.
 type Node struct {
-	core     *session.Core
-	hub      *hub.Hub
-	broker   broker.Broker
-	presence *presence.Tracker
-	interest interest
-	log      *slog.Logger
+	core       *session.Core
+	hub        *hub.Hub
+	broker     broker.Broker
+	presence   *presence.Tracker
+	interest   interest
+	broadcasts broadcasts
+	log        *slog.Logger
 }
 
 // New returns a node that does nothing in the background before Run.
 func New(core *session.Core, b broker.Broker, p *presence.Tracker) *Node {
 	n := &Node{core: core, hub: hub.New(core.Writer), broker: b, presence: p, log: core.Log}
 	n.interest.init(n.hub, b)
+	n.broadcasts.returned.L = &n.broadcasts.mu
 	b.Attach(n.hub.Deliver)
 	return n
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/presence"
 	"github.com/game-im/hermod/internal/realtime/session"
-	"github.com/game-im/hermod/internal/realtime/transport"
 	"github.com/game-im/hermod/internal/realtime/transport/transporttest"
 )
 
@@ -254,50 +253,6 @@ func TestWhatRequiresAnAckHoldsTheCursor(t *testing.T) {
 		if got := b.log.position("bob"); got != 4 {
 			t.Errorf("cursor %d after a false claim", got)
 		}
-	})
-}
-
-func TestBroadcastCounts(t *testing.T) {
-	run(t, func(t *testing.T, b *bench) {
-		_, a := b.connect(session.Options{ID: "1", User: "alice"}, 0)
-		s, conn := b.connect(session.Options{ID: "2", User: "bob", Resume: true}, 0)
-		b.Done(s, conn, transport.ConnLost)
-		if got := everybody(b.Node, "all"); got[session.Queued] != 1 || got[session.Kept] != 1 || len(got) != 2 {
-			t.Errorf("offered to %v", got)
-		}
-		want(t, a, "all")
-	})
-}
-
-// everybody broadcasts and returns what became of it.
-func everybody(n *node.Node, text string) map[session.Offered]int {
-	all := n.Audience(frame.New(text))
-	return all.Next(all.Len())
-}
-
-// TestAudience: who comes later is none of a broadcast; whoever goes on for somebody that was there is.
-func TestAudience(t *testing.T) {
-	run(t, func(t *testing.T, b *bench) {
-		b.connect(session.Options{ID: "1", User: "alice"}, 0)
-		old, _ := b.connect(session.Options{ID: "2", User: "bob", Resume: true}, 0)
-		gone, _ := b.connect(session.Options{ID: "3", User: "carol"}, 0)
-		all := b.Audience(frame.New("all"))
-		_, late := b.connect(session.Options{ID: "4", User: "dave"}, 0)
-		next, heir := b.connect(session.Options{ID: "5", User: "bob", Resume: true}, 0)
-		b.Succeed(old, next)
-		b.End(old, transport.Replaced)
-		b.End(gone, transport.Ended)
-		total := map[session.Offered]int{}
-		for all.Len() > 0 {
-			for o, n := range all.Next(2) {
-				total[o] += n
-			}
-		}
-		if total[session.Queued] != 2 || total[session.Gone] != 1 || len(total) != 2 {
-			t.Errorf("offered to %v", total)
-		}
-		want(t, heir, "all")
-		want(t, late)
 	})
 }
 

@@ -112,6 +112,9 @@ const (
 	Acked                  // awaited, and acknowledged by the client
 )
 
+// Outcomes is how often each outcome came about.
+type Outcomes [Acked + 1]int
+
 // Offer queues a frame if there is room for it; if connected is set, only while the session has a
 // connection. Like Deliver it leaves waking a writer to the caller. fate, unless it is nil, follows the
 // frame if it is Kept.

@@ -120,12 +120,21 @@ func (s *Session) queueLocked(f *frame.Frame, who interest) (wake bool) {
 	return s.wakeLocked()
 }
 
-// OfferOpen does what Offer does, but to a session whose client is not let in yet it offers nothing.
-func (s *Session) OfferOpen(f *frame.Frame) (o Offered, wake bool) {
+// OfferOpen does what Offer does with several frames, but to a session whose client is not let in yet it
+// offers nothing, which is Gone. It adds what became of each frame to its counts, unless the session has ended.
+func (s *Session) OfferOpen(frames []*frame.Frame, counts []Outcomes) (wake, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.barred {
-		return Gone, false
+	if s.state == Closed {
+		return false, true
 	}
-	return s.offerLocked(f, false, interest{})
+	for i, f := range frames {
+		o, w := Gone, false
+		if !s.barred {
+			o, w = s.offerLocked(f, false, interest{})
+		}
+		counts[i][o]++
+		wake = wake || w
+	}
+	return wake, false
 }

@@ -12,6 +12,11 @@ import (
 // stallCheck is how often the Writer looks whether all of its workers are stuck.
 const stallCheck = 10 * time.Millisecond
 
+// yieldEvery is after how many tasks a worker lets other goroutines run. One that never waits for a client
+// would keep its processor until it is taken away, some 10 ms later, and what came in meanwhile, which the
+// same writes could have taken along, would wait for so long.
+const yieldEvery = 16
+
 // maxStrikes bounds the crew that relieves a stuck one, as a power of two.
 const maxStrikes = 12
 
@@ -191,8 +196,11 @@ func (w *Writer) takeLocked() task {
 func (w *Writer) work(crew int) {
 	b := &batch{}
 	var again *Session
-	for back := false; ; back = true {
-		t, ok := w.next(crew, back, again)
+	for tasks := 0; ; tasks++ {
+		if tasks%yieldEvery == yieldEvery-1 {
+			runtime.Gosched()
+		}
+		t, ok := w.next(crew, tasks > 0, again)
 		if !ok {
 			return
 		}
