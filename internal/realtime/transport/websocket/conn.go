@@ -20,37 +20,38 @@ import (
 // frame behind it, and the client to hang up.
 const parting = time.Second
 
-// Conn is a WebSocket connection as a transport.Conn.
+// Conn is a WebSocket connection as a transport.Conn. What is small stands together: there is one for each
+// client at rest.
 type Conn struct {
 	group  *Group
 	net    net.Conn
 	format *frame.Format
-	text   bool // messages are text in both directions; else binary
-	chosen bool // text is settled
-	batch  bool // frames that are written together go into one envelope
 	in     reader
 	peeked []byte // a message that was read to see its kind
 	end    error  // what Read returned at last
 
-	restedAt uint32 // tick of the last rest
-	rests    uint32 // in it
+	heard    atomic.Uint32 // the group's tick when anything last came from the client
+	restedAt uint32        // tick of the last rest
+	rests    uint32        // in it
+	bye      ws.StatusCode // under mu: what the close frame is to say
+	owed     bool          // under mu: a ping was not answered yet
+	broken   bool          // under writing: a write failed half-way
 
-	heard atomic.Uint32 // the group's tick when anything last came from the client
-	asked bool          // it was pinged since; of the goroutine that pings
+	text   bool // messages are text in both directions; else binary
+	chosen bool // text is settled
+	batch  bool // frames that are written together go into one envelope
+	asked  bool // it was pinged since it was heard; of the goroutine that pings
 
 	raw     syscall.RawConn // writes what the client takes at once; nil: the connection has no such way
 	writing sync.Mutex      // held while something is written, and until the rest of it is
-	broken  bool            // under writing: a write failed half-way
 	rest    net.Buffers     // under writing: what the client did not take at once
 
 	wait func(fd uintptr) (done bool) // source.readable, made once and not for each message
 
 	mu    sync.Mutex
-	why   error         // not nil: closed
-	bye   ws.StatusCode // what the close frame is to say
-	words string
-	pong  []byte
-	owed  bool
+	why   error  // not nil: closed
+	words string // of the close frame
+	pong  []byte // the answer that is owed
 }
 
 var _ transport.Eager = (*Conn)(nil)
