@@ -15,7 +15,7 @@ const stallCheck = 10 * time.Millisecond
 // yieldEvery is after how many tasks a worker lets other goroutines run. One that never waits for a client
 // would keep its processor until it is taken away, some 10 ms later, and what came in meanwhile, which the
 // same writes could have taken along, would wait for so long.
-const yieldEvery = 16
+const yieldEvery = 4
 
 // maxStrikes bounds the crew that relieves a stuck one, as a power of two.
 const maxStrikes = 12
