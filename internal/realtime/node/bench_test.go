@@ -57,6 +57,7 @@ func BenchmarkBroadcast(b *testing.B) {
 
 // each measures what send costs for each delivery. It sends a number of times, to all sessions but some.
 func each(b *testing.B, send func(n *node.Node), times, but int) {
+	b.Helper()
 	for _, receivers := range []int{10, 100, 1000} {
 		b.Run(fmt.Sprint(receivers), func(b *testing.B) {
 			cfg := testConfig
