@@ -8,18 +8,18 @@ import (
 )
 
 // Memory is the broker of a node that is alone. Publications are handed over by reference, in the
-// goroutine that publishes them.
+// goroutine that publishes them: none is lost, and they keep the order in which they were published.
 type Memory struct {
-	handler  Handler
-	mu       sync.RWMutex
-	channels map[string]struct{}
+	publication func(p *frame.Publication)
+	mu          sync.RWMutex
+	channels    map[string]struct{}
 }
 
 // NewMemory returns a broker for one node.
 func NewMemory() *Memory { return &Memory{channels: make(map[string]struct{})} }
 
 // Attach implements Broker.
-func (m *Memory) Attach(h Handler) { m.handler = h }
+func (m *Memory) Attach(h Handlers) { m.publication = h.Publication }
 
 // Run implements Broker.
 func (m *Memory) Run(ctx context.Context) error {
@@ -49,7 +49,13 @@ func (m *Memory) Publish(_ context.Context, p *frame.Publication) error {
 	_, subscribed := m.channels[p.Channel]
 	m.mu.RUnlock()
 	if subscribed || p.Origin != "" {
-		m.handler(p)
+		m.publication(p)
 	}
 	return nil
 }
+
+// Ask implements Asker: there is nobody else.
+func (m *Memory) Ask(context.Context, string, []byte, func(Answer) bool) error { return ErrNobody }
+
+// Members implements Directory.
+func (m *Memory) Members() []Member { return nil }

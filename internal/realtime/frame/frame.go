@@ -28,6 +28,9 @@ func NewUntil(payload any, expires time.Time) *Frame {
 // Expired tells whether the frame's time is over.
 func (f *Frame) Expired(now time.Time) bool { return !f.expires.IsZero() && now.After(f.expires) }
 
+// Expires is when that is; the zero time is never.
+func (f *Frame) Expires() time.Time { return f.expires }
+
 // Payload returns what the frame was made from, for brokers that carry it to other nodes.
 func (f *Frame) Payload() any { return f.payload }
 

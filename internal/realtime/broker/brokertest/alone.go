@@ -14,8 +14,8 @@ func item(channel string, seq int64) *frame.Publication {
 	return &frame.Publication{Channel: channel, Seq: seq}
 }
 
-func subscribe(t *testing.T, c Config) {
-	n := start(t, c, 1)[0]
+func subscribe(t *testing.T, s Starter) {
+	n := start(t, s, 1)[0]
 	n.publish(item("a", 1)) // nobody is there
 	n.subscribe("a")
 	n.publish(item("a", 2))
@@ -24,8 +24,8 @@ func subscribe(t *testing.T, c Config) {
 	n.want("a", 2, 4)
 }
 
-func subscribeAgain(t *testing.T, c Config) {
-	n := start(t, c, 1)[0]
+func subscribeAgain(t *testing.T, s Starter) {
+	n := start(t, s, 1)[0]
 	n.subscribe("a")
 	n.subscribe("a")
 	n.publish(item("a", 1))
@@ -38,8 +38,8 @@ func subscribeAgain(t *testing.T, c Config) {
 	n.want("a", 4)
 }
 
-func unsubscribe(t *testing.T, c Config) {
-	n := start(t, c, 1)[0]
+func unsubscribe(t *testing.T, s Starter) {
+	n := start(t, s, 1)[0]
 	n.unsubscribe("never subscribed")
 	n.subscribe("a")
 	n.subscribe("b")
@@ -54,12 +54,12 @@ func unsubscribe(t *testing.T, c Config) {
 }
 
 // channels uses names that an implementation might take for patterns or separators, or fold.
-func channels(t *testing.T, c Config) {
+func channels(t *testing.T, s Starter) {
 	names := []string{
 		"room:a", "room:A", "room:a ", "room:a.b", "room:a.*", "room:*", "room:>", "room:?", "room:[ab]", "room:{a}",
 		"room:ä", "room:a\u0308", "room:a/b", "room:a:b", "room:a\n", "room:$", "room:😀", "room:" + strings.Repeat("x", 255), "inbox:a",
 	}
-	n := start(t, c, 1)[0]
+	n := start(t, s, 1)[0]
 	for i, name := range names {
 		n.subscribe(name)
 		for k, other := range names {
@@ -71,15 +71,15 @@ func channels(t *testing.T, c Config) {
 }
 
 // fields sends everything that a publication can say.
-func fields(t *testing.T, c Config) {
-	n := start(t, c, 1)[0]
+func fields(t *testing.T, s Starter) {
+	n := start(t, s, 1)[0]
 	n.subscribe("a")
 	for _, p := range []*frame.Publication{
 		{Channel: "a", Seq: 1},
-		{Channel: "a", Frame: c.Frame(1)},
-		{Channel: "a", Seq: 2, Frame: c.Frame(2), AckRequired: true},
-		{Channel: "a", Seq: 3, Frame: c.Frame(3), From: "alice", Own: c.Frame(4), Origin: "session", Reply: c.Frame(5)},
-		{Channel: "a", Frame: c.Frame(6), From: "alice", NotToFrom: true},
+		{Channel: "a", Frame: frame.New(1)},
+		{Channel: "a", Seq: 2, Frame: frame.New(2), AckRequired: true},
+		{Channel: "a", Seq: 3, Frame: frame.New(3), From: "alice", Own: frame.New(4), Origin: "session", Reply: frame.New(5)},
+		{Channel: "a", Frame: frame.New(6), From: "alice", NotToFrom: true},
 	} {
 		n.publish(p)
 		if got, want := said(n.next()), said(p); !reflect.DeepEqual(got, want) {
@@ -102,9 +102,9 @@ func said(p *frame.Publication) map[string]any {
 }
 
 // order publishes from several goroutines: what each of them published arrives in its order.
-func order(t *testing.T, c Config) {
+func order(t *testing.T, s Starter) {
 	const publishers, each = 8, 200
-	n := start(t, c, 1)[0]
+	n := start(t, s, 1)[0]
 	n.subscribe("a")
 	var wg sync.WaitGroup
 	for i := range publishers {
@@ -126,20 +126,20 @@ func order(t *testing.T, c Config) {
 }
 
 // origin publishes on a channel that the node does not follow: a session here waits for the reply.
-func origin(t *testing.T, c Config) {
-	n := start(t, c, 1)[0]
-	n.publish(&frame.Publication{Channel: "a", Seq: 1, Origin: "session", Reply: c.Frame(1)})
+func origin(t *testing.T, s Starter) {
+	n := start(t, s, 1)[0]
+	n.publish(&frame.Publication{Channel: "a", Seq: 1, Origin: "session", Reply: frame.New(1)})
 	n.want("a", 1)
 	n.subscribe("a")
-	n.publish(&frame.Publication{Channel: "a", Seq: 2, Origin: "session", Reply: c.Frame(2)})
+	n.publish(&frame.Publication{Channel: "a", Seq: 2, Origin: "session", Reply: frame.New(2)})
 	n.publish(item("a", 3))
 	n.want("a", 2, 3) // 2 once
 }
 
 // churn subscribes, unsubscribes and publishes at the same time; whoever is subscribed afterwards
 // gets what is published then.
-func churn(t *testing.T, c Config) {
-	n := start(t, c, 1)[0]
+func churn(t *testing.T, s Starter) {
+	n := start(t, s, 1)[0]
 	var wg sync.WaitGroup
 	for i := range 8 {
 		channel := fmt.Sprint("room:", i%4)
@@ -158,6 +158,6 @@ func churn(t *testing.T, c Config) {
 	}
 }
 
-func runEnds(t *testing.T, c Config) {
-	start(t, c, 1)[0].end()
+func runEnds(t *testing.T, s Starter) {
+	start(t, s, 1)[0].end()
 }
