@@ -100,19 +100,6 @@ func everyField(t *testing.T, s Starter) {
 	}
 }
 
-// foreignOrigin: the session is on the publishing node alone.
-func foreignOrigin(t *testing.T, s Starter) {
-	nodes := start(t, s, nodeCount)
-	nodes[0].publish(&frame.Publication{Channel: "a", Seq: 1, Origin: "session", Reply: frame.New(1)})
-	nodes[0].want("a", 1)
-	for _, n := range nodes[1:] {
-		n.subscribe("a")
-		n.publish(item("a", 2))
-		n.want("a", 2)
-		n.unsubscribe("a")
-	}
-}
-
 // manyNames has every node's names told apart by the engine.
 func manyNames(t *testing.T, s Starter) {
 	nodes := start(t, s, 2)

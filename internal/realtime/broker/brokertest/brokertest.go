@@ -59,18 +59,17 @@ func RunCluster(t *testing.T, buses Buses) {
 	start := OnBuses(buses, cluster.Options{})
 	Run(t, start)
 	for name, test := range map[string]func(*testing.T, Starter){
-		"EveryNode":           everyNode,
-		"EveryField":          everyField,
-		"OriginOfAnotherNode": foreignOrigin,
-		"ManyNames":           manyNames,
-		"Members":             membership,
-		"AskAChannel":         askChannel,
-		"AskANode":            askNode,
-		"AskEveryNode":        askEveryNode,
-		"AskNobody":           askNobody,
-		"AskAMute":            askMute,
-		"TooLarge":            tooLarge,
-		"SentBeforeTheEnd":    sentBeforeTheEnd,
+		"EveryNode":        everyNode,
+		"EveryField":       everyField,
+		"ManyNames":        manyNames,
+		"Members":          membership,
+		"AskAChannel":      askChannel,
+		"AskANode":         askNode,
+		"AskEveryNode":     askEveryNode,
+		"AskNobody":        askNobody,
+		"AskAMute":         askMute,
+		"TooLarge":         tooLarge,
+		"SentBeforeTheEnd": sentBeforeTheEnd,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -183,8 +182,8 @@ func runWith(t *testing.T, b broker.Broker, take func(*frame.Publication), misse
 	n.Attach(broker.Handlers{
 		Publication: take,
 		Missed:      missed,
-		Request: n.asked,
-		Member:  n.changed,
+		Request:     n.asked,
+		Member:      n.changed,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel

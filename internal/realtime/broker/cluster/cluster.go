@@ -207,4 +207,3 @@ func (b *Broker) fits(data []byte) error {
 
 // Members implements broker.Directory.
 func (b *Broker) Members() []broker.Member { return b.members.list() }
-

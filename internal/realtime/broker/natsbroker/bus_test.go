@@ -1,0 +1,33 @@
+package natsbroker_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/game-im/hermod/internal/realtime/broker/brokertest"
+	"github.com/game-im/hermod/internal/realtime/broker/cluster"
+	"github.com/game-im/hermod/internal/realtime/broker/natsbroker"
+	"github.com/game-im/hermod/test/brokers"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// on makes buses to servers.
+func on(t *testing.T, o natsbroker.Options) func() cluster.Bus {
+	return func() cluster.Bus {
+		b, err := natsbroker.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+}
+
+func TestNATS(t *testing.T) {
+	t.Parallel()
+	s := brokers.StartNATS(t, brokers.NATSOptions{})
+	brokertest.RunCluster(t, func(t *testing.T) func() cluster.Bus {
+		return on(t, natsbroker.Options{URLs: []string{s.Addr()}})
+	})
+}

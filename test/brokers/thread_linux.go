@@ -1,0 +1,9 @@
+package brokers
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// endWithThread has the kernel end a process with the thread that starts it.
+func endWithThread(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL }
