@@ -6,4 +6,4 @@ import (
 )
 
 // endWithThread has the kernel end a process with the thread that starts it.
-func endWithThread(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL }
+func endWithThread(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
