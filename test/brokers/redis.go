@@ -145,6 +145,9 @@ func (r *Redis) log() string {
 	return string(b[max(0, len(b)-4000):])
 }
 
+// Stop is Kill.
+func (r *Redis) Stop() { r.Kill() }
+
 // Kill ends the server as kill -9 does, if it runs.
 func (r *Redis) Kill() {
 	if r.process == nil {

@@ -76,6 +76,10 @@ func RunCluster(t *testing.T, buses Buses) {
 			test(t, start)
 		})
 	}
+	t.Run("SlowNode", func(t *testing.T) {
+		t.Parallel()
+		slowNode(t, buses)
+	})
 	t.Run("UnderFaults", func(t *testing.T) {
 		t.Parallel()
 		underFaults(t, buses)

@@ -31,3 +31,27 @@ func TestNATS(t *testing.T) {
 		return on(t, natsbroker.Options{URLs: []string{s.Addr()}})
 	})
 }
+
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	s := brokers.StartNATS(t, brokers.NATSOptions{})
+	brokertest.RunOutage(t, func(t *testing.T) func() cluster.Bus {
+		return on(t, natsbroker.Options{URLs: []string{s.Addr()}})
+	}, s)
+}
+
+func TestStall(t *testing.T) {
+	t.Parallel()
+	s := brokers.StartNATS(t, brokers.NATSOptions{})
+	p := brokers.StartProxy(t, s.Addr())
+	brokertest.RunStall(t, func(t *testing.T) func() cluster.Bus {
+		return on(t, natsbroker.Options{URLs: []string{p.Addr()}})
+	}, p)
+}
+
+func TestStorm(t *testing.T) {
+	s := brokers.StartNATS(t, brokers.NATSOptions{})
+	brokertest.Storm(t, func(t *testing.T) func() cluster.Bus {
+		return on(t, natsbroker.Options{URLs: []string{s.Addr()}})
+	}, s)
+}

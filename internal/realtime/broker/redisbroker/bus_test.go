@@ -42,3 +42,26 @@ func TestRedisCluster(t *testing.T) {
 		return on(t, redisbroker.Options{Addrs: addrs, Cluster: true, Lanes: 4})
 	})
 }
+
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	s := brokers.StartRedis(t)
+	brokertest.RunOutage(t, func(t *testing.T) func() cluster.Bus {
+		return on(t, redisbroker.Options{Addrs: []string{s.Addr()}})
+	}, s)
+}
+
+func TestStall(t *testing.T) {
+	t.Parallel()
+	s := brokers.StartRedis(t)
+	brokertest.RunStall(t, func(t *testing.T) func() cluster.Bus {
+		return on(t, redisbroker.Options{Addrs: []string{s.Addr()}})
+	}, s)
+}
+
+func TestStorm(t *testing.T) {
+	s := brokers.StartRedis(t)
+	brokertest.Storm(t, func(t *testing.T) func() cluster.Bus {
+		return on(t, redisbroker.Options{Addrs: []string{s.Addr()}})
+	}, s)
+}
