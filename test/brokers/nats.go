@@ -26,7 +26,7 @@ type NATSOptions struct {
 func StartNATS(t testing.TB, o NATSOptions) *NATS {
 	t.Helper()
 	n := &NATS{t: t, opts: server.Options{
-		Host: "127.0.0.1", Port: freePort(t), NoSigs: true, NoLog: true, JetStream: false,
+		Host: "127.0.0.1", Port: FreePort(t), NoSigs: true, NoLog: true, JetStream: false,
 		Username: o.User, Password: o.Password, Authorization: o.Token, TLSConfig: o.TLS, TLS: o.TLS != nil, TLSTimeout: 5,
 	}}
 	t.Cleanup(n.Stop)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,7 +35,7 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 		t.Skipf("needs a Redis server: set %s=1 (and install redis-server), or run make race", Enabled)
 	}
 	dir := t.TempDir()
-	r := &Redis{t: t, dir: dir, port: freePort(t)}
+	r := &Redis{t: t, dir: dir, port: FreePort(t)}
 	r.args = append([]string{
 		"--bind", "127.0.0.1", "--port", fmt.Sprint(r.port), "--dir", dir, "--save", "", "--appendonly", "no", "--daemonize", "no",
 	}, args...)
@@ -49,7 +50,7 @@ func StartRedisCluster(t testing.TB) []*Redis {
 	servers := make([]*Redis, 3)
 	addrs := make([]string, len(servers))
 	for i := range servers {
-		bus := freePort(t) // it would be the port plus 10000, which may be taken
+		bus := FreePort(t) // it would be the port plus 10000, which may be taken
 		servers[i] = StartRedis(t, "--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus), "--cluster-node-timeout", "2000")
 		addrs[i] = servers[i].Addr()
 	}
@@ -66,6 +67,16 @@ func StartRedisCluster(t testing.TB) []*Redis {
 
 // Addr is where it listens.
 func (r *Redis) Addr() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
+
+// Arg is what follows a name on the server's command line.
+func (r *Redis) Arg(name string) string {
+	r.t.Helper()
+	i := slices.Index(r.args, name)
+	if i < 0 || i+1 == len(r.args) {
+		r.t.Fatalf("no %s among %q", name, r.args)
+	}
+	return r.args[i+1]
+}
 
 // Restart starts the server, which must not run, and waits until it answers.
 func (r *Redis) Restart() {
@@ -174,7 +185,8 @@ func (r *Redis) signal(sig syscall.Signal) {
 	}
 }
 
-func freePort(t testing.TB) int {
+// FreePort returns a port that nobody listens on.
+func FreePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,11 +1,13 @@
 // Package natsserver runs a NATS server within the node. The servers of all nodes form a NATS cluster, by
-// routes that each of them is told of; nothing else has to be installed. Clients other than the node itself
-// have no port to connect to.
+// routes that each of them is told of; nothing else has to be installed. Only the node itself is a client:
+// nats-server begins no routes without a port for clients, so there is one, on the loopback, for whoever knows
+// a token that was made at random and never leaves the process.
 //
 // A Server's goroutines are nats-server's; Close ends them.
 package natsserver
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -48,7 +50,13 @@ const (
 )
 
 // Server is a NATS server within the process. It implements nats.InProcessConnProvider.
-type Server struct{ *server.Server }
+type Server struct {
+	*server.Server
+	token string
+}
+
+// Token is what the node shows as a client.
+func (s *Server) Token() string { return s.token }
 
 // Start starts one and returns when it takes connections, or what is wrong.
 func Start(o Options) (*Server, error) {
@@ -67,7 +75,7 @@ func Start(o Options) (*Server, error) {
 		s.WaitForShutdown()
 		return nil, fmt.Errorf("natsserver: no server on %s within %v; its log says why", o.Listen, startWait)
 	}
-	return &Server{s}, nil
+	return &Server{s, opts.Authorization}, nil
 }
 
 // Routed is where other servers connect to.
@@ -98,7 +106,7 @@ func (o *Options) translate() (*server.Options, error) {
 		largest = defaultLargest
 	}
 	opts := &server.Options{
-		ServerName: o.Node, DontListen: true, NoSigs: true, NoSystemAccount: false,
+		ServerName: o.Node, Host: "127.0.0.1", Port: server.RANDOM_PORT, Authorization: rand.Text(), NoSigs: true,
 		MaxPayload: int32(min(largest, 64<<20)), DisableShortFirstPing: true,
 		Cluster: server.ClusterOpts{
 			Name: o.Cluster, Host: host, Port: port, Advertise: o.Advertise,
