@@ -17,3 +17,20 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	brokertest.RunCluster(t, onNetwork)
 }
+
+// outage is a Network as an engine that comes and goes.
+type outage struct{ *brokertest.Network }
+
+func (o outage) Stop()    { o.Cut() }
+func (o outage) Restart() { o.Heal() }
+
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	n := brokertest.NewNetwork()
+	brokertest.RunOutage(t, func(*testing.T) func() cluster.Bus { return n.Bus }, outage{n})
+}
+
+func TestStorm(t *testing.T) {
+	n := brokertest.NewNetwork()
+	brokertest.Storm(t, func(*testing.T) func() cluster.Bus { return n.Bus }, outage{n})
+}

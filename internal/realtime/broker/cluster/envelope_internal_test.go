@@ -1,0 +1,123 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/game-im/hermod/internal/realtime/broker"
+	"github.com/game-im/hermod/internal/realtime/frame"
+)
+
+// texts is a codec of payloads that are strings.
+type texts struct{}
+
+func (texts) Append(dst []byte, payload any) ([]byte, error) {
+	s, ok := payload.(string)
+	if !ok {
+		return nil, errors.New("no text")
+	}
+	return append(dst, s...), nil
+}
+
+func (texts) Decode(b []byte) (any, error) { return string(b), nil }
+
+func TestSealAndOpen(t *testing.T) {
+	t.Parallel()
+	for _, p := range []*frame.Publication{
+		{Channel: "a"},
+		{Channel: "a", Seq: 1 << 62, Frame: frame.New("")},
+		{Channel: "a\x00\xff", Frame: frame.NewUntil("x", time.Unix(1, 2)), From: "b", Own: frame.New("y"), AckRequired: true, NotToFrom: true},
+	} {
+		e, err := seal(texts{}, "node", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := unmarshal(e.marshal())
+		if err != nil || !reflect.DeepEqual(back, e) {
+			t.Fatalf("%+v, %v, want %+v", back, err, e)
+		}
+		q, err := back.open(texts{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(p, q) {
+			t.Errorf("%+v, want %+v", q, p)
+		}
+	}
+	if _, err := seal(texts{}, "node", &frame.Publication{Channel: "a", Frame: frame.New(1)}); err == nil {
+		t.Error("what cannot be encoded was")
+	}
+}
+
+// TestNewerNodes: fields that this version does not know are skipped.
+func TestNewerNodes(t *testing.T) {
+	t.Parallel()
+	e := envelope{kind: kindHole, node: "n", channel: "a"}
+	b := protowire.AppendTag(e.marshal(), 100, protowire.VarintType)
+	b = protowire.AppendVarint(b, 7)
+	b = protowire.AppendTag(b, 101, protowire.Fixed64Type)
+	b = binary.LittleEndian.AppendUint64(b, 7)
+	b = protowire.AppendString(protowire.AppendTag(b, 102, protowire.BytesType), "new")
+	if got, err := unmarshal(b); err != nil || !reflect.DeepEqual(got, e) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func FuzzEnvelope(f *testing.F) {
+	f.Add((&envelope{kind: kindRequest, node: "n", channel: "a", id: 3, body: []byte("b")}).marshal())
+	f.Add((&envelope{kind: kindPublication, node: "n", channel: "a", seq: 3, frame: []byte{}, own: []byte("o"), expires: 1}).marshal())
+	f.Add([]byte{0xff})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := unmarshal(b)
+		if err != nil {
+			return
+		}
+		again, err := unmarshal(e.marshal())
+		if err != nil {
+			t.Fatalf("%+v is not read again: %v", e, err)
+		}
+		if again.kind != e.kind || again.channel != e.channel || again.id != e.id || !bytes.Equal(again.body, e.body) || !bytes.Equal(again.frame, e.frame) {
+			t.Fatalf("%+v became %+v", e, again)
+		}
+		if _, err := e.open(texts{}); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestSubjects: whatever a channel is called, its subject has only what no engine takes for a pattern, and
+// is its own.
+func TestSubjects(t *testing.T) {
+	t.Parallel()
+	s, err := newSubjects("hermod-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]string)
+	for _, name := range []string{
+		"room:a", "room:A", "room:a.b", "room:*", "room:>", "room:{a}", "room: a", "room:ä", "room:\x00", "~x", "a", "all", "c",
+		"room:" + strings.Repeat("x", 59), "room:" + strings.Repeat("x", 60), "room:" + strings.Repeat("ä", 10_000),
+		broker.EveryNode, broker.NodeChannel("n"),
+	} {
+		subject := s.channel(name)
+		if other, taken := seen[subject]; taken {
+			t.Errorf("%q and %q are both %s", name, other, subject)
+		}
+		seen[subject] = name
+		if !plain(strings.NewReplacer(".", "", "~", "").Replace(subject)) || len(subject) > 200 || strings.Contains(subject, "..") {
+			t.Errorf("%q is %q", name, subject)
+		}
+	}
+	for _, bad := range []string{"", "a.b", "a b", "ä", strings.Repeat("x", 65)} {
+		if _, err := newSubjects(bad); err == nil {
+			t.Errorf("a cluster may be named %q", bad)
+		}
+	}
+}
