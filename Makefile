@@ -1,6 +1,6 @@
 # `make` alone lists what there is. GNU make, bash and Go are all that `make run`, `make build` and
 # `make test` need; `make check` also needs git, a C compiler for the
-# race detector, and PostgreSQL and MariaDB, which tests start themselves.
+# race detector, and PostgreSQL, MariaDB and Redis, which tests start themselves.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -55,8 +55,8 @@ test: ## run all tests with nothing but Go
 	go test -shuffle=on ./...
 
 .PHONY: race
-race: registries ## run all tests under the race detector, with real registries and databases (needs a C compiler and the servers)
-	HERMOD_TEST_REGISTRIES=1 HERMOD_TEST_DATABASES=1 HERMOD_TEST_ROUNDS=50 CGO_ENABLED=1 go test -race -shuffle=on -timeout 25m ./...
+race: registries ## run all tests under the race detector, with real registries, databases and brokers (needs a C compiler and the servers)
+	HERMOD_TEST_REGISTRIES=1 HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 HERMOD_TEST_ROUNDS=50 CGO_ENABLED=1 go test -race -shuffle=on -timeout 25m ./...
 	# What nacos-sdk-go's own races forbid above:
 	HERMOD_TEST_REGISTRIES=1 go test -run '/^nacos$$' ./internal/registry ./internal/conf/centre
 	HERMOD_TEST_REGISTRIES=1 go test -run '^Test(Registr|Outages|Close|Killed|Contexts|TLS|Nacos)/^nacos$$' ./sdk/discovery

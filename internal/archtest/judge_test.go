@@ -3,6 +3,7 @@ package archtest
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -71,7 +72,8 @@ func testMay(e edge, folder string) bool {
 // startsServers tells the tests, of every layer, that start a registry or a database to run against. The package that
 // does it for them knows nothing of ours.
 func startsServers(e edge, folder string) bool {
-	return strings.HasSuffix(e.file, "_test.go") && (folder == "test/registries" || folder == "test/databases" || folder == "test/authority")
+	return strings.HasSuffix(e.file, "_test.go") &&
+		slices.Contains([]string{"test/registries", "test/databases", "test/brokers", "test/authority"}, folder)
 }
 
 // isStandard tells packages of the standard library, whose first path element has no dot.

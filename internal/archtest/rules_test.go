@@ -169,6 +169,10 @@ var layers = []layer{
 		why: "it issues certificates to tests of every layer",
 	},
 	{
+		folder: "test/brokers",
+		why:    "it starts programs that are not ours, for tests of every layer",
+	},
+	{
 		folder: "test/databases",
 		why:    "it starts programs that are not ours, for tests of every layer",
 	},
@@ -208,6 +212,14 @@ var bans = []ban{
 	{
 		packages: []string{"github.com/pressly/goose", "modernc.org/sqlite"}, in: []string{"sdk"},
 		why: "a client has no store to open",
+	},
+	{
+		packages: []string{"github.com/nats-io"}, except: []string{"internal/realtime/broker", "test/brokers"},
+		why: "an engine is known to its bus alone",
+	},
+	{
+		packages: []string{"github.com/redis"}, except: []string{"internal/realtime/broker", "test/brokers"},
+		why: "an engine is known to its bus alone",
 	},
 	{
 		packages: []string{"C"},

@@ -1,10 +1,12 @@
 package redisbroker
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -61,9 +63,20 @@ func (o *Options) validate() error {
 	return nil
 }
 
+// silent drops what go-redis would write to standard error, once for each try to connect: outages are told
+// by Sink.Disconnected.
+type silent struct{}
+
+// Printf implements the logger of go-redis.
+func (silent) Printf(context.Context, string, ...any) {}
+
+// silenceRedis: go-redis has one logger for all of a process.
+var silenceRedis = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
+
 // client returns a client that does not connect before it is used. Errors are not tried again: what is old
 // is worth nothing.
 func (o *Options) client() redis.UniversalClient {
+	silenceRedis()
 	quiet := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	if o.Cluster {
 		return redis.NewClusterClient(&redis.ClusterOptions{
