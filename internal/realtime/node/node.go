@@ -38,7 +38,7 @@ func New(core *session.Core, b broker.Broker, p *presence.Tracker) *Node {
 	n := &Node{core: core, hub: hub.New(core.Writer), broker: b, presence: p, log: core.Log}
 	n.interest.init(n.hub, b)
 	n.broadcasts.returned.L = &n.broadcasts.mu
-	b.Attach(broker.Handlers{Publication: n.hub.Deliver})
+	b.Attach(broker.Handlers{Publication: n.hub.Deliver, Missed: n.hub.Missed})
 	return n
 }
 

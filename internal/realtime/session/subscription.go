@@ -90,6 +90,17 @@ func (sub *Subscription) Live(head int64) bool {
 	return true
 }
 
+// Missed has the subscription read the log, up to its head, since live publications may not have come. One
+// without a log goes on as it is.
+func (sub *Subscription) Missed() {
+	s := sub.Session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sub.live && !sub.gone && sub.source != nil {
+		s.fallBehindLocked(sub)
+	}
+}
+
 // repliedLocked tells whether the session knows a place by the reply to it. It is asked in order.
 func (sub *Subscription) repliedLocked(seq int64) bool {
 	for len(sub.replied) > 0 && sub.replied[0] < seq {

@@ -6,7 +6,7 @@
 //	Bus       what natsbroker and redisbroker implement
 //	interest  what the node follows          outbox  what waits to be sent
 //	members   which nodes there are          inbox   what waits to be handled
-//	asks      requests that wait for answers
+//	asks      requests that wait for answers     heads   what makes up for a last publication that was lost
 //
 // Run owns all goroutines. No lock is held while anything is sent or handled, apart from members.order,
 // under which changes are told one after another.
@@ -46,6 +46,7 @@ type Broker struct {
 	interest *interest
 	members  *members
 	asks     *asks
+	heads    *heads
 	metrics  *metrics
 	greet    chan struct{} // holds one: say hello now
 	greeted  uint64        // hellos said; of the goroutine that says them
@@ -68,6 +69,7 @@ func New(bus Bus, options Options) (*Broker, error) {
 		interest: newInterest(s, opt.SubscribeWait),
 		members:  newMembers(opt.Self.ID, opt.Expiry),
 		asks:     newAsks(),
+		heads:    newHeads(),
 		greet:    make(chan struct{}, 1),
 	}
 	b.metrics = newMetrics(b)
@@ -114,10 +116,12 @@ func (b *Broker) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// live says hello and looks for who is silent, until the node stops.
+// live says hello, tells heads and looks for who is silent, until the node stops.
 func (b *Broker) live(ctx, live context.Context) {
 	tick := time.NewTicker(b.opt.Hello)
 	defer tick.Stop()
+	heads := time.NewTicker(b.opt.Heads)
+	defer heads.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -127,10 +131,11 @@ func (b *Broker) live(ctx, live context.Context) {
 		case <-b.greet:
 		case now := <-tick.C:
 			if b.up.Load() { // in an outage everybody is silent
-				for _, id := range b.members.sweep(now) {
-					b.asks.gone(id)
-				}
+				b.died(b.members.sweep(now))
 			}
+		case <-heads.C:
+			b.tellHeads()
+			continue
 		}
 		if b.up.Load() {
 			b.say(kindHello)
@@ -190,6 +195,9 @@ func (b *Broker) Publish(_ context.Context, p *frame.Publication) error {
 		data = (&envelope{kind: kindPublication, node: e.node, channel: e.channel, seq: e.seq}).marshal()
 	}
 	b.metrics.published.Inc()
+	if p.Seq > 0 {
+		b.heads.note(p.Channel, p.Seq)
+	}
 	if !b.out.push(Message{Subject: b.subject(p.Channel), Data: data}, p.Channel) {
 		b.metrics.dropped("outbox", 1)
 	}

@@ -30,6 +30,10 @@ type Options struct {
 	// Hello is how often a node says that it lives; Expiry after how long a silence it is gone.
 	// Default: 1 s and 4 s.
 	Hello, Expiry time.Duration
+	// Heads is how often it is told again how far logs reach on which something was published lately, three
+	// times after the last: a publication that was lost is known to be missing after as long, when what tells
+	// of it is not lost too. Default: 1 s.
+	Heads time.Duration
 	// SubscribeWait is how long Subscribe waits for the engine. Default: 1 s.
 	SubscribeWait time.Duration
 	// AskTimeout bounds every Ask. Default: 5 s.
@@ -47,6 +51,7 @@ func (o Options) filled() (Options, error) {
 	set(&o.Lanes, 4)
 	set(&o.Hello, time.Second)
 	set(&o.Expiry, 4*o.Hello)
+	set(&o.Heads, time.Second)
 	set(&o.SubscribeWait, time.Second)
 	set(&o.AskTimeout, 5*time.Second)
 	switch {
@@ -58,7 +63,7 @@ func (o Options) filled() (Options, error) {
 		return o, errors.New("cluster: a codec and a log are needed")
 	case o.Expiry < 2*o.Hello:
 		return o, fmt.Errorf("cluster: nodes say hello every %v and would be gone after %v: at least twice as long is needed", o.Hello, o.Expiry)
-	case o.OutboxBytes < 0 || o.InboxBytes < 0 || o.Lanes < 0 || o.Hello < 0 || o.SubscribeWait < 0 || o.AskTimeout < 0:
+	case o.OutboxBytes < 0 || o.InboxBytes < 0 || o.Lanes < 0 || o.Hello < 0 || o.Heads < 0 || o.SubscribeWait < 0 || o.AskTimeout < 0:
 		return o, errors.New("cluster: bounds and times are positive")
 	}
 	return o, nil
