@@ -19,24 +19,10 @@ const nodeCount = 3
 // settle publishes from every node on a channel until all that follow it hear of all: servers of an engine
 // tell each other of a subscription in their own time.
 func settle(channel string, publishers, followers []*node) {
-	const probe = -1
 	for _, from := range publishers {
 		for _, to := range followers {
-			if from == to {
-				continue
-			}
-			to.t.Helper()
-			deadline := time.Now().Add(patience)
-			for heard := false; !heard; {
-				if time.Now().After(deadline) {
-					to.t.Fatal("two nodes do not hear each other")
-				}
-				from.publish(&frame.Publication{Channel: channel, From: "probe", Frame: frame.New(probe)})
-				select {
-				case p := <-to.got:
-					heard = p.From == "probe"
-				case <-time.After(20 * time.Millisecond):
-				}
+			if from != to {
+				to.hear(from, channel)
 			}
 		}
 	}
@@ -50,6 +36,22 @@ func settle(channel string, publishers, followers []*node) {
 			}
 		}
 	}
+}
+
+// hear returns when something came from another node.
+func (n *node) hear(from *node, channel string) {
+	n.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		from.publish(&frame.Publication{Channel: channel, From: "probe", Frame: frame.New(0)})
+		select {
+		case p := <-n.got:
+			if p.From == "probe" {
+				return
+			}
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	n.t.Fatal("two nodes do not hear each other")
 }
 
 func everyNode(t *testing.T, s Starter) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -124,25 +125,7 @@ func underFaults(t *testing.T, buses Buses) {
 		})
 	}
 	wg.Wait()
-	for deadline := time.Now().Add(patience); ; {
-		whole := true
-		for _, r := range readers {
-			whole = whole && r.complete()
-		}
-		if whole {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("a room is not whole")
-		}
-		for i, r := range readers { // the heads that travel with a slow tick
-			for k := range rooms {
-				room := fmt.Sprint("room:", (k+i)%rooms)
-				r.node.publish(&frame.Publication{Channel: room, Seq: int64(each * nodeCount)})
-			}
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	awaitWhole(t, readers, rooms, each*nodeCount)
 	for _, r := range readers {
 		r.mu.Lock()
 		if r.bad != nil {
@@ -156,14 +139,30 @@ func underFaults(t *testing.T, buses Buses) {
 	}
 }
 
+// awaitWhole tells heads, as nodes do with a slow tick, until every node has all of every room.
+func awaitWhole(t *testing.T, readers []*reader, rooms int, head int64) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if !slices.ContainsFunc(readers, func(r *reader) bool { return !r.complete() }) {
+			return
+		}
+		for i, r := range readers {
+			for k := range rooms {
+				r.node.publish(&frame.Publication{Channel: fmt.Sprint("room:", (k+i)%rooms), Seq: head})
+			}
+		}
+	}
+	t.Fatal("a room is not whole")
+}
+
 func startReader(t *testing.T, b broker.Broker, truth *store, rooms int) *reader {
 	r := &reader{store: truth, rooms: make(map[string][]int)}
 	for k := range rooms {
 		r.rooms[fmt.Sprint("room:", k)] = nil
 	}
 	r.node = runWith(t, b, r.take, r.missed)
-	for room := range r.rooms {
-		r.node.subscribe(room)
+	for k := range rooms {
+		r.node.subscribe(fmt.Sprint("room:", k))
 	}
 	return r
 }

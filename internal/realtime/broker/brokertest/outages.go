@@ -68,6 +68,24 @@ func RunOutage(t *testing.T, buses Buses, engine Engine) {
 	}
 }
 
+// RunLateEngine has nodes start before their engine.
+func RunLateEngine(t *testing.T, buses Buses, engine Engine) {
+	t.Helper()
+	engine.Stop()
+	create := OnBuses(buses, cluster.Options{})(t)
+	nodes := []*node{run(t, create()), run(t, create())}
+	nodes[1].subscribe("a")
+	nodes[0].publish(item("a", 1))
+	engine.Restart()
+	nodes[1].awaitMissed("")
+	for _, n := range nodes {
+		n.await(1)
+	}
+	settle("a", nodes[:1], nodes[1:])
+	nodes[0].publish(item("a", 2))
+	nodes[1].want("a", 2)
+}
+
 // RunStall has the engine stand still: who publishes goes on, what there is no room for is dropped, and
 // the others are told.
 func RunStall(t *testing.T, buses Buses, engine Staller) {

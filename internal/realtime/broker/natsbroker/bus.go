@@ -83,7 +83,7 @@ func (b *Bus) Run(ctx context.Context, sink cluster.Sink) error {
 		return fmt.Errorf("natsbroker: %w", err)
 	}
 	b.receive(ctx, sink)
-	b.flush(context.WithoutCancel(ctx), conn) // what was sent at last; without a server it is lost
+	_ = b.flush(context.WithoutCancel(ctx), conn) // what was sent at last; without a server it is lost
 	conn.Close()
 	<-closed
 	return nil

@@ -40,6 +40,14 @@ func TestOutage(t *testing.T) {
 	}, s)
 }
 
+func TestLateEngine(t *testing.T) {
+	t.Parallel()
+	s := brokers.StartNATS(t, brokers.NATSOptions{})
+	brokertest.RunLateEngine(t, func(t *testing.T) func() cluster.Bus {
+		return on(t, natsbroker.Options{URLs: []string{s.Addr()}})
+	}, s)
+}
+
 func TestStall(t *testing.T) {
 	t.Parallel()
 	s := brokers.StartNATS(t, brokers.NATSOptions{})

@@ -51,6 +51,14 @@ func TestOutage(t *testing.T) {
 	}, s)
 }
 
+func TestLateEngine(t *testing.T) {
+	t.Parallel()
+	s := brokers.StartRedis(t)
+	brokertest.RunLateEngine(t, func(t *testing.T) func() cluster.Bus {
+		return on(t, redisbroker.Options{Addrs: []string{s.Addr()}})
+	}, s)
+}
+
 func TestStall(t *testing.T) {
 	t.Parallel()
 	s := brokers.StartRedis(t)
