@@ -13,6 +13,9 @@ const (
 	// forgetAfter is how long a node that is gone is remembered, so that what it said before it went and
 	// what comes late brings it back for nobody.
 	forgetAfter = time.Hour
+	// returning is how much longer than this node others may take to find the engine again after an outage:
+	// a pause between two tries, and a try.
+	returning = 10 * time.Second
 )
 
 // members is who is there. Every node says hello now and then, with a number that grows; what repeats
@@ -116,13 +119,13 @@ func (ms *members) sweep(now time.Time) (gone []string) {
 	return gone
 }
 
-// spare gives everybody a whole expiry again: after an outage of the engine nobody could be heard.
+// spare gives everybody returning and a whole expiry: after an outage of the engine nobody could be heard.
 func (ms *members) spare(now time.Time) {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()
 	for _, p := range ms.peers {
 		if p.here {
-			p.seen = now
+			p.seen = now.Add(returning)
 		}
 	}
 }

@@ -28,7 +28,7 @@ type Options struct {
 	// Lanes is how many goroutines handle what comes. Default: 4.
 	Lanes int
 	// Hello is how often a node says that it lives; Expiry after how long a silence it is gone.
-	// Default: 1 s and 4 s.
+	// After an outage of the engine it has 10 s more. Default: 1 s and 4 s.
 	Hello, Expiry time.Duration
 	// Heads is how often it is told again how far logs reach on which something was published lately, three
 	// times after the last: a publication that was lost is known to be missing after as long, when what tells
