@@ -204,46 +204,40 @@ func testKeepRecordings(s scene) {
 // testKeepMeanwhile: whoever reads at any moment finds one piece that begins above a floor that he can
 // read, and whoever sends gets the next place.
 func testKeepMeanwhile(s scene) {
-	const rooms, each = 3, 60
+	const rooms, each = 3, 30
 	room := func(i int) biz.RoomID { return biz.RoomID(fmt.Sprintf("r%d", i%rooms)) }
 	for i := range rooms {
 		s.joinFor(room(i), 0)
 	}
-	var sending, others sync.WaitGroup
-	sent := make(chan struct{})
+	var sending, sweeping sync.WaitGroup
+	more := make(chan struct{}, 1) // there is something to sweep: nobody sweeps for its own sake
 	for i := range rooms {
 		sending.Go(func() {
 			for n := range each {
 				if o := s.append(text(room(i), "u", "", "x")); o.err != nil || o.Seq != int64(n+1) {
 					s.t.Errorf("message %d: %+v", n+1, o)
 				}
+				s.checkPiece(room(i))
+				select {
+				case more <- struct{}{}:
+				default:
+				}
 			}
 		})
 	}
-	until := func(what func()) func() {
-		return func() {
-			for {
-				select {
-				case <-sent:
-					return
-				default:
-					what()
-				}
-			}
-		}
-	}
 	for range 2 { // as two nodes do
-		others.Go(until(func() { s.purge(time.Now(), biz.Retention{MaxMessages: 20}) }))
-	}
-	for i := range rooms {
-		others.Go(until(func() { s.checkPiece(room(i)) }))
+		sweeping.Go(func() {
+			for range more {
+				s.purge(time.Now(), biz.Retention{MaxMessages: 10})
+			}
+		})
 	}
 	sending.Wait()
-	close(sent)
-	others.Wait()
-	s.purge(time.Now(), biz.Retention{MaxMessages: 20})
+	close(more)
+	sweeping.Wait()
+	s.purge(time.Now(), biz.Retention{MaxMessages: 10})
 	for i := range rooms {
-		s.wantKept(room(i), each-20, each)
+		s.wantKept(room(i), each-10, each)
 	}
 }
 
