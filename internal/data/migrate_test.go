@@ -179,7 +179,7 @@ func worksOn(t *testing.T, opts Options, now time.Time) {
 		t.Errorf("inbox %v, %v", kept, err)
 	}
 	push := &biz.Push{ID: "next"}
-	if err := inbox.Store(t.Context(), "u", push, now.Add(time.Hour), 9); err != nil || push.InboxSeq != 5 {
+	if err := inbox.Store(t.Context(), "u", push, now.Add(time.Hour), biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}); err != nil || push.InboxSeq != 5 {
 		t.Errorf("the next push has the place %d, %v", push.InboxSeq, err)
 	}
 	if a, err := NewAudios(db).Audio(t.Context(), "a"); err != nil || a.Format != "opus" || a.Size != 5 {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -86,7 +87,7 @@ func TestA7KeptUntilAcknowledged(t *testing.T) {
 	s := n.Connect(bob)
 	again := s.Take(3)
 	for i := range first {
-		if first[i].GetMessageId() != again[i].GetMessageId() || string(first[i].GetContent()) != string(again[i].GetContent()) {
+		if first[i].GetMessageId() != again[i].GetMessageId() || !bytes.Equal(first[i].GetContent(), again[i].GetContent()) {
 			t.Errorf("%v came again as %v", first[i], again[i])
 		}
 	}

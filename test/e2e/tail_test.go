@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -142,21 +141,17 @@ func TestTailOfARestoredStore(t *testing.T) {
 	n := Start(t, "")
 	join(t, n.Calls(), "lobby", "alice")
 	talk(t, n, "alice", 10, "lobby")
-	file := filepath.Join(n.dataDir(t), "hermod.db")
-	kept := filepath.Join(t.TempDir(), "kept.db")
-	vacuumInto(t, file, kept)
+	file := filepath.Join(t.TempDir(), "backup.tar")
+	if said, err := hermodctl(t, "backup", "--conf", n.dataConf(t), file); err != nil {
+		t.Fatalf("backup: %v\n%s", err, said)
+	}
 	talk(t, n, "alice", 20, "lobby")
 	room, user := n.tail("room", "lobby", "--after", "0"), n.tail("user", "alice", "--after", "0")
 	room.awaits(30)
 	user.awaits(30)
 	n.Stop()
-	for _, gone := range []string{file + "-wal", file + "-shm"} {
-		if err := os.RemoveAll(gone); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Rename(kept, file); err != nil {
-		t.Fatal(err)
+	if said, err := hermodctl(t, "restore", "--conf", n.dataConf(t), file); err != nil {
+		t.Fatalf("restore: %v\n%s", err, said)
 	}
 	n.Boot()
 	for _, r := range []*tailer{room, user} {

@@ -70,10 +70,10 @@ var inboxSuite = map[string]func(scene){
 	"limit in bytes": func(s scene) {
 		limits := biz.InboxLimits{Pushes: 100, Bytes: 10}
 		for _, size := range []int{6, 4} {
-			s.mustStore("u", &biz.Push{Content: "ü", Data: make([]byte, size-2)}, limits)
+			s.mustStore(&biz.Push{Content: "ü", Data: make([]byte, size-2)}, limits)
 		}
 		s.wantKind(s.tryStore("u", &biz.Push{Title: "x"}, limits), biz.KindResourceLimit)
-		s.mustStore("u", &biz.Push{}, limits)
+		s.mustStore(&biz.Push{}, limits)
 		s.wantKind(s.tryStore("u2", &biz.Push{Data: make([]byte, 11)}, limits), biz.KindResourceLimit)
 	},
 	"limit for many at once": func(s scene) {
@@ -92,10 +92,10 @@ var inboxSuite = map[string]func(scene){
 	"drops the oldest": func(s scene) {
 		limits := biz.InboxLimits{Pushes: 3, Bytes: 10, DropOldest: true}
 		for i := range 5 {
-			s.mustStore("u", &biz.Push{ID: fmt.Sprint(i), Data: []byte("12")}, limits)
+			s.mustStore(&biz.Push{ID: fmt.Sprint(i), Data: []byte("12")}, limits)
 		}
 		s.equal("kept by number", s.keptIDs("u"), []string{"2", "3", "4"})
-		s.mustStore("u", &biz.Push{ID: "5", Data: make([]byte, 7)}, limits)
+		s.mustStore(&biz.Push{ID: "5", Data: make([]byte, 7)}, limits)
 		s.equal("kept by bytes", s.keptIDs("u"), []string{"4", "5"})
 		s.wantKind(s.tryStore("u", &biz.Push{Data: make([]byte, 11)}, limits), biz.KindResourceLimit)
 		s.equal("what can never fit drops nothing", s.keptIDs("u"), []string{"4", "5"})
@@ -103,7 +103,7 @@ var inboxSuite = map[string]func(scene){
 	"a page is bounded in bytes": func(s scene) {
 		const large, pushes = 300 << 10, 4
 		for range pushes {
-			s.mustStore("u", &biz.Push{Data: make([]byte, large)}, biz.InboxLimits{Pushes: pushes, Bytes: 1 << 30})
+			s.mustStore(&biz.Push{Data: make([]byte, large)}, biz.InboxLimits{Pushes: pushes, Bytes: 1 << 30})
 		}
 		var after int64
 		for n := 0; n < pushes; {
@@ -138,9 +138,10 @@ func (s scene) tryStore(user biz.UserID, p *biz.Push, limits biz.InboxLimits) er
 	return s.Inbox.Store(s.context(), user, p, time.Now().Add(time.Hour), limits)
 }
 
-func (s scene) mustStore(user biz.UserID, p *biz.Push, limits biz.InboxLimits) {
+// mustStore keeps a push for u.
+func (s scene) mustStore(p *biz.Push, limits biz.InboxLimits) {
 	s.t.Helper()
-	if err := s.tryStore(user, p, limits); err != nil {
+	if err := s.tryStore("u", p, limits); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -78,10 +78,8 @@ func TestWhatLeadsGoesFirst(t *testing.T) {
 			func(f *frame.Frame) session.Offered { return b.Push("1", f) },
 			func(f *frame.Frame) session.Offered { return b.PushConnected("bob", f) },
 			func(f *frame.Frame) session.Offered {
-				for o := range b.Audience(f).Next(1) {
-					return o
-				}
-				return session.Gone
+				outcomes := b.Audience(f).Next(1)
+				return session.Offered(slices.Index(outcomes[:], 1))
 			},
 		} {
 			if o := offer(frame.New("live")); o != session.Queued {

@@ -117,7 +117,7 @@ func (n *node) await(url string) {
 			n.fail("the node ended by itself")
 		default:
 		}
-		if resp, err := http.Get(url); err == nil {
+		if resp, err := http.Get(url); err == nil { //nolint:bodyclose // closeAll does
 			closeAll(n.tb, resp.Body)
 			if resp.StatusCode == http.StatusOK {
 				return

@@ -204,7 +204,7 @@ func (b *Broker) Publish(_ context.Context, p *frame.Publication) error {
 	return nil
 }
 
-func (b *Broker) subject(channel string) string { return b.subjects.channel(channel) }
+func (b *Broker) subject(channel string) string { return b.channel(channel) }
 
 func (b *Broker) fits(data []byte) error {
 	if most := b.bus.MaxBytes(); most > 0 && len(data) > most {

@@ -32,7 +32,7 @@ func (b *Broker) send(ctx context.Context) {
 }
 
 func (b *Broker) sendBatch(ctx context.Context, batch []Message) {
-	err := error(broker.ErrDown)
+	err := broker.ErrDown
 	if b.up.Load() {
 		err = b.bus.Send(ctx, batch)
 	}

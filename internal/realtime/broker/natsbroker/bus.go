@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,13 +67,13 @@ func New(opt Options) (*Bus, error) {
 // Run implements cluster.Bus.
 func (b *Bus) Run(ctx context.Context, sink cluster.Sink) error {
 	closed := make(chan struct{})
-	options := append(b.nats[:len(b.nats):len(b.nats)],
+	options := slices.Concat(b.nats, []nats.Option{
 		nats.ConnectHandler(func(conn *nats.Conn) { b.connected(ctx, conn, sink) }),
 		nats.ReconnectHandler(func(conn *nats.Conn) { b.connected(ctx, conn, sink) }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { b.disconnected(sink, err) }),
 		nats.ErrorHandler(b.complaint),
 		nats.ClosedHandler(func(*nats.Conn) { close(closed) }),
-	)
+	})
 	conn, err := nats.Connect(strings.Join(b.opt.URLs, ","), options...)
 	if err != nil {
 		return fmt.Errorf("natsbroker: %w", err)
