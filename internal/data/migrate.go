@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -14,21 +15,13 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// newProvider returns what migrates a database, one node at a time.
+// newProvider returns what migrates a database.
 func newProvider(db *sql.DB, drv driver) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations/"+drv.migrations)
 	if err != nil {
 		return nil, err
 	}
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
-	if drv.locker != nil {
-		locker, err := drv.locker()
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, goose.WithSessionLocker(locker))
-	}
-	return goose.NewProvider(drv.goose, db, files, options...)
+	return goose.NewProvider(drv.goose, db, files, goose.WithDisableGlobalRegistry(true))
 }
 
 // migrate brings the schema up to what this program knows, on the one connection of db. name is what people know the database by:
@@ -50,11 +43,18 @@ func migrate(ctx context.Context, db *sql.DB, name string, drv driver, log *slog
 	return nil
 }
 
-func bringUp(ctx context.Context, db *sql.DB, name string, drv driver, log *slog.Logger) error {
+// bringUp migrates one node at a time. The provider would lock for itself, but not while it makes its own
+// table, which others then find without its first row.
+func bringUp(ctx context.Context, db *sql.DB, name string, drv driver, log *slog.Logger) (err error) {
 	provider, err := newProvider(db, drv)
 	if err != nil {
 		return fmt.Errorf("data: migrations: %w", err)
 	}
+	unlock, err := lockSchema(ctx, db, drv)
+	if err != nil {
+		return fmt.Errorf("data: open %s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	current, known, err := provider.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("data: open %s: read the schema's version: %w", name, err)
@@ -70,4 +70,26 @@ func bringUp(ctx context.Context, db *sql.DB, name string, drv driver, log *slog
 		log.InfoContext(ctx, "schema migrated", "from", current, "to", known)
 	}
 	return nil
+}
+
+// lockSchema keeps other nodes from migrating until unlock is called or the one connection of db is lost.
+func lockSchema(ctx context.Context, db *sql.DB, drv driver) (unlock func() error, err error) {
+	if drv.locker == nil {
+		return func() error { return nil }, nil
+	}
+	locker, err := drv.locker()
+	if err != nil {
+		return nil, err
+	}
+	connected := func(ctx context.Context, do func(context.Context, *sql.Conn) error) error {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(ctx, conn), conn.Close())
+	}
+	if err := connected(ctx, locker.SessionLock); err != nil {
+		return nil, err
+	}
+	return func() error { return connected(context.WithoutCancel(ctx), locker.SessionUnlock) }, nil
 }

@@ -139,7 +139,7 @@ func mysqlVersion(o Options) (*sql.DB, error) {
 type namedLock struct{}
 
 // lockWait is how long a node waits for another's migration, in seconds.
-const lockWait = 60
+const lockWait = 300
 
 func (namedLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	var got sql.NullInt64
