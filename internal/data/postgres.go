@@ -15,7 +15,9 @@ import (
 
 var postgresDriver = driver{
 	goose: database.DialectPostgres, migrations: "postgres", open: openPostgres, version: postgresVersion,
-	locker:  func() (lock.SessionLocker, error) { return lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockWait)) },
+	locker: func() (lock.SessionLocker, error) {
+		return lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockWait))
+	},
 	patient: "SET statement_timeout = 0", usual: "RESET statement_timeout",
 	dialect: dialect{
 		begin:     "BEGIN",
