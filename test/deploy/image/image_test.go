@@ -281,7 +281,7 @@ func TestNodeSaysThatItCannotWrite(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	output, err := built(t, "hermod").Run(ctx, image.Container{Args: []string{"-ops", "127.0.0.1:0", "-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0"}, ReadOnlyRoot: true})
-	if err == nil || ctx.Err() != nil || !strings.Contains(output, "unable to open database file") {
+	if err == nil || ctx.Err() != nil || !strings.Contains(output, "/data/hermod.db") || !strings.Contains(output, "read-only file system") {
 		t.Errorf("%v\n%s", err, output)
 	}
 }
