@@ -50,11 +50,13 @@ func (r *reader) scanning(ctx context.Context) scan {
 // their server has been restarted.
 func (r *reader) again(read func() error) error {
 	err := read()
+	if err == nil || !isLostConnection(err) {
+		return err
+	}
 	for range r.pool.Stats().Idle + 1 {
-		if !isLostConnection(err) {
+		if err = read(); !isLostConnection(err) {
 			break
 		}
-		err = read()
 	}
 	return err
 }
