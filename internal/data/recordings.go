@@ -26,7 +26,7 @@ type recordings struct {
 
 // A room that is gone keeps recordings for as long as the node does.
 const selectSweptRecordings = `SELECT a.id, a.created_at, coalesce(r.message_ttl, 0) FROM audios a
-	LEFT JOIN rooms r ON r.id = a.room_id WHERE a.id > ? ORDER BY a.id LIMIT ?`
+	LEFT JOIN rooms r ON r.id = a.room_id WHERE a.id > ? AND (r.message_ttl > 0 OR ? > 0) ORDER BY a.id LIMIT ?`
 
 func (r *recordings) sweep(ctx context.Context, now time.Time, keep biz.Retention) error {
 	for range recordingRounds {
@@ -48,7 +48,7 @@ func (r *recordings) sweep(ctx context.Context, now time.Time, keep biz.Retentio
 func (r *recordings) sweepPart(ctx context.Context, now time.Time, keep biz.Retention) (seen int, err error) {
 	var due []string
 	last := r.last
-	err = r.db.reader.each(ctx, selectSweptRecordings, []any{r.last, sweptRecordings}, func(rows *sql.Rows) error {
+	err = r.db.reader.each(ctx, selectSweptRecordings, []any{r.last, limiting(keep), sweptRecordings}, func(rows *sql.Rows) error {
 		var created, ttl int64
 		if err := rows.Scan(&last, &created, &ttl); err != nil {
 			return err

@@ -111,23 +111,27 @@ type sweptRoom struct {
 	created sql.NullInt64 // of the message above the floor
 }
 
-// Where nothing limits a room, its oldest message is not looked for.
+// Rooms that nothing limits are passed by the database: there may be very many.
 const selectSwept = `SELECT r.id, r.message_ttl, r.head_seq, r.floor_seq, m.created_at FROM rooms r
-	LEFT JOIN messages m ON m.room_id = r.id AND m.seq = r.floor_seq + 1 AND (r.message_ttl > 0 OR ? > 0)
-	WHERE r.id > ? ORDER BY r.id LIMIT ?`
+	LEFT JOIN messages m ON m.room_id = r.id AND m.seq = r.floor_seq + 1
+	WHERE r.id > ? AND (r.message_ttl > 0 OR ? > 0) ORDER BY r.id LIMIT ?`
 
 func (r *retention) page(ctx context.Context, keep biz.Retention) (page []sweptRoom, err error) {
-	limited := 0
-	if keep != (biz.Retention{}) {
-		limited = 1
-	}
-	err = r.db.reader.each(ctx, selectSwept, []any{limited, r.room, sweptRooms}, func(rows *sql.Rows) error {
+	err = r.db.reader.each(ctx, selectSwept, []any{r.room, limiting(keep), sweptRooms}, func(rows *sql.Rows) error {
 		var room sweptRoom
 		err := rows.Scan(&room.id, &room.ttl, &room.head, &room.floor, &room.created)
 		page = append(page, room)
 		return err
 	})
 	return page, err
+}
+
+// limiting is 1 if the node itself limits what is kept, for a query.
+func limiting(keep biz.Retention) int {
+	if keep == (biz.Retention{}) {
+		return 0
+	}
+	return 1
 }
 
 // lag tells whether the oldest message has passed the horizon, and by how much if that is its age.
