@@ -5,26 +5,30 @@ import (
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
 )
 
-// Inbox is a user's inbox of pushes as the session.Source of one session, which it leads.
-type Inbox struct {
+// inbox is a user's inbox of pushes as the session.Source of one session, which it leads.
+type inbox struct {
 	pushes *biz.Pushes
 	user   biz.UserID
 	empty  bool // nothing was found the last time
 }
 
-// NewInbox returns the inbox of a user for one more session.
-func NewInbox(pushes *biz.Pushes, user biz.UserID) *Inbox { return &Inbox{pushes: pushes, user: user} }
+// AttachInbox lets a session have what is kept for its user, once replay is called.
+func AttachInbox(n *node.Node, s *session.Session, pushes *biz.Pushes) (replay func()) {
+	user := biz.UserID(s.User)
+	return n.Attach(s, InboxChannel(user), &inbox{pushes: pushes, user: user}, 0)
+}
 
 // Missed implements session.Leading.
-func (i *Inbox) Missed(seq int64) { i.pushes.Missed(i.user, seq) }
+func (i *inbox) Missed(seq int64) { i.pushes.Missed(i.user, seq) }
 
 // Page implements session.Source. An inbox has gaps: what was acknowledged in another session or has
 // expired is gone. When nothing was found and the session is told that there must be something, the
 // last place ever given is passed.
-func (i *Inbox) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
+func (i *inbox) Page(ctx context.Context, after int64, limit int) ([]session.Entry, error) {
 	var last int64
 	if i.empty {
 		// First: what is not there afterwards will never be.
@@ -50,4 +54,4 @@ func (i *Inbox) Page(ctx context.Context, after int64, limit int) ([]session.Ent
 }
 
 // Received implements session.Source.
-func (i *Inbox) Received(seq int64) { i.pushes.Received(i.user, seq) }
+func (i *inbox) Received(seq int64) { i.pushes.Received(i.user, seq) }

@@ -90,15 +90,9 @@ func (b *business) login(resp *biz.UpstreamResponse) {
 	b.h.node.Assign(b.session, gid)
 	b.life.login(gid, resp.Headers[biz.HeaderZone])
 	// What is kept for the user has its place behind the answer and before what was pushed meanwhile.
-	replay := b.h.attachInbox(b.session)
+	replay := protocol.AttachInbox(b.h.node, b.session, b.h.pushes)
 	b.session.Release(b.req.GetSeqId(), b.response(resp))
 	replay()
-}
-
-// attachInbox lets a session have what is kept for its user, once replay is called.
-func (h *Handler) attachInbox(s *session.Session) (replay func()) {
-	user := biz.UserID(s.User)
-	return h.node.Attach(s, protocol.InboxChannel(user), protocol.NewInbox(h.pushes, user), 0)
 }
 
 func (b *business) answer(resp *biz.UpstreamResponse) {

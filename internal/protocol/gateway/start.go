@@ -11,6 +11,7 @@ import (
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/realtime/transport"
@@ -138,7 +139,7 @@ func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, 
 		Format: n.format, Resume: true, Resend: true, Hold: !l.loggedIn(), Protocol: l, Replies: true, Numbered: true, Asked: l.last,
 	}, n.conn, who.Expiry)
 	if l.loggedIn() {
-		n.replay = h.attachInbox(s) // before anybody can push to it
+		n.replay = protocol.AttachInbox(h.node, s, h.pushes) // before anybody can push to it
 	}
 	h.node.Open(s)
 	if former != nil {

@@ -5,18 +5,11 @@ import (
 	"time"
 
 	"github.com/game-im/hermod/internal/biz"
-	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/session"
 )
 
 // followTimeout bounds looking up where a session starts in its rooms.
 const followTimeout = 10 * time.Second
-
-// attachInbox lets a session have what is kept for its user, once replay is called.
-func (h *Handler) attachInbox(s *session.Session) (replay func()) {
-	user := biz.UserID(s.User)
-	return h.node.Attach(s, protocol.InboxChannel(user), protocol.NewInbox(h.pushes, user), 0)
-}
 
 // followAll subscribes a new session to its rooms: the one that it was opened with, or all.
 func (h *Handler) followAll(s *session.Session, o Opening) error {

@@ -260,7 +260,7 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	}, conn, o.Identity.Expiry)
 	// The session is whole before the client hears of it: from then on it may send, be pushed to, or
 	// lose its connection and resume on another one.
-	replay := h.attachInbox(s) // before anybody can push to it
+	replay := protocol.AttachInbox(h.node, s, h.pushes) // before anybody can push to it
 	h.node.Open(s)
 	whole := false
 	defer func() {
