@@ -15,12 +15,11 @@ import (
 // History is a biz.HistoryRepo. It asks the database, and no cache of what can change, and so sees what
 // other nodes have committed.
 type History struct {
-	db      *DB
-	senders *senders
+	db *DB
 }
 
 // NewHistory returns the past that is kept in db.
-func NewHistory(db *DB) *History { return &History{db: db, senders: db.senders} }
+func NewHistory(db *DB) *History { return &History{db: db} }
 
 const (
 	standingColumns = `r.id, r.persistent, r.head_seq, r.floor_seq, m.join_seq, m.read_seq`

@@ -25,7 +25,7 @@ const readForUnread = 2 * biz.MaxUnread
 // Unread counts, for each span, the messages that are not the user's own, up to most. It may answer for the
 // first of the spans alone, when the senders of many messages have to be read for that.
 func (h *History) Unread(ctx context.Context, user biz.UserID, spans []biz.Span, most int) ([]int, error) {
-	c := counting{senders: h.senders, user: user, most: most, at: make([]int64, len(spans)), counts: make([]int, len(spans)), spans: spans}
+	c := counting{senders: h.db.senders, user: user, most: most, at: make([]int64, len(spans)), counts: make([]int, len(spans)), spans: spans}
 	for i, s := range spans {
 		c.at[i] = s.To
 	}
@@ -130,7 +130,7 @@ func (h *History) readSenders(ctx context.Context, spans []biz.Span) error {
 		}
 		for i, s := range part {
 			h.db.metrics.lookedBack.WithLabelValues("unread").Add(float64(len(found[i])))
-			h.senders.remember(s, found[i])
+			h.db.senders.remember(s, found[i])
 		}
 	}
 	return nil
