@@ -16,6 +16,7 @@ import (
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
+	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/presence"
@@ -263,9 +264,10 @@ func newReadiness(db *data.DB) *server.Readiness {
 }
 
 // newNotes are what /readyz says besides.
-func newNotes(s *registry.Status, live *conf.Live) []server.Note {
+func newNotes(s *registry.Status, live *conf.Live, b broker.Cluster) []server.Note {
 	return []server.Note{
 		{Name: "registry", Text: s.String},
+		{Name: "cluster", Text: func() string { return clusterState(b) }},
 		{Name: "configuration", Text: func() string {
 			if keys := live.Waiting(); len(keys) > 0 {
 				return "changed, and waits for a restart: " + strings.Join(keys, ", ")
@@ -315,6 +317,7 @@ type meters struct {
 	Upstream    *service.UpstreamMetrics
 	Services    *biz.Services
 	Live        *conf.Live
+	Cluster     broker.Cluster
 
 	Certificates *server.Certificates
 }
@@ -329,6 +332,9 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Registry, m.Upstream,
 		service.NewInstanceGauges(m.Services), m.Live, m.Certificates,
 	} {
+		all = append(all, owner.Collectors()...)
+	}
+	if owner, ok := m.Cluster.(interface{ Collectors() []prometheus.Collector }); ok { // a node that is alone has none
 		all = append(all, owner.Collectors()...)
 	}
 	for _, c := range all {

@@ -17,7 +17,6 @@ import (
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/gateway/imactions"
 	"github.com/game-im/hermod/internal/protocol/im"
-	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/registry"
@@ -47,7 +46,7 @@ var (
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"),
 		newPresence,
-		broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)),
+		newBroker,
 		node.New,
 	)
 	protocolSet = wire.NewSet(

@@ -17,7 +17,6 @@ import (
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/gateway/imactions"
 	"github.com/game-im/hermod/internal/protocol/im"
-	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/registry"
@@ -43,15 +42,20 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	members := data.NewMembers(db)
 	config := sessionConfig(c)
 	core := session.NewCore(config, log)
-	brokerMemory := broker.NewMemory()
+	cluster, cleanup2, err := newBroker(c, log)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
 	tracker := newPresence(c)
-	nodeNode := node.New(core, brokerMemory, tracker)
+	nodeNode := node.New(core, cluster, tracker)
 	deliverer := protocol.NewDeliverer(nodeNode)
 	bizRoomRules := roomRules(c)
 	bizRooms := biz.NewRooms(rooms, members, deliverer, deliverer, bizRoomRules)
 	dataLogOptions := logOptions(c)
 	messageLog, err := data.NewMessageLog(db, deliverer, dataLogOptions, log)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -60,8 +64,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	history := data.NewHistory(db)
 	bizHistory := biz.NewHistory(history)
 	audios := data.NewAudios(db)
-	dir, cleanup2, err := openBlobs(c, log)
+	dir, cleanup3, err := openBlobs(c, log)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -77,6 +82,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	audio := c.Audio
 	pluginTranscriber, err := transcriber.New(audio, plugins)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -101,8 +107,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Pushes:   pushes,
 	}
 	confAuth := c.Auth
-	authenticator, cleanup3, err := auth.New(confAuth, plugins, log)
+	authenticator, cleanup4, err := auth.New(confAuth, plugins, log)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -110,8 +117,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	verifier := auth.NewVerifier(authenticator, log)
 	config2 := imConfig(c)
 	handler := im.NewHandler(nodeNode, rules, verifier, config2, log)
-	caller, cleanup4, err := newCaller(c)
+	caller, cleanup5, err := newCaller(c)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -146,6 +154,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	certificates, err := server.NewCertificates(c, log)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -158,8 +167,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Certificates: certificates,
 	}
 	metrics := server.NewMetrics()
-	http, cleanup5, err := server.NewHTTP(c, bizAudios, streams, monitors, callers, metrics, log)
+	http, cleanup6, err := server.NewHTTP(c, bizAudios, streams, monitors, callers, metrics, log)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -169,8 +179,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	audioMetrics := service.NewAudioMetrics()
 	uploads := service.NewUploads(bizAudios, http, audioMetrics, log)
 	serviceIM := service.NewIM(bizRooms, messages, bizHistory, uploads, bizTranscripts, readiness, log)
-	serverIM, cleanup6, err := server.NewIM(c, serviceIM, streams, callers, readiness, metrics, log)
+	serverIM, cleanup7, err := server.NewIM(c, serviceIM, streams, callers, readiness, metrics, log)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -185,8 +196,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Gateway:  serviceGateway,
 		Sessions: serviceSessions,
 	}
-	serverGateway, cleanup7, err := server.NewGateway(c, pushAPI, callers, readiness, metrics, log)
+	serverGateway, cleanup8, err := server.NewGateway(c, pushAPI, callers, readiness, metrics, log)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -195,8 +207,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	quic, cleanup8, err := server.NewQUIC(c, streams, callers, readiness, metrics, log)
+	quic, cleanup9, err := server.NewQUIC(c, streams, callers, readiness, metrics, log)
 	if err != nil {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -208,6 +221,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	rest, err := server.NewREST(c, pushAPI, callers, log)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -223,7 +237,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Monitors: monitors,
 	}
 	status := &registry.Status{}
-	v := newNotes(status, live)
+	v := newNotes(status, live, cluster)
 	registryMetrics := registry.NewMetrics()
 	hermodMeters := meters{
 		Store:        db,
@@ -237,10 +251,12 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Upstream:     upstreamMetrics,
 		Services:     services,
 		Live:         live,
+		Cluster:      cluster,
 		Certificates: certificates,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -251,8 +267,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup9, err := server.NewOps(c, opsPages, v, gatherer, certificates, metrics, log)
+	ops, cleanup10, err := server.NewOps(c, opsPages, v, gatherer, certificates, metrics, log)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -270,6 +287,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	keeper, err := newKeeper(c, serverIM, serverGateway, hermodListing, log)
 	if err != nil {
+		cleanup10()
 		cleanup9()
 		cleanup8()
 		cleanup7()
@@ -284,6 +302,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	janitor := newJanitor(c, db, dataLogOptions, log)
 	finder, err := newFinder(c, services, log)
 	if err != nil {
+		cleanup10()
 		cleanup9()
 		cleanup8()
 		cleanup7()
@@ -333,6 +352,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Certificates: certificates,
 	}
 	return hermodApp, func() {
+		cleanup10()
 		cleanup9()
 		cleanup8()
 		cleanup7()
@@ -353,7 +373,8 @@ var (
 		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
 	)
 	realtimeSet = wire.NewSet(
-		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence, broker.NewMemory, wire.Bind(new(broker.Broker), new(*broker.Memory)), node.New,
+		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
+		newBroker, node.New,
 	)
 	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, wire.Struct(new(server.Streams), "*"), eventEncoder)
 	bizSet      = wire.NewSet(

@@ -42,6 +42,7 @@ type Config struct {
 	Gateway       *Gateway               `protobuf:"bytes,11,opt,name=gateway,proto3" json:"gateway,omitempty"`
 	Upstream      *Upstream              `protobuf:"bytes,12,opt,name=upstream,proto3" json:"upstream,omitempty"`
 	Overload      *Overload              `protobuf:"bytes,13,opt,name=overload,proto3" json:"overload,omitempty"`
+	Cluster       *Cluster               `protobuf:"bytes,14,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,6 +164,13 @@ func (x *Config) GetUpstream() *Upstream {
 func (x *Config) GetOverload() *Overload {
 	if x != nil {
 		return x.Overload
+	}
+	return nil
+}
+
+func (x *Config) GetCluster() *Cluster {
+	if x != nil {
+		return x.Cluster
 	}
 	return nil
 }
@@ -1296,6 +1304,131 @@ func (x *Upstream) GetRegistration() bool {
 	return false
 }
 
+// Cluster says how the node finds the others and talks with them.
+type Cluster struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`   // none, nats, redis
+	Addrs         string                 `protobuf:"bytes,2,opt,name=addrs,proto3" json:"addrs,omitempty"` // host:port, with commas between them; empty: embedded, with nats
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`   // keeps clusters apart that share an engine
+	Username      string                 `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
+	Password      string                 `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
+	Token         string                 `protobuf:"bytes,6,opt,name=token,proto3" json:"token,omitempty"`                          // nats
+	CredsFile     string                 `protobuf:"bytes,7,opt,name=creds_file,json=credsFile,proto3" json:"creds_file,omitempty"` // nats: a JWT and the seed of a key
+	NkeyFile      string                 `protobuf:"bytes,8,opt,name=nkey_file,json=nkeyFile,proto3" json:"nkey_file,omitempty"`    // nats: the seed of a key
+	Tls           *Cluster_TLS           `protobuf:"bytes,9,opt,name=tls,proto3" json:"tls,omitempty"`
+	Embedded      *Cluster_Embedded      `protobuf:"bytes,10,opt,name=embedded,proto3" json:"embedded,omitempty"`
+	Redis         *Cluster_Redis         `protobuf:"bytes,11,opt,name=redis,proto3" json:"redis,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cluster) Reset() {
+	*x = Cluster{}
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cluster) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cluster) ProtoMessage() {}
+
+func (x *Cluster) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
+func (*Cluster) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Cluster) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Cluster) GetAddrs() string {
+	if x != nil {
+		return x.Addrs
+	}
+	return ""
+}
+
+func (x *Cluster) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Cluster) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Cluster) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *Cluster) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *Cluster) GetCredsFile() string {
+	if x != nil {
+		return x.CredsFile
+	}
+	return ""
+}
+
+func (x *Cluster) GetNkeyFile() string {
+	if x != nil {
+		return x.NkeyFile
+	}
+	return ""
+}
+
+func (x *Cluster) GetTls() *Cluster_TLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Cluster) GetEmbedded() *Cluster_Embedded {
+	if x != nil {
+		return x.Embedded
+	}
+	return nil
+}
+
+func (x *Cluster) GetRedis() *Cluster_Redis {
+	if x != nil {
+		return x.Redis
+	}
+	return nil
+}
+
 // TLS secures a listener. Without a certificate it speaks plain text.
 type Server_TLS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1309,7 +1442,7 @@ type Server_TLS struct {
 
 func (x *Server_TLS) Reset() {
 	*x = Server_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1321,7 +1454,7 @@ func (x *Server_TLS) String() string {
 func (*Server_TLS) ProtoMessage() {}
 
 func (x *Server_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1375,7 +1508,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1387,7 +1520,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1428,7 +1561,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +1573,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1489,7 +1622,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1501,7 +1634,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1556,7 +1689,7 @@ type Server_Quic struct {
 
 func (x *Server_Quic) Reset() {
 	*x = Server_Quic{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1568,7 +1701,7 @@ func (x *Server_Quic) String() string {
 func (*Server_Quic) ProtoMessage() {}
 
 func (x *Server_Quic) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1616,7 +1749,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +1761,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +1808,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1820,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1730,7 +1863,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1875,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +1938,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1817,7 +1950,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +1998,7 @@ type Data_Retention struct {
 
 func (x *Data_Retention) Reset() {
 	*x = Data_Retention{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +2010,7 @@ func (x *Data_Retention) String() string {
 func (*Data_Retention) ProtoMessage() {}
 
 func (x *Data_Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1923,7 +2056,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2068,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2011,7 +2144,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2023,7 +2156,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2202,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2081,7 +2214,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2159,7 +2292,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2171,7 +2304,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2228,7 +2361,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2240,7 +2373,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2430,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2309,7 +2442,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2367,7 +2500,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2512,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2443,7 +2576,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +2588,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2516,7 +2649,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2528,7 +2661,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2569,7 +2702,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2714,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2628,7 +2761,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2640,7 +2773,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2814,7 @@ type Upstream_Zone struct {
 
 func (x *Upstream_Zone) Reset() {
 	*x = Upstream_Zone{}
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2693,7 +2826,7 @@ func (x *Upstream_Zone) String() string {
 func (*Upstream_Zone) ProtoMessage() {}
 
 func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2737,7 +2870,7 @@ type Upstream_Service struct {
 
 func (x *Upstream_Service) Reset() {
 	*x = Upstream_Service{}
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2749,7 +2882,7 @@ func (x *Upstream_Service) String() string {
 func (*Upstream_Service) ProtoMessage() {}
 
 func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +2952,7 @@ type Upstream_Route struct {
 
 func (x *Upstream_Route) Reset() {
 	*x = Upstream_Route{}
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2831,7 +2964,7 @@ func (x *Upstream_Route) String() string {
 func (*Upstream_Route) ProtoMessage() {}
 
 func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2885,7 +3018,7 @@ type Upstream_Breaker struct {
 
 func (x *Upstream_Breaker) Reset() {
 	*x = Upstream_Breaker{}
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2897,7 +3030,7 @@ func (x *Upstream_Breaker) String() string {
 func (*Upstream_Breaker) ProtoMessage() {}
 
 func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2937,7 +3070,7 @@ type Upstream_Lease struct {
 
 func (x *Upstream_Lease) Reset() {
 	*x = Upstream_Lease{}
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2949,7 +3082,7 @@ func (x *Upstream_Lease) String() string {
 func (*Upstream_Lease) ProtoMessage() {}
 
 func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2992,7 +3125,7 @@ type Upstream_TLS struct {
 
 func (x *Upstream_TLS) Reset() {
 	*x = Upstream_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3004,7 +3137,7 @@ func (x *Upstream_TLS) String() string {
 func (*Upstream_TLS) ProtoMessage() {}
 
 func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3055,11 +3188,191 @@ func (x *Upstream_TLS) GetServerName() string {
 	return ""
 }
 
+type Cluster_TLS struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Enabled       bool                   `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	CaFile        string                 `protobuf:"bytes,2,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`             // PEM; empty: the system's
+	CertFile      string                 `protobuf:"bytes,3,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`       // PEM; empty: no client certificate
+	KeyFile       string                 `protobuf:"bytes,4,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`          // PEM
+	ServerName    string                 `protobuf:"bytes,5,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"` // empty: the host of the address
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cluster_TLS) Reset() {
+	*x = Cluster_TLS{}
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cluster_TLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cluster_TLS) ProtoMessage() {}
+
+func (x *Cluster_TLS) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cluster_TLS.ProtoReflect.Descriptor instead.
+func (*Cluster_TLS) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 0}
+}
+
+func (x *Cluster_TLS) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *Cluster_TLS) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *Cluster_TLS) GetCertFile() string {
+	if x != nil {
+		return x.CertFile
+	}
+	return ""
+}
+
+func (x *Cluster_TLS) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *Cluster_TLS) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
+type Cluster_Embedded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Listen        string                 `protobuf:"bytes,1,opt,name=listen,proto3" json:"listen,omitempty"`       // host:port
+	Advertise     string                 `protobuf:"bytes,2,opt,name=advertise,proto3" json:"advertise,omitempty"` // host:port; empty: listen
+	Routes        string                 `protobuf:"bytes,3,opt,name=routes,proto3" json:"routes,omitempty"`       // host:port, with commas between them
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cluster_Embedded) Reset() {
+	*x = Cluster_Embedded{}
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cluster_Embedded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cluster_Embedded) ProtoMessage() {}
+
+func (x *Cluster_Embedded) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cluster_Embedded.ProtoReflect.Descriptor instead.
+func (*Cluster_Embedded) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 1}
+}
+
+func (x *Cluster_Embedded) GetListen() string {
+	if x != nil {
+		return x.Listen
+	}
+	return ""
+}
+
+func (x *Cluster_Embedded) GetAdvertise() string {
+	if x != nil {
+		return x.Advertise
+	}
+	return ""
+}
+
+func (x *Cluster_Embedded) GetRoutes() string {
+	if x != nil {
+		return x.Routes
+	}
+	return ""
+}
+
+type Cluster_Redis struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sharded       bool                   `protobuf:"varint,1,opt,name=sharded,proto3" json:"sharded,omitempty"` // addrs are nodes of a Redis Cluster
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cluster_Redis) Reset() {
+	*x = Cluster_Redis{}
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cluster_Redis) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cluster_Redis) ProtoMessage() {}
+
+func (x *Cluster_Redis) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cluster_Redis.ProtoReflect.Descriptor instead.
+func (*Cluster_Redis) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 2}
+}
+
+func (x *Cluster_Redis) GetSharded() bool {
+	if x != nil {
+		return x.Sharded
+	}
+	return false
+}
+
 var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xc8\x04\n" +
+	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xf8\x04\n" +
 	"\x06Config\x12\"\n" +
 	"\x03log\x18\x01 \x01(\v2\x10.hermod.conf.LogR\x03log\x12+\n" +
 	"\x06server\x18\x02 \x01(\v2\x13.hermod.conf.ServerR\x06server\x12%\n" +
@@ -3074,7 +3387,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	" \x01(\v2\x15.hermod.conf.RegistryR\bregistry\x12.\n" +
 	"\agateway\x18\v \x01(\v2\x14.hermod.conf.GatewayR\agateway\x121\n" +
 	"\bupstream\x18\f \x01(\v2\x15.hermod.conf.UpstreamR\bupstream\x121\n" +
-	"\boverload\x18\r \x01(\v2\x15.hermod.conf.OverloadR\boverload\"3\n" +
+	"\boverload\x18\r \x01(\v2\x15.hermod.conf.OverloadR\boverload\x12.\n" +
+	"\acluster\x18\x0e \x01(\v2\x14.hermod.conf.ClusterR\acluster\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\"\xa1\t\n" +
@@ -3317,7 +3631,34 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\tcert_file\x18\x03 \x01(\tR\bcertFile\x12\x19\n" +
 	"\bkey_file\x18\x04 \x01(\tR\akeyFile\x12\x1f\n" +
 	"\vserver_name\x18\x05 \x01(\tR\n" +
-	"serverNameB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
+	"serverName\"\x85\x05\n" +
+	"\aCluster\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
+	"\x05addrs\x18\x02 \x01(\tR\x05addrs\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1a\n" +
+	"\busername\x18\x04 \x01(\tR\busername\x12\x1f\n" +
+	"\bpassword\x18\x05 \x01(\tB\x03\x80\x01\x01R\bpassword\x12\x19\n" +
+	"\x05token\x18\x06 \x01(\tB\x03\x80\x01\x01R\x05token\x12\x1d\n" +
+	"\n" +
+	"creds_file\x18\a \x01(\tR\tcredsFile\x12\x1b\n" +
+	"\tnkey_file\x18\b \x01(\tR\bnkeyFile\x12*\n" +
+	"\x03tls\x18\t \x01(\v2\x18.hermod.conf.Cluster.TLSR\x03tls\x129\n" +
+	"\bembedded\x18\n" +
+	" \x01(\v2\x1d.hermod.conf.Cluster.EmbeddedR\bembedded\x120\n" +
+	"\x05redis\x18\v \x01(\v2\x1a.hermod.conf.Cluster.RedisR\x05redis\x1a\x91\x01\n" +
+	"\x03TLS\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x17\n" +
+	"\aca_file\x18\x02 \x01(\tR\x06caFile\x12\x1b\n" +
+	"\tcert_file\x18\x03 \x01(\tR\bcertFile\x12\x19\n" +
+	"\bkey_file\x18\x04 \x01(\tR\akeyFile\x12\x1f\n" +
+	"\vserver_name\x18\x05 \x01(\tR\n" +
+	"serverName\x1aX\n" +
+	"\bEmbedded\x12\x16\n" +
+	"\x06listen\x18\x01 \x01(\tR\x06listen\x12\x1c\n" +
+	"\tadvertise\x18\x02 \x01(\tR\tadvertise\x12\x16\n" +
+	"\x06routes\x18\x03 \x01(\tR\x06routes\x1a!\n" +
+	"\x05Redis\x12\x18\n" +
+	"\asharded\x18\x01 \x01(\bR\ashardedB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
 
 var (
 	file_internal_conf_conf_proto_rawDescOnce sync.Once
@@ -3331,7 +3672,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -3347,34 +3688,38 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Audio)(nil),               // 11: hermod.conf.Audio
 	(*Registry)(nil),            // 12: hermod.conf.Registry
 	(*Upstream)(nil),            // 13: hermod.conf.Upstream
-	(*Server_TLS)(nil),          // 14: hermod.conf.Server.TLS
-	(*Server_Listener)(nil),     // 15: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 16: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 17: hermod.conf.Server.Http
-	(*Server_Quic)(nil),         // 18: hermod.conf.Server.Quic
-	(*Server_Stop)(nil),         // 19: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 20: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 21: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 22: hermod.conf.Data.Log
-	(*Data_Retention)(nil),      // 23: hermod.conf.Data.Retention
-	(*Room_Defaults)(nil),       // 24: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 25: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 26: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 27: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 28: hermod.conf.Auth.Claims
-	(*Audio_Transcription)(nil), // 29: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 30: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 31: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 32: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 33: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 34: hermod.conf.Registry.Entry
-	(*Upstream_Zone)(nil),       // 35: hermod.conf.Upstream.Zone
-	(*Upstream_Service)(nil),    // 36: hermod.conf.Upstream.Service
-	(*Upstream_Route)(nil),      // 37: hermod.conf.Upstream.Route
-	(*Upstream_Breaker)(nil),    // 38: hermod.conf.Upstream.Breaker
-	(*Upstream_Lease)(nil),      // 39: hermod.conf.Upstream.Lease
-	(*Upstream_TLS)(nil),        // 40: hermod.conf.Upstream.TLS
-	(*durationpb.Duration)(nil), // 41: google.protobuf.Duration
+	(*Cluster)(nil),             // 14: hermod.conf.Cluster
+	(*Server_TLS)(nil),          // 15: hermod.conf.Server.TLS
+	(*Server_Listener)(nil),     // 16: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 17: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 18: hermod.conf.Server.Http
+	(*Server_Quic)(nil),         // 19: hermod.conf.Server.Quic
+	(*Server_Stop)(nil),         // 20: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 21: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 22: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 23: hermod.conf.Data.Log
+	(*Data_Retention)(nil),      // 24: hermod.conf.Data.Retention
+	(*Room_Defaults)(nil),       // 25: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 26: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 27: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 28: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 29: hermod.conf.Auth.Claims
+	(*Audio_Transcription)(nil), // 30: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 31: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 32: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 33: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 34: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 35: hermod.conf.Registry.Entry
+	(*Upstream_Zone)(nil),       // 36: hermod.conf.Upstream.Zone
+	(*Upstream_Service)(nil),    // 37: hermod.conf.Upstream.Service
+	(*Upstream_Route)(nil),      // 38: hermod.conf.Upstream.Route
+	(*Upstream_Breaker)(nil),    // 39: hermod.conf.Upstream.Breaker
+	(*Upstream_Lease)(nil),      // 40: hermod.conf.Upstream.Lease
+	(*Upstream_TLS)(nil),        // 41: hermod.conf.Upstream.TLS
+	(*Cluster_TLS)(nil),         // 42: hermod.conf.Cluster.TLS
+	(*Cluster_Embedded)(nil),    // 43: hermod.conf.Cluster.Embedded
+	(*Cluster_Redis)(nil),       // 44: hermod.conf.Cluster.Redis
+	(*durationpb.Duration)(nil), // 45: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -3390,72 +3735,76 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	7,  // 10: hermod.conf.Config.gateway:type_name -> hermod.conf.Gateway
 	13, // 11: hermod.conf.Config.upstream:type_name -> hermod.conf.Upstream
 	8,  // 12: hermod.conf.Config.overload:type_name -> hermod.conf.Overload
-	15, // 13: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	15, // 14: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	16, // 15: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	19, // 16: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	20, // 17: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	17, // 18: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	18, // 19: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
-	21, // 20: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	22, // 21: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	23, // 22: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
-	24, // 23: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	41, // 24: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	41, // 25: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	41, // 26: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	41, // 27: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	41, // 28: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	41, // 29: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	41, // 30: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	25, // 31: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	41, // 32: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
-	41, // 33: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	41, // 34: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	26, // 35: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	41, // 36: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	41, // 37: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	29, // 38: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	30, // 39: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	31, // 40: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	41, // 41: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	34, // 42: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	32, // 43: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	33, // 44: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	37, // 45: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
-	36, // 46: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
-	35, // 47: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
-	38, // 48: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
-	39, // 49: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
-	40, // 50: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
-	14, // 51: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	14, // 52: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	14, // 53: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	14, // 54: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	41, // 55: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	41, // 56: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	41, // 57: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	41, // 58: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	41, // 59: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	41, // 60: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
-	41, // 61: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
-	41, // 62: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	41, // 63: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	27, // 64: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	41, // 65: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	41, // 66: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	28, // 67: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	41, // 68: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	41, // 69: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	41, // 70: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	41, // 71: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	41, // 72: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	41, // 73: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	74, // [74:74] is the sub-list for method output_type
-	74, // [74:74] is the sub-list for method input_type
-	74, // [74:74] is the sub-list for extension type_name
-	74, // [74:74] is the sub-list for extension extendee
-	0,  // [0:74] is the sub-list for field type_name
+	14, // 13: hermod.conf.Config.cluster:type_name -> hermod.conf.Cluster
+	16, // 14: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	16, // 15: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	17, // 16: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	20, // 17: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	21, // 18: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	18, // 19: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	19, // 20: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
+	22, // 21: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	23, // 22: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	24, // 23: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
+	25, // 24: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	45, // 25: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	45, // 26: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	45, // 27: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	45, // 28: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	45, // 29: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	45, // 30: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	45, // 31: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	26, // 32: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	45, // 33: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
+	45, // 34: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	45, // 35: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	27, // 36: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	45, // 37: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	45, // 38: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	30, // 39: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	31, // 40: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	32, // 41: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	45, // 42: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	35, // 43: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	33, // 44: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	34, // 45: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	38, // 46: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	37, // 47: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	36, // 48: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	39, // 49: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	40, // 50: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	41, // 51: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	42, // 52: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
+	43, // 53: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
+	44, // 54: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
+	15, // 55: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	15, // 56: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	15, // 57: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	15, // 58: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	45, // 59: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	45, // 60: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	45, // 61: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	45, // 62: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	45, // 63: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	45, // 64: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
+	45, // 65: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
+	45, // 66: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	45, // 67: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	28, // 68: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	45, // 69: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	45, // 70: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	29, // 71: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	45, // 72: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	45, // 73: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	45, // 74: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	45, // 75: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	45, // 76: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	45, // 77: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	78, // [78:78] is the sub-list for method output_type
+	78, // [78:78] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -3469,7 +3818,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   41,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

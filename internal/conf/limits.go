@@ -147,4 +147,6 @@ var limits = map[string]limit{
 	"hermod.conf.Registry.weight":                 count(1, 10_000),
 	"hermod.conf.Registry.Advertise.im_port":      count(0, 65535),
 	"hermod.conf.Registry.Advertise.gateway_port": count(0, 65535),
+
+	"hermod.conf.Cluster.type": oneOf(ClusterNone, ClusterNATS, ClusterRedis),
 }

@@ -18,6 +18,7 @@ import (
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	const token = "auth: {mode: trusted, service_token: 0123456789abcdef}\n"
+	const server = "data: {database: {driver: postgres, dsn: 'postgres://db/hermod'}}\n"
 	for name, c := range map[string]struct{ text, path, says string }{
 		"unknown section":      {"serve: {}", "serve", "did you mean server?"},
 		"unknown nested key":   {"server: {im: {address: x}}", "server.im.address", "allowed here: addr"},
@@ -116,6 +117,21 @@ func TestRefusals(t *testing.T) {
 		"own metadata":         {token + "registry: {type: etcd, addrs: 'a:1', metadata: [{name: weight, value: x}]}", "registry.metadata[0].name", "set by the node itself"},
 		"metadata twice":       {token + "registry: {type: etcd, addrs: 'a:1', metadata: [{name: a}, {name: a}]}", "registry.metadata[1].name", "an earlier entry"},
 		"nameless metadata":    {token + "registry: {type: etcd, addrs: 'a:1', metadata: [{value: a}]}", "registry.metadata[0].name", "without spaces"},
+		"other cluster":        {token + server + "cluster: {type: kafka}", "cluster.type", "one of none, nats, redis"},
+		"cluster on a file":    {token + "cluster: {type: nats, addrs: 'a:1'}", "cluster.type", "one node owns a SQLite file"},
+		"dev and a cluster":    {server + "cluster: {type: nats, addrs: 'a:1'}", "cluster.type", "auth.mode dev believes every caller"},
+		"no Redis address":     {token + server + "cluster: {type: redis}", "cluster.addrs", "HERMOD_CLUSTER_ADDR"},
+		"two Redis servers":    {token + server + "cluster: {type: redis, addrs: 'a:1,b:1'}", "cluster.addrs", "cluster.redis.sharded"},
+		"bad cluster address":  {token + server + "cluster: {type: nats, addrs: ':1'}", "cluster.addrs", "cannot be connected to"},
+		"NATS in shards":       {token + server + "cluster: {type: nats, addrs: 'a:1', redis: {sharded: true}}", "cluster.redis.sharded", "belongs to redis"},
+		"strange cluster name": {token + server + "cluster: {type: nats, addrs: 'a:1', name: 'a.b'}", "cluster.name", "letters, digits"},
+		"token for Redis":      {token + server + "cluster: {type: redis, addrs: 'a:1', token: t}", "cluster.token", "belongs to nats"},
+		"token within":         {token + server + "cluster: {type: nats, token: t}", "cluster.token", "a username and a password"},
+		"two credentials":      {token + server + "cluster: {type: nats, addrs: 'a:1', token: t, nkey_file: f}", "cluster.nkey_file", "exclude each other"},
+		"no cluster password":  {token + server + "cluster: {type: redis, addrs: 'a:1', username: u}", "cluster.password", "given together"},
+		"routes to nowhere":    {token + server + "cluster: {type: nats, embedded: {routes: 'a'}}", "cluster.embedded.routes", "not an address"},
+		"no port for routes":   {token + server + "cluster: {type: nats, embedded: {listen: 'a:0'}}", "cluster.embedded.listen", "host:port"},
+		"no certificate":       {token + server + "cluster: {type: nats, tls: {enabled: true}}", "cluster.tls.cert_file", "show each other a certificate"},
 		"advertise nowhere":    {token + "registry: {type: etcd, addrs: 'a:1', advertise: {host: '::'}}", "registry.advertise.host", "not the address of one machine"},
 		"advertise a port":     {token + "registry: {type: etcd, addrs: 'a:1', advertise: {host: 'a:1'}}", "registry.advertise.host", "without brackets or port"},
 		"no mode":              {"auth: {mode: ''}", "auth.mode", "is empty"},

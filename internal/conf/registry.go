@@ -2,7 +2,6 @@ package conf
 
 import (
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 )
@@ -21,13 +20,18 @@ const RegistryLeave = 3 * time.Second
 
 // Addresses returns the host:port pairs of registry.addrs.
 func (r *Registry) Addresses() []string {
-	var addrs []string
-	for addr := range strings.SplitSeq(r.GetAddrs(), ",") {
-		if addr = strings.TrimSpace(addr); addr != "" {
-			addrs = append(addrs, addr)
+	return commaList(r.GetAddrs())
+}
+
+// commaList returns what stands between the commas of a text.
+func commaList(text string) []string {
+	var all []string
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			all = append(all, part)
 		}
 	}
-	return addrs
+	return all
 }
 
 func checkRegistry(r *Registry, mode string, ps *Problems) {
@@ -40,7 +44,7 @@ func checkRegistry(r *Registry, mode string, ps *Problems) {
 	}
 	checkRegistryAddrs(r, ps)
 	checkRegistryKind(r, ps)
-	checkRegistryTLS(r.GetTls(), ps)
+	checkClientTLS("registry.tls", r.GetTls(), ps)
 	checkRegistryNames(r.GetNames(), ps)
 	checkMetadata(r.GetMetadata(), ps)
 	checkAdvertised(r.GetAdvertise().GetHost(), ps)
@@ -55,15 +59,7 @@ func checkRegistryAddrs(r *Registry, ps *Problems) {
 	case len(addrs) > 1 && r.GetType() == RegistryConsul:
 		ps.add(path, "has %d addresses; a node registers with one Consul agent, usually the one of its machine", len(addrs))
 	}
-	for _, addr := range addrs {
-		host, port, err := splitAddr(addr)
-		switch {
-		case err != nil:
-			ps.add(path, "%q is not an address: %v", addr, err)
-		case host == "" || port == 0:
-			ps.add(path, "%q cannot be connected to; write host:port", addr)
-		}
-	}
+	checkReachable(path, addrs, ps)
 }
 
 // checkRegistryKind refuses what the kind of registry has no use for: to ignore it would leave nodes
@@ -82,25 +78,6 @@ func checkRegistryKind(r *Registry, ps *Problems) {
 		known := strings.Join(only.kinds, " and ")
 		if only.value != "" && !strings.Contains(known, r.GetType()) {
 			ps.add(only.key, "belongs to %s; registry.type is %s", known, r.GetType())
-		}
-	}
-}
-
-func checkRegistryTLS(t *Registry_TLS, ps *Problems) {
-	if !t.GetEnabled() {
-		return
-	}
-	if (t.GetCertFile() == "") != (t.GetKeyFile() == "") {
-		ps.add("registry.tls.cert_file", "cert_file and key_file are given together, or neither")
-	}
-	for _, f := range []struct{ key, name string }{
-		{"registry.tls.ca_file", t.GetCaFile()}, {"registry.tls.cert_file", t.GetCertFile()}, {"registry.tls.key_file", t.GetKeyFile()},
-	} {
-		if f.name == "" {
-			continue
-		}
-		if _, err := os.ReadFile(f.name); err != nil {
-			ps.add(f.key, "%s: %v", f.name, readError(err))
 		}
 	}
 }

@@ -20,6 +20,7 @@ func inspect(c *Config) Problems {
 	checkAudio(c.GetAudio(), &ps)
 	checkTranscription(c.GetAudio(), &ps)
 	checkRegistry(c.GetRegistry(), c.GetAuth().GetMode(), &ps)
+	checkCluster(c, &ps)
 	checkUpstream(c.GetUpstream(), c.GetRegistry().GetType(), &ps)
 	return ps
 }

@@ -11,7 +11,7 @@ import (
 // Clock returns what the clock of a registry says, to the second, and false when it does not tell: etcd
 // never does, and none while it cannot be reached.
 func Clock(ctx context.Context, c *conf.Registry) (now time.Time, known bool) {
-	t, err := tlsConfig(c.GetTls())
+	t, err := conf.TLSConfig("registry.tls", c.GetTls())
 	if err != nil || c.GetType() != conf.RegistryConsul && c.GetType() != conf.RegistryNacos {
 		return time.Time{}, false
 	}

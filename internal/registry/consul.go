@@ -28,7 +28,7 @@ type consul struct {
 }
 
 func newConsul(c *conf.Registry) (*consul, error) {
-	t, err := tlsConfig(c.GetTls())
+	t, err := conf.TLSConfig("registry.tls", c.GetTls())
 	if err != nil {
 		return nil, err
 	}

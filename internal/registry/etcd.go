@@ -38,7 +38,7 @@ type lease struct {
 }
 
 func newEtcd(c *conf.Registry) (*etcd, error) {
-	t, err := tlsConfig(c.GetTls())
+	t, err := conf.TLSConfig("registry.tls", c.GetTls())
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ var sdk sync.Mutex
 var errNotConnected = errors.New("nacos: not connected")
 
 func newNacos(c *conf.Registry, dir string) (*nacos, error) {
-	if _, err := tlsConfig(c.GetTls()); err != nil {
+	if _, err := conf.TLSConfig("registry.tls", c.GetTls()); err != nil {
 		return nil, err // the client would say so in its log alone
 	}
 	n := &nacos{group: c.GetGroup(), in: c.GetCluster(), missed: map[string]bool{}}

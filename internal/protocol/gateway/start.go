@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
@@ -125,7 +124,7 @@ func (h *Handler) resume(n *newcomer) (s *session.Session, ticket string, former
 
 // open makes a new session. A former one that could not be resumed ends, and hands over its login.
 func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, error) {
-	id, err := uuid.NewV7()
+	id, err := h.node.NewSessionID()
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +134,7 @@ func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, 
 	}
 	who, _ := l.who()
 	s := session.New(h.node.Core(), session.Options{
-		ID: id.String(), User: string(who.User), GID: who.GID, Device: string(who.Device),
+		ID: id, User: string(who.User), GID: who.GID, Device: string(who.Device),
 		Format: n.format, Resume: true, Resend: true, Hold: !l.loggedIn(), Protocol: l, Replies: true, Numbered: true, Asked: l.last,
 	}, n.conn, who.Expiry)
 	if l.loggedIn() {

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
@@ -250,12 +249,12 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 			return nil, err
 		}
 	}
-	id, err := uuid.NewV7()
+	id, err := h.node.NewSessionID()
 	if err != nil {
 		return nil, err
 	}
 	s := session.New(h.node.Core(), session.Options{
-		ID: id.String(), User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
+		ID: id, User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
 		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Follow: h.follower.Later(o.holder),
 	}, conn, o.Identity.Expiry)
 	// The session is whole before the client hears of it: from then on it may send, be pushed to, or

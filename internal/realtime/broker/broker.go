@@ -91,8 +91,17 @@ type Answer struct {
 
 // Directory knows the nodes of the cluster.
 type Directory interface {
+	// Self is this node's id; empty: it is no part of a cluster.
+	Self() string
 	// Members returns the other nodes, in no order.
 	Members() []Member
+}
+
+// Cluster is all of it, which is what a node needs.
+type Cluster interface {
+	Broker
+	Asker
+	Directory
 }
 
 // Member is a node of the cluster.

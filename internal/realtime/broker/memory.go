@@ -57,5 +57,8 @@ func (m *Memory) Publish(_ context.Context, p *frame.Publication) error {
 // Ask implements Asker: there is nobody else.
 func (m *Memory) Ask(context.Context, string, []byte, func(Answer) bool) error { return ErrNobody }
 
+// Self implements Directory.
+func (m *Memory) Self() string { return "" }
+
 // Members implements Directory.
 func (m *Memory) Members() []Member { return nil }

@@ -96,22 +96,23 @@ func (h *Hub) Remove(s *session.Session, subs []*session.Subscription) {
 	}
 }
 
-// Assign gives a session that is known another gid; 0: none.
-func (h *Hub) Assign(s *session.Session, gid int64) {
-	old := s.SetGID(gid)
+// Assign gives a session that is known another gid, 0: none, and returns the one that it had.
+func (h *Hub) Assign(s *session.Session, gid int64) (old int64) {
+	old = s.SetGID(gid)
 	if old == gid {
-		return
+		return old
 	}
 	if old != 0 {
 		h.gids.remove(old, s)
 	}
 	if gid == 0 {
-		return
+		return old
 	}
 	h.gids.add(gid, s)
 	if s.State() == session.Closed { // Remove may have been here already
 		h.gids.remove(gid, s)
 	}
+	return old
 }
 
 // Session returns a session by its id, or the successor of the one that had it, or nil.

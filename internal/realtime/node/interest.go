@@ -6,16 +6,15 @@ import (
 	"sync"
 
 	"github.com/game-im/hermod/internal/realtime/broker"
-	"github.com/game-im/hermod/internal/realtime/hub"
 )
 
 const interestStripes = 64
 
-// interest keeps the broker's subscriptions in step with the hub's channels. Changes of one channel
+// interest keeps the broker's subscriptions in step with the node's sessions. Changes of one channel
 // are made one after another, each by what the hub says at that moment, so that a last one leaving
 // and a first one coming at the same time end in the right state.
 type interest struct {
-	hub     *hub.Hub
+	wanted  func(channel string) bool
 	broker  broker.Broker
 	seed    maphash.Seed
 	stripes [interestStripes]struct {
@@ -24,8 +23,8 @@ type interest struct {
 	}
 }
 
-func (i *interest) init(h *hub.Hub, b broker.Broker) {
-	i.hub, i.broker, i.seed = h, b, maphash.MakeSeed()
+func (i *interest) init(wanted func(channel string) bool, b broker.Broker) {
+	i.wanted, i.broker, i.seed = wanted, b, maphash.MakeSeed()
 	for k := range i.stripes {
 		i.stripes[k].have = make(map[string]struct{})
 	}
@@ -36,7 +35,7 @@ func (i *interest) update(channel string) error {
 	stripe.mu.Lock()
 	defer stripe.mu.Unlock()
 	_, have := stripe.have[channel]
-	want := i.hub.Followed(channel)
+	want := i.wanted(channel)
 	switch {
 	case want && !have:
 		if err := i.broker.Subscribe(context.Background(), channel); err != nil {

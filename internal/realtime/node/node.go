@@ -26,19 +26,20 @@ const sweepEvery = time.Second
 type Node struct {
 	core       *session.Core
 	hub        *hub.Hub
-	broker     broker.Broker
+	broker     broker.Cluster
 	presence   *presence.Tracker
 	interest   interest
+	requests   [256]func(broker.Request) // by Kind
 	broadcasts broadcasts
 	log        *slog.Logger
 }
 
 // New returns a node that does nothing in the background before Run.
-func New(core *session.Core, b broker.Broker, p *presence.Tracker) *Node {
+func New(core *session.Core, b broker.Cluster, p *presence.Tracker) *Node {
 	n := &Node{core: core, hub: hub.New(core.Writer), broker: b, presence: p, log: core.Log}
-	n.interest.init(n.hub, b)
+	n.interest.init(n.wanted, b)
 	n.broadcasts.returned.L = &n.broadcasts.mu
-	b.Attach(broker.Handlers{Publication: n.hub.Deliver, Missed: n.hub.Missed})
+	b.Attach(broker.Handlers{Publication: n.hub.Deliver, Missed: n.hub.Missed, Request: n.request})
 	return n
 }
 
@@ -123,6 +124,7 @@ func wait(ctx context.Context, done <-chan struct{}, d time.Duration) {
 func (n *Node) Open(s *session.Session) {
 	n.presence.Arrive(s.User) // first: once it is known, a session may end
 	n.hub.Add(s)
+	n.updateAddresses(s, s.CurrentGID())
 }
 
 // End closes a session for good.
@@ -135,6 +137,7 @@ func (n *Node) End(s *session.Session, why transport.Disconnect) {
 	for _, sub := range subs {
 		n.updateInterest(sub.Name)
 	}
+	n.updateAddresses(s, s.CurrentGID())
 	n.presence.Depart(s.User, why.Code == transport.Ended.Code)
 }
 
@@ -213,7 +216,10 @@ func (n *Node) OfUser(user string) []*session.Session { return n.hub.OfUser(user
 func (n *Node) OfGID(gid int64) []*session.Session { return n.hub.OfGID(gid) }
 
 // Assign gives a session another gid, by which it is found from now on; 0: none.
-func (n *Node) Assign(s *session.Session, gid int64) { n.hub.Assign(s, gid) }
+func (n *Node) Assign(s *session.Session, gid int64) {
+	old := n.hub.Assign(s, gid)
+	n.updateAddresses(s, old, gid)
+}
 
 // Succeed makes next the one that is meant when somebody names old, once old has ended.
 func (n *Node) Succeed(old, next *session.Session) { n.hub.Succeed(old, next) }

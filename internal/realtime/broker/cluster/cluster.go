@@ -32,8 +32,7 @@ const (
 	drainFor = 3 * time.Second
 )
 
-// Broker is a node's connection to its cluster. It implements broker.Broker, broker.Asker and
-// broker.Directory.
+// Broker is a node's connection to its cluster. It implements broker.Cluster.
 type Broker struct {
 	subjects
 	opt      Options
@@ -212,6 +211,12 @@ func (b *Broker) fits(data []byte) error {
 	}
 	return nil
 }
+
+// Connected tells whether the engine is within reach.
+func (b *Broker) Connected() bool { return b.up.Load() }
+
+// Self implements broker.Directory.
+func (b *Broker) Self() string { return b.opt.Self.ID }
 
 // Members implements broker.Directory.
 func (b *Broker) Members() []broker.Member { return b.members.list() }

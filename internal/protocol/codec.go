@@ -1,0 +1,87 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol/wire"
+)
+
+// Codec makes payloads of publications into what nodes send each other, and back. It implements
+// cluster.Codec.
+type Codec struct{}
+
+var errPayload = errors.New("protocol: not a payload that this node knows")
+
+// Append implements cluster.Codec.
+func (Codec) Append(dst []byte, payload any) ([]byte, error) {
+	var p wire.Payload
+	switch v := payload.(type) {
+	case *biz.Message:
+		p.Kind = &wire.Payload_Message{Message: toWireMessage(v)}
+	case Own:
+		p.Kind = &wire.Payload_Own{Own: toWireMessage(v.Message)}
+	case *Notice:
+		p.Kind = &wire.Payload_Notice{Notice: &wire.Notice{
+			Type: int32(v.Type), Id: v.ID, Room: string(v.Room), User: string(v.User), Metadata: v.Metadata, Time: nanoseconds(v.Time),
+		}}
+	default:
+		return nil, fmt.Errorf("protocol: %T is not sent to other nodes", payload)
+	}
+	return proto.MarshalOptions{}.MarshalAppend(dst, &p)
+}
+
+// Decode implements cluster.Codec.
+func (Codec) Decode(b []byte) (any, error) {
+	var p wire.Payload
+	if err := proto.Unmarshal(b, &p); err != nil {
+		return nil, err
+	}
+	switch v := p.GetKind().(type) {
+	case *wire.Payload_Message:
+		return fromWireMessage(v.Message), nil
+	case *wire.Payload_Own:
+		return Own{fromWireMessage(v.Own)}, nil
+	case *wire.Payload_Notice:
+		n := v.Notice
+		return &Notice{
+			Type: biz.MessageType(n.GetType()), ID: n.GetId(), Room: biz.RoomID(n.GetRoom()), User: biz.UserID(n.GetUser()),
+			Metadata: n.GetMetadata(), Time: moment(n.GetTime()),
+		}, nil
+	}
+	return nil, errPayload
+}
+
+func toWireMessage(m *biz.Message) *wire.Message {
+	return &wire.Message{
+		Id: m.ID, Room: string(m.Room), Seq: m.Seq, Sender: string(m.Sender), ClientId: m.ClientID, Type: int32(m.Type),
+		Content: m.Content, Metadata: m.Metadata, AckRequired: m.AckRequired, Time: nanoseconds(m.Time),
+	}
+}
+
+func fromWireMessage(m *wire.Message) *biz.Message {
+	return &biz.Message{
+		ID: m.GetId(), Room: biz.RoomID(m.GetRoom()), Seq: m.GetSeq(), Sender: biz.UserID(m.GetSender()), ClientID: m.GetClientId(),
+		Type: biz.MessageType(m.GetType()), Content: m.GetContent(), Metadata: m.GetMetadata(), AckRequired: m.GetAckRequired(),
+		Time: moment(m.GetTime()),
+	}
+}
+
+// nanoseconds is a time as nodes write it: 0 is none.
+func nanoseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func moment(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}

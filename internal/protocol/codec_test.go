@@ -1,0 +1,71 @@
+package protocol_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+)
+
+func payloads() []any {
+	at := time.Unix(1, 2003).UTC()
+	m := &biz.Message{
+		ID: "id", Room: "r", Seq: 7, Sender: "alice", ClientID: "c", Type: biz.TypeAudio, Content: []byte("\x00\xff"),
+		Metadata: map[string]string{"k": "v"}, AckRequired: true, Time: at,
+	}
+	return []any{
+		m, protocol.Own{Message: m}, &biz.Message{Content: []byte{}},
+		&protocol.Notice{Type: biz.TypeJoinRoom, ID: "n", Room: "r", User: "bob", Metadata: map[string]string{"role": "user"}, Time: at},
+	}
+}
+
+// TestWhatANodeSendsIsReadByAnother: every field that a payload has crosses.
+func TestWhatANodeSendsIsReadByAnother(t *testing.T) {
+	t.Parallel()
+	for _, p := range payloads() {
+		b, err := protocol.Codec{}.Append([]byte("before"), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := protocol.Codec{}.Decode(b[len("before"):])
+		if err != nil || !same(got, p) {
+			t.Errorf("%#v comes as %#v, %v", p, got, err)
+		}
+	}
+	if _, err := (protocol.Codec{}).Append(nil, &protocol.Heartbeat{}); err == nil {
+		t.Error("what concerns one session is sent to others")
+	}
+}
+
+// same compares payloads; content without a byte is none.
+func same(a, b any) bool {
+	if m, ok := a.(*biz.Message); ok && m.Content == nil {
+		m.Content = []byte{}
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func FuzzCodec(f *testing.F) {
+	for _, p := range payloads() {
+		b, err := protocol.Codec{}.Append(nil, p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := protocol.Codec{}.Decode(b)
+		if err != nil {
+			return
+		}
+		again, err := protocol.Codec{}.Append(nil, p)
+		if err != nil {
+			t.Fatalf("%#v was read and cannot be written: %v", p, err)
+		}
+		if q, err := (protocol.Codec{}).Decode(again); err != nil || !reflect.DeepEqual(p, q) {
+			t.Fatalf("%#v comes as %#v, %v", p, q, err)
+		}
+	})
+}
