@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol"

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol"
