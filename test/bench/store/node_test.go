@@ -29,19 +29,19 @@ func buildNode(t *testing.T) (bin string) {
 	return bin
 }
 
-// nodeLoad is a node whose clients each have some messages in flight, over gRPC streams. Clients use CPU
-// time of the same machine, which is not counted.
-func nodeLoad(bin string, inFlight int) load {
+// nodeLoad is a node whose clients each have some messages in flight. Clients use CPU time of the same
+// machine, which is not counted.
+func nodeLoad(bin string, over bench.Transport, inFlight int) load {
 	return load{
-		title: fmt.Sprintf("a node, gRPC, %d in flight each", inFlight),
+		title: fmt.Sprintf("a node, %s, %d in flight each", names[over], inFlight),
 		measure: func(tb testing.TB, to target, p pace) figure {
 			tb.Helper()
 			n := startNode(tb, bin, to.empty())
 			defer n.stop()
 			r, err := bench.Run(tb.Context(), bench.Plan{
-				Mode: bench.Rooms, Transport: bench.GRPC, Protocol: bench.IM, Addr: n.im,
+				Mode: bench.Rooms, Transport: over, Protocol: bench.IM, Addr: n.addrs[over],
 				Connections: roomCount * roomMembers, Rooms: roomCount, InFlight: inFlight, Size: payloadSize, Batch: 1,
-				Envelopes: true, Stored: true, WarmUp: p.warmUp, Duration: p.duration,
+				Envelopes: over == bench.GRPC, Stored: true, WarmUp: p.warmUp, Duration: p.duration,
 				Server: withDatabase{bench.Process(n.process.Process.Pid), to.cpu},
 			}, nil)
 			if err != nil {
@@ -54,6 +54,8 @@ func nodeLoad(bin string, inFlight int) load {
 		},
 	}
 }
+
+var names = map[bench.Transport]string{bench.GRPC: "gRPC", bench.WebSocket: "WebSocket"}
 
 // withDatabase adds what processes of a database use to what a node does.
 type withDatabase struct {
@@ -70,7 +72,7 @@ func (m withDatabase) Read(ctx context.Context) (bench.Usage, error) {
 // node is a process of its own.
 type node struct {
 	tb      testing.TB
-	im      string
+	addrs   map[bench.Transport]string // of clients
 	process *exec.Cmd
 	log     string
 	exited  chan error
@@ -97,7 +99,7 @@ func startNode(tb testing.TB, bin string, opts data.Options) *node {
 		tb.Fatal(err)
 	}
 	defer closeAll(tb, log)
-	n := &node{tb: tb, im: at[0], log: log.Name(), exited: make(chan error, 1)}
+	n := &node{tb: tb, addrs: map[bench.Transport]string{bench.GRPC: at[0], bench.WebSocket: at[2]}, log: log.Name(), exited: make(chan error, 1)}
 	n.process = exec.Command(bin, "-conf", conf, "-im", at[0], "-grpc", at[1], "-http", at[2], "-ops", at[3])
 	n.process.Stdout, n.process.Stderr = log, log
 	if err := n.process.Start(); err != nil {

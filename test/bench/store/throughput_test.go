@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/game-im/hermod/app/hermodctl/bench"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/test/databases"
 )
@@ -53,7 +54,9 @@ func TestThroughput(t *testing.T) {
 		}
 		bin := buildNode(t)
 		p = pace{warmUp: d / 4, duration: d, rounds: 3}
-		loads = append(loads, nodeLoad(bin, 1), nodeLoad(bin, 8))
+		for _, over := range []bench.Transport{bench.GRPC, bench.WebSocket} {
+			loads = append(loads, nodeLoad(bin, over, 1), nodeLoad(bin, over, 8))
+		}
 	}
 	for _, to := range targets(t) {
 		r := newReport(to, loads)
