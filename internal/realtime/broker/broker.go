@@ -72,6 +72,8 @@ type Asker interface {
 	//
 	// NodeChannel is followed by one node, EveryNode by all, without subscribing; of those it is known.
 	Ask(ctx context.Context, channel string, body []byte, take func(Answer) (more bool)) error
+	// Tell sends a request that takes no answer, and does not wait. What is lost on the way is no error.
+	Tell(channel string, body []byte) error
 }
 
 // Request is what another node asks. Answer may be called from anywhere, at once or later; only the first

@@ -57,6 +57,9 @@ func (m *Memory) Publish(_ context.Context, p *frame.Publication) error {
 // Ask implements Asker: there is nobody else.
 func (m *Memory) Ask(context.Context, string, []byte, func(Answer) bool) error { return ErrNobody }
 
+// Tell implements Asker.
+func (m *Memory) Tell(string, []byte) error { return nil }
+
 // Self implements Directory.
 func (m *Memory) Self() string { return "" }
 

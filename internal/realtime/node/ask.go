@@ -19,6 +19,7 @@ const (
 	KindClose     Kind = 5  // close one
 	KindOnline    Kind = 6  // which of these users are online
 	KindService   Kind = 7  // a business service has registered, or left
+	KindChanged   Kind = 8  // a room or a membership has changed in the store
 	KindJoined    Kind = 10 // a user has joined a room
 	KindLeft      Kind = 11 // a user has left a room
 	KindSupersede Kind = 12 // a new session takes the place of older ones
@@ -60,6 +61,16 @@ func (n *Node) Ask(ctx context.Context, channel string, k Kind, body []byte, tak
 		a.Body = a.Body[1:]
 		return take(a)
 	})
+}
+
+// Tell sends the other nodes that follow a channel a request that takes no answer. It may be lost.
+func (n *Node) Tell(channel string, k Kind, body []byte) {
+	if n.Alone() {
+		return
+	}
+	if err := n.broker.Tell(channel, append([]byte{byte(k)}, body...)); err != nil {
+		n.log.Warn("other nodes were not told something", "channel", channel, "kind", k, "error", err)
+	}
 }
 
 // ID is the node's own id in the cluster, new with every start; empty: it is no part of one.

@@ -176,6 +176,28 @@ func askChannel(t *testing.T, s Starter) {
 	}
 }
 
+// tell has every other node hear something, whose answers nobody takes for those to a request.
+func tell(t *testing.T, s Starter) {
+	nodes := start(t, s, nodeCount)
+	heard := make(chan string, nodeCount)
+	for i, n := range nodes {
+		n.answers(func(r broker.Request) {
+			r.Answer([]byte("nobody wants to know"))
+			if string(r.Body) == "news" {
+				heard <- fmt.Sprint(i)
+			}
+		})
+	}
+	nodes[0].await(nodeCount - 1)
+	if err := nodes[0].Broker.(broker.Asker).Tell(broker.EveryNode, []byte("news")); err != nil {
+		t.Fatal(err)
+	}
+	got := []string{<-heard, <-heard}
+	if slices.Sort(got); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("heard by %v", got)
+	}
+}
+
 func askNode(t *testing.T, s Starter) {
 	nodes := start(t, s, nodeCount)
 	for i, n := range nodes {

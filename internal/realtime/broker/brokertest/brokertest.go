@@ -67,6 +67,7 @@ func RunCluster(t *testing.T, buses Buses) {
 		"AskANode":         askNode,
 		"AskEveryNode":     askEveryNode,
 		"AskNobody":        askNobody,
+		"Tell":             tell,
 		"AskAMute":         askMute,
 		"TooLarge":         tooLarge,
 		"SentBeforeTheEnd": sentBeforeTheEnd,

@@ -155,6 +155,18 @@ func (b *Broker) Ask(ctx context.Context, channel string, body []byte, take func
 	}
 }
 
+// Tell implements broker.Asker.
+func (b *Broker) Tell(channel string, body []byte) error {
+	data := (&envelope{kind: kindRequest, node: b.opt.Self.ID, channel: channel, body: body}).marshal()
+	if err := b.fits(data); err != nil {
+		return err
+	}
+	if !b.out.push(Message{Subject: b.subject(channel), Data: data}, "") {
+		b.metrics.dropped("outbox", 1)
+	}
+	return nil
+}
+
 // asked returns the nodes that are to answer on a channel; nil is for those that follow it.
 func (b *Broker) asked(channel string) (nodes []string, err error) {
 	if !b.up.Load() {

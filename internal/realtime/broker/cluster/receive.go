@@ -121,7 +121,7 @@ func (b *Broker) request(e *envelope) {
 	b.handlers.Request(broker.Request{
 		Node: e.node, Channel: e.channel, Body: e.body,
 		Answer: func(body []byte) {
-			if answered.Swap(true) {
+			if id == 0 || answered.Swap(true) { // told, and not asked
 				return
 			}
 			data := (&envelope{kind: kindAnswer, node: b.opt.Self.ID, id: id, body: body}).marshal()
