@@ -56,6 +56,12 @@ func (Codec) Decode(b []byte) (any, error) {
 	return nil, errPayload
 }
 
+// Own implements cluster.Codec.
+func (Codec) Own(payload any) (any, bool) {
+	m, ok := payload.(*biz.Message)
+	return Own{m}, ok
+}
+
 func toWireMessage(m *biz.Message) *wire.Message {
 	return &wire.Message{
 		Id: m.ID, Room: string(m.Room), Seq: m.Seq, Sender: string(m.Sender), ClientId: m.ClientID, Type: int32(m.Type),

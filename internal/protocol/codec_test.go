@@ -34,10 +34,16 @@ func TestWhatANodeSendsIsReadByAnother(t *testing.T) {
 			t.Errorf("%#v comes as %#v, %v", p, got, err)
 		}
 	}
+	m := payloads()[0]
+	if own, ok := (protocol.Codec{}).Own(m); !ok || own != payloadOwn(m) {
+		t.Errorf("the sender's other sessions would get %v", own)
+	}
 	if _, err := (protocol.Codec{}).Append(nil, &protocol.Heartbeat{}); err == nil {
 		t.Error("what concerns one session is sent to others")
 	}
 }
+
+func payloadOwn(m any) any { return protocol.Own{Message: m.(*biz.Message)} }
 
 // same compares payloads; content without a byte is none.
 func same(a, b any) bool {

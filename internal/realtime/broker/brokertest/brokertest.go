@@ -131,6 +131,9 @@ func (Numbers) Append(dst []byte, payload any) ([]byte, error) {
 	return nil, fmt.Errorf("not a number: %v", payload)
 }
 
+// Own implements cluster.Codec.
+func (Numbers) Own(payload any) (any, bool) { return nil, false }
+
 // Decode implements cluster.Codec.
 func (Numbers) Decode(b []byte) (any, error) {
 	v, n := binary.Varint(b)

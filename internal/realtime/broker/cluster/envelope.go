@@ -41,6 +41,7 @@ type envelope struct {
 const (
 	flagAckRequired = 1 << iota
 	flagNotToFrom
+	flagOwn // Own follows from Frame
 )
 
 // The numbers of the fields. One is never used for something else.
@@ -172,6 +173,9 @@ type Codec interface {
 	Append(dst []byte, payload any) ([]byte, error)
 	// Decode makes a payload of them again; it keeps no part of b. Whatever the bytes are, it does not panic.
 	Decode(b []byte) (payload any, err error)
+	// Own returns what the sender's other sessions get in the place of a payload, if that follows from it. It
+	// can be compared with ==.
+	Own(payload any) (own any, ok bool)
 }
 
 // seal makes an envelope of a publication. Origin and Reply stay: the session is on this node.
@@ -191,12 +195,25 @@ func seal(c Codec, node string, p *frame.Publication) (e envelope, err error) {
 			e.expires = t.UnixNano()
 		}
 	}
-	if p.Own != nil {
+	switch {
+	case p.Own == nil:
+	case follows(c, p):
+		e.flags |= flagOwn
+	default:
 		if e.own, err = c.Append([]byte{}, p.Own.Payload()); err != nil {
 			return envelope{}, fmt.Errorf("cluster: a publication cannot be encoded: %w", err)
 		}
 	}
 	return e, nil
+}
+
+// follows tells whether a publication's Own need not be sent.
+func follows(c Codec, p *frame.Publication) bool {
+	if p.Frame == nil {
+		return false
+	}
+	own, ok := c.Own(p.Frame.Payload())
+	return ok && own == p.Own.Payload() && p.Own.Expires().IsZero()
 }
 
 // open makes a publication of an envelope.
@@ -215,6 +232,9 @@ func (e *envelope) open(c Codec) (*frame.Publication, error) {
 			return nil, err
 		}
 		p.Frame = frame.NewUntil(payload, expires)
+		if own, ok := c.Own(payload); ok && e.flags&flagOwn != 0 {
+			p.Own = frame.New(own)
+		}
 	}
 	if e.own != nil {
 		payload, err := c.Decode(e.own)

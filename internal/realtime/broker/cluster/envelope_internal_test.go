@@ -26,6 +26,8 @@ func (texts) Append(dst []byte, payload any) ([]byte, error) {
 	return append(dst, s...), nil
 }
 
+func (texts) Own(payload any) (any, bool) { return "own " + payload.(string), true }
+
 func (texts) Decode(b []byte) (any, error) { return string(b), nil }
 
 func TestSealAndOpen(t *testing.T) {
@@ -34,6 +36,7 @@ func TestSealAndOpen(t *testing.T) {
 		{Channel: "a"},
 		{Channel: "a", Seq: 1 << 62, Frame: frame.New("")},
 		{Channel: "a\x00\xff", Frame: frame.NewUntil("x", time.Unix(1, 2)), From: "b", Own: frame.New("y"), AckRequired: true, NotToFrom: true},
+		{Channel: "a", Seq: 1, Frame: frame.New("x"), From: "b", Own: frame.New("own x")},
 	} {
 		e, err := seal(texts{}, "node", p)
 		if err != nil {
@@ -49,6 +52,9 @@ func TestSealAndOpen(t *testing.T) {
 		}
 		if !reflect.DeepEqual(p, q) {
 			t.Errorf("%+v, want %+v", q, p)
+		}
+		if p.Own != nil && p.Own.Payload() == "own x" && e.own != nil {
+			t.Error("what follows from the frame is sent as well")
 		}
 	}
 	if _, err := seal(texts{}, "node", &frame.Publication{Channel: "a", Frame: frame.New(1)}); err == nil {
