@@ -121,8 +121,10 @@ func (b *Bus) connected(ctx context.Context, conn *nats.Conn, sink cluster.Sink)
 		case <-time.After(time.Millisecond):
 		}
 	}
-	if err := b.flush(ctx, conn); err != nil {
-		return // it is lost again, which comes here again
+	for b.flush(ctx, conn) != nil { // many subscriptions take a slow server long
+		if !conn.IsConnected() || ctx.Err() != nil {
+			return // it is lost again, which comes here again
+		}
 	}
 	if conn.IsConnected() && b.change(true) {
 		sink.Connected()
