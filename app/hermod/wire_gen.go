@@ -60,7 +60,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		return nil, nil, err
 	}
 	bizMessageRules := messageRules(c)
-	messages := biz.NewMessages(rooms, members, messageLog, deliverer, bizMessageRules)
+	messages := biz.NewMessages(rooms, messageLog, deliverer, bizMessageRules)
 	history := data.NewHistory(db)
 	bizHistory := biz.NewHistory(history)
 	audios := data.NewAudios(db)

@@ -51,13 +51,23 @@ func (b *Backlog) Rooms(ctx context.Context, user UserID) ([]RoomID, error) {
 	return b.members.RoomsOf(ctx, user)
 }
 
-// Belongs tells whether the user is a member of a room.
-func (b *Backlog) Belongs(ctx context.Context, room RoomID, user UserID) (bool, error) {
-	_, err := b.members.Member(ctx, room, user)
-	if err != nil && KindOf(err) == KindNotFound {
-		return false, nil
+// NotIn returns those of the rooms that the user is not a member of.
+func (b *Backlog) NotIn(ctx context.Context, user UserID, rooms []RoomID) ([]RoomID, error) {
+	found, err := b.rooms.Memberships(ctx, user, rooms)
+	if err != nil {
+		return nil, err
 	}
-	return err == nil, err
+	in := make(map[RoomID]bool, len(found))
+	for i := range found {
+		in[found[i].Room.ID] = true
+	}
+	var others []RoomID
+	for _, room := range rooms {
+		if !in[room] {
+			others = append(others, room)
+		}
+	}
+	return others, nil
 }
 
 // Positions tells where a session of this device starts in each room: behind its cursor, also when that is
@@ -70,33 +80,27 @@ func (b *Backlog) Positions(ctx context.Context, user UserID, device DeviceID, r
 		return nil, err
 	}
 	positions := make([]Position, 0, len(rooms))
-	for _, id := range rooms {
-		member, err := b.members.Member(ctx, id, user)
-		if err != nil && KindOf(err) == KindNotFound {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		room, err := b.rooms.Room(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		state, known := cursors[id]
-		positions = append(positions, position(room, member, state, known))
+	// The cursors first: where a room stands then is never behind them.
+	found, err := b.rooms.Memberships(ctx, user, rooms)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range found {
+		state, known := cursors[m.Room.ID]
+		positions = append(positions, position(&m, state, known))
 	}
 	return positions, nil
 }
 
-func position(room Room, member Member, cursor CursorState, anyCursor bool) Position {
-	after := max(member.JoinSeq, room.FloorSeq)
+func position(m *Membership, cursor CursorState, anyCursor bool) Position {
+	after := max(m.Member.JoinSeq, m.Room.FloorSeq)
 	switch {
 	case cursor.Known:
-		after = max(member.JoinSeq, cursor.Delivered)
+		after = max(m.Member.JoinSeq, cursor.Delivered)
 	case anyCursor:
-		after = max(after, room.HeadSeq)
+		after = max(after, m.Room.HeadSeq)
 	}
-	return Position{Room: room.ID, After: after, Live: !room.Config.Persistent}
+	return Position{Room: m.Room.ID, After: after, Live: !m.Room.Config.Persistent}
 }
 
 // Page returns what follows in a room, as MessageLog.Page does, and up to where the messages between after

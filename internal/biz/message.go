@@ -59,6 +59,25 @@ type Draft struct {
 	// Asked is the request of Origin that it came with, where protocols number requests; nil: none.
 	// The message's place in the room is that of the answer.
 	Asked *Asked
+	// Permit is by what the sender may say it.
+	Permit Permit
+}
+
+// Permit is what an accepted draft rests on. The zero Permit rests on nothing: the node itself speaks.
+type Permit struct {
+	Required bool  // the sender is a member who may say this
+	Version  int64 // of the room, as of which that is known
+}
+
+// Permitted tells whether its sender may say d in the room, of which he is this member, or none if that is nil.
+func (d *Draft) Permitted(room *Room, member *Member) error {
+	switch {
+	case member == nil:
+		return errNotIn(d.Room, d.Sender)
+	case member.Muted:
+		return Errorf(KindPermissionDenied, "MUTED", "user %q is muted in room %q", d.Sender, d.Room)
+	}
+	return room.Config.accepts(d.Type)
 }
 
 // Asked is a request that is answered once, by whoever is first: its message as it is delivered, a

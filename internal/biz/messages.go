@@ -14,7 +14,9 @@ type MessageLog interface {
 	// appends to one room keep their order. When d.ClientID is not empty and (room, sender,
 	// ClientID) was stored within 24 h, nothing is stored or delivered: done gets the first receipt
 	// with Duplicate set, or KindConflict if type, content or metadata differ. Append itself does
-	// not block on the store; when too much is waiting already, done gets KindUnavailable.
+	// not block on the store; when too much is waiting already, done gets KindUnavailable. A draft with
+	// d.Permit.Required is stored only if it is d.Permitted at that moment, whatever another node has
+	// changed since the version that the permit names; otherwise done gets that error.
 	Append(d *Draft, done func(Receipt, error))
 	// Page returns messages of room above after, in order, at most limit of them and fewer when
 	// they are large; none means that after is at or above the head, or that nothing above it is kept.
@@ -32,16 +34,15 @@ type MessageRules struct {
 
 // Messages is what members say. Safe for concurrent use.
 type Messages struct {
-	rooms   RoomRepo
-	members MemberRepo
-	log     MessageLog
-	live    Deliverer
-	rules   atomic.Pointer[MessageRules]
+	rooms RoomRepo
+	log   MessageLog
+	live  Deliverer
+	rules atomic.Pointer[MessageRules]
 }
 
 // NewMessages returns the use cases of messages.
-func NewMessages(rooms RoomRepo, members MemberRepo, log MessageLog, live Deliverer, rules MessageRules) *Messages {
-	m := &Messages{rooms: rooms, members: members, log: log, live: live}
+func NewMessages(rooms RoomRepo, log MessageLog, live Deliverer, rules MessageRules) *Messages {
+	m := &Messages{rooms: rooms, log: log, live: live}
 	m.SetRules(rules)
 	return m
 }
@@ -105,18 +106,36 @@ func (m *Messages) check(ctx context.Context, by Identity, d *Draft) (Room, erro
 	if err := m.checkPayload(by, d); err != nil {
 		return Room{}, err
 	}
-	member, err := m.members.Member(ctx, d.Room, sender)
+	return m.permit(ctx, d)
+}
+
+// permit finds out whether the sender may say d, from memory if he may.
+func (m *Messages) permit(ctx context.Context, d *Draft) (Room, error) {
+	s, err := m.rooms.Speaker(ctx, d.Room, d.Sender)
 	if err != nil {
-		return Room{}, explainNoMember(ctx, m.rooms, d.Room, sender, err)
+		return Room{}, explainNoMember(ctx, m.rooms, d.Room, d.Sender, err)
 	}
-	if member.Muted {
-		return Room{}, Errorf(KindPermissionDenied, "MUTED", "user %q is muted in room %q", sender, d.Room)
+	if d.Permitted(&s.Room, &s.Member) != nil { // or did, before another node has changed it
+		if s, err = m.stored(ctx, d.Room, d.Sender); err != nil {
+			return Room{}, err
+		}
+		if err := d.Permitted(&s.Room, &s.Member); err != nil {
+			return Room{}, err
+		}
 	}
-	room, err := m.rooms.Room(ctx, d.Room)
+	d.Permit = Permit{Required: true, Version: s.Version}
+	return s.Room, nil
+}
+
+func (m *Messages) stored(ctx context.Context, room RoomID, user UserID) (Membership, error) {
+	found, err := m.rooms.Memberships(ctx, user, []RoomID{room})
 	if err != nil {
-		return Room{}, err
+		return Membership{}, err
 	}
-	return room, room.Config.accepts(d.Type)
+	if len(found) == 0 {
+		return Membership{}, errNotIn(room, user)
+	}
+	return found[0], nil
 }
 
 func (m *Messages) checkPayload(by Identity, d *Draft) error {

@@ -32,7 +32,7 @@ func newScene() *scene {
 	s.members["r"][2].Muted = true
 	s.put(biz.Room{ID: "v"}, "alice")
 	rules := biz.MessageRules{MaxContentBytes: maxContent, MaxMetadataBytes: maxMetadata}
-	return &scene{s, l, biz.NewMessages(s, s, s, l, rules)}
+	return &scene{s, l, biz.NewMessages(s, s, l, rules)}
 }
 
 type sent struct {

@@ -125,7 +125,7 @@ func (o *office) transcripts(s *scribe, queue biz.TranscriptQueue, log biz.Messa
 	stores := biz.TranscriptStores{
 		Transcripts: o.desk, Queue: queue, Audios: o.desk, Blobs: blobs{}, Rooms: o.log.store, Members: o.log.store,
 	}
-	messages := biz.NewMessages(o.log.store, o.log.store, log, o.live, biz.MessageRules{MaxContentBytes: o.max, MaxMetadataBytes: 100})
+	messages := biz.NewMessages(o.log.store, log, o.live, biz.MessageRules{MaxContentBytes: o.max, MaxMetadataBytes: 100})
 	return biz.NewTranscripts(stores, s, messages, asJSON, o.rules, o.meter, slog.New(slog.DiscardHandler))
 }
 

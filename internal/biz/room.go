@@ -13,6 +13,9 @@ type Room struct {
 	HeadSeq     int64 // seq of the last message, 0 when there is none
 	FloorSeq    int64 // messages up to this one are no longer kept
 	Members     int
+	// Version rises with whatever changes who may say what in the room: somebody joins, leaves or is changed,
+	// or the room is.
+	Version int64
 }
 
 // RoomConfig says what a room accepts and keeps.

@@ -10,13 +10,25 @@ import (
 // MaxListedMembers bounds the user lists in one answer; counts are always exact.
 const MaxListedMembers = 1000
 
-// RoomRepo reads rooms.
+// RoomRepo reads rooms. Except for Speaker, it sees what other nodes have committed.
 type RoomRepo interface {
 	// Room returns a room, or KindNotFound.
 	Room(ctx context.Context, id RoomID) (Room, error)
+	// Memberships returns where the user stands in those of the rooms that he is a member of, in their order.
+	Memberships(ctx context.Context, user UserID, rooms []RoomID) ([]Membership, error)
+	// Speaker returns a member with his room as this node remembers them, or KindNotFound, which is never
+	// from memory. Another node may have changed them since: what rests on it names its Version.
+	Speaker(ctx context.Context, room RoomID, user UserID) (Membership, error)
 }
 
-// MemberRepo keeps who belongs to which room.
+// Membership is a room and one of its members.
+type Membership struct {
+	Room    Room
+	Member  Member
+	Version int64 // of the room, as of which both are as they are here
+}
+
+// MemberRepo keeps who belongs to which room. It sees what other nodes have committed.
 type MemberRepo interface {
 	// Member returns a membership, or KindNotFound.
 	Member(ctx context.Context, room RoomID, user UserID) (Member, error)

@@ -30,7 +30,7 @@ func TestRulesAreReplaced(t *testing.T) {
 		t.Error(err)
 	}
 
-	messages := biz.NewMessages(s, s, s, l, biz.MessageRules{MaxContentBytes: 3, MaxMetadataBytes: 100})
+	messages := biz.NewMessages(s, s, l, biz.MessageRules{MaxContentBytes: 3, MaxMetadataBytes: 100})
 	send := func() (err error) {
 		d := &biz.Draft{Message: biz.Message{Room: "a", Type: biz.TypeText, Content: []byte("four")}}
 		messages.Send(context.Background(), alice, d, func(_ biz.Receipt, e error) { err = e })

@@ -63,6 +63,28 @@ func (s *store) Member(_ context.Context, room biz.RoomID, user biz.UserID) (biz
 	return biz.Member{}, biz.ErrNotAMember(room, user)
 }
 
+func (s *store) Memberships(ctx context.Context, user biz.UserID, rooms []biz.RoomID) (found []biz.Membership, err error) {
+	for _, id := range rooms {
+		m, err := s.Speaker(ctx, id, user)
+		switch {
+		case err == nil:
+			found = append(found, m)
+		case biz.KindOf(err) != biz.KindNotFound:
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func (s *store) Speaker(ctx context.Context, id biz.RoomID, user biz.UserID) (biz.Membership, error) {
+	member, err := s.Member(ctx, id, user)
+	if err != nil {
+		return biz.Membership{}, err
+	}
+	room, err := s.Room(ctx, id)
+	return biz.Membership{Room: room, Member: member, Version: room.Version}, err
+}
+
 func (s *store) index(room biz.RoomID, user biz.UserID) int {
 	return slices.IndexFunc(s.members[room], func(m biz.Member) bool { return m.User == user })
 }

@@ -12,10 +12,12 @@ import (
 // bulk writes a batch of messages in as many statements as it has kinds of rows. Where a statement
 // crosses a network, one for each row would make a commit as long as it has rows.
 type bulk interface {
-	// lockHeads calls row with the id and head of each room that exists, and keeps other nodes from
+	// lockHeads calls row with the id, head and version of each room that exists, and keeps other nodes from
 	// writing to them until the transaction is over. It takes the locks in the order of ids, so that two
 	// nodes that want the same rooms wait for each other and never in a circle.
 	lockHeads(t *tx, rooms []string, row func(*sql.Rows) error) error
+	// speakers calls row with the membership of each of the asked ones that is a member.
+	speakers(t *tx, asked memberKeys, row func(*sql.Rows) error) error
 	// claims calls row with each claim that there is of the asked ones.
 	claims(t *tx, asked claimKeys, row func(*sql.Rows) error) error
 	// forget deletes claims.
@@ -67,6 +69,9 @@ func (c *committer) writeBulk(t *tx, now time.Time) error {
 	if err := b.lockHeads(t); err != nil {
 		return err
 	}
+	if err := b.permit(t); err != nil {
+		return err
+	}
 	if c.wary > 0 {
 		if err := b.loadClaims(t); err != nil {
 			return err
@@ -82,17 +87,17 @@ func (b *bulkBatch) lockHeads(t *tx) error {
 	list := b.c.groups.list
 	rooms := make([]string, len(list))
 	for i := range list {
-		rooms[i], list[i].exists = string(list[i].room), false
+		rooms[i], list[i].exists, list[i].met = string(list[i].room), false, nil
 	}
 	slices.Sort(rooms)
 	return t.dialect.bulk.lockHeads(t, rooms, func(rows *sql.Rows) error {
 		var id string
-		var head int64
-		if err := rows.Scan(&id, &head); err != nil {
+		var head, version int64
+		if err := rows.Scan(&id, &head, &version); err != nil {
 			return err
 		}
 		if i, ok := b.c.groups.at[biz.RoomID(id)]; ok {
-			list[i].head, list[i].exists = head, true
+			list[i].head, list[i].version, list[i].exists = head, version, true
 		}
 		return nil
 	})
@@ -145,7 +150,10 @@ func (b *bulkBatch) number(g *group) {
 }
 
 func (b *bulkBatch) numberEntry(g *group, e *entry) {
-	e.err = nil
+	if e.err = e.refused; e.err != nil {
+		e.receipt = biz.Receipt{}
+		return
+	}
 	m := e.draft.Message
 	if m.ClientID != "" {
 		if c, ok := b.held[claimKeyOf(&m)]; ok {

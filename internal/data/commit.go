@@ -123,7 +123,7 @@ func (c *committer) write(t *tx, now time.Time) error {
 
 // writeGroup gives the entries of one room the next numbers after its head.
 func (c *committer) writeGroup(t *tx, g *group, now time.Time) error {
-	err := t.scan(selectHead, []any{string(g.room)}, &g.head)
+	err := t.scan(selectHead, []any{string(g.room)}, &g.head, &g.version)
 	if errors.Is(err, sql.ErrNoRows) {
 		failAll(g.entries, biz.ErrRoomNotFound(g.room))
 		return nil
@@ -131,6 +131,7 @@ func (c *committer) writeGroup(t *tx, g *group, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	g.met, g.stored = nil, false // a transaction may be tried again
 	before := g.head
 	for _, e := range g.entries {
 		if err := c.writeEntry(t, g, e, now); err != nil {
@@ -146,8 +147,14 @@ func (c *committer) writeGroup(t *tx, g *group, now time.Time) error {
 }
 
 func (c *committer) writeEntry(t *tx, g *group, e *entry, now time.Time) error {
+	if err := permit(t, g, e); err != nil {
+		return err
+	}
+	if e.err = e.refused; e.err != nil {
+		e.receipt = biz.Receipt{}
+		return nil
+	}
 	seq := g.head + 1
-	e.err = nil
 	e.receipt = biz.Receipt{ID: biz.NewMessageID(g.room, seq, now), Seq: seq, Time: now}
 	if e.draft.ClientID != "" {
 		if taken, err := c.claim(t, e); taken || err != nil {
@@ -167,11 +174,7 @@ func (c *committer) writeEntry(t *tx, g *group, e *entry, now time.Time) error {
 // raiseHeads runs after the commit and before anybody is told of it.
 func (c *committer) raiseHeads(now time.Time) {
 	for i := range c.groups.list {
-		g := &c.groups.list[i]
-		if !g.stored {
-			continue
-		}
-		c.db.rooms.update(g.room, func(r *biz.Room) { r.HeadSeq, r.LastActive = g.head, now })
+		c.db.memory.stored(&c.groups.list[i], now)
 	}
 }
 
@@ -196,8 +199,10 @@ type group struct {
 	room    biz.RoomID
 	entries []*entry
 	head    int64
-	exists  bool // where that is known before anything is written
-	stored  bool // something was
+	version int64
+	met     map[biz.UserID]*biz.Member // senders that were read anew, nil for who is no member
+	exists  bool                       // where that is known before anything is written
+	stored  bool                       // something was
 }
 
 func (gs *groups) fill(entries []*entry) {

@@ -58,7 +58,7 @@ func (c *Cursors) Cursors(ctx context.Context, user biz.UserID, device biz.Devic
 		}
 	}
 	for part := range slices.Chunk(rooms, askedRooms) {
-		query, args := askFor(user, part)
+		query, args := askFor(user, part, selectInOne, selectInMany)
 		err := c.db.reader.each(ctx, query, args, func(rows *sql.Rows) error {
 			var r cursorRow
 			if err := rows.Scan(r.fields()...); err != nil {
@@ -78,18 +78,18 @@ func (c *Cursors) Cursors(ctx context.Context, user biz.UserID, device biz.Devic
 	return states, nil
 }
 
-// askFor names the last room again and again where there are fewer than the query has places for,
+// askFor is a query about a user and rooms, with one place for a room or with askedRooms. It names the last room again and again where there are fewer than the query has places for,
 // which changes nothing: a statement for each number of rooms would be too many to keep.
-func askFor(user biz.UserID, rooms []biz.RoomID) (query string, args []any) {
+func askFor(user biz.UserID, rooms []biz.RoomID, one, many string) (query string, args []any) {
 	if len(rooms) == 1 {
-		return selectInOne, []any{string(user), string(rooms[0])}
+		return one, []any{string(user), string(rooms[0])}
 	}
 	args = make([]any, 1, 1+askedRooms)
 	args[0] = string(user)
 	for i := range askedRooms {
 		args = append(args, string(rooms[min(i, len(rooms)-1)]))
 	}
-	return selectInMany, args
+	return many, args
 }
 
 func (c *Cursors) touch(r cursorRow) {

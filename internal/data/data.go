@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
-
-	"github.com/game-im/hermod/internal/biz"
 )
 
 // Options say where the store is and how it keeps things. Zero values mean the defaults.
@@ -31,6 +30,11 @@ type Options struct {
 
 	CachedRooms   int // default 16,384
 	CachedMembers int // default 131,072
+
+	// Shared tells that other nodes use the database at the same time.
+	Shared bool
+	// CacheLife is how long what is remembered of a room holds without word from the others. Default 30 s.
+	CacheLife time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -41,6 +45,7 @@ func (o Options) withDefaults() Options {
 	o.StatementTimeout = orDefault(o.StatementTimeout, 5*time.Second)
 	o.CachedRooms = orDefault(o.CachedRooms, 16<<10)
 	o.CachedMembers = orDefault(o.CachedMembers, 128<<10)
+	o.CacheLife = orDefault(o.CacheLife, 30*time.Second)
 	return o
 }
 
@@ -59,11 +64,14 @@ type DB struct {
 	orm     *gorm.DB // on the reading connections
 	pools   pools
 	dialect *dialect
-	rooms   *cache[biz.RoomID, biz.Room]
-	members *cache[memberKey, biz.Member]
+	shared  bool
+	memory  *memory
 	senders *senders
 	metrics *metrics
 	logger  *slog.Logger
+
+	toldMu sync.RWMutex
+	told   []*func(Change) // never changed, only replaced
 }
 
 // Open opens the database that opts name, creating it and its schema where there is none yet. It
@@ -73,6 +81,9 @@ func Open(ctx context.Context, opts Options, log *slog.Logger) (*DB, error) {
 	drv, err := driverOf(opts.Driver)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Shared && !drv.dialect.remote {
+		return nil, fmt.Errorf("data: nodes cannot share a database of %s, which is one file of one node; postgres and mysql can be shared", opts.Driver)
 	}
 	p, err := drv.open(opts)
 	if err != nil {
@@ -93,11 +104,7 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("data: %w", err)
 	}
-	rooms, err := newCache[biz.RoomID, biz.Room](opts.CachedRooms)
-	if err != nil {
-		return nil, err
-	}
-	members, err := newCache[memberKey, biz.Member](opts.CachedMembers)
+	remembered, err := newMemory(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +116,7 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 	return &DB{
 		writer: newWriter(p.write, &drv.dialect, opts.StatementTimeout, m, log),
 		reader: newReader(p.read, &drv.dialect, opts.StatementTimeout), orm: read, pools: p, dialect: &drv.dialect,
-		rooms: rooms, members: members, senders: senders, metrics: m, logger: log,
+		shared: opts.Shared, memory: remembered, senders: senders, metrics: m, logger: log,
 	}, nil
 }
 

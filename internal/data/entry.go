@@ -22,6 +22,7 @@ type entry struct {
 	// The outcome. Nothing of it reaches the draft before it is committed.
 	receipt biz.Receipt
 	err     error
+	refused error // by who may say what, as the transaction has it
 }
 
 // payloadHash tells two payloads apart that came with one client id.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ const maxJobs = 128
 // job is one caller's part of a shared transaction.
 type job struct {
 	ctx       context.Context
+	locks     lockPlace
 	asked     time.Time
 	run       func(*tx) error
 	committed func()
@@ -32,7 +34,12 @@ type jobs struct {
 // get hold of the writer does the work of all. An error of fn undoes that part alone. fn gets one
 // goroutine, not necessarily the caller's. The error is one for callers of the package.
 func (w *writer) do(ctx context.Context, fn func(*tx) error, committed func()) error {
-	j := &job{ctx: ctx, asked: time.Now(), run: fn, committed: committed}
+	return w.doFor(ctx, lockNothing, fn, committed)
+}
+
+// doFor is do for what locks a row that others want as well, before it does anything else.
+func (w *writer) doFor(ctx context.Context, locks lockPlace, fn func(*tx) error, committed func()) error {
+	j := &job{ctx: ctx, locks: locks, asked: time.Now(), run: fn, committed: committed}
 	w.jobs.add(j)
 	w.lock()
 	defer w.mu.Unlock()
@@ -69,9 +76,11 @@ func (q *jobs) putBack(batch []*job) {
 // runJobsLocked does what a transaction has time for; the rest waits for the next one, so that a slow
 // database makes shared transactions short and not long.
 func (w *writer) runJobsLocked(batch []*job) {
+	asked := batch[len(batch)-1].asked // nobody later
+	slices.SortStableFunc(batch, func(a, b *job) int { return a.locks.compare(b.locks) })
 	began, todo := time.Now(), batch
 	err := w.performLocked(transaction{
-		asked: batch[len(batch)-1].asked, // nobody later
+		asked: asked,
 		run: func(t *tx) error {
 			for i, j := range batch {
 				if t.dialect.remote && time.Since(began) > w.timeout/2 && i > 0 {

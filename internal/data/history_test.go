@@ -95,7 +95,7 @@ func (s *stir) forget(room biz.RoomID) {
 		}
 		_, err := t.exec(`DELETE FROM messages WHERE room_id = ? AND seq <= ?`, string(room), floor)
 		return err
-	}, func() { s.db.rooms.drop(room) })
+	}, func() { s.db.memory.forget(room) })
 	if err != nil {
 		s.t.Error(err)
 	}

@@ -43,7 +43,7 @@ const selectKeptPush = `SELECT seq FROM inbox WHERE user_id = ? AND id = ?`
 func (b *Inbox) Store(ctx context.Context, user biz.UserID, p *biz.Push, expires time.Time, limits biz.InboxLimits) error {
 	kept := *p
 	dropped := 0
-	err := b.db.writer.do(ctx, func(t *tx) (err error) {
+	err := b.db.writer.doFor(ctx, lockInbox(user), func(t *tx) (err error) {
 		dropped = 0 // the transaction may be tried again
 		row, err := toPushRow(user, &kept, expires)
 		if err != nil {

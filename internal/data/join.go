@@ -14,12 +14,15 @@ func (r *Members) Join(ctx context.Context, room biz.RoomID, user biz.UserID, de
 	}
 	for attempt := 1; ; attempt++ {
 		var res biz.JoinResult
-		err := r.db.writer.do(ctx, func(t *tx) (err error) {
-			res, err = join(t, room, user, decide)
+		var changed bool
+		err := r.db.writer.doFor(ctx, lockRoom(room), func(t *tx) (err error) {
+			res, changed, err = join(t, room, user, decide)
 			return err
 		}, func() {
-			r.db.rooms.put(room, res.Room)
-			r.db.members.put(memberKey{room, user}, res.Member)
+			r.db.memory.joined(res.Room, res.Member)
+			if changed {
+				r.db.tell(Change{Room: room, User: user, Version: res.Room.Version})
+			}
 		})
 		switch {
 		case err == nil:
@@ -38,14 +41,11 @@ const joinAttempts = 3
 // clients come back and join the rooms that they are in. Whatever goes wrong here, the transaction
 // meets again.
 func (r *Members) rejoin(ctx context.Context, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (biz.JoinResult, bool) {
-	member, err := r.Member(ctx, room, user)
-	if err != nil {
+	found, err := NewRooms(r.db).Memberships(ctx, user, []biz.RoomID{room})
+	if err != nil || len(found) == 0 {
 		return biz.JoinResult{}, false
 	}
-	info, err := r.db.room(ctx, room)
-	if err != nil {
-		return biz.JoinResult{}, false
-	}
+	info, member := found[0].Room, found[0].Member
 	rooms, err := countRooms(r.db.reader.scanning(ctx), user)
 	if err != nil {
 		return biz.JoinResult{}, false
@@ -58,10 +58,11 @@ func (r *Members) rejoin(ctx context.Context, room biz.RoomID, user biz.UserID, 
 	return biz.JoinResult{Room: info, Member: before}, true
 }
 
-func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (biz.JoinResult, error) {
+// join tells what comes of it, and whether that is a change.
+func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (res biz.JoinResult, changed bool, err error) {
 	state, err := loadJoinState(t.scan, t.locked, room, user)
 	if err != nil {
-		return biz.JoinResult{}, err
+		return biz.JoinResult{}, false, err
 	}
 	had := state.Member // decide sees a copy, as it may change what it gets
 	shown := state
@@ -71,13 +72,14 @@ func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (b
 	}
 	plan, err := decide(shown)
 	if err != nil {
-		return biz.JoinResult{}, refusal{err}
+		return biz.JoinResult{}, false, refusal{err}
 	}
 	plan.Member.Room, plan.Member.User = room, user
 	if had != nil {
 		return changeMember(t, *state.Room, *had, plan.Member)
 	}
-	return addMember(t, state.Room, plan)
+	res, err = addMember(t, state.Room, plan)
+	return res, true, err
 }
 
 func loadJoinState(read, lock scan, room biz.RoomID, user biz.UserID) (biz.JoinState, error) {
@@ -117,11 +119,17 @@ func countRooms(read scan, user biz.UserID) (n int, err error) {
 
 const updateMember = `UPDATE members SET nickname = ?, role = ?, muted = ? WHERE room_id = ? AND user_id = ?`
 
-func changeMember(t *tx, room biz.Room, had, want biz.Member) (biz.JoinResult, error) {
+func changeMember(t *tx, room biz.Room, had, want biz.Member) (res biz.JoinResult, changed bool, err error) {
 	want.JoinSeq, want.JoinedAt = had.JoinSeq, had.JoinedAt
 	row := toMemberRow(want)
-	_, err := t.exec(updateMember, row.Nickname, row.Role, row.Muted, row.RoomID, row.UserID)
-	return biz.JoinResult{Room: room, Member: want}, err
+	if row == toMemberRow(had) {
+		return biz.JoinResult{Room: room, Member: had}, false, nil
+	}
+	if _, err := t.exec(updateMember, row.Nickname, row.Role, row.Muted, row.RoomID, row.UserID); err != nil {
+		return biz.JoinResult{}, false, err
+	}
+	room.Version++
+	return biz.JoinResult{Room: room, Member: want}, true, raiseVersion(t, room.ID, 0)
 }
 
 var (
@@ -138,7 +146,7 @@ func addMember(t *tx, room *biz.Room, plan biz.JoinPlan) (biz.JoinResult, error)
 			return biz.JoinResult{}, biz.ErrRoomNotFound(plan.Member.Room)
 		}
 		row := toRoomRow(*plan.Create)
-		row.ID, row.HeadSeq, row.FloorSeq, row.Members = string(plan.Member.Room), 0, 0, 0
+		row.ID, row.HeadSeq, row.FloorSeq, row.Members, row.Version = string(plan.Member.Room), 0, 0, 0, 0
 		if _, err := t.exec(insertRoom, row.fields()...); err != nil {
 			return biz.JoinResult{}, err
 		}
@@ -152,5 +160,6 @@ func addMember(t *tx, room *biz.Room, plan biz.JoinPlan) (biz.JoinResult, error)
 	}
 	info := *room
 	info.Members++
-	return biz.JoinResult{Room: info, Member: fromMemberRow(row), Fresh: true}, changeCount(t, info.ID, 1)
+	info.Version++
+	return biz.JoinResult{Room: info, Member: fromMemberRow(row), Fresh: true}, raiseVersion(t, info.ID, 1)
 }

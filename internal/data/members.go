@@ -10,7 +10,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 )
 
-// Members is a biz.MemberRepo. Like rooms, memberships in use answer from memory.
+// Members is a biz.MemberRepo. Like rooms, memberships in use answer from memory, unless nodes share the database.
 type Members struct {
 	db *DB
 }
@@ -25,10 +25,12 @@ func NewMembers(db *DB) *Members { return &Members{db: db} }
 
 // Member returns a membership, or KindNotFound.
 func (r *Members) Member(ctx context.Context, room biz.RoomID, user biz.UserID) (biz.Member, error) {
-	member, err := r.db.members.get(memberKey{room, user}, func() (biz.Member, error) {
-		return loadMember(r.db.reader.scanning(ctx), room, user)
-	})
-	return member, storeError(err)
+	if r.db.shared {
+		member, err := loadMember(r.db.reader.scanning(ctx), room, user)
+		return member, storeError(err)
+	}
+	m, err := r.db.remembered(ctx, room, user)
+	return m.Member, err
 }
 
 const selectMember = `SELECT ` + memberColumns + ` FROM members WHERE room_id = ? AND user_id = ?`
@@ -78,28 +80,46 @@ func (r *Members) RoomsOf(ctx context.Context, user biz.UserID) ([]biz.RoomID, e
 	return rooms, nil
 }
 
-const deleteMember = `DELETE FROM members WHERE room_id = ? AND user_id = ?`
+const (
+	selectVersion = `SELECT version FROM rooms WHERE id = ?`
+	deleteMember  = `DELETE FROM members WHERE room_id = ? AND user_id = ?`
+)
 
 // Leave removes a membership and tells whether there was one.
 func (r *Members) Leave(ctx context.Context, room biz.RoomID, user biz.UserID) (left bool, err error) {
-	err = r.db.writer.do(ctx, func(t *tx) error {
-		n, err := t.exec(deleteMember, string(room), string(user))
-		if left = n > 0; err != nil || !left {
-			return err
-		}
-		return changeCount(t, room, -1)
+	var version int64
+	err = r.db.writer.doFor(ctx, lockRoom(room), func(t *tx) (err error) {
+		left, version, err = leave(t, room, user)
+		return err
 	}, func() {
-		r.db.members.drop(memberKey{room, user})
 		if left {
-			r.db.rooms.update(room, func(v *biz.Room) { v.Members-- })
+			r.db.memory.left(memberKey{room, user}, version)
+			r.db.tell(Change{Room: room, User: user, Version: version})
 		}
 	})
 	return left && err == nil, err
 }
 
-const updateCount = `UPDATE rooms SET members = members + ? WHERE id = ?`
+// leave locks the room first, as all do that change who is in it, and returns its new version.
+func leave(t *tx, room biz.RoomID, user biz.UserID) (left bool, version int64, err error) {
+	err = t.locked(selectVersion, []any{string(room)}, &version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, 0, nil
+	}
+	if err != nil {
+		return false, 0, err
+	}
+	n, err := t.exec(deleteMember, string(room), string(user))
+	if err != nil || n == 0 {
+		return false, 0, err
+	}
+	return true, version + 1, raiseVersion(t, room, -1)
+}
 
-func changeCount(t *tx, room biz.RoomID, by int) error {
-	_, err := t.exec(updateCount, by, string(room))
+const updateCount = `UPDATE rooms SET members = members + ?, version = version + 1 WHERE id = ?`
+
+// raiseVersion notes that somebody has come, gone or changed.
+func raiseVersion(t *tx, room biz.RoomID, members int) error {
+	_, err := t.exec(updateCount, members, string(room))
 	return err
 }

@@ -176,18 +176,24 @@ func (values) insert(t *tx, table bulkTable, rows [][]any) error {
 }
 
 func (values) lockHeads(t *tx, rooms []string, row func(*sql.Rows) error) error {
-	query := `SELECT id, head_seq FROM rooms WHERE id IN (` + places(len(rooms)) + `) ORDER BY id FOR UPDATE`
+	query := `SELECT id, head_seq, version FROM rooms WHERE id IN (` + places(len(rooms)) + `) ORDER BY id FOR UPDATE`
 	return t.eachOnce(query, anys(rooms), row)
+}
+
+func (values) speakers(t *tx, k memberKeys, row func(*sql.Rows) error) error {
+	query := `SELECT ` + membershipColumns + ` FROM members m JOIN rooms r ON r.id = m.room_id
+		WHERE (m.room_id, m.user_id) IN (` + tuples(2, len(k.rooms)) + `)`
+	return t.eachOnce(query, k.args(), row)
 }
 
 func (values) claims(t *tx, k claimKeys, row func(*sql.Rows) error) error {
 	query := `SELECT room_id, sender, client_id, payload_hash, seq, message_id, created_at FROM idempotency
-		WHERE (client_id, sender, room_id) IN (` + tuples(len(k.rooms)) + `)`
+		WHERE (client_id, sender, room_id) IN (` + tuples(3, len(k.rooms)) + `)`
 	return t.eachOnce(query, k.args(), row)
 }
 
 func (values) forget(t *tx, k claimKeys) error {
-	query := `DELETE FROM idempotency WHERE (client_id, sender, room_id) IN (` + tuples(len(k.rooms)) + `)`
+	query := `DELETE FROM idempotency WHERE (client_id, sender, room_id) IN (` + tuples(3, len(k.rooms)) + `)`
 	err := t.execOnce(query, k.args()...)
 	return err
 }
@@ -206,7 +212,11 @@ func (values) raiseHeads(t *tx, rooms []string, heads []int64, at int64) error {
 	return err
 }
 
-func tuples(n int) string { return strings.Repeat("(?, ?, ?), ", n-1) + "(?, ?, ?)" }
+// tuples writes places for n tuples of some length.
+func tuples(length, n int) string {
+	tuple := "(" + places(length) + ")"
+	return strings.Repeat(tuple+", ", n-1) + tuple
+}
 
 func anys(texts []string) []any {
 	args := make([]any, len(texts))

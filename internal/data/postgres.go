@@ -113,9 +113,16 @@ func (arrays) insert(t *tx, table bulkTable, rows [][]any) error {
 }
 
 func (arrays) lockHeads(t *tx, rooms []string, row func(*sql.Rows) error) error {
-	const query = `SELECT id, head_seq FROM rooms WHERE id = ANY(?::text[]) ORDER BY id FOR UPDATE`
+	const query = `SELECT id, head_seq, version FROM rooms WHERE id = ANY(?::text[]) ORDER BY id FOR UPDATE`
 	return t.each(query, []any{rooms}, row)
 }
+
+func (arrays) speakers(t *tx, k memberKeys, row func(*sql.Rows) error) error {
+	return t.each(selectSpeakersOfArrays, []any{k.rooms, k.users}, row)
+}
+
+var selectSpeakersOfArrays = `SELECT ` + membershipColumns + ` FROM unnest(?::text[], ?::text[]) AS asked (room_id, user_id)
+	JOIN members m ON m.room_id = asked.room_id AND m.user_id = asked.user_id JOIN rooms r ON r.id = m.room_id`
 
 func (arrays) claims(t *tx, k claimKeys, row func(*sql.Rows) error) error {
 	const query = `SELECT room_id, sender, client_id, payload_hash, seq, message_id, created_at FROM idempotency

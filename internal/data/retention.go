@@ -95,7 +95,7 @@ func (r *retention) transact(p *purging) error {
 		return p.run(t)
 	}, func() {
 		for _, f := range p.floors {
-			r.db.rooms.update(f.room, func(room *biz.Room) { room.FloorSeq = max(room.FloorSeq, f.seq) })
+			r.db.memory.purged(f.room, f.seq)
 		}
 		r.db.metrics.purged.WithLabelValues("messages").Add(float64(p.deleted))
 		r.pace.took(time.Since(began), r.db.writer.waiting.Load() > 0)

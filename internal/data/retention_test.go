@@ -32,7 +32,7 @@ func fill(tb testing.TB, db *DB, room biz.RoomID, messages int, created time.Tim
 		}
 		_, err := t.exec(updateHead, messages, created.UnixMicro(), string(room))
 		return err
-	}, func() { db.rooms.drop(room) })
+	}, func() { db.memory.forget(room) })
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -29,17 +29,18 @@ type roomRow struct {
 	HeadSeq        int64
 	FloorSeq       int64
 	Members        int
+	Version        int64
 }
 
 func (roomRow) TableName() string { return "rooms" }
 
 const roomColumns = `id, name, description, max_users, persistent, message_ttl, idle_timeout,
-	allow_audio, allow_rich_text, auto_transcribe, created_at, last_active, head_seq, floor_seq, members`
+	allow_audio, allow_rich_text, auto_transcribe, created_at, last_active, head_seq, floor_seq, members, version`
 
 func (r *roomRow) fields() []any {
 	return []any{
 		&r.ID, &r.Name, &r.Description, &r.MaxUsers, &r.Persistent, &r.MessageTTL, &r.IdleTimeout,
-		&r.AllowAudio, &r.AllowRichText, &r.AutoTranscribe, &r.CreatedAt, &r.LastActive, &r.HeadSeq, &r.FloorSeq, &r.Members,
+		&r.AllowAudio, &r.AllowRichText, &r.AutoTranscribe, &r.CreatedAt, &r.LastActive, &r.HeadSeq, &r.FloorSeq, &r.Members, &r.Version,
 	}
 }
 
@@ -50,7 +51,7 @@ func toRoomRow(r biz.Room) roomRow {
 		MessageTTL: r.Config.MessageTTL.Microseconds(), IdleTimeout: r.Config.IdleTimeout.Microseconds(),
 		AllowAudio: r.Config.AllowAudio, AllowRichText: r.Config.AllowRichText, AutoTranscribe: r.Config.AutoTranscribe,
 		CreatedAt: toMicros(r.CreatedAt), LastActive: toMicros(r.LastActive),
-		HeadSeq: r.HeadSeq, FloorSeq: r.FloorSeq, Members: r.Members,
+		HeadSeq: r.HeadSeq, FloorSeq: r.FloorSeq, Members: r.Members, Version: r.Version,
 	}
 }
 
@@ -63,7 +64,7 @@ func fromRoomRow(r roomRow) biz.Room {
 			AllowAudio: r.AllowAudio, AllowRichText: r.AllowRichText, AutoTranscribe: r.AutoTranscribe,
 		},
 		CreatedAt: fromMicros(r.CreatedAt), LastActive: fromMicros(r.LastActive),
-		HeadSeq: r.HeadSeq, FloorSeq: r.FloorSeq, Members: r.Members,
+		HeadSeq: r.HeadSeq, FloorSeq: r.FloorSeq, Members: r.Members, Version: r.Version,
 	}
 }
 

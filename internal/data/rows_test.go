@@ -32,7 +32,7 @@ func TestRowsRoundTrip(t *testing.T) {
 	at := time.Date(2031, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	t.Run("room", func(t *testing.T) {
 		want := biz.Room{
-			ID: "r", Name: "n", Description: "d", CreatedAt: at, LastActive: at.Add(1), HeadSeq: 3, FloorSeq: 2, Members: 4,
+			ID: "r", Name: "n", Description: "d", CreatedAt: at, LastActive: at.Add(1), HeadSeq: 3, FloorSeq: 2, Members: 4, Version: 5,
 			Config: biz.RoomConfig{MaxUsers: 5, Persistent: true, MessageTTL: time.Hour, IdleTimeout: time.Minute, AllowAudio: true, AllowRichText: true, AutoTranscribe: true},
 		}
 		want.LastActive = at.Add(time.Second)
@@ -134,7 +134,7 @@ func TestStatementsAndGORMAgree(t *testing.T) {
 	db := openDB(t, t.TempDir())
 	at := time.Date(2031, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	room := biz.Room{
-		Name: "n", Description: "d", CreatedAt: at, LastActive: at.Add(time.Second), HeadSeq: 3, FloorSeq: 2, Members: 4,
+		Name: "n", Description: "d", CreatedAt: at, LastActive: at.Add(time.Second), HeadSeq: 3, FloorSeq: 2, Members: 4, Version: 5,
 		Config: biz.RoomConfig{MaxUsers: 5, Persistent: true, MessageTTL: time.Hour, IdleTimeout: time.Minute, AllowRichText: true},
 	}
 	member := biz.Member{User: "u", Nickname: "n", Role: biz.RoleAdmin, Muted: true, JoinSeq: 9, JoinedAt: at}

@@ -70,16 +70,15 @@ func (f *Follower) Follow(ctx context.Context, s *session.Session, id biz.Identi
 // dropLeft takes the session off rooms that its user has left while it was put on them: what takes his
 // sessions off then may not have found it there yet.
 func (f *Follower) dropLeft(ctx context.Context, s *session.Session, user biz.UserID, positions []biz.Position) error {
-	for _, p := range positions {
-		belongs, err := f.backlog.Belongs(ctx, p.Room, user)
-		if err != nil {
-			return err
-		}
-		if !belongs {
-			f.node.Unsubscribe(s, RoomChannel(p.Room))
-		}
+	followed := make([]biz.RoomID, len(positions))
+	for i, p := range positions {
+		followed[i] = p.Room
 	}
-	return nil
+	left, err := f.backlog.NotIn(ctx, user, followed)
+	for _, room := range left {
+		f.node.Unsubscribe(s, RoomChannel(room))
+	}
+	return err
 }
 
 // Later returns what lets a session follow a room that its user joins while it is open. A session

@@ -229,7 +229,7 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 	size := int(c.GetMessage().GetMaxContentBytes())
 	return parts{node: n, audios: audios, blobs: dir, history: biz.NewHistory(data.NewHistory(db)), rules: im.Rules{
 		Rooms:    biz.NewRooms(rooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
-		Messages: biz.NewMessages(rooms, members, messages, live, biz.MessageRules{MaxContentBytes: size, MaxMetadataBytes: 1000}),
+		Messages: biz.NewMessages(rooms, messages, live, biz.MessageRules{MaxContentBytes: size, MaxMetadataBytes: 1000}),
 		Backlog:  biz.NewBacklog(rooms, members, messages, cursors),
 		Pushes:   biz.NewPushes(protocol.NewPusher(n), inbox, data.NewPushKeys(db, log), biz.PushRules{MaxBytes: int(c.GetPush().GetMaxBytes()), MaxTargets: 10, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 10, Bytes: 1 << 20}}),
 	}}

@@ -75,7 +75,7 @@ func newIMWith(t *testing.T, ready readiness, wrap func(biz.MessageLog) biz.Mess
 	}}
 	return service.NewIM(
 		biz.NewRooms(rooms, members, l, l, rules),
-		biz.NewMessages(rooms, members, wrap(log), l, biz.MessageRules{MaxContentBytes: 100, MaxMetadataBytes: 100}),
+		biz.NewMessages(rooms, wrap(log), l, biz.MessageRules{MaxContentBytes: 100, MaxMetadataBytes: 100}),
 		biz.NewHistory(data.NewHistory(db)), nil, nil, ready, quiet)
 }
 

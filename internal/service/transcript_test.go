@@ -48,7 +48,7 @@ func newScribeIM(t *testing.T, on chan struct{}) (*service.IM, *data.MessageLog)
 		t.Fatal(err)
 	}
 	rooms, members, audios, transcripts := data.NewRooms(db), data.NewMembers(db), data.NewAudios(db), data.NewTranscripts(db)
-	messages := biz.NewMessages(rooms, members, log, l, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 100})
+	messages := biz.NewMessages(rooms, log, l, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 100})
 	stores := biz.TranscriptStores{Transcripts: transcripts, Queue: transcripts, Audios: audios, Rooms: rooms, Members: members}
 	rules := biz.TranscriptRules{Workers: 1, Timeout: time.Minute, Attempts: 2, Backoff: time.Second}
 	made := biz.NewTranscripts(stores, scribe{on}, messages, im.EventContent, rules, service.NewTranscriptMetrics(), quiet)

@@ -58,6 +58,24 @@ func (s *store) Member(_ context.Context, room biz.RoomID, user biz.UserID) (biz
 	return m, nil
 }
 
+func (s *store) Memberships(ctx context.Context, user biz.UserID, rooms []biz.RoomID) (found []biz.Membership, err error) {
+	for _, id := range rooms {
+		if m, err := s.Speaker(ctx, id, user); err == nil {
+			found = append(found, m)
+		}
+	}
+	return found, nil
+}
+
+func (s *store) Speaker(ctx context.Context, id biz.RoomID, user biz.UserID) (biz.Membership, error) {
+	member, err := s.Member(ctx, id, user)
+	if err != nil {
+		return biz.Membership{}, err
+	}
+	room, err := s.Room(ctx, id)
+	return biz.Membership{Room: room, Member: member}, err
+}
+
 func (s *store) Members(_ context.Context, room biz.RoomID, _ int) ([]biz.Member, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -59,7 +59,7 @@ func storeFromSenders(tb testing.TB, to target, p pace) figure {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	messages := biz.NewMessages(rooms, members, log, nobody{}, biz.MessageRules{MaxContentBytes: 1 << 16, MaxMetadataBytes: 1 << 16})
+	messages := biz.NewMessages(rooms, log, nobody{}, biz.MessageRules{MaxContentBytes: 1 << 16, MaxMetadataBytes: 1 << 16})
 	joinAll(tb, members)
 	ctx, stop := context.WithCancel(context.Background())
 	var committing sync.WaitGroup
