@@ -30,6 +30,7 @@ type app struct {
 	Ops     *server.Ops
 
 	Registry    *registry.Keeper
+	Store       *data.DB
 	Node        *node.Node
 	Messages    *data.MessageLog
 	Cursors     *data.Cursors
@@ -72,6 +73,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		drained  sync.Once
 		forced   deadline
 	)
+	defer spreadChanges(a.Node, a.Store)()
 	k = kratos.New(
 		kratos.Name("hermod"),
 		kratos.Version(Version),

@@ -39,6 +39,7 @@ func openStore(ctx context.Context, c *conf.Config, log *slog.Logger) (*data.DB,
 
 		Readers:          int(c.GetData().GetDatabase().GetReaders()),
 		StatementTimeout: c.GetData().GetDatabase().GetStatementTimeout().AsDuration(),
+		Shared:           c.GetCluster().Joined(),
 	}, log)
 	if err != nil {
 		return nil, nil, err

@@ -338,6 +338,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		QUIC:         quic,
 		Ops:          ops,
 		Registry:     keeper,
+		Store:        db,
 		Node:         nodeNode,
 		Messages:     messageLog,
 		Cursors:      cursors,

@@ -73,6 +73,17 @@ func (n *Node) Tell(channel string, k Kind, body []byte) {
 	}
 }
 
+// OnMissed has told called when something on a channel may not have come, or, without a name, on any channel and
+// of what nodes tell each other. It is called before Run; told must not block.
+func (n *Node) OnMissed(told func(channel string)) { n.onMissed = append(n.onMissed, told) }
+
+func (n *Node) missed(channel string) {
+	for _, told := range n.onMissed { // first: what is read then is to be new
+		told(channel)
+	}
+	n.hub.Missed(channel)
+}
+
 // ID is the node's own id in the cluster, new with every start; empty: it is no part of one.
 func (n *Node) ID() string { return n.broker.Self() }
 

@@ -30,6 +30,7 @@ type Node struct {
 	presence   *presence.Tracker
 	interest   interest
 	requests   [256]func(broker.Request) // by Kind
+	onMissed   []func(channel string)
 	broadcasts broadcasts
 	log        *slog.Logger
 }
@@ -39,7 +40,7 @@ func New(core *session.Core, b broker.Cluster, p *presence.Tracker) *Node {
 	n := &Node{core: core, hub: hub.New(core.Writer), broker: b, presence: p, log: core.Log}
 	n.interest.init(n.wanted, b)
 	n.broadcasts.returned.L = &n.broadcasts.mu
-	b.Attach(broker.Handlers{Publication: n.hub.Deliver, Missed: n.hub.Missed, Request: n.request})
+	b.Attach(broker.Handlers{Publication: n.hub.Deliver, Missed: n.missed, Request: n.request})
 	return n
 }
 

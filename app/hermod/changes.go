@@ -1,0 +1,37 @@
+package hermod
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/protocol/wire"
+	"github.com/game-im/hermod/internal/realtime/broker"
+	"github.com/game-im/hermod/internal/realtime/node"
+)
+
+// spreadChanges has the nodes of a cluster tell each other what they change in the store, so that none goes on
+// with what it remembers. Word that is lost only delays that: see data.DB.Changed. It is called before the node
+// runs, and stop is called before the store is closed.
+func spreadChanges(n *node.Node, db *data.DB) (stop func()) {
+	if n.ID() == "" {
+		return func() {}
+	}
+	n.Handle(node.KindChanged, func(r broker.Request) {
+		var c wire.Change
+		if proto.Unmarshal(r.Body, &c) == nil {
+			db.Changed(data.Change{Room: biz.RoomID(c.GetRoom()), User: biz.UserID(c.GetUser()), Version: c.GetVersion()})
+		}
+	})
+	n.OnMissed(func(channel string) {
+		if channel == "" {
+			db.ForgetAll()
+		}
+	})
+	return db.OnChange(func(c data.Change) {
+		body, err := proto.Marshal(&wire.Change{Room: string(c.Room), User: string(c.User), Version: c.Version})
+		if err == nil { // texts in the store are UTF-8
+			n.Tell(broker.EveryNode, node.KindChanged, body)
+		}
+	})
+}
