@@ -55,7 +55,8 @@ type Blobs interface {
 	Open(ctx context.Context, name string) (io.ReadSeekCloser, error)
 	// Delete removes a blob. It is no error when there is none.
 	Delete(ctx context.Context, name string) error
-	// Each calls f with the name of every blob that was committed before a time, until f fails.
+	// Each calls f with the name of every blob that was committed before a time, until f fails, and
+	// removes what was begun and not written to since then.
 	Each(ctx context.Context, before time.Time, f func(name string) error) error
 }
 

@@ -33,10 +33,12 @@ const (
 )
 
 // Dir is a biz.Blobs in a folder.
-type Dir struct{ root *os.Root }
+type Dir struct {
+	root *os.Root
+	log  *slog.Logger
+}
 
-// Open opens the store in a folder, which is made where there is none, and removes what uploads that
-// ended with an earlier process have left.
+// Open opens the store in a folder, which is made where there is none.
 func Open(path string, log *slog.Logger) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("blobs: %w", err)
@@ -45,30 +47,11 @@ func Open(path string, log *slog.Logger) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("blobs: %w", err)
 	}
-	d := &Dir{root}
-	if err := d.removePartial(log); err != nil {
-		return nil, errors.Join(fmt.Errorf("blobs: %w", err), root.Close())
-	}
-	return d, nil
+	return &Dir{root, log}, nil
 }
 
 // Close ends the use of the folder. Blobs that are open stay so.
 func (d *Dir) Close() error { return d.root.Close() }
-
-func (d *Dir) removePartial(log *slog.Logger) error {
-	removed := 0
-	err := d.files(func(f fs.DirEntry) error {
-		if !strings.HasSuffix(f.Name(), partial) {
-			return nil
-		}
-		removed++
-		return gone(d.root.Remove(f.Name()))
-	})
-	if removed > 0 {
-		log.Info("uploads that a stopped node left unfinished are removed", "uploads", removed)
-	}
-	return err
-}
 
 // Create implements biz.Blobs.
 func (d *Dir) Create(ctx context.Context, name string) (biz.BlobWriter, error) {
@@ -118,26 +101,43 @@ func (d *Dir) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// Each implements biz.Blobs.
+// Each implements biz.Blobs. A file that is being written may be another node's, so that its age alone
+// tells that it was abandoned.
 func (d *Dir) Each(ctx context.Context, before time.Time, f func(name string) error) error {
-	return d.files(func(file fs.DirEntry) error {
+	removed := 0
+	err := d.files(func(file fs.DirEntry) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !valid(file.Name()) || !file.Type().IsRegular() {
+		name, unfinished := strings.CutSuffix(file.Name(), partial)
+		if !valid(name) || !file.Type().IsRegular() {
 			return nil
 		}
-		info, err := file.Info()
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil:
-			return unavailable(err)
-		case !info.ModTime().Before(before):
-			return nil
+		switch old, err := older(file, before); {
+		case err != nil || !old:
+			return err
+		case unfinished:
+			removed++
+			return gone(d.root.Remove(file.Name()))
 		}
-		return f(file.Name())
+		return f(name)
 	})
+	if removed > 0 {
+		d.log.InfoContext(ctx, "uploads that a node left unfinished are removed", "uploads", removed)
+	}
+	return err
+}
+
+// older tells whether a file was last written to before a time. One that is gone is not.
+func older(file fs.DirEntry, before time.Time) (bool, error) {
+	info, err := file.Info()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, unavailable(err)
+	}
+	return info.ModTime().Before(before), nil
 }
 
 // files calls f for everything in the folder, a part at a time, since there may be very many.

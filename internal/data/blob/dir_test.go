@@ -158,7 +158,8 @@ func TestDiscardLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestKilledInTheMiddle: neither Commit nor Discard was called, and the process is another one.
+// TestKilledInTheMiddle: neither Commit nor Discard was called, and the process is another one. What is
+// left goes once it is old.
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
@@ -169,11 +170,49 @@ func TestKilledInTheMiddle(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, path)
+	each(t, again, time.Now().Add(-time.Hour))
+	if left := files(t, path); !slices.Equal(left, []string{"half.part", "not.ours", "whole"}) {
+		t.Errorf("left: %v", left)
+	}
+	wantAbsent(t, again, "half")
+	each(t, again, time.Now().Add(time.Hour))
 	if left := files(t, path); !slices.Equal(left, []string{"not.ours", "whole"}) {
 		t.Errorf("left: %v", left)
 	}
 	wantAbsent(t, again, "half")
 	commit(t, again, "half", "z")
+}
+
+// TestNodesShareAFolder: a node that starts, or sweeps, takes nothing from another one's uploads, and
+// reads what that one has stored.
+func TestNodesShareAFolder(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	one := open(t, path)
+	w := create(t, one, "upload", "first half, ")
+	two := open(t, path)
+	each(t, two, time.Now().Add(-time.Hour))
+	if _, err := io.WriteString(w, "second half"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, two, "upload"); got != "first half, second half" {
+		t.Errorf("got %q", got)
+	}
+	if err := two.Delete(t.Context(), "upload"); err != nil {
+		t.Fatal(err)
+	}
+	wantAbsent(t, one, "upload")
+}
+
+// each is a sweep that deletes nothing of what is whole.
+func each(t *testing.T, d *blob.Dir, before time.Time) {
+	t.Helper()
+	if err := d.Each(t.Context(), before, func(string) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestFailedCommitLeavesNothing(t *testing.T) {
