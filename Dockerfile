@@ -12,12 +12,13 @@ ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -trimpath \
       -ldflags "-s -w -X github.com/game-im/hermod/app/${APP}.Version=${VERSION}" \
       -o /out/app "./app/${APP}/cmd/${APP}" \
- && mkdir /out/data /out/tmp
+ && mkdir -p /out/data/blobs /out/tmp
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /usr/local/go/lib/time/zoneinfo.zip /usr/share/
-# The database lives in /data; SQLite sorts large results in files under /tmp.
+# The database lives in /data, recordings in /data/blobs, which nodes share where there are several; SQLite
+# sorts large results in files under /tmp.
 COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
 COPY --from=build /out/app /app

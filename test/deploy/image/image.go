@@ -110,7 +110,12 @@ func (i *Image) copy(source, named, target, owner string) error {
 			return err
 		}
 	}
-	return os.Chown(at, uid, gid)
+	return filepath.WalkDir(at, func(name string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(name, uid, gid)
+	})
 }
 
 // ids are the numbers of "uid:gid"; the empty owner is root.

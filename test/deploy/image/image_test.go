@@ -120,7 +120,7 @@ func TestContents(t *testing.T) {
 		if i.Base != "scratch" {
 			t.Errorf("%s: built from %s", app, i.Base)
 		}
-		want := []string{"/app 0:0 755", "/data 65532:65532 755", "/etc/ssl/certs/ca-certificates.crt 0:0 644", "/tmp 65532:65532 755", "/usr/share/zoneinfo.zip 0:0 644"}
+		want := []string{"/app 0:0 755", "/data/blobs 65532:65532 755", "/etc/ssl/certs/ca-certificates.crt 0:0 644", "/tmp 65532:65532 755", "/usr/share/zoneinfo.zip 0:0 644"}
 		if got := contents(t, i.Root); !slices.Equal(got, want) {
 			t.Errorf("%s: has\n%s\nwant\n%s", app, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
