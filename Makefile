@@ -12,6 +12,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 MODULES := tools test/deploy $(patsubst %/go.mod,%,$(wildcard test/registries/*/go.mod docs/examples/*/go.mod))
 APP ?= hermod
 ARGS ?=
+ENGINE ?=
 FUZZTIME ?= 10s
 SOAK ?= 10m
 KILLS ?= 20
@@ -47,6 +48,10 @@ image: ## build the container image (APP=hermod, hermodctl or upstream)
 .PHONY: compose
 compose: ## start a node with Nacos, Prometheus and Grafana in containers
 	VERSION=$(VERSION) docker compose -f deploy/compose/compose.yaml up --build
+
+.PHONY: compose-cluster
+compose-cluster: ## start three nodes with PostgreSQL and a balancer in containers (ENGINE=nats or redis has one beside them)
+	VERSION=$(VERSION) docker compose -f deploy/compose/cluster.yaml $(if $(ENGINE),-f deploy/compose/cluster.$(ENGINE).yaml) up --build
 
 ##@ Test
 
