@@ -1,9 +1,11 @@
 package compose_test
 
 import (
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,10 +27,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// projects are what the files of the folder can be put together to, and the services of each.
+var projects = map[string]struct{ files, services []string }{
+	"one":      {[]string{"compose.yaml"}, []string{"consumer", "grafana", "hermod", "nacos", "prometheus"}},
+	"embedded": {[]string{"cluster.yaml"}, []string{"balancer", "grafana", "hermod-1", "hermod-2", "hermod-3", "postgres", "prometheus"}},
+	"nats":     {[]string{"cluster.yaml", "cluster.nats.yaml"}, []string{"balancer", "grafana", "hermod-1", "hermod-2", "hermod-3", "nats", "postgres", "prometheus"}},
+	"redis":    {[]string{"cluster.yaml", "cluster.redis.yaml"}, []string{"balancer", "grafana", "hermod-1", "hermod-2", "hermod-3", "postgres", "prometheus", "redis"}},
+}
+
 // load is `docker compose config`: schema, interpolation, references between the parts.
-func load(t *testing.T) *types.Project {
+func load(t *testing.T, name string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{filepath.Join(folder, "compose.yaml")}, cli.WithEnv(nil), cli.WithResolvedPaths(true))
+	var files []string
+	for _, file := range projects[name].files {
+		files = append(files, filepath.Join(folder, file))
+	}
+	options, err := cli.NewProjectOptions(files, cli.WithEnv(nil), cli.WithResolvedPaths(true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,13 +53,38 @@ func load(t *testing.T) *types.Project {
 	return project
 }
 
+// each runs a test for every project.
+func each(t *testing.T, test func(t *testing.T, name string, project *types.Project)) {
+	t.Helper()
+	for name := range projects {
+		t.Run(name, func(t *testing.T) { test(t, name, load(t, name)) })
+	}
+}
+
+// TestFilesArePartsOfProjects: a file that belongs to none is tested by nothing.
+func TestFilesArePartsOfProjects(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(projects)), func(p struct{ files, services []string }) bool {
+			return slices.Contains(p.files, filepath.Base(file))
+		}) {
+			t.Errorf("%s is a part of no project", file)
+		}
+	}
+}
+
 func TestServices(t *testing.T) {
 	t.Parallel()
-	project := load(t)
-	for _, name := range []string{"hermod", "nacos", "consumer", "prometheus", "grafana"} {
-		if _, ok := project.Services[name]; !ok {
-			t.Errorf("there is no service %s", name)
-		}
+	each(t, checkServices)
+}
+
+func checkServices(t *testing.T, of string, project *types.Project) {
+	if got := slices.Sorted(maps.Keys(project.Services)); !slices.Equal(got, projects[of].services) {
+		t.Errorf("services %v, want %v", got, projects[of].services)
 	}
 	published := map[string]string{}
 	for name, service := range project.Services {
@@ -69,7 +108,11 @@ func TestServices(t *testing.T) {
 
 func TestFilesExist(t *testing.T) {
 	t.Parallel()
-	for name, service := range load(t).Services {
+	each(t, checkFiles)
+}
+
+func checkFiles(t *testing.T, _ string, project *types.Project) {
+	for name, service := range project.Services {
 		for _, volume := range service.Volumes {
 			if volume.Type != types.VolumeTypeBind {
 				continue
@@ -96,7 +139,10 @@ func TestFilesExist(t *testing.T) {
 // Prometheus finds the rules, Grafana the data source and the dashboards, where they are mounted.
 func TestMountsAreWhereTheyAreLookedFor(t *testing.T) {
 	t.Parallel()
-	project := load(t)
+	each(t, checkMounts)
+}
+
+func checkMounts(t *testing.T, _ string, project *types.Project) {
 	mounted := func(service, target string) string {
 		t.Helper()
 		for _, volume := range project.Services[service].Volumes {
@@ -153,7 +199,7 @@ func read(t *testing.T, file string, into any) {
 // registry out of reach: only addresses are others.
 func TestNodeRunsAsComposed(t *testing.T) {
 	t.Parallel()
-	node := load(t).Services["hermod"]
+	node := load(t, "one").Services["hermod"]
 	if !node.ReadOnly || time.Duration(*node.StopGracePeriod) <= 15*time.Second {
 		t.Errorf("read-only %v, %v to stop; server.stop.timeout is 15s", node.ReadOnly, node.StopGracePeriod)
 	}
