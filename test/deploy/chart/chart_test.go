@@ -12,7 +12,6 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -58,6 +57,16 @@ func only[T runtime.Object](t *testing.T, r *chart.Release) T {
 	return found[0]
 }
 
+// workload returns what runs the pods.
+func workload(t *testing.T, r *chart.Release) chart.Workload {
+	t.Helper()
+	all := r.Workloads()
+	if len(all) != 1 {
+		t.Fatalf("%d workloads, want one", len(all))
+	}
+	return all[0]
+}
+
 // TestLint is `helm lint --strict`.
 func TestLint(t *testing.T) {
 	t.Parallel()
@@ -84,7 +93,7 @@ func TestKinds(t *testing.T) {
 		}
 	})
 	want := []string{
-		"ConfigMap", "HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "PodDisruptionBudget", "Service",
+		"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "PodDisruptionBudget", "Service",
 		"ServiceAccount", "ServiceMonitor", "StatefulSet",
 	}
 	if got := slices.Sorted(maps.Keys(kinds)); !slices.Equal(got, want) {
@@ -97,7 +106,7 @@ func TestKinds(t *testing.T) {
 func TestPodIsConfined(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ string, values map[string]any) {
-		spec := only[*appsv1.StatefulSet](t, render(t, values)).Spec.Template.Spec
+		spec := workload(t, render(t, values)).Template.Spec
 		pod, container := spec.SecurityContext, spec.Containers[0].SecurityContext
 		for what, ok := range map[string]bool{
 			"runAsNonRoot":             *pod.RunAsNonRoot,
@@ -129,7 +138,7 @@ func TestGracePeriodCoversStopping(t *testing.T) {
 		{"stop: {preStop: 20}", 55, "drain: 10s notice: 5s timeout: 30s"},
 	} {
 		release := render(t, with(t, test.values))
-		spec := only[*appsv1.StatefulSet](t, release).Spec.Template.Spec
+		spec := workload(t, release).Template.Spec
 		if got := *spec.TerminationGracePeriodSeconds; got != test.grace {
 			t.Errorf("%q: terminationGracePeriodSeconds %d, want %d", test.values, got, test.grace)
 		}
@@ -159,7 +168,7 @@ func TestQUICIsOfUDP(t *testing.T) {
 			}
 		}
 	}
-	spec := only[*appsv1.StatefulSet](t, release).Spec.Template.Spec
+	spec := workload(t, release).Template.Spec
 	for _, port := range spec.Containers[0].Ports {
 		if (port.Protocol == corev1.ProtocolUDP) != (port.Name == "quic") {
 			t.Errorf("container port %+v", port)
@@ -185,7 +194,7 @@ func TestQUICIsOfUDP(t *testing.T) {
 func TestServiceTokenIsAReference(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ string, values map[string]any) {
-		for _, variable := range only[*appsv1.StatefulSet](t, render(t, values)).Spec.Template.Spec.Containers[0].Env {
+		for _, variable := range workload(t, render(t, values)).Template.Spec.Containers[0].Env {
 			if variable.Name == "HERMOD_SERVICE_TOKEN" {
 				if variable.Value != "" || variable.ValueFrom.SecretKeyRef.Name != "hermod" {
 					t.Errorf("%+v", variable)
@@ -202,7 +211,7 @@ func TestServiceTokenIsAReference(t *testing.T) {
 func TestAnotherConfigurationIsTheSamePod(t *testing.T) {
 	t.Parallel()
 	template := func(values string) corev1.PodTemplateSpec {
-		return only[*appsv1.StatefulSet](t, render(t, with(t, values))).Spec.Template
+		return workload(t, render(t, with(t, values))).Template
 	}
 	before, after := template(""), template("config: {log: {level: debug}}")
 	if !reflect.DeepEqual(before, after) {

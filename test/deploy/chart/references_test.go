@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
-	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -19,8 +18,8 @@ func TestPodIsSelected(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ string, values map[string]any) {
 		release := render(t, values)
-		set := only[*appsv1.StatefulSet](t, release)
-		selectors := map[string]map[string]string{"the stateful set": set.Spec.Selector.MatchLabels}
+		set := workload(t, release)
+		selectors := map[string]map[string]string{set.Kind: set.Selector}
 		for _, service := range chart.Of[*corev1.Service](release) {
 			selectors[service.Name] = service.Spec.Selector
 		}
@@ -31,8 +30,8 @@ func TestPodIsSelected(t *testing.T) {
 			selectors["the network policy"] = policy.Spec.PodSelector.MatchLabels
 		}
 		for what, selector := range selectors {
-			if len(selector) == 0 || !has(set.Spec.Template.Labels, selector) {
-				t.Errorf("%s selects %v; the pod has %v", what, selector, set.Spec.Template.Labels)
+			if len(selector) == 0 || !has(set.Template.Labels, selector) {
+				t.Errorf("%s selects %v; the pod has %v", what, selector, set.Template.Labels)
 			}
 		}
 	})
@@ -51,22 +50,22 @@ func TestServicesReachThePod(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ string, values map[string]any) {
 		release := render(t, values)
-		set := only[*appsv1.StatefulSet](t, release)
+		set := workload(t, release)
 		ports := map[string]bool{}
-		for _, port := range set.Spec.Template.Spec.Containers[0].Ports {
+		for _, port := range set.Template.Spec.Containers[0].Ports {
 			ports[port.Name] = true
 		}
 		governed := false
 		for _, service := range chart.Of[*corev1.Service](release) {
-			governed = governed || service.Name == set.Spec.ServiceName && service.Spec.ClusterIP == corev1.ClusterIPNone
+			governed = governed || service.Name == set.Governing && service.Spec.ClusterIP == corev1.ClusterIPNone
 			for _, port := range service.Spec.Ports {
 				if !ports[port.TargetPort.StrVal] {
 					t.Errorf("%s sends to port %s, which the pod does not have", service.Name, port.TargetPort.StrVal)
 				}
 			}
 		}
-		if !governed {
-			t.Errorf("serviceName %s is no headless service", set.Spec.ServiceName)
+		if !governed && set.Kind == "StatefulSet" {
+			t.Errorf("serviceName %s is no headless service", set.Governing)
 		}
 		for _, policy := range chart.Of[*networkingv1.NetworkPolicy](release) {
 			for _, rule := range policy.Spec.Ingress {
@@ -83,15 +82,15 @@ func TestServicesReachThePod(t *testing.T) {
 func TestMountsHaveVolumes(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ string, values map[string]any) {
-		set := only[*appsv1.StatefulSet](t, render(t, values))
+		set := workload(t, render(t, values))
 		volumes := map[string]int{}
-		for _, volume := range set.Spec.Template.Spec.Volumes {
+		for _, volume := range set.Template.Spec.Volumes {
 			volumes[volume.Name]++
 		}
-		for _, claim := range set.Spec.VolumeClaimTemplates {
+		for _, claim := range set.Claims {
 			volumes[claim.Name]++
 		}
-		mounts := set.Spec.Template.Spec.Containers[0].VolumeMounts
+		mounts := set.Template.Spec.Containers[0].VolumeMounts
 		for _, mount := range mounts {
 			if volumes[mount.Name] != 1 {
 				t.Errorf("%s: %d volumes %s", mount.MountPath, volumes[mount.Name], mount.Name)
@@ -107,14 +106,14 @@ func TestOthersPointToTheRelease(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, _ string, values map[string]any) {
 		release := render(t, values)
-		set := only[*appsv1.StatefulSet](t, release)
+		set := workload(t, release)
 		services := map[string]*corev1.Service{}
 		for _, service := range chart.Of[*corev1.Service](release) {
 			services[service.Name] = service
 		}
 		for _, scaler := range chart.Of[*autoscalingv2.HorizontalPodAutoscaler](release) {
-			if scaler.Spec.ScaleTargetRef.Name != set.Name || set.Spec.Replicas != nil {
-				t.Errorf("the autoscaler scales %s; the stateful set is %s and asks for %v replicas", scaler.Spec.ScaleTargetRef.Name, set.Name, set.Spec.Replicas)
+			if to := scaler.Spec.ScaleTargetRef; to.Name != set.Name || to.Kind != set.Kind || set.Replicas != nil {
+				t.Errorf("the autoscaler scales %s %s; what runs the pods is %s %s and asks for %v replicas", to.Kind, to.Name, set.Kind, set.Name, set.Replicas)
 			}
 		}
 		for _, ingress := range chart.Of[*networkingv1.Ingress](release) {

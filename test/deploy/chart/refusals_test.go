@@ -7,6 +7,9 @@ import (
 	"github.com/game-im/hermod/test/deploy/chart"
 )
 
+// joined is what nodes of a cluster need besides.
+const joined = "database: {driver: postgres, secretName: db}\n"
+
 // What cannot work is refused before anything is installed, with what to do about it.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
@@ -16,8 +19,22 @@ func TestRefusals(t *testing.T) {
 		{"auth: {serviceToken: {secretName: ''}}", "auth.serviceToken.secretName is required"},
 		{"auth: {mode: jwt}", "needs auth.jwt.jwksUrl or config.auth.jwt.keys"},
 		{"auth: {mode: jwt, jwt: {jwksUrl: 'id.example.com'}}", "jwksUrl"},
-		{"replicas: 3", "3 replicas need a store that they share"},
-		{"autoscaling: {enabled: true, maxReplicas: 5}", "5 replicas need a store that they share"},
+		{"replicas: 3", "3 replicas need a database that they share"},
+		{"autoscaling: {enabled: true, maxReplicas: 5}", "5 replicas need a database that they share"},
+		{"replicas: 3\ndatabase: {driver: postgres, secretName: db}", "3 replicas need cluster.type nats (without cluster.addrs nothing else is to be installed) or redis"},
+		{"autoscaling: {enabled: true, maxReplicas: 5}\ndatabase: {driver: mysql, secretName: db}", "5 replicas need cluster.type nats"},
+		{"replicas: 3\ndatabase: {driver: postgres, secretName: db}\ncluster: {type: nats, secretName: c}", "3 replicas need one place for recordings"},
+		{"database: {driver: postgres}", "database.driver postgres needs database.secretName: the secret whose key dsn has the DSN"},
+		{"database: {driver: oracle}", "database/driver"},
+		{"config: {data: {database: {driver: mysql}}}", "config.data.database.driver: use database.driver"},
+		{"config: {data: {database: {dsn: x}}}", "config.data.database.dsn: use database.driver"},
+		{"cluster: {type: nats, secretName: c}", "cluster.type nats is for nodes that share a database"},
+		{"cluster: {type: kafka}", "cluster/type"},
+		{joined + "cluster: {type: nats}", "needs cluster.secretName: a secret with the username and password"},
+		{joined + "cluster: {type: redis}", "cluster.type redis needs cluster.addrs"},
+		{joined + "cluster: {type: nats, addrs: 'n:4222', sharded: true}", "cluster.sharded is for nodes of a Redis Cluster; cluster.type is nats"},
+		{joined + "cluster: {type: nats, secretName: c, tls: {enabled: true}}", "needs cluster.tls.secretName"},
+		{joined + "cluster: {type: nats, addrs: 'n:4222'}\nconfig: {cluster: {password: x}}", "config.cluster.password: use cluster"},
 		{"autoscaling: {enabled: true, minReplicas: 2}", "minReplicas is above"},
 		{"replicas: -1", "replicas"},
 		{"replica: 1", "replica"},

@@ -13,6 +13,8 @@ import (
 	chartv2 "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -52,6 +54,11 @@ const Cluster = "v1.34.0"
 
 // Render is what `helm template NAME` writes, decoded: unknown and repeated fields are errors.
 func Render(name, cluster string, values map[string]any) (*Release, error) {
+	return RenderIn("games", name, cluster, values)
+}
+
+// RenderIn renders for a namespace.
+func RenderIn(namespace, name, cluster string, values map[string]any) (*Release, error) {
 	c, err := Load()
 	if err != nil {
 		return nil, err
@@ -62,7 +69,7 @@ func Render(name, cluster string, values map[string]any) (*Release, error) {
 	}
 	able := common.DefaultCapabilities.Copy()
 	able.KubeVersion = *version
-	options := common.ReleaseOptions{Name: name, Namespace: "games", Revision: 1, IsInstall: true}
+	options := common.ReleaseOptions{Name: name, Namespace: namespace, Revision: 1, IsInstall: true}
 	all, err := util.ToRenderValues(c, values, options, able)
 	if err != nil {
 		return nil, err
@@ -109,6 +116,33 @@ func strictDecoder() (runtime.Decoder, error) {
 		}
 	}
 	return serializer.NewCodecFactory(known, serializer.EnableStrict).UniversalDeserializer(), nil
+}
+
+// Workload is what runs the pods: a StatefulSet or a Deployment.
+type Workload struct {
+	Kind, Name string
+	Replicas   *int32
+	Selector   map[string]string
+	Template   corev1.PodTemplateSpec
+	// Governing is the service that gives the pods their names, and Claims what is made for each of them; a
+	// Deployment has neither.
+	Governing string
+	Claims    []corev1.PersistentVolumeClaim
+}
+
+// Workloads returns those of the release.
+func (r *Release) Workloads() (all []Workload) {
+	for _, s := range Of[*appsv1.StatefulSet](r) {
+		all = append(all, Workload{
+			s.Kind, s.Name, s.Spec.Replicas, s.Spec.Selector.MatchLabels, s.Spec.Template, s.Spec.ServiceName, s.Spec.VolumeClaimTemplates,
+		})
+	}
+	for _, d := range Of[*appsv1.Deployment](r) {
+		all = append(all, Workload{
+			Kind: d.Kind, Name: d.Name, Replicas: d.Spec.Replicas, Selector: d.Spec.Selector.MatchLabels, Template: d.Spec.Template,
+		})
+	}
+	return all
 }
 
 // Of returns the objects of one kind.
