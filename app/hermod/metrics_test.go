@@ -90,6 +90,12 @@ func described(t *testing.T) map[string]string {
 	}
 	t.Cleanup(cleanup)
 	n := node.New(session.NewCore(session.Config{}, quiet), broker.NewMemory(), newPresence(c))
+	c.Cluster = &conf.Cluster{Type: conf.ClusterRedis, Addrs: "127.0.0.1:6379", Name: "hermod"} // never connected
+	joined, leave, err := newBroker(c, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(leave)
 	streams := server.Streams{
 		IM:      im.NewHandler(n, im.Rules{}, nil, im.Config{}, quiet),
 		Gateway: gateway.NewHandler(n, nil, nil, nil, nil, gateway.Config{}, quiet),
@@ -102,6 +108,7 @@ func described(t *testing.T) map[string]string {
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
 		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: streams,
 		Registry: registry.NewMetrics(), Upstream: service.NewUpstreamMetrics(), Live: conf.NewLive(set, loaded, quiet), Certificates: certificates,
+		Cluster: joined,
 	})
 	if err != nil {
 		t.Fatal(err)

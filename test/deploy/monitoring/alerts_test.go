@@ -1,7 +1,9 @@
 package monitoring_test
 
 import (
+	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,16 +21,7 @@ import (
 // for what is right.
 func TestAlertsFire(t *testing.T) {
 	t.Parallel()
-	groups, errs := rulefmt.ParseFile(rules, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	exprs := map[string]string{}
-	for _, g := range groups.Groups {
-		for _, r := range g.Rules {
-			exprs[r.Alert] = r.Expr
-		}
-	}
+	exprs := expressions(t)
 	const day = 24 * 60 * 60
 	expires := func(listener string, at float64) promql.Series {
 		return series(func(float64) float64 { return at }, "__name__", "hermod_tls_certificate_expiry_timestamp_seconds", "listener", listener)
@@ -42,6 +35,13 @@ func TestAlertsFire(t *testing.T) {
 	writable := func(value float64) promql.Series {
 		return series(func(float64) float64 { return value }, "__name__", "hermod_store_writable")
 	}
+	gauge := func(name string, value float64) promql.Series {
+		return series(func(float64) float64 { return value }, "__name__", name)
+	}
+	counter := func(name string, rate float64, pairs ...string) promql.Series {
+		return series(func(now float64) float64 { return 3 + rate*now }, append(pairs, "__name__", name)...)
+	}
+	const members = "hermod_cluster_members"
 	for _, test := range []struct {
 		alert, when string
 		series      promql.Series
@@ -56,6 +56,15 @@ func TestAlertsFire(t *testing.T) {
 		{"HermodStoreNotWritable", "all is well", writable(1), false},
 		{"HermodOverloaded", "refusals go on", refusals(0.1), true},
 		{"HermodOverloaded", "there were some once", refusals(0), false},
+		{"HermodClusterOutOfReach", "NATS is away", gauge("hermod_cluster_connected", 0), true},
+		{"HermodClusterOutOfReach", "all is well", gauge("hermod_cluster_connected", 1), false},
+		{"HermodNodesApart", "the only node there is", gauge(members, 0), false},
+		{"HermodClusterOutages", "every two minutes", counter("hermod_cluster_outages_total", 1.0/120), true},
+		{"HermodClusterOutages", "there were some once", counter("hermod_cluster_outages_total", 0), false},
+		{"HermodClusterDrops", "the inbox is full", counter("hermod_cluster_dropped_total", 5, "where", "inbox"), true},
+		{"HermodClusterDrops", "there were some once", counter("hermod_cluster_dropped_total", 0, "where", "engine"), false},
+		{"HermodClusterStrangers", "somebody shouts", counter("hermod_cluster_undecodable_total", 1), true},
+		{"HermodClusterStrangers", "nobody does", counter("hermod_cluster_undecodable_total", 0), false},
 	} {
 		expr, ok := exprs[test.alert]
 		if !ok {
@@ -66,6 +75,22 @@ func TestAlertsFire(t *testing.T) {
 			t.Errorf("%s, %s: fires %v, want %v", test.alert, test.when, got, test.fires)
 		}
 	}
+}
+
+// expressions are those of the alerts, by name.
+func expressions(t *testing.T) map[string]string {
+	t.Helper()
+	groups, errs := rulefmt.ParseFile(rules, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.New(slog.DiscardHandler))
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	exprs := map[string]string{}
+	for _, g := range groups.Groups {
+		for _, r := range g.Rules {
+			exprs[r.Alert] = r.Expr
+		}
+	}
+	return exprs
 }
 
 // evaluated is when alerts are evaluated, in seconds since 1970.
@@ -80,17 +105,36 @@ func series(at func(now float64) float64, pairs ...string) promql.Series {
 	return s
 }
 
-// evaluate tells whether an expression has a result where there is one series.
-func evaluate(t *testing.T, expr string, s promql.Series) bool {
+// TestApartFiresForWhoeverKnowsTooFew: of three nodes, one that is on its own, and the two who miss it.
+func TestApartFiresForWhoeverKnowsTooFew(t *testing.T) {
+	t.Parallel()
+	expr := expressions(t)["HermodNodesApart"]
+	for _, test := range []struct {
+		members []float64
+		fires   bool
+	}{{[]float64{2, 2, 2}, false}, {[]float64{2, 2, 1}, true}, {[]float64{0, 1, 1}, true}, {[]float64{1, 1}, false}} {
+		var all []promql.Series
+		for i, n := range test.members {
+			all = append(all, series(func(float64) float64 { return n }, "__name__", "hermod_cluster_members", "node", fmt.Sprint(i)))
+		}
+		if got := evaluate(t, expr, all...); got != test.fires {
+			t.Errorf("nodes that know %v others: fires %v", test.members, got)
+		}
+	}
+}
+
+// evaluate tells whether an expression has a result where there are these series.
+func evaluate(t *testing.T, expr string, all ...promql.Series) bool {
 	t.Helper()
 	store := &storage.MockQueryable{MockQuerier: &storage.MockQuerier{
 		SelectMockFunction: func(_ bool, _ *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
-			for _, m := range matchers {
-				if !m.Matches(s.Metric.Get(m.Name)) {
-					return storage.EmptySeriesSet()
+			found := &several{SeriesSet: storage.EmptySeriesSet()}
+			for _, s := range all {
+				if !slices.ContainsFunc(matchers, func(m *labels.Matcher) bool { return !m.Matches(s.Metric.Get(m.Name)) }) {
+					found.series = append(found.series, promql.NewStorageSeries(s))
 				}
 			}
-			return &single{SeriesSet: storage.EmptySeriesSet(), series: promql.NewStorageSeries(s)}
+			return found
 		},
 	}}
 	engine := promql.NewEngine(promql.EngineOpts{MaxSamples: 1000, Timeout: time.Minute})
@@ -106,19 +150,18 @@ func evaluate(t *testing.T, expr string, s promql.Series) bool {
 	return len(found) > 0
 }
 
-// single is a set of one series.
-type single struct {
+// several is a set of series.
+type several struct {
 	storage.SeriesSet // for what a set has besides: no error, no warnings
-	series            storage.Series
-	read              bool
+	series            []storage.Series
+	at                int // how many were read
 }
 
 // Next implements storage.SeriesSet.
-func (s *single) Next() bool {
-	first := !s.read
-	s.read = true
-	return first
+func (s *several) Next() bool {
+	s.at++
+	return s.at <= len(s.series)
 }
 
 // At implements storage.SeriesSet.
-func (s *single) At() storage.Series { return s.series }
+func (s *several) At() storage.Series { return s.series[s.at-1] }

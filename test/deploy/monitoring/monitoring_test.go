@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,8 +21,13 @@ const (
 	catalogue  = "../../../docs/metrics.md"
 	dashboards = "../../../deploy/monitoring/dashboards"
 	rules      = "../../../deploy/monitoring/hermod.rules.yml"
-	scraping   = "../../../deploy/compose/prometheus.yml"
 )
+
+// scraping are the configurations of Prometheus, and what they read.
+var scraping = map[string][]string{
+	"../../../deploy/compose/prometheus.yml":         {"hermod:8081"},
+	"../../../deploy/compose/cluster/prometheus.yml": {"hermod-1:8081", "hermod-2:8081", "hermod-3:8081"},
+}
 
 func load(t *testing.T) (map[string]monitoring.Family, string, []monitoring.Dashboard) {
 	t.Helper()
@@ -166,10 +172,17 @@ func TestCheckFindsFaults(t *testing.T) {
 	}
 }
 
-// The scrape configuration names the job that everything else looks for, and reads the alerts.
+// The scrape configurations name the job that everything else looks for, and read the alerts.
 func TestScraping(t *testing.T) {
 	t.Parallel()
-	content, err := os.ReadFile(scraping)
+	for file, targets := range scraping {
+		checkScraping(t, file, targets)
+	}
+}
+
+func checkScraping(t *testing.T, file string, targets []string) {
+	t.Helper()
+	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +203,7 @@ func TestScraping(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(config.ScrapeConfigs) != 1 || config.ScrapeConfigs[0].JobName != monitoring.Job ||
-		config.ScrapeConfigs[0].StaticConfigs[0].Targets[0] != "hermod:8081" || config.RuleFiles[0] != "hermod.rules.yml" {
-		t.Errorf("%+v", config)
+		!slices.Equal(config.ScrapeConfigs[0].StaticConfigs[0].Targets, targets) || config.RuleFiles[0] != "hermod.rules.yml" {
+		t.Errorf("%s: %+v", file, config)
 	}
 }
