@@ -97,7 +97,7 @@ func fetchAudio(t *testing.T, url, user string, headers ...string) (status int, 
 // Blobs lists the files of recordings, whole or not.
 func (n *Node) Blobs() (names []string) {
 	n.t.Helper()
-	files, err := os.ReadDir(filepath.Join(filepath.Dir(n.log), "data", "blobs"))
+	files, err := os.ReadDir(filepath.Join(filepath.Dir(n.LogFile), "data", "blobs"))
 	if err != nil {
 		n.t.Fatal(err)
 	}

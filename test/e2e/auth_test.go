@@ -238,9 +238,9 @@ func TestRefusedAtStart(t *testing.T) {
 			t.Parallel()
 			n := Prepare(t, c.yaml)
 			if what == "dev on every interface" {
-				n.args = n.args[2:] // without -im, which would override it
+				n.Args = n.Args[2:] // without -im, which would override it
 			}
-			n.args = append(n.args, c.args...)
+			n.Args = append(n.Args, c.args...)
 			code, output := n.fails()
 			if code != 2 {
 				t.Errorf("exit code %d:\n%s", code, output)

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/game-im/hermod/test/proxy"
 )
 
 // fast lets one session send as fast as it can.
@@ -113,12 +115,12 @@ func TestASlowReaderIsNotClosedWhileItReads(t *testing.T) {
 	n := Start(t, "session:\n  stall_timeout: 2s\n  queue_bytes: 64KiB\n")
 	im := n.Calls()
 	join(t, im, "room", "alice")
-	proxy := NewProxy(t, n.IM)
-	stuck := Open(t, proxy.Addr, Hello{User: "stuck", Room: "room", Capabilities: "resume"}).Greeted()
+	link := proxy.New(t, n.IM)
+	stuck := Open(t, link.Addr, Hello{User: "stuck", Room: "room", Capabilities: "resume"}).Greeted()
 	fine := n.Connect(Hello{User: "fine", Room: "room"})
 	slow := n.Connect(Hello{User: "slow", Room: "room", Capabilities: "resume"})
 	n.settled(6)
-	proxy.Stall()
+	link.Stall()
 	const count = 600
 	payload := string(make([]byte, 1024)) // far more than a queue holds
 	var wg sync.WaitGroup

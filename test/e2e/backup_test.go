@@ -162,8 +162,8 @@ func acknowledged(t *testing.T, s *Stream, count int) {
 // dataDir is where the node keeps its database.
 func (n *Node) dataDir(t *testing.T) string {
 	t.Helper()
-	for _, variable := range n.env {
-		if dir, ok := strings.CutPrefix(variable, "HERMOD_DATA_DIR="); ok && strings.HasPrefix(dir, filepath.Dir(n.log)) {
+	for _, variable := range n.Env {
+		if dir, ok := strings.CutPrefix(variable, "HERMOD_DATA_DIR="); ok && strings.HasPrefix(dir, filepath.Dir(n.LogFile)) {
 			return dir
 		}
 	}

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/game-im/hermod/test/authority"
+
+	"github.com/game-im/hermod/test/process"
 )
 
 // loadable lets a node be loaded by few clients.
@@ -49,7 +50,7 @@ type loading struct {
 func (n *Node) load(mode string, args ...string) *loading {
 	n.t.Helper()
 	args = append([]string{"bench", mode, "--json", "--ops", n.Ops, "--warm-up", "100ms"}, args...)
-	l := &loading{cmd: exec.CommandContext(n.t.Context(), filepath.Join(programs, "hermodctl"), args...)}
+	l := &loading{cmd: exec.CommandContext(n.t.Context(), process.Program("hermodctl"), args...)}
 	l.cmd.Stdout, l.cmd.Stderr = &l.out, &l.err
 	if err := l.cmd.Start(); err != nil {
 		n.t.Fatal(err)
@@ -181,7 +182,7 @@ func TestBenchWithoutNode(t *testing.T) {
 		{"fanout"}, {"fanout", "--transport", "websocket"}, {"request", "--protocol", "upstream"},
 		{"push", "--gateway", absent},
 	} {
-		cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "hermodctl"), append([]string{"bench", args[0], "--addr", absent}, args[1:]...)...)
+		cmd := exec.CommandContext(t.Context(), process.Program("hermodctl"), append([]string{"bench", args[0], "--addr", absent}, args[1:]...)...)
 		out, err := cmd.CombinedOutput()
 		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(out), "no node answers at "+absent) {
 			t.Errorf("%v: %v, exit %d:\n%s", args, err, code, out)

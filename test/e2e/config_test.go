@@ -15,12 +15,14 @@ import (
 	"google.golang.org/grpc/codes"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
+
+	"github.com/game-im/hermod/test/process"
 )
 
 // rewrite puts another configuration in the place of the node's file, as an editor does.
 func (n *Node) rewrite(yaml string) {
 	n.t.Helper()
-	file := n.args[len(n.args)-1]
+	file := n.Args[len(n.Args)-1]
 	if err := os.WriteFile(file+"~", []byte(yaml), 0o600); err != nil {
 		n.t.Fatal(err)
 	}
@@ -93,7 +95,7 @@ func TestConfigurationChangesLive(t *testing.T) {
 	n.rewrite("log: {level: warn}\nsession: {sends_per_second: 1000, send_burst: 2000}\nserver: {stop: {drain: 2s}}\n")
 	n.logs("waits for a restart", "key=server.stop.drain", "old=1s", "new=2s")
 	n.logs("key=log.level", "old=info", "new=warn")
-	if status, body := n.get("/readyz"); status != http.StatusOK || !strings.Contains(body, "waits for a restart: server.stop.drain") {
+	if status, body := n.Page("/readyz"); status != http.StatusOK || !strings.Contains(body, "waits for a restart: server.stop.drain") {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
 	if got := n.Metric("hermod_config_waiting_keys"); got != 1 {
@@ -106,7 +108,7 @@ func TestConfigurationChangesLive(t *testing.T) {
 	if n.lines("level=INFO") > before {
 		t.Error("the level of the log is not the new one")
 	}
-	if _, body := n.get("/readyz"); strings.Contains(body, "restart") {
+	if _, body := n.Page("/readyz"); strings.Contains(body, "restart") {
 		t.Errorf("after the restart /readyz says %s", body)
 	}
 }
@@ -167,13 +169,13 @@ session: {heartbeat: 10s, resume_window: 0s}
 func TestHangupReadsTheConfiguration(t *testing.T) {
 	t.Parallel()
 	n := Start(t, "log: {level: info}\n")
-	if err := n.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := n.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	n.logs("configuration read again: it is the one that the node runs with")
 	n.rewrite("nonsense: 1\n")
 	n.logs("nonsense: no such key")
-	if err := n.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := n.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	n.eventually("the problem once more", func() bool { return n.lines("nonsense: no such key") == 2 })
@@ -187,7 +189,7 @@ func TestHangupReadsTheConfiguration(t *testing.T) {
 func TestCentreThatIsDown(t *testing.T) {
 	t.Parallel()
 	n := Prepare(t, "")
-	n.env = append(n.env, "HERMOD_CONF=consul://127.0.0.1:1/hermod.yaml?token=hush")
+	n.Env = append(n.Env, "HERMOD_CONF=consul://127.0.0.1:1/hermod.yaml?token=hush")
 	begun := time.Now()
 	code, output := n.fails()
 	if code != 1 || !strings.Contains(output, "configuration at consul://127.0.0.1:1/hermod.yaml cannot be reached") || !strings.Contains(output, "tried 5 times") {
@@ -209,8 +211,8 @@ func TestCentreThatIsDown(t *testing.T) {
 // ctl runs hermodctl in the environment of a node.
 func (n *Node) ctl(args ...string) (output string, code int) {
 	n.t.Helper()
-	cmd := exec.CommandContext(n.t.Context(), filepath.Join(programs, "hermodctl"), args...)
-	cmd.Env, cmd.Dir = n.env, filepath.Dir(n.log)
+	cmd := exec.CommandContext(n.t.Context(), process.Program("hermodctl"), args...)
+	cmd.Env, cmd.Dir = n.Env, filepath.Dir(n.LogFile)
 	said, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -224,7 +226,7 @@ func TestDoctorBesideANode(t *testing.T) {
 	t.Parallel()
 	n := Prepare(t, "log: {level: info}\n")
 	quic := freeAddr(t)
-	n.env = append(n.env, "HERMOD_QUIC_ADDR="+quic)
+	n.Env = append(n.Env, "HERMOD_QUIC_ADDR="+quic)
 	doctor := append([]string{"doctor"}, "--im", n.IM, "--grpc", n.Gateway, "--http", n.HTTP, "--ops", n.Ops)
 	expects := func(when string, wantCode int, args []string, wanted ...string) {
 		t.Helper()

@@ -33,7 +33,7 @@ func (v vitals) String() string {
 func (n *Node) vitals() vitals {
 	n.t.Helper()
 	for range 2 { // what pools hold is gone after the second time
-		if status, body := n.get("/debug/pprof/heap?gc=1"); status != http.StatusOK {
+		if status, body := n.Page("/debug/pprof/heap?gc=1"); status != http.StatusOK {
 			n.t.Fatalf("heap: %d %s", status, body)
 		}
 	}

@@ -5,17 +5,18 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/game-im/hermod/test/process"
 )
 
 // demo is a run of docs/examples/demo, with an environment that is meant for another node.
 func demo(t *testing.T) (cmd *exec.Cmd, folder string) {
 	t.Helper()
 	folder = t.TempDir()
-	cmd = exec.CommandContext(t.Context(), filepath.Join(programs, "demo"))
+	cmd = exec.CommandContext(t.Context(), process.Program("demo"))
 	cmd.Env = append(os.Environ(), "TMPDIR="+folder, "HERMOD_AUTH_MODE=jwt", "HERMOD_CONF=/does/not/exist", "HERMOD_SERVICE_TOKEN=secret")
 	cmd.Dir = folder
 	return cmd, folder

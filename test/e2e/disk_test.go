@@ -17,7 +17,7 @@ func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, "size=16m")
 	n := Prepare(t, fmt.Sprintf(outageConfig, outageQueue, "sqlite", ""))
-	n.env = append(n.env, "HERMOD_DATA_DIR="+d.path)
+	n.Env = append(n.Env, "HERMOD_DATA_DIR="+d.path)
 	n.Boot()
 	outlives(n, func() { n.fillUp(d) }, d.free)
 }

@@ -3,7 +3,7 @@
 // of the server.
 //
 // A Node is one hermod process and may be killed and started again on the same data and ports; a
-// Stream is a client of the im.v1 stream that hides nothing; a Proxy stands between the two and
+// Stream is a client of the im.v1 stream that hides nothing; a proxy stands between the two and
 // breaks connections. They belong to the test that made them and fail it when what it waits for
 // does not come within patience; methods that do so are for the test's own goroutine.
 //

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/game-im/hermod/test/process"
 )
 
 // talker is a hermodctl chat whose keyboard and screen are pipes.
@@ -26,7 +27,7 @@ type talker struct {
 func chat(t *testing.T, n *Node, user string, more ...string) *talker {
 	t.Helper()
 	args := append([]string{"chat", "--user", user, "--room", "lobby", "--addr", n.IM}, more...)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "hermodctl"), args...)
+	cmd := exec.CommandContext(t.Context(), process.Program("hermodctl"), args...)
 	typed, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +104,7 @@ func hermodctl(t *testing.T, args ...string) (output string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	said, err := exec.CommandContext(ctx, filepath.Join(programs, "hermodctl"), args...).CombinedOutput()
+	said, err := exec.CommandContext(ctx, process.Program("hermodctl"), args...).CombinedOutput()
 	return string(said), err
 }
 

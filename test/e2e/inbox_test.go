@@ -325,7 +325,7 @@ func TestInboxIsShown(t *testing.T) {
 	if err != nil || got.Pushes != 2 || got.Bytes != int64(len("m12m345")) || got.Oldest.IsZero() {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if status, body := n.get("/v1/inboxes/bob"); status != 200 || !strings.Contains(body, `"pushes":2`) || !strings.Contains(body, `"bytes":"7"`) {
+	if status, body := n.Page("/v1/inboxes/bob"); status != 200 || !strings.Contains(body, `"pushes":2`) || !strings.Contains(body, `"bytes":"7"`) {
 		t.Errorf("REST: %d %s", status, body)
 	}
 	out, err := hermodctl(t, "inbox", "bob", "carol", "--addr", n.Gateway)

@@ -12,6 +12,8 @@ import (
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/test/databases"
+
+	"github.com/game-im/hermod/test/proxy"
 )
 
 // outageConfig has little room for what waits, and a database that is given up soon.
@@ -25,14 +27,14 @@ data:
 const outageQueue = 200
 
 // throughProxy has a node on a database server that it reaches through a proxy.
-func throughProxy(t *testing.T, test func(n *Node, s *databases.Server, p *Proxy)) {
+func throughProxy(t *testing.T, test func(n *Node, s *databases.Server, p *proxy.Proxy)) {
 	t.Helper()
 	t.Parallel()
 	for driver, start := range databases.Start {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
 			s := start(t)
-			p := NewProxy(t, s.Addr())
+			p := proxy.New(t, s.Addr())
 			dsn := strings.Replace(s.Create(), s.Addr(), p.Addr, 1)
 			test(Start(t, fmt.Sprintf(outageConfig, outageQueue, driver, dsn)), s, p)
 		})
@@ -41,12 +43,12 @@ func throughProxy(t *testing.T, test func(n *Node, s *databases.Server, p *Proxy
 
 // TestDatabaseKilled: while the database is gone senders are told, and all goes on when it is back.
 func TestDatabaseKilled(t *testing.T) {
-	throughProxy(t, func(n *Node, s *databases.Server, _ *Proxy) { outlives(n, s.Kill, s.Restart) })
+	throughProxy(t, func(n *Node, s *databases.Server, _ *proxy.Proxy) { outlives(n, s.Kill, s.Restart) })
 }
 
 // TestDatabaseAnswersLate is about one that answers after 30 s, which is as good as none.
 func TestDatabaseAnswersLate(t *testing.T) {
-	throughProxy(t, func(n *Node, _ *databases.Server, p *Proxy) {
+	throughProxy(t, func(n *Node, _ *databases.Server, p *proxy.Proxy) {
 		outlives(n, func() { p.Lag(30 * time.Second) }, p.Restore)
 	})
 }
@@ -54,12 +56,12 @@ func TestDatabaseAnswersLate(t *testing.T) {
 // TestDatabaseOutOfReach is about a network that loses everything in silence, and afterwards knows
 // nothing of the connections that there were.
 func TestDatabaseOutOfReach(t *testing.T) {
-	throughProxy(t, func(n *Node, _ *databases.Server, p *Proxy) { outlives(n, p.Silence, p.Restore) })
+	throughProxy(t, func(n *Node, _ *databases.Server, p *proxy.Proxy) { outlives(n, p.Silence, p.Restore) })
 }
 
 // TestDatabaseRefuses is about a network that resets every connection.
 func TestDatabaseRefuses(t *testing.T) {
-	throughProxy(t, func(n *Node, _ *databases.Server, p *Proxy) { outlives(n, p.Refuse, p.Restore) })
+	throughProxy(t, func(n *Node, _ *databases.Server, p *proxy.Proxy) { outlives(n, p.Refuse, p.Restore) })
 }
 
 // outlives has people talk while the store is out of order, and checks what is promised for that time.
@@ -98,7 +100,7 @@ func (n *Node) unready() {
 }
 
 func (n *Node) readiness() string {
-	_, text := n.get("/readyz")
+	_, text := n.Page("/readyz")
 	return text
 }
 
@@ -157,7 +159,7 @@ func (n *Node) watchQueue() (most func() int) {
 	go func() {
 		most := 0
 		for {
-			_, page := n.get("/metrics")
+			_, page := n.Page("/metrics")
 			for line := range strings.SplitSeq(page, "\n") {
 				var waiting int
 				if _, err := fmt.Sscanf(line, "hermod_store_queued_messages %d", &waiting); err == nil {

@@ -14,6 +14,8 @@ import (
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/sdk/upstream"
+
+	"github.com/game-im/hermod/test/process"
 )
 
 // batchSummary is what hermodctl batch --json prints.
@@ -44,7 +46,7 @@ func TestHermodctlBatch(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "hermodctl"), "batch", file, "--addr", n.Gateway, "--content", "c", "--failed", failed, "--json", "--parallel", "1")
+	cmd := exec.CommandContext(t.Context(), process.Program("hermodctl"), "batch", file, "--addr", n.Gateway, "--content", "c", "--failed", failed, "--json", "--parallel", "1")
 	out, err := cmd.Output()
 	if err == nil || cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("two targets were not reached, and it says %v", err)
@@ -73,7 +75,7 @@ func TestHermodctlBatchInterrupted(t *testing.T) {
 	n := Start(t, "")
 	const targets = 200
 	run := func(interrupt bool) (batchSummary, string) {
-		cmd := exec.CommandContext(t.Context(), filepath.Join(programs, "hermodctl"), "batch", "--addr", n.Gateway,
+		cmd := exec.CommandContext(t.Context(), process.Program("hermodctl"), "batch", "--addr", n.Gateway,
 			"--idempotency-key", "once", "--size", "10", "--parallel", "2", "--store", "--json")
 		in, err := cmd.StdinPipe()
 		if err != nil {

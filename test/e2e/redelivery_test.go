@@ -11,6 +11,8 @@ import (
 	"github.com/game-im/hermod/sdk/client"
 	"github.com/game-im/hermod/sdk/discovery"
 	"github.com/game-im/hermod/sdk/upstream"
+
+	"github.com/game-im/hermod/test/proxy"
 )
 
 // TestA7AtLeastOnceToTheClient: what a client has not acknowledged comes again.
@@ -123,10 +125,10 @@ func (a *app) connects() int {
 func TestA7Once(t *testing.T) {
 	t.Parallel()
 	n := Start(t, "")
-	proxy := NewProxy(t, n.IM)
-	bob, _ := newApp(t, "bob", proxy.Addr)
+	link := proxy.New(t, n.IM)
+	bob, _ := newApp(t, "bob", link.Addr)
 	carol, _ := newApp(t, "carol", n.IM)
-	_, alice := newApp(t, "alice", proxy.Addr)
+	_, alice := newApp(t, "alice", link.Addr)
 
 	const total = 600
 	var wg sync.WaitGroup
@@ -148,11 +150,11 @@ func TestA7Once(t *testing.T) {
 		})
 	}
 	reached(100)
-	proxy.Cut()
+	link.Cut()
 	reached(200)
 	n.Restart()
 	reached(300)
-	proxy.Cut()
+	link.Cut()
 	reached(400)
 	n.Kill()
 	n.Boot()

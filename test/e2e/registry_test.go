@@ -164,7 +164,7 @@ func pushSomething(t *testing.T, gateway gatewayv1.GatewayServiceClient) {
 // outside fails if a node has written anything beside its data directory.
 func outside(t *testing.T, n *Node) {
 	t.Helper()
-	entries, err := os.ReadDir(filepath.Dir(n.log))
+	entries, err := os.ReadDir(filepath.Dir(n.LogFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestDrainingNodeIsNotListed(t *testing.T) {
 		stream.Flush() // fails unless the stream still works
 		join(t, n.Calls(), "room", "bob")
 		n.eventually("/readyz tells", func() bool {
-			_, body := n.get("/readyz")
+			_, body := n.Page("/readyz")
 			return strings.Contains(body, "registry: "+kind+": deregistered")
 		})
 		stream.Disconnected("3000")
@@ -267,14 +267,14 @@ func TestNodeWithoutItsRegistry(t *testing.T) {
 		s.Stop()
 		n := Start(t, registered(kind, s))
 		n.eventually("/readyz tells", func() bool {
-			status, body := n.get("/readyz")
+			status, body := n.Page("/readyz")
 			return status == 200 && strings.HasPrefix(body, "ready\n") && strings.Contains(body, "registry: "+kind+": fails")
 		})
 		join(t, n.Calls(), "room", "alice")
 		s.Start()
 		awaitListed(t, registryKinds[kind].discover(t, s), "im-service.grpc", patience, n.IM)
 		n.eventually("/readyz tells", func() bool {
-			_, body := n.get("/readyz")
+			_, body := n.Page("/readyz")
 			return strings.Contains(body, "registry: "+kind+": registered as im-service at "+n.IM)
 		})
 	})

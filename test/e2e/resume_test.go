@@ -9,6 +9,8 @@ import (
 	"time"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
+
+	"github.com/game-im/hermod/test/proxy"
 )
 
 // resumer is a client with the capability resume that keeps account of what it was given.
@@ -91,10 +93,10 @@ func chatter(ctx context.Context, t *testing.T, im imv1.IMServiceClient, room, u
 func TestA5ResumeOverCuts(t *testing.T) {
 	t.Parallel()
 	n := Start(t, "")
-	proxy := NewProxy(t, n.IM)
+	link := proxy.New(t, n.IM)
 	im := n.Calls()
 	join(t, im, "room", "first", "second")
-	r := newResumer(t, n, proxy.Addr, Hello{User: "reader", Room: "room", Capabilities: "ack,resume,batch"})
+	r := newResumer(t, n, link.Addr, Hello{User: "reader", Room: "room", Capabilities: "ack,resume,batch"})
 
 	busy, quiet := context.WithCancel(t.Context())
 	defer quiet()
@@ -104,10 +106,10 @@ func TestA5ResumeOverCuts(t *testing.T) {
 		wg.Go(func() { sent[i] = chatter(busy, t, im, "room", user, time.Millisecond) })
 	}
 	breaks := []func(){
-		proxy.Cut,
-		proxy.Stall,
+		link.Cut,
+		link.Stall,
 		func() { r.Cut() },
-		proxy.HalfClose,
+		link.HalfClose,
 	}
 	rounds := 16
 	if testing.Short() {

@@ -9,14 +9,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/game-im/hermod/test/process"
 )
 
 // TestGreetingNamesAddresses: with port 0 the node takes free ports and says which.
 func TestGreetingNamesAddresses(t *testing.T) {
 	t.Parallel()
 	n := Prepare(t, "")
-	n.args = []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0", "-ops", "127.0.0.1:0"}
-	n.spawn()
+	n.Args = []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0", "-ops", "127.0.0.1:0"}
+	n.Spawn()
 	addresses := regexp.MustCompile(`(?s)clients +(\S+).*services +(\S+).*http +(\S+) +/im.*ops +http://([^/\s]+)`)
 	var found []string
 	n.eventually("the greeting", func() bool {
@@ -25,7 +27,7 @@ func TestGreetingNamesAddresses(t *testing.T) {
 	})
 	n.IM, n.Gateway, n.HTTP, n.Ops = found[1], found[2], found[3], found[4]
 	n.eventually("ready", n.Ready)
-	if status, body := n.get("/healthz"); status != http.StatusOK {
+	if status, body := n.Page("/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz: %d %s", status, body)
 	}
 	alice := n.Connect(Hello{User: "alice", Room: "room"})
@@ -41,7 +43,7 @@ func TestTakenPort(t *testing.T) {
 	n := Start(t, "")
 	second := Prepare(t, "")
 	second.IM = n.IM
-	second.args[1] = n.IM
+	second.Args[1] = n.IM
 	code, output := second.fails()
 	if code != 1 || !regexp.MustCompile(`(?i)server\.im\.addr.*in use`).MatchString(output) {
 		t.Errorf("exit code %d, output %s", code, output)
@@ -53,8 +55,8 @@ func (n *Node) fails() (code int, output string) {
 	n.t.Helper()
 	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(programs, "hermod"), n.args...)
-	cmd.Env, cmd.Dir = n.env, filepath.Dir(n.log)
+	cmd := exec.CommandContext(ctx, process.Program("hermod"), n.Args...)
+	cmd.Env, cmd.Dir = n.Env, filepath.Dir(n.LogFile)
 	said, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	switch {
@@ -74,7 +76,7 @@ func TestProfiles(t *testing.T) {
 	for yaml, want := range map[string]int{"": http.StatusNotFound, "server:\n  ops:\n    pprof: true\n": http.StatusOK} {
 		n := Start(t, yaml)
 		for _, page := range []string{"/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/heap"} {
-			if status, _ := n.get(page); status != want {
+			if status, _ := n.Page(page); status != want {
 				t.Errorf("with %q %s has status %d, want %d", yaml, page, status, want)
 			}
 		}

@@ -13,6 +13,8 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
+
+	"github.com/game-im/hermod/test/proxy"
 )
 
 // TestStopping stops a node with many streams open and sends in flight.
@@ -44,7 +46,7 @@ func TestStopping(t *testing.T) {
 	n.Terminate()
 
 	// Not ready comes first: during the notice everybody is still served.
-	n.eventually("not ready", func() bool { status, _ := n.get("/readyz"); return status == http.StatusServiceUnavailable })
+	n.eventually("not ready", func() bool { status, _ := n.Page("/readyz"); return status == http.StatusServiceUnavailable })
 	for i, s := range streams[:3] {
 		if rest := s.Flush(); len(rest) > 0 {
 			t.Errorf("stream %d: %v", i, rest)
@@ -103,11 +105,11 @@ func checkStored(t *testing.T, n *Node, senders []*busySender) {
 func TestStoppingIsBounded(t *testing.T) {
 	t.Parallel()
 	n := Start(t, "server:\n  stop:\n    drain: 0s\n    timeout: 2s\n")
-	proxy := NewProxy(t, n.IM)
-	stuck := Open(t, proxy.Addr, Hello{User: "stuck", Room: "room"}).Greeted()
+	link := proxy.New(t, n.IM)
+	stuck := Open(t, link.Addr, Hello{User: "stuck", Room: "room"}).Greeted()
 	im := n.Calls()
 	join(t, im, "room", "alice")
-	proxy.Stall()
+	link.Stall()
 	for range 200 {
 		say(t, im, "room", "alice", string(make([]byte, 32<<10)))
 	}
@@ -134,13 +136,13 @@ func TestStoppingIdle(t *testing.T) {
 	t.Parallel()
 	n := Start(t, "")
 	started := time.Now()
-	n.signal(syscall.SIGINT)
+	n.Signal(syscall.SIGINT)
 	n.Stopped()
 	if took := time.Since(started); took > 3*time.Second {
 		t.Errorf("an idle node took %s to stop", took)
 	}
 	for _, addr := range []string{n.IM, n.Gateway, n.Ops} {
-		if status, _ := n.get("/healthz"); status != 0 {
+		if status, _ := n.Page("/healthz"); status != 0 {
 			t.Errorf("%s still answers", addr)
 		}
 	}

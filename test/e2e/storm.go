@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/game-im/hermod/test/proxy"
 )
 
 // striker is a proxy that may strike.
@@ -29,7 +31,7 @@ type storm struct {
 // stormAround puts proxies before the node and returns them as its doors.
 func stormAround(t *testing.T, n *Node, quic string) (doors, []striker) {
 	t.Helper()
-	im, http, udp := NewProxy(t, n.IM), NewProxy(t, n.HTTP), NewUDPProxy(t, quic)
+	im, http, udp := proxy.New(t, n.IM), proxy.New(t, n.HTTP), NewUDPProxy(t, quic)
 	return doors{grpc: im.Addr, http: http.Addr, quic: udp.Addr}, []striker{im, http, udp}
 }
 

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/game-im/hermod/test/process"
 )
 
 // tailed is a line that hermodctl tail --json prints.
@@ -46,7 +47,7 @@ func (r *tailer) Write(p []byte) (int, error) {
 func (n *Node) tail(args ...string) *tailer {
 	n.t.Helper()
 	r := &tailer{t: n.t, done: make(chan struct{})}
-	r.cmd = exec.CommandContext(n.t.Context(), filepath.Join(programs, "hermodctl"), append(append([]string{"tail"}, args...), "--json", "--addr", n.IM, "--timeout", "2m")...)
+	r.cmd = exec.CommandContext(n.t.Context(), process.Program("hermodctl"), append(append([]string{"tail"}, args...), "--json", "--addr", n.IM, "--timeout", "2m")...)
 	r.cmd.Stderr = r
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {

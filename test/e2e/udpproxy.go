@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/game-im/hermod/test/proxy"
 )
 
 // forgetPath is how long a UDPProxy remembers a client that nothing is sent to.
@@ -136,8 +138,8 @@ func (p *UDPProxy) Strike(rng *rand.Rand) (blow string, struck bool) {
 	case 1:
 		blow, path.mute = "udp mute", true
 	case 2, 3:
-		blow, path.late = "udp delayed", time.Duration(rng.Int64N(int64(longestDelay)))
-		time.AfterFunc(2*longestDelay, func() {
+		blow, path.late = "udp delayed", time.Duration(rng.Int64N(int64(proxy.LongestDelay)))
+		time.AfterFunc(2*proxy.LongestDelay, func() {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			path.late = 0

@@ -69,7 +69,7 @@ func (n *Node) liveHeap() float64 {
 	n.t.Helper()
 	least := 0.0
 	for i := range 5 {
-		if status, _ := n.get("/debug/pprof/heap?gc=1"); status != 200 {
+		if status, _ := n.Page("/debug/pprof/heap?gc=1"); status != 200 {
 			n.t.Fatalf("status %d", status)
 		}
 		heap := n.Metric("go_memstats_heap_alloc_bytes")

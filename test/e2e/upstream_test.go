@@ -136,7 +136,7 @@ func TestServicesDoNotDisturbEachOther(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 		return says("crashes")(ctx, r)
 	})
-	n.configure(fmt.Sprintf(`
+	n.Configure(fmt.Sprintf(`
 gateway: {request_timeout: %s}
 upstream:
   breaker: {failures: 3, open: 1s}

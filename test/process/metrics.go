@@ -1,4 +1,4 @@
-package e2e
+package process
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 // written as in name="value".
 func (n *Node) Metric(name string, labels ...string) float64 {
 	n.t.Helper()
-	status, page := n.get("/metrics")
+	status, page := n.Page("/metrics")
 	if status != http.StatusOK {
 		n.t.Fatalf("/metrics: status %d: %s", status, page)
 	}
@@ -35,7 +35,7 @@ func (n *Node) Metric(name string, labels ...string) float64 {
 // AwaitMetric waits until a metric has reached a value.
 func (n *Node) AwaitMetric(least float64, name string, labels ...string) {
 	n.t.Helper()
-	n.eventually(name+" reaches "+strconv.FormatFloat(least, 'g', -1, 64), func() bool { return n.Metric(name, labels...) >= least })
+	n.Eventually(name+" reaches "+strconv.FormatFloat(least, 'g', -1, 64), func() bool { return n.Metric(name, labels...) >= least })
 }
 
 func hasLabels(series, name string, labels []string) bool {

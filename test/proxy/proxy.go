@@ -1,4 +1,6 @@
-package e2e
+// Package proxy breaks TCP connections on purpose: it cuts, stalls, delays and half-closes them, as networks do.
+// A Proxy can be told from any goroutine.
+package proxy
 
 import (
 	"math/rand/v2"
@@ -33,8 +35,8 @@ type link struct {
 	stalled, cut   bool // guarded by Proxy.mu
 }
 
-// NewProxy starts a proxy that lasts until the test ends.
-func NewProxy(t *testing.T, target string) *Proxy {
+// New starts a proxy that lasts until the test ends.
+func New(t testing.TB, target string) *Proxy {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -186,7 +188,7 @@ func (p *Proxy) Strike(rng *rand.Rand) (blow string, struck bool) {
 	case 3, 4:
 		blow = "delayed"
 		l.stall()
-		time.AfterFunc(time.Duration(rng.Int64N(int64(longestDelay))), func() { p.release(l) })
+		time.AfterFunc(time.Duration(rng.Int64N(int64(LongestDelay))), func() { p.release(l) })
 	default:
 		blow = "cut"
 		l.cutOff()
@@ -220,8 +222,8 @@ func (p *Proxy) release(l *link) {
 	p.changed.Broadcast()
 }
 
-// longestDelay is how long a network may hold back what it then delivers.
-const longestDelay = 1500 * time.Millisecond
+// LongestDelay is how long a network may hold back what it then delivers.
+const LongestDelay = 1500 * time.Millisecond
 
 // The blows, with Proxy.mu held.
 
