@@ -230,3 +230,13 @@ func Eventually(t testing.TB, most time.Duration, what string, ok func() bool) {
 		time.Sleep(pollEvery)
 	}
 }
+
+// Ended tells whether the process, which was started, has ended.
+func (n *Node) Ended() bool {
+	select {
+	case <-n.exited:
+		return true
+	default:
+		return false
+	}
+}

@@ -11,9 +11,16 @@ import (
 // programs is the folder with the binaries; Main fills it.
 var programs string
 
+// Built is the environment variable that names a folder of programs which are built already, for whoever runs a test again
+// and again.
+const Built = "HERMOD_TEST_PROGRAMS"
+
 // Main is for TestMain: it builds the programs, named by their packages below the module, runs the tests, and returns the
 // exit code.
 func Main(m *testing.M, packages ...string) (code int) {
+	if programs = os.Getenv(Built); programs != "" {
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "hermod-programs-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,0 +1,149 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/sdk/discovery"
+	"github.com/game-im/hermod/sdk/upstream"
+	"github.com/game-im/hermod/test/databases"
+	"github.com/game-im/hermod/test/process"
+	"github.com/game-im/hermod/test/proxy"
+)
+
+// serviceToken is what services show.
+const serviceToken = "the-token-of-the-services"
+
+// patience is for what must happen on a loaded machine too.
+const patience = 4 * process.Patience
+
+// scene is some nodes on one database, with an engine between them. It belongs to the test's goroutine.
+type scene struct {
+	t      *testing.T
+	engine *engine
+	nodes  []*node
+}
+
+// node is one of them, and its networks.
+type node struct {
+	*process.Node
+	toStore  *proxy.Proxy
+	toEngine *proxy.Proxy // nil: the engine is within the nodes
+}
+
+// nodeConfig lets sessions survive the moment between two nodes and has clients be heard often.
+const nodeConfig = `
+auth: {mode: trusted, service_token: %q}
+session: {heartbeat: 5s, resume_window: 60s, presence_grace: 5s}
+server: {stop: {drain: 2s}, keepalive: {time: 5s, timeout: 3s}}
+gateway: {ack_timeout: 5s}
+data: {database: {driver: postgres, dsn: %q}}
+`
+
+// open starts nodes with an engine of the given kind, and waits until they know each other.
+func open(t *testing.T, kind string, count int) *scene {
+	t.Helper()
+	databases.Need(t, "postgres")
+	s := &scene{t: t, engine: engines[kind](t, count)}
+	db := databases.StartPostgres(t)
+	dsn := db.Create()
+	for i := range count {
+		n := &node{toStore: proxy.New(t, db.Addr())}
+		yaml := fmt.Sprintf(nodeConfig, serviceToken, strings.Replace(dsn, db.Addr(), n.toStore.Addr, 1))
+		cluster, link := s.engine.configure(t, i)
+		n.toEngine = link
+		n.Node = process.Prepare(t, yaml+cluster)
+		s.nodes = append(s.nodes, n)
+	}
+	s.boot()
+	return s
+}
+
+// boot starts all nodes side by side.
+func (s *scene) boot() {
+	s.t.Helper()
+	for _, n := range s.nodes {
+		n.Spawn()
+	}
+	s.together()
+}
+
+// together waits until all nodes are ready and each knows all others.
+func (s *scene) together() {
+	s.t.Helper()
+	want := fmt.Sprintf("others: %d\n", len(s.nodes)-1)
+	for i, n := range s.nodes {
+		var page string
+		defer func() {
+			if s.t.Failed() && !strings.Contains(page, want) {
+				s.t.Logf("node %d says %q", i, page)
+			}
+		}()
+		process.Eventually(s.t, patience, fmt.Sprintf("node %d is ready and knows the others", i), func() bool {
+			if n.Ended() {
+				s.t.Fatalf("node %d has ended:\n%s", i, n.Log())
+			}
+			_, page = n.Page("/readyz")
+			return strings.HasPrefix(page, "ready") && strings.Contains(page, want)
+		})
+	}
+}
+
+// doors are where clients connect to: any node, the given one first.
+func (s *scene) doors(first int) (all []*discovery.ServiceInfo) {
+	for i := range s.nodes {
+		all = append(all, &discovery.ServiceInfo{ID: fmt.Sprint(i), Address: s.nodes[(first+i)%len(s.nodes)].IM})
+	}
+	return all
+}
+
+// door is where the clients of one node connect to.
+func (s *scene) door(node int) []*discovery.ServiceInfo {
+	return []*discovery.ServiceInfo{{Address: s.nodes[node].IM}}
+}
+
+// pushes returns what a service pushes with at one node.
+func (s *scene) pushes(node int) *upstream.UnicastClient {
+	s.t.Helper()
+	c := upstream.NewUnicastClient(s.nodes[node].Gateway, upstream.WithTimeout(process.Patience), upstream.WithToken(serviceToken), upstream.WithInsecure())
+	if err := c.Connect(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = c.Close() }) // fails when the node is gone
+	return c
+}
+
+// dial connects to one node's IM listener.
+func (s *scene) dial(node int) *grpc.ClientConn {
+	s.t.Helper()
+	conn, err := grpc.NewClient(s.nodes[node].IM, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() }) // closing twice is its only error
+	return conn
+}
+
+// join makes users members of a room, by a call to one node.
+func (s *scene) join(node int, room string, users ...string) {
+	s.t.Helper()
+	im := imv1.NewIMServiceClient(s.dial(node))
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	for _, user := range users {
+		resp, err := im.JoinRoom(ctx, &imv1.JoinRoomRequest{UserId: user, RoomId: room}, grpc.WaitForReady(true))
+		if err == nil && resp.GetStatus().GetCode() != 0 {
+			err = errors.New(resp.GetStatus().GetMessage())
+		}
+		if err != nil {
+			s.t.Fatalf("%s joins %s: %v", user, room, err)
+		}
+	}
+}
