@@ -165,6 +165,10 @@ var layers = []layer{
 		why: "it measures the store by itself, and a node around it as its users load theirs",
 	},
 	{
+		folder: "test/bench/cluster", may: []string{"app/hermodctl/bench"},
+		why: "it loads many nodes as their users load one",
+	},
+	{
 		folder: "test/authority", stdAlone: true,
 		why: "it issues certificates to tests of every layer",
 	},

@@ -68,6 +68,9 @@ func StartRedisCluster(t testing.TB) []*Redis {
 // Addr is where it listens.
 func (r *Redis) Addr() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
 
+// PID is the server's process.
+func (r *Redis) PID() int { return r.process.Process.Pid }
+
 // Arg is what follows a name on the server's command line.
 func (r *Redis) Arg(name string) string {
 	r.t.Helper()

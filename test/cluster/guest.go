@@ -31,7 +31,7 @@ type guest struct {
 
 	mu      sync.Mutex
 	stream  grpc.BidiStreamingClient[gatewayv1.ClientRequest, gatewayv1.ServerPush] // nil: none
-	lost    chan struct{}                                                          // closed with stream's end
+	lost    chan struct{}                                                           // closed with stream's end
 	waiting map[uint32]chan *gatewayv1.ServerPush
 	ticket  string
 	last    uint64 // the last frame that it has

@@ -88,7 +88,7 @@ func TestPushReachesOtherNode(t *testing.T) {
 		}
 		for i, p := range []*person{bob, alice} { // each is pushed to at the other node
 			for j, opts := range [][]upstream.CallOption{nil, {upstream.WaitForAck(10 * time.Second)}, {upstream.StoreOffline()}} {
-				id := fmt.Sprint("push ", i, j)
+				id := fmt.Sprintf("push %d%d", i, j)
 				o, err := s.pushes(i).Push(t.Context(), upstream.OpenID(p.user), note(id), opts...)
 				if err != nil || o.Status != upstream.Delivered {
 					t.Errorf("%s to %s: %+v, %v", id, p.user, o, err)

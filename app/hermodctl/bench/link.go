@@ -40,13 +40,24 @@ type dialer interface {
 }
 
 func newDialer(p *Plan) dialer {
+	if len(p.Others) == 0 {
+		return newNodeDialer(p, p.Addr)
+	}
+	s := &spreadDialer{}
+	for _, addr := range append([]string{p.Addr}, p.Others...) {
+		s.nodes = append(s.nodes, newNodeDialer(p, addr))
+	}
+	return s
+}
+
+func newNodeDialer(p *Plan, addr string) dialer {
 	switch p.Transport {
 	case WebSocket:
-		return &webDialer{addr: p.Addr, tls: p.TLS, protocol: p.Protocol}
+		return &webDialer{addr: addr, tls: p.TLS, protocol: p.Protocol}
 	case QUIC:
-		return &quicDialer{addr: p.Addr, tls: quicTLS(p.TLS)}
+		return &quicDialer{addr: addr, tls: quicTLS(p.TLS)}
 	default:
-		return &grpcDialer{addr: p.Addr, tls: p.TLS, protocol: p.Protocol, shared: max(1, p.Shared)}
+		return &grpcDialer{addr: addr, tls: p.TLS, protocol: p.Protocol, shared: max(1, p.Shared)}
 	}
 }
 

@@ -52,6 +52,9 @@ type Plan struct {
 	// Addr is the listener that clients connect to, and Gateway that of the GatewayService, which is
 	// needed to push and broadcast: host:port.
 	Addr, Gateway string
+	// Others are the same listener of further nodes, which are one with the first: clients connect to all of
+	// them in turn.
+	Others []string
 	// Token proves who clients and service are; empty where the node believes everybody. One for the
 	// role service may act for the users that a load makes up.
 	Token string

@@ -1,0 +1,58 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// table shows medians, and what they are to one node.
+func table(free, paced [][]figure) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "load of the machine %s\n\n", strings.TrimSpace(load()))
+	fmt.Fprintln(&b, "| | messages/s | per CPU-second of the nodes | to one node | database, CPU-s per 1,000 | engine, CPU-s per 1,000 | p99 at 2,000/s, ms | |")
+	fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|")
+	for i, s := range settings {
+		ratio := median(free[i], perCPU) / median(free[0], perCPU)
+		late := median(paced[i], func(f figure) float64 { return f.p99 })
+		verdict := "pass"
+		if ratio < leastRatio || late >= mostP99 {
+			verdict = "**fail**"
+		}
+		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %.2f | %.3f | %.3f | %.1f | %s |\n", s.name,
+			median(free[i], func(f figure) float64 { return f.perSecond }), median(free[i], perCPU), ratio,
+			median(free[i], func(f figure) float64 { return f.database }), median(free[i], func(f figure) float64 { return f.engine }), late, verdict)
+	}
+	return b.String()
+}
+
+func perCPU(f figure) float64 { return f.perCPU }
+
+// median of an even number is the lower of the two in the middle, so that it is always a figure that was measured.
+func median(figures []figure, value func(figure) float64) float64 {
+	var all []float64
+	for _, f := range figures {
+		all = append(all, value(f))
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/2]
+}
+
+// load is how busy the machine has been.
+func load() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	return string(b)
+}
+
+func TestTableJudges(t *testing.T) {
+	fast, slow := []figure{{perCPU: 1000, p99: 1}, {perCPU: 900, p99: 2}, {perCPU: 5, p99: 99}}, []figure{{perCPU: 600, p99: 9}}
+	got := table([][]figure{fast, fast, slow}, [][]figure{fast, fast, slow})
+	if strings.Count(got, "| pass |") != 2 || !strings.Contains(got, "| three nodes, Redis | 0 | 600 | 0.67 | 0.000 | 0.000 | 9.0 | **fail** |") {
+		t.Error(got)
+	}
+}
