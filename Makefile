@@ -18,6 +18,9 @@ SOAK ?= 10m
 KILLS ?= 20
 STORE ?= 5s
 HISTORY ?= 10000000
+CHAOS ?= 5m
+CLIENTS ?= 300
+RESTARTS ?= 50
 
 # Everything but the race detector does without C, so what is tested is what ships.
 export CGO_ENABLED := 0
@@ -93,6 +96,13 @@ endure: ## kill nodes and databases KILLS times (20) for each database, and have
 	HERMOD_TEST_DATABASES=1 HERMOD_TEST_KILLS=$(KILLS) go test -count=1 -v -timeout 60m -parallel 1 -run '^TestA1DurableAckSurvivesKill' ./test/e2e
 	HERMOD_TEST_DATABASES=1 HERMOD_TEST_NODES=1m go test -count=1 -v -timeout 60m -parallel 1 -run '^TestTwoNodesOnOneDatabase$$' ./internal/data
 
+.PHONY: endure-cluster
+endure-cluster: ## three nodes on NATS, and on Redis: CLIENTS (300) while nodes are killed and links cut for CHAOS (5m), then RESTARTS (50)
+	HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 HERMOD_TEST_CHAOS=$(CHAOS) HERMOD_TEST_CHAOS_CLIENTS=$(CLIENTS) \
+	  go test -count=1 -v -timeout 4h -run '^TestA1A8ThreeNodesUnderChaos$$' ./test/cluster
+	HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 HERMOD_TEST_ROLLING=$(RESTARTS) HERMOD_TEST_CHAOS_CLIENTS=$(CLIENTS) \
+	  go test -count=1 -v -timeout 4h -run '^TestRollingRestarts$$' ./test/cluster
+
 .PHONY: bench
 bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)
 	go run ./test/bench $(ARGS)
@@ -100,6 +110,14 @@ bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)
 .PHONY: bench-store
 bench-store: ## measure how fast each database stores, for STORE (5s) each time (needs PostgreSQL and MariaDB)
 	HERMOD_BENCH_STORE=$(STORE) HERMOD_TEST_DATABASES=1 go test -count=1 -timeout 2h -v -run '^TestThroughput$$' ./test/bench/store
+
+.PHONY: bench-cluster
+bench-cluster: ## measure what three nodes cost beside one, on NATS and on Redis, for STORE (5s) each time (needs PostgreSQL and Redis)
+	HERMOD_BENCH_CLUSTER=$(STORE) HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 go test -count=1 -timeout 1h -v -run '^TestCost$$' ./test/bench/cluster
+
+.PHONY: bench-storm
+bench-storm: ## have a node follow 10,000 rooms and 100,000 users at once, and again after an outage of NATS, and of Redis
+	HERMOD_TEST_BROKERS=1 go test -count=1 -p 1 -v -run '^TestStorm$$' ./internal/realtime/broker/natsbroker ./internal/realtime/broker/redisbroker
 
 .PHONY: bench-history
 bench-history: ## measure reading from a SQLite file of HISTORY (10000000) messages (needs 4 GB of disk, in TMPDIR)

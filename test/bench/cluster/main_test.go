@@ -16,6 +16,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	case served:
 		return
+	case os.Getenv(BenchCluster) == "":
+		os.Exit(m.Run()) // no node is started
 	}
 	os.Exit(process.Main(m, "app/hermod/cmd/hermod"))
 }
