@@ -113,7 +113,7 @@ func note(id string) upstream.Notification {
 func (s *service) insist(id string, ask func(context.Context, *upstream.UnicastClient) error) {
 	at := s.rng.IntN(len(s.nodes))
 	for deadline := time.Now().Add(patience); ; at++ {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		err := ask(ctx, s.nodes[at%len(s.nodes)])
 		cancel()
 		refused, ok := errors.AsType[*upstream.PushError](err)

@@ -40,6 +40,7 @@ type Broker struct {
 	handlers broker.Handlers
 	up       atomic.Bool
 	before   atomic.Bool // it was up once
+	left     atomic.Bool // all is sent: the bus ends since it is to
 	out      *outbox
 	in       *inbox
 	interest *interest
@@ -109,6 +110,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	g.Go(func() error {
 		b.live(ctx, live)
 		b.leave(sent)
+		b.left.Store(true)
 		kill()
 		return nil
 	})

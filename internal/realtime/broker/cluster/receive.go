@@ -35,6 +35,9 @@ func (s sink) Disconnected(why error) {
 	b := s.b
 	b.up.Store(false)
 	b.interest.connected(false)
+	if b.left.Load() {
+		return // by itself
+	}
 	b.metrics.outages.Inc()
 	b.opt.Log.Warn("the cluster is out of reach; trying again", "error", why)
 }
