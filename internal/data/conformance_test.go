@@ -72,7 +72,7 @@ func conformance(t *testing.T, empty func(*testing.T) data.Options) {
 		})
 		transcripts := data.NewTranscripts(db)
 		return datatest.Stores{
-			Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, History: data.NewHistory(db), Cursors: cursors, Inbox: inbox,
+			Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, History: data.NewHistory(db), Watch: data.NewWatches(db), Cursors: cursors, Inbox: inbox,
 			PushKeys: data.NewPushKeys(db, quiet),
 			Audios:   data.NewAudios(db), Transcripts: transcripts, Queue: transcripts,
 			Purge: func(ctx context.Context, now time.Time, keep biz.Retention) error {

@@ -189,6 +189,9 @@ func (k *memory) changed(c Change) {
 
 // saw notes the version that a room's row has.
 func (k *memory) saw(room biz.RoomID, version int64) {
+	if r, ok := k.rooms.peek(room); !ok || r.Version == version {
+		return
+	}
 	k.rooms.update(room, func(r *keptRoom) { r.stale = r.stale || r.Version != version })
 }
 

@@ -31,6 +31,19 @@ const (
 // biz.PushKeyLife counts as free, purged or not; it is deleted rather than changed, so that "no" keeps
 // the order of created_at.
 func (p *PushKeys) Begin(ctx context.Context, k biz.PushKey, r biz.PushRecord) (earlier *biz.PushRecord, err error) {
+	for range pushKeyAttempts {
+		earlier, err = p.begin(ctx, k, r)
+		if !isDuplicate(err) {
+			break
+		}
+	}
+	return earlier, err
+}
+
+// pushKeyAttempts is how often a push begins anew because another node has taken its key at the same time.
+const pushKeyAttempts = 3
+
+func (p *PushKeys) begin(ctx context.Context, k biz.PushKey, r biz.PushRecord) (earlier *biz.PushRecord, err error) {
 	err = p.db.writer.do(ctx, func(t *tx) (err error) {
 		if earlier, err = selectPush(t, k); err != nil {
 			return err

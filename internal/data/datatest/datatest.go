@@ -16,6 +16,7 @@ type Stores struct {
 	Members  biz.MemberRepo
 	Log      biz.MessageLog
 	History  biz.HistoryRepo
+	Watch    biz.WatchRepo
 	Cursors  biz.CursorRepo
 	Inbox    biz.Inbox
 	PushKeys biz.PushKeys
@@ -39,6 +40,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("MemberRepo", func(t *testing.T) { runAll(t, open, memberSuite) })
 	t.Run("MessageLog", func(t *testing.T) { runAll(t, open, logSuite) })
 	t.Run("HistoryRepo", func(t *testing.T) { runAll(t, open, historySuite) })
+	t.Run("WatchRepo", func(t *testing.T) { runAll(t, open, watchSuite) })
 	t.Run("Retention", func(t *testing.T) { runAll(t, open, retentionSuite) })
 	t.Run("CursorRepo", func(t *testing.T) { runAll(t, open, cursorSuite) })
 	t.Run("Inbox", func(t *testing.T) { runAll(t, open, inboxSuite) })

@@ -21,7 +21,7 @@ var roomSuite = map[string]func(scene){
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		want.Members = 1
+		want.Members, want.Version = 1, 1
 		s.equal("room", s.room("r"), want)
 	},
 	"ids compare byte by byte": func(s scene) {
