@@ -7,6 +7,8 @@ type Publication struct {
 	Seq int64
 	// Frame is what subscribers get. Nil tells only that the log now reaches Seq.
 	Frame *Frame
+	// Bytes is about what it takes in memory; 0: little. What waits for its turn is bounded by it.
+	Bytes int
 	// AckRequired marks an item that only an explicit ack confirms.
 	AckRequired bool
 

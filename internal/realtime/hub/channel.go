@@ -19,13 +19,16 @@ const (
 // channel is one channel's subscribers on this node. Its lock is what puts the publications of a
 // channel into one order for everybody.
 type channel struct {
-	name  string
-	waker Waker
+	name    string
+	waker   Waker
+	readers *readers // nil: each session cares for the order itself
 
-	mu   sync.Mutex
-	subs []*session.Subscription
-	head int64 // highest seq that came by
-	gone bool  // taken off the hub
+	mu     sync.Mutex
+	subs   []*session.Subscription
+	head   int64   // highest seq that came by, or with readers, up to which all was delivered
+	known  bool    // with readers: head is
+	gone   bool    // taken off the hub
+	window *window // nil: nothing is missing
 
 	line atomic.Pointer[line] // nil: the channel has never had a crowd
 }
@@ -106,13 +109,25 @@ func (ch *channel) spreadLocked() {
 	}
 }
 
-// handOutLocked delivers publications and wakes the sessions that they are for, of which it makes a
-// list in wake's place.
+// handOutLocked delivers publications, those of a log in its order; see spreadOutLocked.
 func (ch *channel) handOutLocked(ds []session.Delivery, wake []*session.Session) []*session.Session {
-	for i := range ds {
-		ch.head = max(ch.head, ds[i].Seq)
+	if ch.readers != nil {
+		ds = ch.orderLocked(ds)
+	} else {
+		for i := range ds {
+			ch.head = max(ch.head, ds[i].Seq)
+		}
 	}
+	return ch.spreadOutLocked(ds, wake)
+}
+
+// spreadOutLocked delivers publications and wakes the sessions that they are for, of which it makes a
+// list in wake's place.
+func (ch *channel) spreadOutLocked(ds []session.Delivery, wake []*session.Session) []*session.Session {
 	wake = wake[:0]
+	if len(ds) == 0 {
+		return wake
+	}
 	for _, sub := range ch.subs {
 		if !sub.Session.Deliver(sub, ds) {
 			continue
@@ -150,5 +165,9 @@ func (ch *channel) TryLive(sub *session.Subscription) bool {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.spreadLocked()
-	return sub.Live(ch.head)
+	last, live := sub.Live(ch.head)
+	if live && ch.readers != nil && !ch.known {
+		ch.knowLocked(last)
+	}
+	return live
 }

@@ -49,7 +49,7 @@ func inTurn(t *testing.T, test func(t *testing.T, b *bench, w *turns, conns []*t
 	synctest.Test(t, func(t *testing.T) {
 		core := session.NewCore(session.Config{QueueBytes: 1 << 20}, slog.New(slog.DiscardHandler))
 		w := &turns{Writer: core.Writer}
-		b := &bench{hub.New(w), core}
+		b := &bench{hub.New(w, core.Log), core}
 		defer b.write(t)()
 		var conns []*transporttest.Conn
 		for i := range crowd {

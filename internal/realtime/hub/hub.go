@@ -4,7 +4,9 @@
 package hub
 
 import (
+	"context"
 	"hash/maphash"
+	"log/slog"
 	"sync"
 
 	"github.com/game-im/hermod/internal/realtime/frame"
@@ -23,6 +25,7 @@ type Waker interface {
 // Hub is the index of one node.
 type Hub struct {
 	waker    Waker
+	readers  *readers
 	seed     maphash.Seed
 	channels [shards]channelShard
 	sessions index[string]
@@ -37,8 +40,8 @@ type channelShard struct {
 }
 
 // New returns an empty hub.
-func New(waker Waker) *Hub {
-	h := &Hub{waker: waker, seed: maphash.MakeSeed()}
+func New(waker Waker, logger *slog.Logger) *Hub {
+	h := &Hub{waker: waker, readers: newReaders(logger), seed: maphash.MakeSeed()}
 	for i := range h.channels {
 		h.channels[i].byName = make(map[string]*channel)
 	}
@@ -48,6 +51,17 @@ func New(waker Waker) *Hub {
 	h.gids.m = make(map[int64][]*session.Session)
 	return h
 }
+
+// ReadFrom has the hub put the channels that a log keeps into its order: once for all of their sessions,
+// and what does not come is read from there. It is called before anybody subscribes; without it each
+// session cares for itself.
+func (h *Hub) ReadFrom(log Log) {
+	h.readers.log = log
+	h.readers.heads, _ = log.(Heads)
+}
+
+// Run reads what channels miss, until ctx ends.
+func (h *Hub) Run(ctx context.Context) error { return h.readers.run(ctx) }
 
 // Subscribe puts a session on a channel, behind everything up to after in the channel's log. The
 // caller starts the subscription once publications of the channel reach this node. It is nil when
@@ -73,6 +87,9 @@ func (h *Hub) acquire(name string) *channel {
 		ch := shard.byName[name]
 		if ch == nil {
 			ch = &channel{name: name, waker: h.waker}
+			if log := h.readers.log; log != nil && log.Keeps(name) {
+				ch.readers = h.readers
+			}
 			shard.byName[name] = ch
 		}
 		shard.mu.Unlock()
@@ -122,6 +139,7 @@ func (h *Hub) dropIfEmpty(ch *channel) {
 		return
 	}
 	ch.gone = true
+	ch.abandonLocked()
 	// Never the other way round: acquire lets go of the shard before it takes the channel.
 	shard := h.shard(ch.name)
 	shard.mu.Lock()

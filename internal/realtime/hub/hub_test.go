@@ -26,7 +26,7 @@ type bench struct {
 
 func newBench() *bench {
 	core := session.NewCore(session.Config{QueueBytes: 1 << 20}, slog.New(slog.DiscardHandler))
-	return &bench{hub.New(core.Writer), core}
+	return &bench{hub.New(core.Writer, core.Log), core}
 }
 
 // write writes what is queued, until the returned function is called.

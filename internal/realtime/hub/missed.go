@@ -1,7 +1,7 @@
 package hub
 
-// Missed has the sessions on a channel, or on every channel when it has no name, read its log: publications
-// may not have come. It does not wait for that.
+// Missed has the log of a channel, or of every channel when it has no name, read from where it stands here:
+// publications may not have come. It does not wait for that.
 func (h *Hub) Missed(name string) {
 	if name != "" {
 		if ch := h.find(name); ch != nil {
@@ -31,6 +31,12 @@ func (ch *channel) missed() {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.spreadLocked() // what is here is in order yet
+	if ch.readers != nil {
+		if !ch.gone {
+			ch.askLocked()
+		}
+		return
+	}
 	for _, sub := range ch.subs {
 		sub.Missed()
 	}

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/game-im/hermod/internal/realtime/session"
@@ -15,7 +17,7 @@ var (
 
 // Collectors returns the node's instruments for registration.
 func (n *Node) Collectors() []prometheus.Collector {
-	return append(append(n.core.Metrics.Collectors(), n.core.Load.Collectors()...), gauges{n})
+	return slices.Concat(n.core.Metrics.Collectors(), n.core.Load.Collectors(), n.hub.Collectors(), []prometheus.Collector{gauges{n}})
 }
 
 // gauges are read from the sessions when somebody asks, so that counting costs the hot path nothing.

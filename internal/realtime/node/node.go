@@ -37,12 +37,16 @@ type Node struct {
 
 // New returns a node that does nothing in the background before Run.
 func New(core *session.Core, b broker.Cluster, p *presence.Tracker) *Node {
-	n := &Node{core: core, hub: hub.New(core.Writer), broker: b, presence: p, log: core.Log}
+	n := &Node{core: core, hub: hub.New(core.Writer, core.Log), broker: b, presence: p, log: core.Log}
 	n.interest.init(n.wanted, b)
 	n.broadcasts.returned.L = &n.broadcasts.mu
 	b.Attach(broker.Handlers{Publication: n.hub.Deliver, Missed: n.missed, Request: n.request})
 	return n
 }
+
+// ReadFrom has the node put what is published on the channels of a log into its order, once for all of its
+// sessions, and read there what did not come. It is called once, before anything is published.
+func (n *Node) ReadFrom(log hub.Log) { n.hub.ReadFrom(log) }
 
 // Run works until ctx ends; then it closes what sessions are left and returns once all is quiet.
 func (n *Node) Run(ctx context.Context) error {
@@ -50,6 +54,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.core.Writer.Run(ctx) })
 	g.Go(func() error { return n.core.Catcher.Run(ctx) })
 	g.Go(func() error { return n.broker.Run(ctx) })
+	g.Go(func() error { return n.hub.Run(ctx) })
 	g.Go(func() error { return n.sweep(ctx) })
 	return g.Wait()
 }

@@ -12,6 +12,9 @@ type Delivery struct {
 	*frame.Publication
 	By      *Session // the one that sent it; nil: none of this node
 	Replied bool     // By was among those that it was delivered to
+	// Logged tells that it was read from the log. Sessions of the user that it is from, some of which know
+	// of it already, read it there themselves.
+	Logged bool
 }
 
 // Deliver takes publications of a channel that the session follows, in their order. It never blocks.
@@ -25,11 +28,41 @@ func (s *Session) Deliver(sub *Subscription, ds []Delivery) (wake bool) {
 		if origin {
 			ds[i].Replied = true
 		}
+		if ds[i].Logged && ds[i].From == s.User && ds[i].From != "" {
+			s.ownLocked(sub, ds[i].Seq)
+			continue
+		}
 		if s.deliverLocked(sub, ds[i].Publication, origin) {
 			wake = true
 		}
 	}
 	return wake
+}
+
+// ownLocked is deliverLocked for what is the user's own and was read from the log.
+func (s *Session) ownLocked(sub *Subscription, seq int64) {
+	if sub.live && !sub.gone && sub.source != nil && seq >= sub.next {
+		s.fallBehindLocked(sub)
+	}
+}
+
+// Late gives the session that sent a publication the reply to it, out of its place: that was passed, or
+// cannot be waited for.
+func (s *Session) Late(channel string, p *frame.Publication) {
+	s.mu.Lock()
+	wake := s.state != Closed && s.lateLocked(channel, p)
+	s.mu.Unlock()
+	if wake {
+		s.core.Writer.Wake(s)
+	}
+}
+
+func (s *Session) lateLocked(channel string, p *frame.Publication) (wake bool) {
+	if sub := s.findLocked(channel); sub != nil {
+		return s.deliverLocked(sub, p, true)
+	}
+	f := s.choose(p, true)
+	return f != nil && s.keepLocked(item{}, f)
 }
 
 func (s *Session) deliverLocked(sub *Subscription, p *frame.Publication, origin bool) (wake bool) {

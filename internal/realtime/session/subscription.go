@@ -77,17 +77,18 @@ func NewSubscription(s *Session, name string, channel Channel, source Source, af
 	}
 }
 
-// Live makes the subscription live if it has everything up to the channel's head. The channel
-// calls it, under its lock.
-func (sub *Subscription) Live(head int64) bool {
+// Live makes the subscription live if it has everything up to the channel's head, and returns the last
+// place that it has. The channel calls it, under its lock.
+func (sub *Subscription) Live(head int64) (last int64, live bool) {
 	s := sub.Session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if head >= sub.next {
-		return false
+	last = sub.next - 1
+	if head > last {
+		return last, false
 	}
 	sub.live, sub.replied = true, nil
-	return true
+	return last, true
 }
 
 // Missed has the subscription read the log, up to its head, since live publications may not have come. One

@@ -1,0 +1,193 @@
+package hub
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	readersAtOnce = 4   // logs that a node reads at once
+	readAtOnce    = 256 // publications of one read
+	headsAtOnce   = 512 // channels whose heads are asked for at once
+	readFor       = 10 * time.Second
+	retryAfter    = 250 * time.Millisecond
+)
+
+// readers read for a node what its channels miss, each channel's once and a page at a time in turn, so that
+// a large hole does not hold up the others. Nothing of it runs while nothing is missing.
+type readers struct {
+	log     Log   // nil: each session reads for itself
+	heads   Heads // log, if it is that
+	metrics *metrics
+	logger  *slog.Logger
+
+	mu      sync.Mutex
+	wake    sync.Cond
+	asked   []*channel // whose head is to be asked for
+	ready   []*channel // which are to be read
+	stopped bool
+	patient appointments
+	failed  appointments
+}
+
+func newReaders(logger *slog.Logger) *readers {
+	r := &readers{metrics: newMetrics(), logger: logger, patient: appointments{after: patience}, failed: appointments{after: retryAfter}}
+	r.wake.L = &r.mu
+	return r
+}
+
+// now puts a channel in line.
+func (r *readers) now(ch *channel, asked bool) {
+	r.mu.Lock()
+	if asked && r.heads != nil {
+		r.asked = append(r.asked, ch)
+	} else {
+		r.ready = append(r.ready, ch)
+	}
+	r.mu.Unlock()
+	r.wake.Signal()
+}
+
+// later has a channel called when it has been patient, unless it has forgotten about that by then.
+func (r *readers) later(ch *channel) { r.appoint(&r.patient, ch) }
+
+// again has a channel called for another try.
+func (r *readers) again(ch *channel) { r.appoint(&r.failed, ch) }
+
+// appointments are channels to be called in the order in which they came, all after the same time: one
+// timer is enough, and none while there are none.
+type appointments struct {
+	after time.Duration
+	line  []appointment
+}
+
+type appointment struct {
+	channel *channel
+	at      time.Time
+}
+
+func (r *readers) appoint(with *appointments, ch *channel) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	with.line = append(with.line, appointment{ch, time.Now().Add(with.after)})
+	if len(with.line) == 1 {
+		time.AfterFunc(with.after, func() { r.call(with) })
+	}
+}
+
+func (r *readers) call(with *appointments) {
+	for _, ch := range r.overdue(with, time.Now()) {
+		ch.ripe()
+	}
+}
+
+func (r *readers) overdue(with *appointments, now time.Time) (overdue []*channel) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for n < len(with.line) && !with.line[n].at.After(now) {
+		overdue = append(overdue, with.line[n].channel)
+		n++
+	}
+	if with.line = with.line[n:]; len(with.line) == 0 {
+		with.line = nil
+	} else if !r.stopped {
+		time.AfterFunc(with.line[0].at.Sub(now), func() { r.call(with) })
+	}
+	return overdue
+}
+
+// run reads until ctx ends, which also cancels what is being read.
+func (r *readers) run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		r.stopped = true
+		r.mu.Unlock()
+		r.wake.Broadcast()
+	})
+	defer stop()
+	var wg sync.WaitGroup
+	for range readersAtOnce {
+		wg.Go(func() { r.work(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+func (r *readers) work(ctx context.Context) {
+	for {
+		asked, ready := r.next()
+		switch {
+		case len(asked) > 0:
+			r.look(ctx, asked)
+		case ready != nil:
+			r.read(ctx, ready)
+		default:
+			return
+		}
+	}
+}
+
+// next returns channels whose heads are to be asked for, or one to be read, or when all is over nothing.
+func (r *readers) next() (asked []*channel, ready *channel) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !r.stopped {
+		if n := min(len(r.asked), headsAtOnce); n > 0 {
+			asked = r.asked[:n:n]
+			r.asked = r.asked[n:]
+			return asked, nil
+		}
+		if len(r.ready) > 0 {
+			ready = r.ready[0]
+			r.ready[0] = nil
+			r.ready = r.ready[1:]
+			return nil, ready
+		}
+		r.asked, r.ready = nil, nil // the arrays
+		r.wake.Wait()
+	}
+	return nil, nil
+}
+
+// look asks how far the logs of channels reach.
+func (r *readers) look(ctx context.Context, asked []*channel) {
+	names := make([]string, 0, len(asked))
+	taken := asked[:0]
+	for _, ch := range asked {
+		if ch.beginLook() {
+			names, taken = append(names, ch.name), append(taken, ch)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, readFor)
+	defer cancel()
+	heads, err := r.heads.Heads(ctx, names)
+	if err != nil && ctx.Err() == nil {
+		r.logger.Warn("how far channels reach cannot be read", "channels", len(names), "error", err)
+	}
+	for _, ch := range taken {
+		ch.looked(heads[ch.name], err)
+	}
+}
+
+// read reads one page of what a channel misses.
+func (r *readers) read(ctx context.Context, ch *channel) {
+	s, ok := ch.beginRead()
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, readFor)
+	defer cancel()
+	ps, err := r.log.Publications(ctx, ch.name, s.after, s.upTo, readAtOnce)
+	r.metrics.reads.Inc()
+	r.metrics.filled.Add(float64(len(ps)))
+	ch.read(s, ps, err)
+}
