@@ -13,6 +13,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
@@ -54,6 +55,7 @@ type app struct {
 //
 // What is being transcribed is put back meanwhile, before the log stops in which rooms are told.
 func (a *app) run(ctx context.Context, out io.Writer) error {
+	a.Node.ReadFrom(protocol.NewRoomLog(a.Messages))
 	var (
 		k       *kratos.App
 		failed  error

@@ -34,23 +34,29 @@ func NewDeliverer(n *node.Node) *Deliverer { return &Deliverer{node: n} }
 
 // Deliver implements biz.Deliverer.
 func (d *Deliverer) Deliver(m *biz.Draft) {
-	msg := &m.Message
-	p := &frame.Publication{
-		Channel:     RoomChannel(msg.Room),
-		Seq:         msg.Seq,
-		Frame:       frame.New(msg),
-		AckRequired: msg.AckRequired,
-		From:        string(msg.Sender),
-	}
-	if msg.ClientID != "" {
-		p.Own = frame.New(Own{msg})
-	}
+	p := publication(&m.Message)
 	// A session that was told something else before, such as that its time is over, gets the message
 	// like the user's other sessions.
 	if m.Origin != "" && (m.Asked == nil || m.Asked.Answer()) {
 		p.Origin, p.Reply = string(m.Origin), reply(m)
 	}
 	d.node.Publish(p)
+}
+
+// publication is a message as the channel of its room has it.
+func publication(m *biz.Message) *frame.Publication {
+	p := &frame.Publication{
+		Channel:     RoomChannel(m.Room),
+		Seq:         m.Seq,
+		Frame:       frame.New(m),
+		Bytes:       m.Bytes(),
+		AckRequired: m.AckRequired,
+		From:        string(m.Sender),
+	}
+	if m.ClientID != "" {
+		p.Own = frame.New(Own{m})
+	}
+	return p
 }
 
 // reply answers the session that sent a message.

@@ -219,7 +219,7 @@ func follows(c Codec, p *frame.Publication) bool {
 // open makes a publication of an envelope.
 func (e *envelope) open(c Codec) (*frame.Publication, error) {
 	p := &frame.Publication{
-		Channel: e.channel, Seq: e.seq, From: e.from,
+		Channel: e.channel, Seq: e.seq, From: e.from, Bytes: len(e.frame) + len(e.own),
 		AckRequired: e.flags&flagAckRequired != 0, NotToFrom: e.flags&flagNotToFrom != 0,
 	}
 	var expires time.Time

@@ -50,6 +50,10 @@ func TestSealAndOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if size := len(e.frame) + len(e.own); q.Bytes != size {
+			t.Errorf("%d bytes, want %d", q.Bytes, size)
+		}
+		q.Bytes = 0
 		if !reflect.DeepEqual(p, q) {
 			t.Errorf("%+v, want %+v", q, p)
 		}
