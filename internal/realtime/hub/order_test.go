@@ -257,6 +257,38 @@ func TestTheReplyIsNotLostWithItsPlace(t *testing.T) {
 	})
 }
 
+// TestTheOneWithTheReplyIsKept: of what waits twice.
+func TestTheOneWithTheReplyIsKept(t *testing.T) {
+	s := newStore()
+	runNode(t, s, s, func(_ *testing.T, n *node) {
+		_, alice := n.join("room", "alice")
+		first, second := s.append("room", "carol", ""), s.append("room", "alice", "alice")
+		n.Deliver(remote(second))
+		n.Deliver(second)
+		n.Deliver(remote(second))
+		n.Deliver(remote(first))
+		n.want(alice, "1", "ack 2")
+	})
+}
+
+// TestNobodyIsReadFor: what only those miss who are behind, and read for themselves.
+func TestNobodyIsReadFor(t *testing.T) {
+	s := newStore()
+	runNode(t, s, s, func(_ *testing.T, n *node) {
+		for range 1000 {
+			s.append("room", "carol", "")
+		}
+		b, bob := n.add(session.Options{ID: "bob", User: "bob"})
+		sub := n.Subscribe(b, "room", &reader{store: s, room: "room", user: "bob"}, 0)
+		n.Missed("room")
+		n.Missed("")
+		n.wantReads(0, 0, 0)
+		b.Start(sub)
+		n.want(bob, numbers("%d", 1, 1001)...)
+		n.wantReads(1, 0, 5) // once he is live
+	})
+}
+
 // TestWhatIsNotKeptIsNotOrdered: a channel whose log is each session's own is read by each, at once.
 func TestWhatIsNotKeptIsNotOrdered(t *testing.T) {
 	s := newStore()

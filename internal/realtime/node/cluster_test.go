@@ -73,6 +73,7 @@ func runFleet(t *testing.T, count int, test func(t *testing.T, f *fleet)) {
 				t.Fatal(err)
 			}
 			n := node.New(session.NewCore(testConfig, slog.New(slog.DiscardHandler)), b, presence.New(0))
+			n.ReadFrom(f.log)
 			f.nodes = append(f.nodes, &bench{n, t, f.log})
 			f.buses = append(f.buses, bus)
 			go func() { done <- n.Run(ctx) }()
@@ -111,25 +112,35 @@ func TestRoomsSpanNodes(t *testing.T) {
 	})
 }
 
+// found is how long after a head was told all is read that it shows to be missing.
+const found = 50 * time.Millisecond
+
 // TestA4LastMessageLost: a message that the broker loses, and nothing comes behind, is there within a tick of
-// the heads.
+// the heads and 50 ms, by one read of each node.
 func TestA4LastMessageLost(t *testing.T) {
 	runFleet(t, 2, func(t *testing.T, f *fleet) {
 		_, b := f.connect(1, "bob")
+		_, c := f.connect(1, "carol")
 		time.Sleep(10 * heads)
+		synctest.Wait()
+		pages := f.log.pages
 		f.buses[0].shut.Store(true)
 		f.nodes[0].send("alice", "")
 		want(t, b)
 		f.buses[0].shut.Store(false)
-		time.Sleep(heads)
+		time.Sleep(heads + found)
 		want(t, b, "1")
 		f.buses[0].shut.Store(true) // and so it is when what tells of it is lost too, twice
 		f.nodes[0].send("alice", "")
 		time.Sleep(2 * heads)
 		synctest.Wait()
 		f.buses[0].shut.Store(false)
-		time.Sleep(heads)
+		time.Sleep(heads + found)
 		want(t, b, "1", "2")
+		want(t, c, "1", "2")
+		if f.log.reads != 2 || f.log.pages != pages {
+			t.Errorf("the node read %d times, its sessions %d", f.log.reads, f.log.pages-pages)
+		}
 	})
 }
 

@@ -76,7 +76,8 @@ type roomLog struct {
 	mu       sync.Mutex
 	senders  []string
 	fail     error
-	pages    int
+	pages    int // read by sessions
+	reads    int // by nodes
 	received map[string]int64
 }
 
@@ -101,6 +102,21 @@ func (l *roomLog) position(user string) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.received[user]
+}
+
+// Keeps implements hub.Log.
+func (l *roomLog) Keeps(channel string) bool { return channel == "room" }
+
+// Publications implements hub.Log.
+func (l *roomLog) Publications(_ context.Context, channel string, after, upTo int64, limit int) ([]*frame.Publication, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reads++
+	var ps []*frame.Publication
+	for seq := after + 1; seq <= min(upTo, int64(len(l.senders))) && len(ps) < limit; seq++ {
+		ps = append(ps, &frame.Publication{Channel: channel, Seq: seq, Frame: frame.New(fmt.Sprint(seq)), From: l.senders[seq-1]})
+	}
+	return ps, l.fail
 }
 
 // reader is the log as one user reads it.
