@@ -31,7 +31,7 @@ func spreadChanges(n *node.Node, db *data.DB) (stop func()) {
 	return db.OnChange(func(c data.Change) {
 		body, err := proto.Marshal(&wire.Change{Room: string(c.Room), User: string(c.User), Version: c.Version})
 		if err == nil { // texts in the store are UTF-8
-			n.Tell(broker.EveryNode, node.KindChanged, body)
+			_ = n.Tell(broker.EveryNode, node.KindChanged, body) // out of reach, they forget everything once they are back
 		}
 	})
 }

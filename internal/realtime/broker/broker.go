@@ -71,8 +71,9 @@ type Asker interface {
 	// A request that nobody takes is ErrNobody, as far as that is known at once.
 	//
 	// NodeChannel is followed by one node, EveryNode by all, without subscribing; of those it is known.
+	// The seconds are for a ctx without a deadline.
 	Ask(ctx context.Context, channel string, body []byte, take func(Answer) (more bool)) error
-	// Tell sends a request that takes no answer, and does not wait. What is lost on the way is no error.
+	// Tell sends them a request that nobody answers, and does not wait. An error means that it was not sent.
 	Tell(channel string, body []byte) error
 }
 

@@ -28,15 +28,18 @@ const (
 	KindSequence  Kind = 20 // give a publication its place in a channel without a log
 )
 
-// Answers begin with a byte that tells whether the node knows the kind.
+// Answers begin with a byte that tells whether there is one.
 const (
-	answerUnknown byte = iota
+	answerUnknown byte = iota // the node does not know the kind
 	answerGiven
+	answerBusy // it has too much to do
 )
 
 // Handle names who answers requests of a kind. It is called before Run. h must not block, since others
 // wait behind it; it may answer later, from anywhere.
-func (n *Node) Handle(k Kind, h func(broker.Request)) { n.requests[k] = h }
+func (n *Node) Handle(k Kind, h func(broker.Request)) {
+	n.requests[k] = func(r broker.Request, _ func()) { h(r) }
+}
 
 // request takes what another node asks.
 func (n *Node) request(r broker.Request) {
@@ -48,11 +51,16 @@ func (n *Node) request(r broker.Request) {
 	h := n.requests[Kind(r.Body[0])]
 	r.Body = r.Body[1:]
 	r.Answer = func(body []byte) { answer(append([]byte{answerGiven}, body...)) }
-	h(r)
+	h(r, func() { answer([]byte{answerBusy}) })
 }
 
-// Ask asks the other nodes that follow a channel; see broker.Asker. Nodes that do not know the kind count as
-// such that have not answered.
+// Tell tells the other nodes that follow a channel something that they do not answer; see broker.Asker.
+func (n *Node) Tell(channel string, k Kind, body []byte) error {
+	return n.broker.Tell(channel, append([]byte{byte(k)}, body...))
+}
+
+// Ask asks the other nodes that follow a channel; see broker.Asker. Nodes that do not know the kind, or have
+// too much to do, count as such that have not answered.
 func (n *Node) Ask(ctx context.Context, channel string, k Kind, body []byte, take func(broker.Answer) (more bool)) error {
 	return n.broker.Ask(ctx, channel, append([]byte{byte(k)}, body...), func(a broker.Answer) bool {
 		if len(a.Body) == 0 || a.Body[0] != answerGiven {
@@ -61,16 +69,6 @@ func (n *Node) Ask(ctx context.Context, channel string, k Kind, body []byte, tak
 		a.Body = a.Body[1:]
 		return take(a)
 	})
-}
-
-// Tell sends the other nodes that follow a channel a request that takes no answer. It may be lost.
-func (n *Node) Tell(channel string, k Kind, body []byte) {
-	if n.Alone() {
-		return
-	}
-	if err := n.broker.Tell(channel, append([]byte{byte(k)}, body...)); err != nil {
-		n.log.Warn("other nodes were not told something", "channel", channel, "kind", k, "error", err)
-	}
 }
 
 // OnMissed has told called when something on a channel may not have come, or, without a name, on any channel and
@@ -82,6 +80,14 @@ func (n *Node) missed(channel string) {
 		told(channel)
 	}
 	n.hub.Missed(channel)
+}
+
+// Others returns the ids of the other nodes that are here now.
+func (n *Node) Others() (ids []string) {
+	for _, m := range n.broker.Members() {
+		ids = append(ids, m.ID)
+	}
+	return ids
 }
 
 // ID is the node's own id in the cluster, new with every start; empty: it is no part of one.

@@ -29,7 +29,7 @@ type Node struct {
 	broker     broker.Cluster
 	presence   *presence.Tracker
 	interest   interest
-	requests   [256]func(broker.Request) // by Kind
+	requests   [256]func(r broker.Request, refuse func()) // by Kind
 	onMissed   []func(channel string)
 	broadcasts broadcasts
 	log        *slog.Logger

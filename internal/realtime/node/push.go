@@ -42,7 +42,16 @@ func (n *Node) each(to []*session.Session, offer func(*session.Session, *session
 	if len(to) == 0 {
 		return session.Gone
 	}
-	fate := session.NewFate()
+	best, fate := n.offerEach(to, offer)
+	if best == session.Kept {
+		n.Settle(fate)
+	}
+	return best
+}
+
+// offerEach does the same and leaves the end to the caller.
+func (n *Node) offerEach(to []*session.Session, offer func(*session.Session, *session.Fate) (session.Offered, bool)) (best session.Offered, fate *session.Fate) {
+	fate = session.NewFate()
 	for _, s := range to {
 		o, wake := offer(s, fate)
 		if wake {
@@ -50,8 +59,5 @@ func (n *Node) each(to []*session.Session, offer func(*session.Session, *session
 		}
 		best = max(best, o)
 	}
-	if best == session.Kept {
-		fate.Decide(n.core.Metrics.Settled)
-	}
-	return best
+	return best, fate
 }

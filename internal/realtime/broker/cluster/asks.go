@@ -121,8 +121,11 @@ func (as *asks) next(a *ask) (answers []broker.Answer, complete bool, err error)
 
 // Ask implements broker.Asker.
 func (b *Broker) Ask(ctx context.Context, channel string, body []byte, take func(broker.Answer) (more bool)) error {
-	ctx, cancel := context.WithTimeout(ctx, b.opt.AskTimeout)
-	defer cancel()
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, b.opt.AskTimeout)
+		defer cancel()
+	}
 	nodes, err := b.asked(channel)
 	if err != nil {
 		return b.metrics.asked(err)
@@ -157,12 +160,16 @@ func (b *Broker) Ask(ctx context.Context, channel string, body []byte, take func
 
 // Tell implements broker.Asker.
 func (b *Broker) Tell(channel string, body []byte) error {
+	if !b.up.Load() {
+		return broker.ErrDown
+	}
 	data := (&envelope{kind: kindRequest, node: b.opt.Self.ID, channel: channel, body: body}).marshal()
 	if err := b.fits(data); err != nil {
 		return err
 	}
 	if !b.out.push(Message{Subject: b.subject(channel), Data: data}, "") {
 		b.metrics.dropped("outbox", 1)
+		return broker.ErrDown
 	}
 	return nil
 }

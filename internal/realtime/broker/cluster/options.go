@@ -36,7 +36,7 @@ type Options struct {
 	Heads time.Duration
 	// SubscribeWait is how long Subscribe waits for the engine. Default: 1 s.
 	SubscribeWait time.Duration
-	// AskTimeout bounds every Ask. Default: 5 s.
+	// AskTimeout bounds an Ask whose context has no deadline. Default: 5 s.
 	AskTimeout time.Duration
 }
 

@@ -124,7 +124,7 @@ func (b *Broker) request(e *envelope) {
 	b.handlers.Request(broker.Request{
 		Node: e.node, Channel: e.channel, Body: e.body,
 		Answer: func(body []byte) {
-			if id == 0 || answered.Swap(true) { // told, and not asked
+			if answered.Swap(true) || id == 0 { // it was told, not asked
 				return
 			}
 			data := (&envelope{kind: kindAnswer, node: b.opt.Self.ID, id: id, body: body}).marshal()
