@@ -1,6 +1,7 @@
 package hermodctl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,8 +44,9 @@ func (f *sessionFlags) filter() (upstream.SessionFilter, error) {
 func newSessions(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sessions",
-		Short: "List and close the sessions of a node",
-		Long: `sessions shows who is connected to a node, and closes sessions. A session is inited
+		Short: "List and close the sessions of a node and its cluster",
+		Long: `sessions shows who is connected to a node, or to another one of its cluster, and
+closes sessions. A session is inited
 until its client has logged in, active while it is connected, and detached while
 its client may come back to it.`,
 		Example: `  hermodctl sessions list --state detached
@@ -66,7 +68,8 @@ func newSessionsList(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List sessions",
-		Long: `list shows the sessions of a node in the order of their ids. QUEUE is what waits
+		Long: `list shows the sessions of a node and its cluster in the order of their ids. NODE
+is the id that a node got when it started. QUEUE is what waits
 in a session: frames, and their bytes. IDLE is how long nothing came from its client.`,
 		Example: `  hermodctl sessions list --openid alice
   hermodctl sessions list --json | jq -r 'select(.queue_bytes > 100000) | .session_id'`,
@@ -115,7 +118,7 @@ func sessionLines(out io.Writer) listing {
 
 func sessionTable(out io.Writer) listing {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SESSION\tOPENID\tGID\tSTATE\tPROTOCOL\tREMOTE\tAGE\tIDLE\tQUEUE")
+	fmt.Fprintln(table, "SESSION\tOPENID\tGID\tNODE\tSTATE\tPROTOCOL\tREMOTE\tAGE\tIDLE\tQUEUE")
 	now := time.Now()
 	return listing{func(s upstream.SessionInfo) error {
 		gid, remote := "-", "-"
@@ -125,8 +128,8 @@ func sessionTable(out io.Writer) listing {
 		if s.Transport != "" {
 			remote = s.Transport + " " + s.RemoteAddr
 		}
-		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d (%d B)\n",
-			s.ID, printable(s.OpenID), gid, s.State, s.Protocol, remote,
+		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d (%d B)\n",
+			s.ID, printable(s.OpenID), gid, cmp.Or(s.Node, "-"), s.State, s.Protocol, remote,
 			since(now, s.Created), since(now, s.LastActive), s.QueueFrames, s.QueueBytes)
 		return err
 	}, table.Flush}

@@ -2,40 +2,33 @@ package biz
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"sync/atomic"
 )
 
-const (
-	// offersAtOnce is how many targets of a batch one goroutine takes at a time: what a push to a
-	// connected session costs is about a microsecond.
-	offersAtOnce = 128
-	// keepers is how many pushes of one call wait for the store at a time. Those that wait together are
-	// committed together.
-	keepers = 256
-)
+// keepers is how many pushes of one call wait for the store at a time. Those that wait together are
+// committed together.
+const keepers = 256
 
-// pushAll pushes to every target, to several at once; the results are in the order of the targets. With
+// pushAll pushes to every target; the results are in the order of the targets. With
 // a wait they are all offered the push before any is waited for, so that the wait is one for all.
 func (s *Pushes) pushAll(ctx context.Context, targets []Target, p *Push, o PushOptions) []PushResult {
 	if o.AckWithin > 0 {
 		return s.pushAcked(ctx, targets, p, o)
 	}
-	results := make([]PushResult, len(targets))
-	absent := make([]UserID, len(targets)) // empty: there is a result
-	inParallel(len(targets), runtime.GOMAXPROCS(0), offersAtOnce, func(i int) {
-		results[i], absent[i] = s.offer(targets[i], p)
-	})
-	var kept []int
-	for i, user := range absent {
-		if user != "" {
-			kept = append(kept, i)
+	results, recipients, at := p.recipients(targets)
+	var kept []int // places in recipients
+	offered := s.sessions.Batch(ctx, recipients, p)
+	for k, out := range offered {
+		if out.keeps(recipients[k], p) {
+			kept = append(kept, k)
+			continue
 		}
+		results[at[k]] = PushResult{Outcome: out.Outcome, Err: explainOutcome(out, targets[at[k]])}
 	}
-	inParallel(len(kept), keepers, 1, func(k int) {
-		i := kept[k]
-		results[i] = s.keep(ctx, absent[i], p)
+	inParallel(len(kept), keepers, 1, func(n int) {
+		k := kept[n]
+		results[at[k]] = s.keepAfter(ctx, offered[k], targets[at[k]], p)
 	})
 	return results
 }

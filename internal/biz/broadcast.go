@@ -24,8 +24,11 @@ const (
 type Audience interface {
 	// Len is how many have not had their turn.
 	Len() int
-	// Next pushes to the next n of them and returns what became of that, with Total n.
-	Next(n int) BroadcastCounts
+	// Next pushes to the next n of them and returns what became of that, with Total n. When a node is
+	// found to be gone, all that were left of its sessions have had their turn, and are more than n.
+	Next(ctx context.Context, n int) BroadcastCounts
+	// Silent is how many nodes did not say which sessions they have: those are not among them.
+	Silent() int
 }
 
 // BroadcastCounts is what became of a broadcast in the sessions that it was for.
@@ -35,19 +38,25 @@ type BroadcastCounts struct {
 	Slow    int // the session's queue was full
 	Skipped int // not logged in yet, or ended before its turn
 	Expired int // their turn came too late
+	Unknown int // the node that had them is gone, or did not answer
 	Total   int
+	// Silent is how many other nodes did not answer, or were out of reach, so that nobody knows how many
+	// sessions they have, nor which of those have the push. They are in no other count.
+	Silent int
 }
 
 // Remaining is how many of them have not had their turn.
 func (c BroadcastCounts) Remaining() int {
-	return c.Total - c.Sent - c.Queued - c.Slow - c.Skipped - c.Expired
+	return c.Total - c.Sent - c.Queued - c.Slow - c.Skipped - c.Expired - c.Unknown
 }
 
-func (c BroadcastCounts) plus(more BroadcastCounts) BroadcastCounts {
+// Plus adds what became of some of the sessions to what became of others. The total stays as it is.
+func (c BroadcastCounts) Plus(more BroadcastCounts) BroadcastCounts {
 	c.Sent += more.Sent
 	c.Queued += more.Queued
 	c.Slow += more.Slow
 	c.Skipped += more.Skipped
+	c.Unknown += more.Unknown
 	return c
 }
 
@@ -60,8 +69,8 @@ type BroadcastResult struct {
 // Broadcast sends p to every connected session. Of the options it knows the key and the TTL: nobody
 // waits for everybody, and nothing is kept for everybody.
 func (s *Pushes) Broadcast(ctx context.Context, p *Push, o PushOptions) (BroadcastResult, error) {
-	return s.broadcast(ctx, p, o, func(context.Context) (BroadcastCounts, error) {
-		return s.sessions.Broadcast(p), nil
+	return s.broadcast(ctx, p, o, func(ctx context.Context) (BroadcastCounts, error) {
+		return s.sessions.Broadcast(ctx, p), nil
 	})
 }
 
@@ -98,8 +107,8 @@ func (s *Pushes) PaceBroadcast(ctx context.Context, p *Push, pace Pace, o PushOp
 }
 
 func (s *Pushes) pace(ctx context.Context, p *Push, pace Pace) (counts BroadcastCounts, err error) {
-	everybody := s.sessions.Audience(p)
-	counts.Total = everybody.Len()
+	everybody := s.sessions.Audience(ctx, p)
+	counts.Total, counts.Silent = everybody.Len(), everybody.Silent()
 	burst := max(1, int(int64(pace.PerSecond)*int64(paceStep)/int64(time.Second)))
 	limit := rate.NewLimiter(rate.Limit(pace.PerSecond), burst)
 	if err := pace.Report(counts); err != nil {
@@ -115,7 +124,7 @@ func (s *Pushes) pace(ctx context.Context, p *Push, pace Pace) (counts Broadcast
 			counts.Expired = everybody.Len()
 			return counts, nil
 		}
-		counts = counts.plus(everybody.Next(n))
+		counts = counts.Plus(everybody.Next(ctx, n))
 		if time.Since(reported) < reportEvery {
 			continue
 		}

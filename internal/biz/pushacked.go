@@ -11,7 +11,7 @@ type AwaitedPush interface {
 	// any more, or until ctx ends. OutcomeQueued: no client has, and it stays in a session.
 	// OutcomeUnknown: the session has ended with the push on its way. The others are as for Push. It
 	// is to be called once, always.
-	Wait(ctx context.Context) Outcome
+	Wait(ctx context.Context) Offered
 	// Leave says, after Wait, that the target was answered that the push waits in its sessions: what
 	// becomes of it there in the end is counted.
 	Leave()
@@ -19,49 +19,52 @@ type AwaitedPush interface {
 
 // pushAcked pushes to every target and waits for all of them together.
 func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o PushOptions) []PushResult {
-	results := make([]PushResult, len(targets))
-	recipients := make([]Recipient, len(targets))
-	waits := make([]AwaitedPush, len(targets)) // nil: the target is wrong
-	over := p.over(time.Now())
-	for i, t := range targets {
-		to, err := t.recipient()
-		switch {
-		case err != nil:
-			results[i] = rejected(err)
-			continue
-		case over:
-			results[i] = p.tooLate()
-			continue
-		}
-		recipients[i], waits[i] = to, s.sessions.Await(to, p)
-	}
+	results, recipients, at := p.recipients(targets)
 	waiting, cancel := o.waiting(ctx)
 	defer cancel()
-	outcomes := make([]Outcome, len(targets))
-	for i, w := range waits {
-		if w != nil {
-			outcomes[i] = w.Wait(waiting)
-		}
+	waits := s.sessions.Await(waiting, recipients, p)
+	outcomes := make([]Offered, len(waits))
+	for k, w := range waits {
+		outcomes[k] = w.Wait(waiting)
 	}
 	late := waiting.Err() != nil
 	storing := context.WithoutCancel(ctx)
-	inParallel(len(targets), keepers, 1, func(i int) {
-		if waits[i] != nil {
-			var kept bool
-			results[i], kept = s.waitedFor(storing, targets[i], recipients[i], p, outcomes[i], late)
-			if results[i].Outcome == OutcomeQueued && !kept {
-				waits[i].Leave()
-			}
+	inParallel(len(waits), keepers, 1, func(k int) {
+		i := at[k]
+		var kept bool
+		results[i], kept = s.waitedFor(storing, targets[i], recipients[k], p, outcomes[k], late)
+		if results[i].Outcome == OutcomeQueued && !kept {
+			waits[k].Leave()
 		}
 	})
 	return results
 }
 
+// recipients returns whom a push is to be offered to, and which targets they are. The others have a result.
+func (p *Push) recipients(targets []Target) (results []PushResult, to []Recipient, at []int) {
+	results = make([]PushResult, len(targets))
+	to, at = make([]Recipient, 0, len(targets)), make([]int, 0, len(targets))
+	over := p.over(time.Now())
+	for i, t := range targets {
+		r, err := t.recipient()
+		switch {
+		case err != nil:
+			results[i] = rejected(err)
+		case over:
+			results[i] = p.tooLate()
+		default:
+			to, at = append(to, r), append(at, i)
+		}
+	}
+	return results, to, at
+}
+
 // waitedFor returns the result of a target that was waited for. Somebody for whom the push is to be
 // kept and who has not acknowledged it finds it in his inbox, rather twice than never: a session that
 // has it may end before its client gets to it. kept tells that the inbox has it.
-func (s *Pushes) waitedFor(ctx context.Context, t Target, to Recipient, p *Push, out Outcome, late bool) (result PushResult, kept bool) {
-	result = PushResult{Outcome: out, Err: explainOutcome(out, t)}
+func (s *Pushes) waitedFor(ctx context.Context, t Target, to Recipient, p *Push, offered Offered, late bool) (result PushResult, kept bool) {
+	out := offered.Outcome
+	result = PushResult{Outcome: out, Err: explainOutcome(offered, t)}
 	switch out {
 	case OutcomeDelivered, OutcomeSlow, OutcomeExpired:
 		return result, false
@@ -70,8 +73,6 @@ func (s *Pushes) waitedFor(ctx context.Context, t Target, to Recipient, p *Push,
 		if late {
 			result.Note = "not acknowledged in time; it may still arrive"
 		}
-	case OutcomeUnknown:
-		result.Err.Text = "the session of " + t.Type + " " + quote(t.ID) + " ended before the push was acknowledged; whether it arrived is not known"
 	}
 	if !p.StoreOffline || to.Kind != TargetUser {
 		return result, false

@@ -9,20 +9,37 @@ import (
 )
 
 // PushSessions reaches the sessions that are connected or may still resume, on any node. Its methods
-// are called for several targets at once.
+// are safe for concurrent use. None of them waits for other nodes longer than some seconds, nor than ctx.
 type PushSessions interface {
 	// Push queues p for every session of the recipient. With several sessions the best outcome
 	// counts. When p.StoreOffline is set, a push to a user is queued for connected ones only, and
 	// OutcomeOffline says that there is none.
-	Push(to Recipient, p *Push) Outcome
-	// Await does the same for a caller who wants to know that p has arrived.
-	Await(to Recipient, p *Push) AwaitedPush
-	// Broadcast pushes p to the sessions that there are now. All of them get broadcasts in one order.
-	Broadcast(p *Push) BroadcastCounts
-	// Audience returns the sessions that there are now, to push p to some of them at a time.
-	Audience(p *Push) Audience
+	Push(ctx context.Context, to Recipient, p *Push) Offered
+	// Batch does the same for many recipients; the outcomes are in their order.
+	Batch(ctx context.Context, to []Recipient, p *Push) []Offered
+	// Await does the same for a caller who wants to know that p has arrived. It waits for that until
+	// ctx ends, which has a deadline. What it returns is in the order of the recipients.
+	Await(ctx context.Context, to []Recipient, p *Push) []AwaitedPush
 	// InboxGrew tells the user's sessions that his inbox has something up to seq.
 	InboxGrew(user UserID, seq int64)
+
+	PushAudiences
+}
+
+// PushAudiences reaches all sessions.
+type PushAudiences interface {
+	// Broadcast pushes p to the sessions that there are now. All sessions of a node get broadcasts in one
+	// order.
+	Broadcast(ctx context.Context, p *Push) BroadcastCounts
+	// Audience returns the sessions that there are now, to push p to some of them at a time.
+	Audience(ctx context.Context, p *Push) Audience
+}
+
+// Offered is what became of a push that was offered to the sessions of a target.
+type Offered struct {
+	Outcome Outcome
+	// Why tells people why that is not known, with OutcomeUnknown; it goes on behind "is not known: ".
+	Why string
 }
 
 // PushRules are the node's settings for pushes.
@@ -95,28 +112,35 @@ func (s *Pushes) push(ctx context.Context, t Target, p *Push, o PushOptions) Pus
 	if o.AckWithin > 0 {
 		return s.pushAcked(ctx, []Target{t}, p, o)[0]
 	}
-	result, absent := s.offer(t, p)
-	if absent != "" {
-		return s.keep(ctx, absent, p)
-	}
-	return result
-}
-
-// offer pushes to the sessions of a target. If absent is a user, there is no result yet: the push is to
-// be kept for him.
-func (s *Pushes) offer(t Target, p *Push) (result PushResult, absent UserID) {
 	to, err := t.recipient()
 	if err != nil {
-		return rejected(err), ""
+		return rejected(err)
 	}
 	if p.over(time.Now()) {
-		return p.tooLate(), ""
+		return p.tooLate()
 	}
-	out := s.sessions.Push(to, p)
-	if out == OutcomeOffline && p.StoreOffline && to.Kind == TargetUser {
-		return PushResult{}, UserID(to.ID)
+	out := s.sessions.Push(ctx, to, p)
+	if out.keeps(to, p) {
+		return s.keepAfter(ctx, out, t, p)
 	}
-	return PushResult{Outcome: out, Err: explainOutcome(out, t)}, ""
+	return PushResult{Outcome: out.Outcome, Err: explainOutcome(out, t)}
+}
+
+// keeps tells whether the push is to be kept for the target: nobody has it, or perhaps nobody.
+func (o Offered) keeps(to Recipient, p *Push) bool {
+	return p.StoreOffline && to.Kind == TargetUser && (o.Outcome == OutcomeOffline || o.Outcome == OutcomeUnknown)
+}
+
+// keepAfter keeps a push that nobody has, or perhaps nobody: rather twice than never.
+func (s *Pushes) keepAfter(ctx context.Context, out Offered, t Target, p *Push) PushResult {
+	result := s.keep(ctx, UserID(t.ID), p)
+	if out.Outcome == OutcomeUnknown {
+		if result.Err != nil {
+			return PushResult{Outcome: out.Outcome, Err: explainOutcome(out, t)}
+		}
+		result.Note = "it is kept in the inbox, since it is not known whether it arrived: " + out.Why
+	}
+	return result
 }
 
 func rejected(err *Error) PushResult { return PushResult{Outcome: OutcomeRejected, Err: err} }
@@ -134,8 +158,8 @@ func errExpired() *Error {
 	return Errorf(KindUnavailable, "EXPIRED", "the ttl of the push was over before it was written to anybody")
 }
 
-func explainOutcome(o Outcome, t Target) *Error {
-	switch o {
+func explainOutcome(o Offered, t Target) *Error {
+	switch o.Outcome {
 	case OutcomeDelivered, OutcomeQueued:
 		return nil
 	case OutcomeOffline:
@@ -147,7 +171,7 @@ func explainOutcome(o Outcome, t Target) *Error {
 	case OutcomeSlow:
 		return Errorf(KindResourceLimit, "TARGET_SLOW", "the queue of %s %q is full", t.Type, t.ID)
 	}
-	return Errorf(KindUnavailable, "UNKNOWN", "the node that held %s %q is gone", t.Type, t.ID)
+	return Errorf(KindUnavailable, "UNKNOWN", "whether the push reached %s %q is not known: %s", t.Type, t.ID, o.Why)
 }
 
 // stamp checks what every target shares and gives the push its id and time.

@@ -44,7 +44,11 @@ func (a *awaitedPush) Leave() {
 	a.sessions.left++
 }
 
-func (a *awaitedPush) Wait(ctx context.Context) biz.Outcome {
+func (a *awaitedPush) Wait(ctx context.Context) biz.Offered {
+	return biz.Offered{Outcome: a.wait(ctx), Why: "it ended"}
+}
+
+func (a *awaitedPush) wait(ctx context.Context) biz.Outcome {
 	a.sessions.mu.Lock()
 	a.sessions.waits++
 	a.sessions.mu.Unlock()
@@ -69,7 +73,18 @@ func (s *sessions) outcome(target string, p *biz.Push, absent biz.Outcome) biz.O
 	return absent
 }
 
-func (s *sessions) Push(to biz.Recipient, p *biz.Push) biz.Outcome {
+func (s *sessions) Push(_ context.Context, to biz.Recipient, p *biz.Push) biz.Offered {
+	return biz.Offered{Outcome: s.push(to, p), Why: "nobody has answered"}
+}
+
+func (s *sessions) Batch(ctx context.Context, to []biz.Recipient, p *biz.Push) (all []biz.Offered) {
+	for _, r := range to {
+		all = append(all, s.Push(ctx, r, p))
+	}
+	return all
+}
+
+func (s *sessions) push(to biz.Recipient, p *biz.Push) biz.Outcome {
 	switch to.Kind {
 	case biz.TargetSession:
 		return s.outcome("session:"+to.ID, p, biz.OutcomeNotFound)
@@ -79,16 +94,19 @@ func (s *sessions) Push(to biz.Recipient, p *biz.Push) biz.Outcome {
 	return s.outcome("openid:"+to.ID, p, biz.OutcomeOffline)
 }
 
-func (s *sessions) Await(to biz.Recipient, p *biz.Push) biz.AwaitedPush {
-	return &awaitedPush{s, s.Push(to, p)}
+func (s *sessions) Await(_ context.Context, to []biz.Recipient, p *biz.Push) (all []biz.AwaitedPush) {
+	for _, r := range to {
+		all = append(all, &awaitedPush{s, s.push(r, p)})
+	}
+	return all
 }
 
-func (s *sessions) Broadcast(p *biz.Push) biz.BroadcastCounts {
-	all := s.Audience(p)
-	return all.Next(all.Len())
+func (s *sessions) Broadcast(ctx context.Context, p *biz.Push) biz.BroadcastCounts {
+	all := s.Audience(ctx, p)
+	return all.Next(ctx, all.Len())
 }
 
-func (s *sessions) Audience(p *biz.Push) biz.Audience {
+func (s *sessions) Audience(_ context.Context, p *biz.Push) biz.Audience {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = append(s.seen, p)
@@ -98,9 +116,10 @@ func (s *sessions) Audience(p *biz.Push) biz.Audience {
 // audience is connected, but for its last one.
 type audience struct{ left int }
 
-func (a *audience) Len() int { return a.left }
+func (a *audience) Len() int    { return a.left }
+func (a *audience) Silent() int { return 0 }
 
-func (a *audience) Next(n int) biz.BroadcastCounts {
+func (a *audience) Next(_ context.Context, n int) biz.BroadcastCounts {
 	c := biz.BroadcastCounts{Sent: n, Total: n}
 	if a.left -= n; a.left == 0 && n > 0 {
 		c.Sent, c.Queued = n-1, 1
@@ -154,7 +173,7 @@ func TestPushOutcomes(t *testing.T) {
 		{"openid", "u", biz.OutcomeDelivered, true, biz.OutcomeDelivered, ""},
 		{"openid", "u", biz.OutcomeQueued, true, biz.OutcomeQueued, ""},
 		{"openid", "u", biz.OutcomeSlow, true, biz.OutcomeSlow, "TARGET_SLOW"},
-		{"openid", "u", biz.OutcomeUnknown, true, biz.OutcomeUnknown, "UNKNOWN"},
+		{"openid", "u", biz.OutcomeUnknown, true, biz.OutcomeQueued, ""}, // rather twice than never,
 		{"openid", "u", 0, false, biz.OutcomeOffline, "TARGET_OFFLINE"},
 		{"openid", "u", 0, true, biz.OutcomeQueued, ""},
 		{"gid", "7", biz.OutcomeDelivered, false, biz.OutcomeDelivered, ""},
@@ -192,7 +211,7 @@ func TestPushOutcomes(t *testing.T) {
 			if rejected := got.Outcome == biz.OutcomeRejected; rejected == (len(s.sessions.pushes) == 1) {
 				t.Errorf("outcome %v after %d attempts", got.Outcome, len(s.sessions.pushes))
 			}
-			if kept := len(s.inbox.kept["u"]) == 1; kept != (test.store && test.sessions == 0 && got.Outcome == biz.OutcomeQueued) {
+			if kept := len(s.inbox.kept["u"]) == 1; kept != (test.store && (test.sessions == 0 || test.sessions == biz.OutcomeUnknown) && got.Outcome == biz.OutcomeQueued) {
 				t.Errorf("kept in the inbox: %v", kept)
 			}
 		})

@@ -31,6 +31,8 @@ type SessionInfo struct {
 	Unsent      int    // of QueueFrames those that were not written
 	LastSent    uint64 // number of the last frame that was written
 	LastAcked   uint64 // number of the last frame that is gone from the queue
+
+	Node string // that it is on; empty: there is no other
 }
 
 // SessionQuery selects sessions. What is not set selects all.
@@ -38,19 +40,22 @@ type SessionQuery struct {
 	User  UserID
 	GID   int64
 	State string
+	Here  bool // on this node alone
 }
 
-// SessionIndex knows the sessions of this node.
+// SessionIndex knows the sessions of all nodes. Other nodes are waited for some seconds at most.
 type SessionIndex interface {
-	// Find returns the ids of what the query selects, in any order.
-	Find(q SessionQuery) []SessionID
-	// Count counts all of them.
+	// Page returns what the query selects behind after, in the order of ids, at most limit of it.
+	Page(ctx context.Context, q SessionQuery, after SessionID, limit int) SessionPage
+	// Count counts those of this node.
 	Count() int
-	// Session returns a session, or the one that goes on for it.
-	Session(id SessionID) (SessionInfo, bool)
+	// Session returns a session, or the one that goes on for it. KindNotFound: there is none on any node;
+	// KindUnavailable: a node that may have it did not answer.
+	Session(ctx context.Context, id SessionID) (SessionInfo, error)
 	// Close tells the client of a session why it is closed, after what waits for it or a second. Unless
-	// the code invites to come back the session ends. It returns which one was closed.
-	Close(ctx context.Context, id SessionID, code uint32, reason string) (SessionID, bool)
+	// the code invites to come back the session ends. It returns which one was closed, and fails as
+	// Session does.
+	Close(ctx context.Context, id SessionID, code uint32, reason string) (SessionID, error)
 }
 
 const (
@@ -74,11 +79,13 @@ type SessionPage struct {
 	Sessions []SessionInfo
 	Next     SessionID // where the next page begins behind; empty: there is none
 	Total    int       // on all pages, when this one was made
+	Silent   int       // nodes that did not answer, whose sessions are missing
 }
 
 // List returns the selected sessions behind after, in the order of their ids, at most limit of them; 0
-// is a hundred. A session that ends meanwhile is on no page.
-func (s *Sessions) List(q SessionQuery, after SessionID, limit int) (SessionPage, error) {
+// is a hundred. A session that ends meanwhile is on no page. A page may have less than there is room for,
+// and others behind it.
+func (s *Sessions) List(ctx context.Context, q SessionQuery, after SessionID, limit int) (SessionPage, error) {
 	switch {
 	case !slices.Contains([]string{"", StateInited, StateActive, StateDetached}, q.State):
 		return SessionPage{}, Errorf(KindInvalid, "INVALID_ARGUMENT", "state %s is unknown; inited, active and detached are allowed", quote(q.State))
@@ -87,34 +94,15 @@ func (s *Sessions) List(q SessionQuery, after SessionID, limit int) (SessionPage
 	case limit == 0:
 		limit = defaultSessionPage
 	}
-	ids := s.index.Find(q)
-	slices.Sort(ids)
-	page := SessionPage{Total: len(ids)}
-	from, found := slices.BinarySearch(ids, after)
-	if found {
-		from++
-	}
-	for _, id := range ids[from:] {
-		if len(page.Sessions) == limit {
-			page.Next = page.Sessions[limit-1].ID
-			break
-		}
-		if info, ok := s.index.Session(id); ok && info.ID == id {
-			page.Sessions = append(page.Sessions, info)
-		}
-	}
-	return page, nil
+	return s.index.Page(ctx, q, after, limit), nil
 }
 
 // Count counts the sessions of this node.
 func (s *Sessions) Count() int { return s.index.Count() }
 
 // Session returns a session, or the one that goes on for it.
-func (s *Sessions) Session(id SessionID) (SessionInfo, error) {
-	if info, ok := s.index.Session(id); ok {
-		return info, nil
-	}
-	return SessionInfo{}, errNoSession(id)
+func (s *Sessions) Session(ctx context.Context, id SessionID) (SessionInfo, error) {
+	return s.index.Session(ctx, id)
 }
 
 // Close closes a session with a code; 0 is CloseKicked.
@@ -132,13 +120,15 @@ func (s *Sessions) Close(ctx context.Context, id SessionID, code uint32, reason 
 	if err := checkText("reason", reason); err != nil {
 		return "", err
 	}
-	closed, ok := s.index.Close(ctx, id, code, reason)
-	if !ok {
-		return "", errNoSession(id)
-	}
-	return closed, nil
+	return s.index.Close(ctx, id, code, reason)
 }
 
-func errNoSession(id SessionID) *Error {
+// ErrNoSession is what a SessionIndex answers for a session that there is not.
+func ErrNoSession(id SessionID) *Error {
 	return Errorf(KindNotFound, "TARGET_NOT_FOUND", "session %s does not exist", quote(string(id)))
+}
+
+// ErrSessionUnknown is what it answers when nodes that may have the session did not answer.
+func ErrSessionUnknown(id SessionID, silent int) *Error {
+	return Errorf(KindUnavailable, "NODES_SILENT", "session %s is on no node that has answered; %d did not", quote(string(id)), silent)
 }

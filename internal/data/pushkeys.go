@@ -111,7 +111,9 @@ type answerJSON struct {
 	Slow    int          `json:"slow,omitempty"`
 	Skipped int          `json:"skipped,omitempty"`
 	Expired int          `json:"expired,omitempty"`
+	Unknown int          `json:"unknown,omitempty"`
 	Total   int          `json:"total,omitempty"`
+	Silent  int          `json:"silent,omitempty"`
 }
 
 // resultJSON is a biz.PushResult without what caused a failure.
@@ -127,7 +129,7 @@ func toAnswer(a biz.PushAnswer) (string, error) {
 	b := a.Broadcast
 	j := answerJSON{
 		Results: make([]resultJSON, len(a.Results)),
-		Sent:    b.Sent, Queued: b.Queued, Slow: b.Slow, Skipped: b.Skipped, Expired: b.Expired, Total: b.Total,
+		Sent:    b.Sent, Queued: b.Queued, Slow: b.Slow, Skipped: b.Skipped, Expired: b.Expired, Unknown: b.Unknown, Total: b.Total, Silent: b.Silent,
 	}
 	for i, r := range a.Results {
 		j.Results[i] = resultJSON{Outcome: r.Outcome.String(), Note: r.Note}
@@ -147,7 +149,7 @@ func fromAnswer(text string) (*biz.PushAnswer, error) {
 	a := biz.PushAnswer{
 		Results: make([]biz.PushResult, len(j.Results)),
 		Broadcast: biz.BroadcastCounts{
-			Sent: j.Sent, Queued: j.Queued, Slow: j.Slow, Skipped: j.Skipped, Expired: j.Expired, Total: j.Total,
+			Sent: j.Sent, Queued: j.Queued, Slow: j.Slow, Skipped: j.Skipped, Expired: j.Expired, Unknown: j.Unknown, Total: j.Total, Silent: j.Silent,
 		},
 	}
 	for i, r := range j.Results {

@@ -51,21 +51,36 @@ type bench struct {
 	push *protocol.Pusher
 }
 
+func newBench(n *node.Node) *bench {
+	return &bench{n, protocol.NewDeliverer(n), protocol.NewPusher(n)}
+}
+
 func run(t *testing.T, test func(t *testing.T, b *bench)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		core := session.NewCore(session.Config{QueueBytes: 200, ResumeWindow: time.Minute, StallTimeout: time.Minute}, slog.New(slog.DiscardHandler))
 		n := node.New(core, broker.NewMemory(), presence.New(time.Second))
+		b := newBench(n)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- n.Run(ctx) }()
-		test(t, &bench{n, protocol.NewDeliverer(n), protocol.NewPusher(n)})
+		test(t, b)
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// pushTo pushes to one recipient.
+func (b *bench) pushTo(to biz.Recipient, p *biz.Push) biz.Outcome {
+	return b.push.Push(context.Background(), to, p).Outcome
+}
+
+// await pushes to one recipient for somebody who waits.
+func (b *bench) await(to biz.Recipient, p *biz.Push) biz.AwaitedPush {
+	return b.push.Await(context.Background(), []biz.Recipient{to}, p)[0]
 }
 
 // connect opens a session that follows nothing yet.

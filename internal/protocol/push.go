@@ -2,6 +2,9 @@ package protocol
 
 import (
 	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/frame"
@@ -9,63 +12,113 @@ import (
 	"github.com/game-im/hermod/internal/realtime/session"
 )
 
-// Pusher implements biz.PushSessions on a node.
-type Pusher struct{ node *node.Node }
+// Pusher implements biz.PushSessions on a node and those that it knows. Sessions here come first; what may
+// be elsewhere is asked for as inquiry says.
+type Pusher struct {
+	node    *node.Node
+	numbers atomic.Uint64 // of inquiries and audiences
+	offers  offers        // what others have asked for
+	gather  gathered
+}
 
-// NewPusher returns a Pusher.
-func NewPusher(n *node.Node) *Pusher { return &Pusher{node: n} }
+// NewPusher returns a Pusher, which also answers other nodes. It is called before the node runs.
+func NewPusher(n *node.Node) *Pusher {
+	p := &Pusher{node: n}
+	p.offers.init(n)
+	p.gather.init()
+	n.Handle(node.KindPush, p.offers.request)
+	n.HandleApart(node.KindBroadcast, maxBroadcasts, p.answerBroadcast)
+	return p
+}
 
 // Push implements biz.PushSessions.
-func (p *Pusher) Push(to biz.Recipient, push *biz.Push) biz.Outcome {
-	f := prepared(push)
-	switch {
-	case push.Bound.ClientSeq != 0:
-		return outcome(p.node.PushBound(p.sessions(to), f, onlyConnected(to, push), boundOf(push)), absent(to))
-	case to.Kind == biz.TargetSession:
-		return outcome(p.node.Push(to.ID, f), biz.OutcomeNotFound)
-	case to.Kind == biz.TargetGID:
-		return outcome(p.node.PushGID(to.GID, f), biz.OutcomeOffline)
-	case push.StoreOffline:
-		return outcome(p.node.PushConnected(to.ID, f), biz.OutcomeOffline)
+func (p *Pusher) Push(ctx context.Context, to biz.Recipient, push *biz.Push) biz.Offered {
+	best, fate := offer(p.node, to, push)
+	if p.node.ID() != "" {
+		s := standing{best: best, fate: fate}
+		p.pushElsewhere(ctx, to, push, &s)
+		p.settle([]standing{s})
+		return s.offered(to)
 	}
-	return outcome(p.node.PushUser(to.ID, f), biz.OutcomeOffline)
+	if best == session.Kept {
+		p.node.Settle(fate)
+	}
+	return biz.Offered{Outcome: outcome(best, absent(to))}
 }
 
-// Await implements biz.PushSessions.
-func (p *Pusher) Await(to biz.Recipient, push *biz.Push) biz.AwaitedPush {
-	f := prepared(push)
-	if push.Bound.ClientSeq != 0 {
-		return awaited{p.node.AwaitBound(p.sessions(to), f, onlyConnected(to, push), boundOf(push)), absent(to)}
+// Batch implements biz.PushSessions.
+func (p *Pusher) Batch(ctx context.Context, to []biz.Recipient, push *biz.Push) []biz.Offered {
+	out := make([]biz.Offered, len(to))
+	if len(to) == 1 {
+		out[0] = p.Push(ctx, to[0], push)
+		return out
 	}
-	switch to.Kind {
-	case biz.TargetSession:
-		return awaited{p.node.Await(to.ID, f), biz.OutcomeNotFound}
-	case biz.TargetGID:
-		return awaited{p.node.AwaitGID(to.GID, f), biz.OutcomeOffline}
+	all := make([]standing, len(to))
+	spread(len(to), func(i int) { all[i].best, all[i].fate = offer(p.node, to[i], push) })
+	if p.node.ID() != "" {
+		p.batchElsewhere(ctx, to, push, all)
 	}
-	return awaited{p.node.AwaitUser(to.ID, f, push.StoreOffline), biz.OutcomeOffline}
+	p.settle(all)
+	for i := range all {
+		out[i] = all[i].offered(to[i])
+	}
+	return out
 }
 
-// sessions returns those of a recipient.
-func (p *Pusher) sessions(to biz.Recipient) []*session.Session {
+// offersAtOnce is how many targets of a batch one goroutine takes at a time: what a push to a connected
+// session costs is about a microsecond.
+const offersAtOnce = 128
+
+// spread calls do for 0 to n-1, on all processors if there is enough to do.
+func spread(n int, do func(i int)) {
+	var next atomic.Int64
+	work := func() {
+		for {
+			end := int(next.Add(offersAtOnce))
+			for i := end - offersAtOnce; i < min(end, n); i++ {
+				do(i)
+			}
+			if end >= n {
+				return
+			}
+		}
+	}
+	goroutines := min(runtime.GOMAXPROCS(0), (n+offersAtOnce-1)/offersAtOnce)
+	if goroutines <= 1 {
+		work()
+		return
+	}
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(work)
+	}
+	wg.Wait()
+}
+
+// offer offers a push to a recipient's sessions on a node.
+func offer(n *node.Node, to biz.Recipient, push *biz.Push) (best session.Offered, fate *session.Fate) {
+	return n.Offer(sessionsOf(n, to), prepared(push), offering(to, push))
+}
+
+// sessionsOf returns a recipient's sessions on a node.
+func sessionsOf(n *node.Node, to biz.Recipient) []*session.Session {
 	switch to.Kind {
 	case biz.TargetSession:
-		if s := p.node.Session(to.ID); s != nil {
+		if s := n.Session(to.ID); s != nil {
 			return []*session.Session{s}
 		}
 		return nil
 	case biz.TargetGID:
-		return p.node.OfGID(to.GID)
+		return n.OfGID(to.GID)
 	}
-	return p.node.OfUser(to.ID)
+	return n.OfUser(to.ID)
 }
 
-func onlyConnected(to biz.Recipient, push *biz.Push) bool {
-	return push.StoreOffline && to.Kind == biz.TargetUser
-}
-
-func boundOf(push *biz.Push) session.Bound {
-	return session.Bound{Request: push.Bound.ClientSeq, After: push.Bound.After}
+func offering(to biz.Recipient, push *biz.Push) node.Offering {
+	return node.Offering{
+		Connected: push.StoreOffline && to.Kind == biz.TargetUser,
+		Bound:     session.Bound{Request: push.Bound.ClientSeq, After: push.Bound.After},
+	}
 }
 
 // absent is the outcome for a recipient that has no session.
@@ -76,50 +129,9 @@ func absent(to biz.Recipient) biz.Outcome {
 	return biz.OutcomeOffline
 }
 
-// Broadcast implements biz.PushSessions.
-func (p *Pusher) Broadcast(push *biz.Push) biz.BroadcastCounts {
-	return counted(p.node.Broadcast(prepared(push)))
-}
-
-// Audience implements biz.PushSessions.
-func (p *Pusher) Audience(push *biz.Push) biz.Audience {
-	return audience{p.node.Audience(prepared(push))}
-}
-
-// audience is a biz.Audience.
-type audience struct{ *node.Audience }
-
-// Next implements biz.Audience.
-func (a audience) Next(n int) biz.BroadcastCounts {
-	return counted(a.Audience.Next(n))
-}
-
-func counted(by session.Outcomes) biz.BroadcastCounts {
-	c := biz.BroadcastCounts{
-		Sent: by[session.Queued], Queued: by[session.Kept], Slow: by[session.Full], Skipped: by[session.Gone],
-	}
-	c.Total = c.Sent + c.Queued + c.Slow + c.Skipped
-	return c
-}
-
 // InboxGrew implements biz.PushSessions.
 func (p *Pusher) InboxGrew(user biz.UserID, seq int64) {
 	p.node.Publish(&frame.Publication{Channel: InboxChannel(user), Seq: seq})
-}
-
-// awaited is a biz.AwaitedPush.
-type awaited struct {
-	*node.Awaited
-	absent biz.Outcome
-}
-
-// Wait implements biz.AwaitedPush.
-func (a awaited) Wait(ctx context.Context) biz.Outcome {
-	o := a.Awaited.Wait(ctx)
-	if o == session.Queued {
-		return biz.OutcomeQueued // nobody has acknowledged it yet
-	}
-	return outcome(o, a.absent)
 }
 
 // prepared returns the frame of a push, which all of its targets share.

@@ -28,7 +28,7 @@ func TestPushOutcomes(t *testing.T) {
 		b.away(lost)
 		slow := b.member("slow", "carol")
 		slow.conn.SetReading(false)
-		for b.push.Push(toSession("slow"), &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
+		for b.pushTo(toSession("slow"), &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
 		}
 		both := b.member("both-1", "dave")
 		b.away(both)
@@ -36,18 +36,18 @@ func TestPushOutcomes(t *testing.T) {
 
 		p := &biz.Push{Title: "p"}
 		for name, test := range map[string]struct{ got, want biz.Outcome }{
-			"a session":                    {b.push.Push(toSession("here"), p), biz.OutcomeDelivered},
-			"a session that is away":       {b.push.Push(toSession("lost"), p), biz.OutcomeQueued},
-			"an unknown session":           {b.push.Push(toSession("none"), p), biz.OutcomeNotFound},
-			"a session with a full queue":  {b.push.Push(toSession("slow"), p), biz.OutcomeSlow},
-			"a user":                       {b.push.Push(toUser("alice"), p), biz.OutcomeDelivered},
-			"a user who is away":           {b.push.Push(toUser("bob"), p), biz.OutcomeQueued},
-			"a user who is away, stored":   {b.push.Push(toUser("bob"), &biz.Push{Title: "p", StoreOffline: true}), biz.OutcomeOffline},
-			"a user without a session":     {b.push.Push(toUser("eve"), p), biz.OutcomeOffline},
-			"a user, the best of sessions": {b.push.Push(toUser("dave"), p), biz.OutcomeDelivered},
-			"a gid":                        {b.push.Push(toGID(7), p), biz.OutcomeDelivered},
-			"an unknown gid":               {b.push.Push(toGID(8), p), biz.OutcomeOffline},
-			"no gid":                       {b.push.Push(toGID(0), p), biz.OutcomeOffline},
+			"a session":                    {b.pushTo(toSession("here"), p), biz.OutcomeDelivered},
+			"a session that is away":       {b.pushTo(toSession("lost"), p), biz.OutcomeQueued},
+			"an unknown session":           {b.pushTo(toSession("none"), p), biz.OutcomeNotFound},
+			"a session with a full queue":  {b.pushTo(toSession("slow"), p), biz.OutcomeSlow},
+			"a user":                       {b.pushTo(toUser("alice"), p), biz.OutcomeDelivered},
+			"a user who is away":           {b.pushTo(toUser("bob"), p), biz.OutcomeQueued},
+			"a user who is away, stored":   {b.pushTo(toUser("bob"), &biz.Push{Title: "p", StoreOffline: true}), biz.OutcomeOffline},
+			"a user without a session":     {b.pushTo(toUser("eve"), p), biz.OutcomeOffline},
+			"a user, the best of sessions": {b.pushTo(toUser("dave"), p), biz.OutcomeDelivered},
+			"a gid":                        {b.pushTo(toGID(7), p), biz.OutcomeDelivered},
+			"an unknown gid":               {b.pushTo(toGID(8), p), biz.OutcomeOffline},
+			"no gid":                       {b.pushTo(toGID(0), p), biz.OutcomeOffline},
 		} {
 			if test.got != test.want {
 				t.Errorf("%s: %v, want %v", name, test.got, test.want)
@@ -62,11 +62,11 @@ func TestBroadcastReachesWhoIsConnected(t *testing.T) {
 		a, c := b.member("1", "alice"), b.member("2", "carol")
 		lost := b.member("3", "bob")
 		b.away(lost)
-		if got := b.push.Broadcast(&biz.Push{Title: "at once"}); got != (biz.BroadcastCounts{Sent: 2, Queued: 1, Total: 3}) {
+		if got := b.push.Broadcast(t.Context(), &biz.Push{Title: "at once"}); got != (biz.BroadcastCounts{Sent: 2, Queued: 1, Total: 3}) {
 			t.Errorf("at once: %+v", got)
 		}
-		all := b.push.Audience(&biz.Push{Title: "all"})
-		if got := all.Next(all.Len()); got != (biz.BroadcastCounts{Sent: 2, Queued: 1, Total: 3}) || all.Len() != 0 {
+		all := b.push.Audience(t.Context(), &biz.Push{Title: "all"})
+		if got := all.Next(t.Context(), all.Len()); got != (biz.BroadcastCounts{Sent: 2, Queued: 1, Total: 3}) || all.Len() != 0 {
 			t.Errorf("%+v, and %d are left", got, all.Len())
 		}
 		want(t, a, "push at once", "push all")
@@ -82,12 +82,12 @@ func TestAPushIsPreparedOnce(t *testing.T) {
 		p := &biz.Push{Title: "p", Prepared: &biz.Prepared{}}
 		p.Prepared.Of(func() any { return first })
 		for range 2 {
-			b.push.Push(toUser("alice"), p)
-			b.push.Audience(p).Next(1)
+			b.pushTo(toUser("alice"), p)
+			b.push.Audience(t.Context(), p).Next(t.Context(), 1)
 		}
 		var wg sync.WaitGroup
 		for range 4 {
-			wg.Go(func() { b.push.Push(toSession("1"), p) })
+			wg.Go(func() { b.pushTo(toSession("1"), p) })
 		}
 		wg.Wait()
 		want(t, alice, slices.Repeat([]string{"push first"}, 8)...)
@@ -132,15 +132,15 @@ func TestAwaitedPushOutcomes(t *testing.T) {
 		b.away(lost)
 		slow := b.member("slow", "carol")
 		slow.conn.SetReading(false)
-		for b.push.Push(toSession("slow"), &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
+		for b.pushTo(toSession("slow"), &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
 		}
 		gone := b.member("gone", "dave")
-		ended := b.push.Await(toUser("dave"), &biz.Push{Title: "p"})
+		ended := b.await(toUser("dave"), &biz.Push{Title: "p"})
 		synctest.Wait() // it is written
 		b.End(gone.Session, transport.Ended)
 
-		acked := b.push.Await(toSession("here"), &biz.Push{Title: "1"})
-		silent := b.push.Await(toGID(7), &biz.Push{Title: "2"})
+		acked := b.await(toSession("here"), &biz.Push{Title: "1"})
+		silent := b.await(toGID(7), &biz.Push{Title: "2"})
 		want(t, here, "push 1", "push 2")
 		here.AckLink(1)
 		p := &biz.Push{Title: "p"}
@@ -151,16 +151,16 @@ func TestAwaitedPushOutcomes(t *testing.T) {
 			"acknowledged":               {acked, biz.OutcomeDelivered},
 			"not acknowledged":           {silent, biz.OutcomeQueued},
 			"the session has ended":      {ended, biz.OutcomeUnknown},
-			"a session that is away":     {b.push.Await(toSession("lost"), p), biz.OutcomeQueued},
-			"a user who is away":         {b.push.Await(toUser("bob"), p), biz.OutcomeQueued},
-			"a user who is away, stored": {b.push.Await(toUser("bob"), &biz.Push{StoreOffline: true}), biz.OutcomeOffline},
-			"a full queue":               {b.push.Await(toUser("carol"), p), biz.OutcomeSlow},
-			"an unknown session":         {b.push.Await(toSession("none"), p), biz.OutcomeNotFound},
-			"a user without a session":   {b.push.Await(toUser("eve"), p), biz.OutcomeOffline},
-			"an unknown gid":             {b.push.Await(toGID(8), p), biz.OutcomeOffline},
+			"a session that is away":     {b.await(toSession("lost"), p), biz.OutcomeQueued},
+			"a user who is away":         {b.await(toUser("bob"), p), biz.OutcomeQueued},
+			"a user who is away, stored": {b.await(toUser("bob"), &biz.Push{StoreOffline: true}), biz.OutcomeOffline},
+			"a full queue":               {b.await(toUser("carol"), p), biz.OutcomeSlow},
+			"an unknown session":         {b.await(toSession("none"), p), biz.OutcomeNotFound},
+			"a user without a session":   {b.await(toUser("eve"), p), biz.OutcomeOffline},
+			"an unknown gid":             {b.await(toGID(8), p), biz.OutcomeOffline},
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			if got := test.push.Wait(ctx); got != test.want {
+			if got := test.push.Wait(ctx).Outcome; got != test.want {
 				t.Errorf("%s: %v, want %v", name, got, test.want)
 			}
 			cancel()

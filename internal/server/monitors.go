@@ -79,7 +79,7 @@ func (m *Monitors) stats(list bool) http.Handler {
 			limit = biz.MaxSessionPage
 		}
 		if list && m.isService(r) {
-			found, err := m.Sessions.List(biz.SessionQuery{}, "", limit)
+			found, err := m.Sessions.List(r.Context(), biz.SessionQuery{Here: true}, "", limit)
 			if err != nil {
 				answerHTTP(w, r, http.StatusInternalServerError, "INTERNAL", "internal error")
 				return

@@ -27,12 +27,22 @@ func (s *Gateway) BroadcastToClients(ctx context.Context, req *gatewayv1.Broadca
 	s.countBroadcast(result)
 	return &gatewayv1.BroadcastResponse{
 		SentCount:    int32(result.Sent),
-		Message:      fmt.Sprintf("sent to %d of %d sessions", result.Sent, result.Total),
+		Message:      sentTo(result.BroadcastCounts),
 		QueuedCount:  int32(result.Queued),
 		SlowCount:    int32(result.Slow),
 		SkippedCount: int32(result.Skipped),
 		TotalCount:   int32(result.Total),
+		SilentNodes:  int32(result.Silent),
 	}, nil
+}
+
+// sentTo says how far a broadcast came, for people.
+func sentTo(c biz.BroadcastCounts) string {
+	text := fmt.Sprintf("sent to %d of %d sessions", c.Sent, c.Total)
+	if c.Silent > 0 {
+		text += fmt.Sprintf("; how many sessions %d other nodes have, which did not answer, is not known", c.Silent)
+	}
+	return text
 }
 
 // PaceBroadcast implements gatewayv1.GatewayServiceServer. The last message tells how far the broadcast
@@ -71,7 +81,9 @@ func progress(c biz.BroadcastCounts, done bool) *gatewayv1.BroadcastProgress {
 		SkippedCount:   int32(c.Skipped),
 		ExpiredCount:   int32(c.Expired),
 		RemainingCount: int32(c.Remaining()),
+		UnknownCount:   int32(c.Unknown),
 		TotalCount:     int32(c.Total),
+		SilentNodes:    int32(c.Silent),
 		Done:           done,
 	}
 }

@@ -24,13 +24,13 @@ func NewSessions(sessions *biz.Sessions, log *slog.Logger) *Sessions {
 }
 
 // ListSessions implements gatewayv1.SessionServiceServer.
-func (s *Sessions) ListSessions(_ context.Context, req *gatewayv1.ListSessionsRequest) (*gatewayv1.ListSessionsResponse, error) {
+func (s *Sessions) ListSessions(ctx context.Context, req *gatewayv1.ListSessionsRequest) (*gatewayv1.ListSessionsResponse, error) {
 	after, err := base64.RawURLEncoding.DecodeString(req.GetPageToken())
 	if err != nil {
 		return nil, Error(s.log, biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "page_token %.64q is not one that was given out", req.GetPageToken()))
 	}
 	q := biz.SessionQuery{User: biz.UserID(req.GetOpenid()), GID: req.GetGid(), State: req.GetState()}
-	page, err := s.sessions.List(q, biz.SessionID(after), int(req.GetPageSize()))
+	page, err := s.sessions.List(ctx, q, biz.SessionID(after), int(req.GetPageSize()))
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
@@ -38,6 +38,7 @@ func (s *Sessions) ListSessions(_ context.Context, req *gatewayv1.ListSessionsRe
 		Sessions:      make([]*gatewayv1.SessionInfo, len(page.Sessions)),
 		NextPageToken: base64.RawURLEncoding.EncodeToString([]byte(page.Next)),
 		TotalCount:    int32(page.Total),
+		SilentNodes:   int32(page.Silent),
 	}
 	for i, info := range page.Sessions {
 		resp.Sessions[i] = sessionInfo(info)
@@ -46,8 +47,8 @@ func (s *Sessions) ListSessions(_ context.Context, req *gatewayv1.ListSessionsRe
 }
 
 // GetSession implements gatewayv1.SessionServiceServer.
-func (s *Sessions) GetSession(_ context.Context, req *gatewayv1.GetSessionRequest) (*gatewayv1.SessionInfo, error) {
-	info, err := s.sessions.Session(biz.SessionID(req.GetSessionId()))
+func (s *Sessions) GetSession(ctx context.Context, req *gatewayv1.GetSessionRequest) (*gatewayv1.SessionInfo, error) {
+	info, err := s.sessions.Session(ctx, biz.SessionID(req.GetSessionId()))
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
@@ -70,6 +71,6 @@ func sessionInfo(i biz.SessionInfo) *gatewayv1.SessionInfo {
 		Protocol: i.Protocol, Transport: i.Transport, RemoteAddr: i.Remote, State: i.State,
 		CreatedAt: timestamppb.New(i.Started), LastActivity: timestamppb.New(i.LastActive),
 		QueueFrames: int32(i.QueueFrames), QueueBytes: int32(i.QueueBytes), UnsentFrames: int32(i.Unsent),
-		LastSentSeq: i.LastSent, LastAckedSeq: i.LastAcked,
+		LastSentSeq: i.LastSent, LastAckedSeq: i.LastAcked, Node: i.Node,
 	}
 }

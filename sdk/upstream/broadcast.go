@@ -20,6 +20,9 @@ type Progress struct {
 	Expired   int // sessions whose turn came when the TTL was over
 	Remaining int // sessions whose turn is still to come
 	Total     int // sessions that there were when it began
+	Unknown   int // sessions on nodes that are gone, or did not answer when it was their turn
+	// SilentNodes is how many other nodes did not say which sessions they have: those are in no count.
+	SilentNodes int
 }
 
 // PaceBroadcast pushes n to every session that there is now, perSecond of them in a second, and returns
@@ -73,6 +76,7 @@ func follow(stream grpc.ServerStreamingClient[gatewayv1.BroadcastProgress], last
 			Sent: int(p.GetSentCount()), Queued: int(p.GetQueuedCount()), Slow: int(p.GetSlowCount()),
 			Skipped: int(p.GetSkippedCount()), Expired: int(p.GetExpiredCount()),
 			Remaining: int(p.GetRemainingCount()), Total: int(p.GetTotalCount()),
+			Unknown: int(p.GetUnknownCount()), SilentNodes: int(p.GetSilentNodes()),
 		}
 		if report != nil {
 			report(*last)

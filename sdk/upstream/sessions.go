@@ -2,6 +2,8 @@ package upstream
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -28,7 +30,12 @@ type SessionInfo struct {
 	Unsent      int    `json:"unsent_frames"` // of QueueFrames those that were not written
 	LastSent    uint64 `json:"last_sent_seq"`
 	LastAcked   uint64 `json:"last_acked_seq"`
+
+	Node string `json:"node,omitempty"` // that it is on; empty: the node is no part of a cluster
 }
+
+// ErrIncomplete is the end of a list that lacks the sessions of so many nodes, which did not answer.
+var ErrIncomplete = errors.New("the list is not complete; nodes that did not answer")
 
 // SessionFilter selects sessions. What is not set selects all.
 type SessionFilter struct {
@@ -37,10 +44,12 @@ type SessionFilter struct {
 	State  string // inited, active or detached
 }
 
-// Sessions returns the sessions of the node that the client is connected to, in the order of their ids.
-// They are fetched while they are ranged over; an error is the last value.
+// Sessions returns the sessions of the node that the client is connected to, and of those that it forms a
+// cluster with, in the order of their ids. They are fetched while they are ranged over; an error is the last
+// value: ErrIncomplete when all were returned but those of nodes that did not answer.
 func (c *UnicastClient) Sessions(ctx context.Context, f SessionFilter) iter.Seq2[SessionInfo, error] {
 	return func(yield func(SessionInfo, error) bool) {
+		silent := int32(0)
 		req := &gatewayv1.ListSessionsRequest{Openid: f.OpenID, Gid: f.GID, State: f.State, PageSize: 1000}
 		for {
 			var page *gatewayv1.ListSessionsResponse
@@ -52,12 +61,16 @@ func (c *UnicastClient) Sessions(ctx context.Context, f SessionFilter) iter.Seq2
 				yield(SessionInfo{}, callError(err))
 				return
 			}
+			silent = max(silent, page.GetSilentNodes())
 			for _, s := range page.GetSessions() {
 				if !yield(sessionInfo(s), nil) {
 					return
 				}
 			}
 			if req.PageToken = page.GetNextPageToken(); req.GetPageToken() == "" {
+				if silent > 0 {
+					yield(SessionInfo{}, fmt.Errorf("%w: %d", ErrIncomplete, silent))
+				}
 				return
 			}
 		}
@@ -86,6 +99,6 @@ func sessionInfo(s *gatewayv1.SessionInfo) SessionInfo {
 		Protocol: s.GetProtocol(), Transport: s.GetTransport(), RemoteAddr: s.GetRemoteAddr(), State: s.GetState(),
 		Created: s.GetCreatedAt().AsTime(), LastActive: s.GetLastActivity().AsTime(),
 		QueueFrames: int(s.GetQueueFrames()), QueueBytes: int(s.GetQueueBytes()), Unsent: int(s.GetUnsentFrames()),
-		LastSent: s.GetLastSentSeq(), LastAcked: s.GetLastAckedSeq(),
+		LastSent: s.GetLastSentSeq(), LastAcked: s.GetLastAckedSeq(), Node: s.GetNode(),
 	}
 }

@@ -796,7 +796,9 @@ type BroadcastResponse struct {
 	// Hermod: sessions that have not logged in yet.
 	SkippedCount int32 `protobuf:"varint,5,opt,name=skipped_count,json=skippedCount,proto3" json:"skipped_count,omitempty"`
 	// Hermod: all sessions, which the four counts add up to.
-	TotalCount    int32 `protobuf:"varint,6,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
+	TotalCount int32 `protobuf:"varint,6,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
+	// Hermod: other nodes that did not answer, or were out of reach. Their sessions are in no count.
+	SilentNodes   int32 `protobuf:"varint,7,opt,name=silent_nodes,json=silentNodes,proto3" json:"silent_nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -869,6 +871,13 @@ func (x *BroadcastResponse) GetSkippedCount() int32 {
 func (x *BroadcastResponse) GetTotalCount() int32 {
 	if x != nil {
 		return x.TotalCount
+	}
+	return 0
+}
+
+func (x *BroadcastResponse) GetSilentNodes() int32 {
+	if x != nil {
+		return x.SilentNodes
 	}
 	return 0
 }
@@ -977,7 +986,11 @@ type BroadcastProgress struct {
 	// Sessions that there were when it began.
 	TotalCount int32 `protobuf:"varint,7,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
 	// Nothing more will be pushed.
-	Done          bool `protobuf:"varint,8,opt,name=done,proto3" json:"done,omitempty"`
+	Done bool `protobuf:"varint,8,opt,name=done,proto3" json:"done,omitempty"`
+	// Sessions on nodes that are gone, or did not answer when it was their turn.
+	UnknownCount int32 `protobuf:"varint,9,opt,name=unknown_count,json=unknownCount,proto3" json:"unknown_count,omitempty"`
+	// Other nodes that did not say which sessions they have, or were out of reach. Those are in no count.
+	SilentNodes   int32 `protobuf:"varint,10,opt,name=silent_nodes,json=silentNodes,proto3" json:"silent_nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1066,6 +1079,20 @@ func (x *BroadcastProgress) GetDone() bool {
 		return x.Done
 	}
 	return false
+}
+
+func (x *BroadcastProgress) GetUnknownCount() int32 {
+	if x != nil {
+		return x.UnknownCount
+	}
+	return 0
+}
+
+func (x *BroadcastProgress) GetSilentNodes() int32 {
+	if x != nil {
+		return x.SilentNodes
+	}
+	return 0
 }
 
 // UpstreamRegisterRequest says where a business service is, and what it answers. An instance is known
@@ -1488,7 +1515,7 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\bmetadata\x18\x05 \x03(\v21.hermod.gateway.v1.BroadcastRequest.MetadataEntryR\bmetadata\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd4\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf7\x01\n" +
 	"\x11BroadcastResponse\x12\x1d\n" +
 	"\n" +
 	"sent_count\x18\x01 \x01(\x05R\tsentCount\x12\x18\n" +
@@ -1498,7 +1525,8 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"slow_count\x18\x04 \x01(\x05R\tslowCount\x12#\n" +
 	"\rskipped_count\x18\x05 \x01(\x05R\fskippedCount\x12\x1f\n" +
 	"\vtotal_count\x18\x06 \x01(\x05R\n" +
-	"totalCount\"\xb3\x02\n" +
+	"totalCount\x12!\n" +
+	"\fsilent_nodes\x18\a \x01(\x05R\vsilentNodes\"\xb3\x02\n" +
 	"\x14PaceBroadcastRequest\x12\x19\n" +
 	"\bmsg_type\x18\x01 \x01(\tR\amsgType\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
@@ -1508,7 +1536,7 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x12clients_per_second\x18\x06 \x01(\x05R\x10clientsPerSecond\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9c\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe4\x02\n" +
 	"\x11BroadcastProgress\x12\x1d\n" +
 	"\n" +
 	"sent_count\x18\x01 \x01(\x05R\tsentCount\x12!\n" +
@@ -1520,7 +1548,10 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x0fremaining_count\x18\x06 \x01(\x05R\x0eremainingCount\x12\x1f\n" +
 	"\vtotal_count\x18\a \x01(\x05R\n" +
 	"totalCount\x12\x12\n" +
-	"\x04done\x18\b \x01(\bR\x04done\"\xae\x01\n" +
+	"\x04done\x18\b \x01(\bR\x04done\x12#\n" +
+	"\runknown_count\x18\t \x01(\x05R\funknownCount\x12!\n" +
+	"\fsilent_nodes\x18\n" +
+	" \x01(\x05R\vsilentNodes\"\xae\x01\n" +
 	"\x17UpstreamRegisterRequest\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x17\n" +
 	"\azone_id\x18\x02 \x01(\tR\x06zoneId\x12!\n" +

@@ -49,7 +49,9 @@ type SessionInfo struct {
 	LastSentSeq  uint64 `protobuf:"varint,13,opt,name=last_sent_seq,json=lastSentSeq,proto3" json:"last_sent_seq,omitempty"`
 	LastAckedSeq uint64 `protobuf:"varint,14,opt,name=last_acked_seq,json=lastAckedSeq,proto3" json:"last_acked_seq,omitempty"`
 	// Those of the frames in the queue that were not written yet.
-	UnsentFrames  int32 `protobuf:"varint,15,opt,name=unsent_frames,json=unsentFrames,proto3" json:"unsent_frames,omitempty"`
+	UnsentFrames int32 `protobuf:"varint,15,opt,name=unsent_frames,json=unsentFrames,proto3" json:"unsent_frames,omitempty"`
+	// The node that it is on, by the id that the node got when it started; empty: it is no part of a cluster.
+	Node          string `protobuf:"bytes,16,opt,name=node,proto3" json:"node,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -189,6 +191,13 @@ func (x *SessionInfo) GetUnsentFrames() int32 {
 	return 0
 }
 
+func (x *SessionInfo) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
 type ListSessionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only sessions of this user.
@@ -276,7 +285,9 @@ type ListSessionsResponse struct {
 	// Empty: that was the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Sessions that fit, on all pages.
-	TotalCount    int32 `protobuf:"varint,3,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
+	TotalCount int32 `protobuf:"varint,3,opt,name=total_count,json=totalCount,proto3" json:"total_count,omitempty"`
+	// Other nodes that did not answer, or were out of reach. Their sessions are missing.
+	SilentNodes   int32 `protobuf:"varint,4,opt,name=silent_nodes,json=silentNodes,proto3" json:"silent_nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,6 +339,13 @@ func (x *ListSessionsResponse) GetNextPageToken() string {
 func (x *ListSessionsResponse) GetTotalCount() int32 {
 	if x != nil {
 		return x.TotalCount
+	}
+	return 0
+}
+
+func (x *ListSessionsResponse) GetSilentNodes() int32 {
+	if x != nil {
+		return x.SilentNodes
 	}
 	return 0
 }
@@ -489,7 +507,7 @@ var File_gateway_v1_sessions_proto protoreflect.FileDescriptor
 
 const file_gateway_v1_sessions_proto_rawDesc = "" +
 	"\n" +
-	"\x19gateway/v1/sessions.proto\x12\x11hermod.gateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x04\n" +
+	"\x19gateway/v1/sessions.proto\x12\x11hermod.gateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x04\n" +
 	"\vSessionInfo\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x16\n" +
@@ -510,19 +528,21 @@ const file_gateway_v1_sessions_proto_rawDesc = "" +
 	"queueBytes\x12\"\n" +
 	"\rlast_sent_seq\x18\r \x01(\x04R\vlastSentSeq\x12$\n" +
 	"\x0elast_acked_seq\x18\x0e \x01(\x04R\flastAckedSeq\x12#\n" +
-	"\runsent_frames\x18\x0f \x01(\x05R\funsentFrames\"\x91\x01\n" +
+	"\runsent_frames\x18\x0f \x01(\x05R\funsentFrames\x12\x12\n" +
+	"\x04node\x18\x10 \x01(\tR\x04node\"\x91\x01\n" +
 	"\x13ListSessionsRequest\x12\x16\n" +
 	"\x06openid\x18\x01 \x01(\tR\x06openid\x12\x10\n" +
 	"\x03gid\x18\x02 \x01(\x03R\x03gid\x12\x14\n" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1b\n" +
 	"\tpage_size\x18\x04 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x05 \x01(\tR\tpageToken\"\x9b\x01\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\"\xbe\x01\n" +
 	"\x14ListSessionsResponse\x12:\n" +
 	"\bsessions\x18\x01 \x03(\v2\x1e.hermod.gateway.v1.SessionInfoR\bsessions\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
 	"\vtotal_count\x18\x03 \x01(\x05R\n" +
-	"totalCount\"2\n" +
+	"totalCount\x12!\n" +
+	"\fsilent_nodes\x18\x04 \x01(\x05R\vsilentNodes\"2\n" +
 	"\x11GetSessionRequest\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\"`\n" +

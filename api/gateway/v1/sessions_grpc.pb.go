@@ -28,8 +28,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SessionService shows who is connected to a node, and closes sessions. It is for services and
-// operators: who may push may call it. It knows the sessions of the node that is asked.
+// SessionService shows who is connected, and closes sessions. It is for services and operators: who may
+// push may call it. Any node knows the sessions of all nodes of its cluster.
 type SessionServiceClient interface {
 	// ListSessions returns sessions in the order of their ids.
 	ListSessions(ctx context.Context, in *ListSessionsRequest, opts ...grpc.CallOption) (*ListSessionsResponse, error)
@@ -81,8 +81,8 @@ func (c *sessionServiceClient) CloseSession(ctx context.Context, in *CloseSessio
 // All implementations must embed UnimplementedSessionServiceServer
 // for forward compatibility.
 //
-// SessionService shows who is connected to a node, and closes sessions. It is for services and
-// operators: who may push may call it. It knows the sessions of the node that is asked.
+// SessionService shows who is connected, and closes sessions. It is for services and operators: who may
+// push may call it. Any node knows the sessions of all nodes of its cluster.
 type SessionServiceServer interface {
 	// ListSessions returns sessions in the order of their ids.
 	ListSessions(context.Context, *ListSessionsRequest) (*ListSessionsResponse, error)

@@ -28,37 +28,37 @@ const (
 type PushOutcome int32
 
 const (
-	PushOutcome_PUSH_OUTCOME_ABSENT    PushOutcome = 0 // it has no session here
-	PushOutcome_PUSH_OUTCOME_DELIVERED PushOutcome = 1 // acknowledged, if that was waited for
-	PushOutcome_PUSH_OUTCOME_KEPT      PushOutcome = 2 // it waits in a session that is away
-	PushOutcome_PUSH_OUTCOME_SILENT    PushOutcome = 3 // it is in a connected session and was not acknowledged in time
-	PushOutcome_PUSH_OUTCOME_SLOW      PushOutcome = 4
-	PushOutcome_PUSH_OUTCOME_UNSURE    PushOutcome = 5 // the session ended before it was acknowledged
-	PushOutcome_PUSH_OUTCOME_EXPIRED   PushOutcome = 6
-	PushOutcome_PUSH_OUTCOME_BUSY      PushOutcome = 7 // the node was not able to take it
+	PushOutcome_PUSH_OUTCOME_ABSENT  PushOutcome = 0 // it has no session here
+	PushOutcome_PUSH_OUTCOME_QUEUED  PushOutcome = 1 // for a connected session, which has not acknowledged it if that was waited for
+	PushOutcome_PUSH_OUTCOME_ACKED   PushOutcome = 2 // by a client
+	PushOutcome_PUSH_OUTCOME_KEPT    PushOutcome = 3 // it waits in a session that is away
+	PushOutcome_PUSH_OUTCOME_SLOW    PushOutcome = 4
+	PushOutcome_PUSH_OUTCOME_UNSURE  PushOutcome = 5 // the session ended before it was acknowledged
+	PushOutcome_PUSH_OUTCOME_EXPIRED PushOutcome = 6
+	PushOutcome_PUSH_OUTCOME_BUSY    PushOutcome = 7 // the node had too much to do
 )
 
 // Enum value maps for PushOutcome.
 var (
 	PushOutcome_name = map[int32]string{
 		0: "PUSH_OUTCOME_ABSENT",
-		1: "PUSH_OUTCOME_DELIVERED",
-		2: "PUSH_OUTCOME_KEPT",
-		3: "PUSH_OUTCOME_SILENT",
+		1: "PUSH_OUTCOME_QUEUED",
+		2: "PUSH_OUTCOME_ACKED",
+		3: "PUSH_OUTCOME_KEPT",
 		4: "PUSH_OUTCOME_SLOW",
 		5: "PUSH_OUTCOME_UNSURE",
 		6: "PUSH_OUTCOME_EXPIRED",
 		7: "PUSH_OUTCOME_BUSY",
 	}
 	PushOutcome_value = map[string]int32{
-		"PUSH_OUTCOME_ABSENT":    0,
-		"PUSH_OUTCOME_DELIVERED": 1,
-		"PUSH_OUTCOME_KEPT":      2,
-		"PUSH_OUTCOME_SILENT":    3,
-		"PUSH_OUTCOME_SLOW":      4,
-		"PUSH_OUTCOME_UNSURE":    5,
-		"PUSH_OUTCOME_EXPIRED":   6,
-		"PUSH_OUTCOME_BUSY":      7,
+		"PUSH_OUTCOME_ABSENT":  0,
+		"PUSH_OUTCOME_QUEUED":  1,
+		"PUSH_OUTCOME_ACKED":   2,
+		"PUSH_OUTCOME_KEPT":    3,
+		"PUSH_OUTCOME_SLOW":    4,
+		"PUSH_OUTCOME_UNSURE":  5,
+		"PUSH_OUTCOME_EXPIRED": 6,
+		"PUSH_OUTCOME_BUSY":    7,
 	}
 )
 
@@ -1013,12 +1013,12 @@ const file_internal_protocol_wire_push_proto_rawDesc = "" +
 	"\x04slow\x18\x03 \x01(\x03R\x04slow\x12\x18\n" +
 	"\askipped\x18\x04 \x01(\x03R\askipped\x12\x14\n" +
 	"\x05total\x18\x05 \x01(\x03R\x05total\x12\x18\n" +
-	"\aunknown\x18\x06 \x01(\bR\aunknown*\xd3\x01\n" +
+	"\aunknown\x18\x06 \x01(\bR\aunknown*\xcf\x01\n" +
 	"\vPushOutcome\x12\x17\n" +
-	"\x13PUSH_OUTCOME_ABSENT\x10\x00\x12\x1a\n" +
-	"\x16PUSH_OUTCOME_DELIVERED\x10\x01\x12\x15\n" +
-	"\x11PUSH_OUTCOME_KEPT\x10\x02\x12\x17\n" +
-	"\x13PUSH_OUTCOME_SILENT\x10\x03\x12\x15\n" +
+	"\x13PUSH_OUTCOME_ABSENT\x10\x00\x12\x17\n" +
+	"\x13PUSH_OUTCOME_QUEUED\x10\x01\x12\x16\n" +
+	"\x12PUSH_OUTCOME_ACKED\x10\x02\x12\x15\n" +
+	"\x11PUSH_OUTCOME_KEPT\x10\x03\x12\x15\n" +
 	"\x11PUSH_OUTCOME_SLOW\x10\x04\x12\x17\n" +
 	"\x13PUSH_OUTCOME_UNSURE\x10\x05\x12\x18\n" +
 	"\x14PUSH_OUTCOME_EXPIRED\x10\x06\x12\x15\n" +

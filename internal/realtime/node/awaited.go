@@ -61,6 +61,12 @@ func (n *Node) await(to []*session.Session, offer func(*session.Session, chan<- 
 	return a
 }
 
+// Nobody tells that the target has no session here.
+func (a *Awaited) Nobody() bool { return a.fate == nil }
+
+// Open tells whether there is anything to wait for. It is asked before Wait.
+func (a *Awaited) Open() bool { return a.open > 0 }
+
 // Wait waits until a client has acknowledged the frame, until none can any more, or until ctx ends,
 // and returns the best outcome: Queued means that ctx ended while a connected client had not
 // acknowledged it. The frame stays in the sessions that took it. Wait is to be called once, always,

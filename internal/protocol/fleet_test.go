@@ -1,0 +1,110 @@
+package protocol_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/broker"
+	"github.com/game-im/hermod/internal/realtime/broker/brokertest"
+	"github.com/game-im/hermod/internal/realtime/broker/cluster"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/presence"
+	"github.com/game-im/hermod/internal/realtime/session"
+)
+
+// line is the bus of one node, with which something can be wrong.
+type line struct {
+	cluster.Bus
+	mute  atomic.Bool // what it sends is lost, as if the node were killed
+	blind atomic.Bool // how many got a request is not known, unless nobody did
+	sent  atomic.Int64
+}
+
+func (l *line) Send(ctx context.Context, batch []cluster.Message) error {
+	if l.mute.Load() {
+		return nil
+	}
+	l.sent.Add(int64(len(batch)))
+	return l.Bus.Send(ctx, batch)
+}
+
+func (l *line) Run(ctx context.Context, s cluster.Sink) error { return l.Bus.Run(ctx, blindSink{s, l}) }
+
+type blindSink struct {
+	cluster.Sink
+	line *line
+}
+
+func (s blindSink) Reached(ask uint64, others int) {
+	if others == 0 || !s.line.blind.Load() {
+		s.Sink.Reached(ask, others)
+	}
+}
+
+// fleet is nodes on one network in a synctest bubble.
+type fleet struct {
+	network *brokertest.Network
+	nodes   []*bench
+	lines   []*line
+}
+
+func runFleet(t *testing.T, count int, test func(t *testing.T, f *fleet)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &fleet{network: brokertest.NewNetwork()}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, count)
+		for i := range count {
+			l := &line{Bus: f.network.Bus()}
+			l.blind.Store(true)
+			b, err := cluster.New(l, cluster.Options{Self: broker.Member{ID: fmt.Sprint("node", i)}, Codec: protocol.Codec{}, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			core := session.NewCore(session.Config{QueueBytes: 200, ResumeWindow: time.Minute, StallTimeout: time.Minute}, slog.New(slog.DiscardHandler))
+			n := node.New(core, b, presence.New(time.Second))
+			f.nodes, f.lines = append(f.nodes, newBench(n)), append(f.lines, l)
+			go func() { done <- n.Run(ctx) }()
+		}
+		synctest.Wait()
+		test(t, f)
+		cancel()
+		for range count {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// kill makes a node say nothing more, from now on.
+func (f *fleet) kill(i int) { f.lines[i].mute.Store(true) }
+
+// member opens a session of a user on a node, under an id of that node.
+func (f *fleet) member(t *testing.T, i int, user string) *recorded {
+	t.Helper()
+	id, err := f.nodes[i].NewSessionID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := f.nodes[i].connect(session.Options{ID: id, User: user})
+	synctest.Wait()
+	return r
+}
+
+// took runs something and returns how long that took.
+func took(do func()) time.Duration {
+	begun := time.Now()
+	do()
+	return time.Since(begun)
+}
+
+func offered(o biz.Outcome) biz.Offered { return biz.Offered{Outcome: o} }
