@@ -1,5 +1,7 @@
 package biz
 
+import "context"
+
 // Deliverer carries what the rules have decided to the sessions it concerns. Its methods do not
 // block on slow clients and do not fail: a session that cannot keep up is the deliverer's
 // business.
@@ -16,6 +18,7 @@ type Deliverer interface {
 
 // Presence tells who has a session now, on any node.
 type Presence interface {
-	// Online returns those of users who are online, in the same order.
-	Online(users []UserID) []UserID
+	// Online returns those of users who are online, in the same order. It may be a second old, and waits a
+	// second or two at most: who is online on a node that does not answer is not, nor when ctx ends.
+	Online(ctx context.Context, users []UserID) []UserID
 }

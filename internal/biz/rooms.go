@@ -223,7 +223,7 @@ func (r *Rooms) View(ctx context.Context, room RoomID) (RoomView, error) {
 	for i, m := range members {
 		users[i] = m.User
 	}
-	return RoomView{Room: info, Members: members, Online: r.presence.Online(users)}, nil
+	return RoomView{Room: info, Members: members, Online: r.presence.Online(ctx, users)}, nil
 }
 
 // explainNoMember turns "no such membership" into what the caller can act on: an unknown room, or

@@ -219,7 +219,7 @@ func (l *live) Left(r biz.RoomID, u biz.UserID) {
 	l.left = append(l.left, biz.Member{Room: r, User: u})
 }
 
-func (l *live) Online(users []biz.UserID) (online []biz.UserID) {
+func (l *live) Online(_ context.Context, users []biz.UserID) (online []biz.UserID) {
 	for _, u := range users {
 		if slices.Contains(l.online, u) {
 			online = append(online, u)

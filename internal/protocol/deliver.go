@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -26,11 +27,18 @@ func RoomOf(channel string) (_ biz.RoomID, ok bool) {
 	return biz.RoomID(room), ok
 }
 
-// Deliverer implements biz.Deliverer on a node.
-type Deliverer struct{ node *node.Node }
+// Deliverer implements biz.Deliverer on a node, and biz.Presence on it and those that it knows.
+type Deliverer struct {
+	node   *node.Node
+	online online
+}
 
-// NewDeliverer returns a Deliverer.
-func NewDeliverer(n *node.Node) *Deliverer { return &Deliverer{node: n} }
+// NewDeliverer returns a Deliverer, which also answers other nodes. It is called before the node runs.
+func NewDeliverer(n *node.Node) *Deliverer {
+	d := &Deliverer{node: n}
+	d.online.init(n)
+	return d
+}
 
 // Deliver implements biz.Deliverer.
 func (d *Deliverer) Deliver(m *biz.Draft) {
@@ -108,10 +116,20 @@ func (d *Deliverer) notify(t biz.MessageType, room biz.RoomID, user biz.UserID, 
 }
 
 // Online implements biz.Presence.
-func (d *Deliverer) Online(users []biz.UserID) []biz.UserID {
+func (d *Deliverer) Online(ctx context.Context, users []biz.UserID) []biz.UserID {
+	var elsewhere map[biz.UserID]bool
+	if !d.node.Alone() {
+		away := make([]biz.UserID, 0, len(users))
+		for _, u := range users {
+			if !d.node.Online(string(u)) {
+				away = append(away, u)
+			}
+		}
+		elsewhere = d.online.among(ctx, away)
+	}
 	online := make([]biz.UserID, 0, len(users))
 	for _, u := range users {
-		if d.node.Online(string(u)) {
+		if elsewhere[u] || d.node.Online(string(u)) {
 			online = append(online, u)
 		}
 	}

@@ -141,11 +141,11 @@ func TestOnlineKeepsTheOrder(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		b.member("1", "carol")
 		b.member("2", "alice")
-		got := b.live.Online([]biz.UserID{"alice", "bob", "carol", "dave"})
+		got := b.live.Online(t.Context(), []biz.UserID{"alice", "bob", "carol", "dave"})
 		if !slices.Equal(got, []biz.UserID{"alice", "carol"}) {
 			t.Errorf("online: %v", got)
 		}
-		if got := b.live.Online(nil); got == nil || len(got) != 0 {
+		if got := b.live.Online(t.Context(), nil); got == nil || len(got) != 0 {
 			t.Errorf("of nobody: %#v", got)
 		}
 	})

@@ -49,10 +49,12 @@ type bench struct {
 	*node.Node
 	live *protocol.Deliverer
 	push *protocol.Pusher
+
+	directory *protocol.Directory
 }
 
 func newBench(n *node.Node) *bench {
-	return &bench{n, protocol.NewDeliverer(n), protocol.NewPusher(n)}
+	return &bench{n, protocol.NewDeliverer(n), protocol.NewPusher(n), protocol.NewDirectory(n)}
 }
 
 func run(t *testing.T, test func(t *testing.T, b *bench)) {
