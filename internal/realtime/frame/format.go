@@ -10,7 +10,20 @@ import (
 // MaxFormats bounds how many wire formats a program may have; each Frame has a slot for each.
 const MaxFormats = 8
 
-var formats atomic.Int32
+var (
+	formats atomic.Int32
+	known   [MaxFormats]atomic.Pointer[Format]
+)
+
+// Named returns the wire format of a name, or nil.
+func Named(name string) *Format {
+	for i := range known {
+		if f := known[i].Load(); f != nil && f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
 
 // Encoders tell how a protocol writes its messages in one wire format. They must be safe for
 // concurrent use.
@@ -54,5 +67,7 @@ func NewFormat(e Encoders) *Format {
 	if slot >= MaxFormats {
 		panic(fmt.Sprintf("frame: more than %d formats", MaxFormats))
 	}
-	return &Format{Encoders: e, slot: slot}
+	f := &Format{Encoders: e, slot: slot}
+	known[slot].Store(f)
+	return f
 }

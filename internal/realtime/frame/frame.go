@@ -79,6 +79,15 @@ func (f *Format) encode(payload any) (*Encoded, error) {
 	return &Encoded{item: buf[start:], header: len(header)}, nil
 }
 
+// Encoded returns the frame that was encoded as body, by another process that has the same format.
+func (f *Format) Encoded(body []byte, expires time.Time) *Encoded {
+	if f.Item == nil {
+		return &Encoded{item: body, expires: expires}
+	}
+	header := f.Item(make([]byte, 0, maxItemHeader+len(body)), len(body))
+	return &Encoded{item: append(header, body...), header: len(header), expires: expires}
+}
+
 // Recode returns an encoding of this format in another one.
 func (f *Format) Recode(e *Encoded, to *Format) (*Encoded, error) {
 	if f.Decode == nil {
@@ -101,6 +110,9 @@ func (e *Encoded) Body() []byte { return e.item[e.header:] }
 
 // Item returns the message as an item of an envelope.
 func (e *Encoded) Item() []byte { return e.item }
+
+// Expires is when the frame's time is over; the zero time is never.
+func (e *Encoded) Expires() time.Time { return e.expires }
 
 // Mortal tells whether the frame expires.
 func (e *Encoded) Mortal() bool { return !e.expires.IsZero() }

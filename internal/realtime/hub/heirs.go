@@ -37,6 +37,11 @@ func (x *heirs) add(old, next *session.Session) {
 	defer x.mu.Unlock()
 	ids := append(slices.Clone(x.former[next]), append(x.former[old], old.ID)...)
 	delete(x.former, old)
+	x.nameLocked(next, ids)
+}
+
+// nameLocked has a session found by the last of ids.
+func (x *heirs) nameLocked(next *session.Session, ids []string) {
 	for len(ids) > maxFormerIDs {
 		delete(x.byID, ids[0])
 		ids = ids[1:]

@@ -75,13 +75,6 @@ func (n *Node) Ask(ctx context.Context, channel string, k Kind, body []byte, tak
 // of what nodes tell each other. It is called before Run; told must not block.
 func (n *Node) OnMissed(told func(channel string)) { n.onMissed = append(n.onMissed, told) }
 
-func (n *Node) missed(channel string) {
-	for _, told := range n.onMissed { // first: what is read then is to be new
-		told(channel)
-	}
-	n.hub.Missed(channel)
-}
-
 // Others returns the ids of the other nodes that are here now.
 func (n *Node) Others() (ids []string) {
 	for _, m := range n.broker.Members() {

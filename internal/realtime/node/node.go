@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,6 +33,10 @@ type Node struct {
 	requests   [256]func(r broker.Request, refuse func()) // by Kind
 	onMissed   []func(channel string)
 	broadcasts broadcasts
+	recheck    recheck
+	moved      moved
+	handOver   func(ctx context.Context, s *session.Session) // nil: sessions stay
+	draining   atomic.Bool
 	log        *slog.Logger
 }
 
@@ -40,6 +45,7 @@ func New(core *session.Core, b broker.Cluster, p *presence.Tracker) *Node {
 	n := &Node{core: core, hub: hub.New(core.Writer, core.Log), broker: b, presence: p, log: core.Log}
 	n.interest.init(n.wanted, b)
 	n.broadcasts.returned.L = &n.broadcasts.mu
+	n.recheck.init()
 	b.Attach(broker.Handlers{Publication: n.hub.Deliver, Missed: n.missed, Request: n.request})
 	return n
 }
@@ -56,6 +62,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { return n.broker.Run(ctx) })
 	g.Go(func() error { return n.hub.Run(ctx) })
 	g.Go(func() error { return n.sweep(ctx) })
+	g.Go(func() error { return n.runRecheck(ctx) })
 	return g.Wait()
 }
 
@@ -88,12 +95,15 @@ func (n *Node) sweepOnce(now time.Time) {
 		}
 	}
 	n.presence.Sweep(now)
+	n.moved.sweep(now)
 }
 
 // Drain closes the connections of all sessions, spread evenly over a window so that they do not
 // all come back at once, and tells their clients to come back. Each may take what waits for it
-// first, for flushWindow at most. Drain ends early with ctx.
+// first, for flushWindow at most. What they resume is handed over to other nodes, see OnDrain. Drain ends
+// early with ctx.
 func (n *Node) Drain(ctx context.Context, window time.Duration) {
+	n.draining.Store(true)
 	n.hub.Spread() // what was published before waits for the clients like anything else
 	all := n.hub.All()
 	start := time.Now()
@@ -104,6 +114,9 @@ func (n *Node) Drain(ctx context.Context, window time.Duration) {
 			wait(ctx, s.Drained(), flushWindow)
 			// Those that were close together in the window are not when they come back.
 			s.Disconnect(transport.Shutdown.After(transport.Spread(window / 2)))
+			if n.handOver != nil && ctx.Err() == nil {
+				n.handOver(ctx, s)
+			}
 		})
 	}
 	wg.Wait()

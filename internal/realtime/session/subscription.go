@@ -77,6 +77,13 @@ func NewSubscription(s *Session, name string, channel Channel, source Source, af
 	}
 }
 
+// Put names the channel that a restored subscription is on. The channel calls it, under its lock, before
+// anything is delivered.
+func (sub *Subscription) Put(on Channel) { sub.channel = on }
+
+// Logged tells whether the subscription's channel has a log.
+func (sub *Subscription) Logged() bool { return sub.source != nil }
+
 // Live makes the subscription live if it has everything up to the channel's head, and returns the last
 // place that it has. The channel calls it, under its lock.
 func (sub *Subscription) Live(head int64) (last int64, live bool) {
