@@ -29,13 +29,14 @@ func RoomOf(channel string) (_ biz.RoomID, ok bool) {
 
 // Deliverer implements biz.Deliverer on a node, and biz.Presence on it and those that it knows.
 type Deliverer struct {
-	node   *node.Node
-	online online
+	node    *node.Node
+	members *memberships
+	online  online
 }
 
 // NewDeliverer returns a Deliverer, which also answers other nodes. It is called before the node runs.
 func NewDeliverer(n *node.Node) *Deliverer {
-	d := &Deliverer{node: n}
+	d := &Deliverer{node: n, members: newMemberships(n)}
 	d.online.init(n)
 	return d
 }
@@ -86,6 +87,7 @@ func (d *Deliverer) Joined(j biz.JoinResult) {
 				s.Joined(string(j.Room.ID))
 			}
 		}
+		d.members.tell(node.KindJoined, j.Room.ID, j.Member.User)
 	}
 	if j.Fresh {
 		d.notify(biz.TypeJoinRoom, j.Room.ID, j.Member.User, map[string]string{
@@ -100,6 +102,7 @@ func (d *Deliverer) Left(room biz.RoomID, user biz.UserID) {
 	for _, s := range d.node.OfUser(string(user)) {
 		d.node.Unsubscribe(s, RoomChannel(room))
 	}
+	d.members.tell(node.KindLeft, room, user)
 	d.notify(biz.TypeLeaveRoom, room, user, nil)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/session"
 )
@@ -22,6 +23,8 @@ type Actions interface {
 	// Inherit lets a session follow what another one of the same client followed that has ended. It is an
 	// error if that is not known now.
 	Inherit(ctx context.Context, s *session.Session, id biz.Identity, channels []string) error
+	// Follower returns what lets sessions follow rooms.
+	Follower() *protocol.Follower
 }
 
 // Request is a request for one of the node's own actions.

@@ -3,10 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
-	"hash/maphash"
 	"io"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -58,26 +56,24 @@ type Handler struct {
 	cfg      atomic.Pointer[Config]
 	metrics  metrics
 	log      *slog.Logger
-	seed     maphash.Seed
-	users    [64]sync.Mutex // one for some of the users each: held while a session of theirs opens
+	moves    *protocol.Moves // nil: sessions stay on this node
+	turns    turns           // held while a session of the user opens
 }
 
 // NewHandler returns a Handler. The node need not have actions of its own.
 func NewHandler(n *node.Node, pushes *biz.Pushes, up biz.Upstream, own Actions, auth Authenticator, cfg Config, log *slog.Logger) *Handler {
 	h := &Handler{
-		node: n, pushes: pushes, upstream: up, actions: own, auth: auth, metrics: newMetrics(), log: log, seed: maphash.MakeSeed(),
+		node: n, pushes: pushes, upstream: up, actions: own, auth: auth, metrics: newMetrics(), log: log,
 	}
 	h.SetConfig(cfg)
+	n.Handle(node.KindSupersede, h.hearRivals)
+	n.Recheck(h.recheckRivals)
 	return h
 }
 
 // SetConfig replaces the settings: those of devices, and what clients are told, for sessions that open
 // from then on, the others for all.
 func (h *Handler) SetConfig(cfg Config) { h.cfg.Store(&cfg) }
-
-func (h *Handler) lockOf(user biz.UserID) *sync.Mutex {
-	return &h.users[maphash.String(h.seed, string(user))%uint64(len(h.users))]
-}
 
 // Serve runs a client's connection until it ends and returns why: nil after a clean end by the
 // client. It writes ServerPush frames of o.Format, each with its number, and reads one ClientRequest
@@ -215,7 +211,7 @@ func (h *Handler) first(ctx context.Context, conn transport.Conn, o Opening, dat
 	var s *session.Session
 	var result string
 	if err == nil {
-		s, result, err = h.admit(n)
+		s, result, err = h.admit(ctx, n)
 	}
 	if err != nil {
 		refused := biz.AsError(err)

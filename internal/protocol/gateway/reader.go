@@ -107,6 +107,7 @@ func (r *reader) business(ctx context.Context, req *gatewayv1.ClientRequest) *bi
 	if err := r.life.number(req.GetSeqId()); err != nil {
 		return err
 	}
+	defer r.life.entered()
 	r.session.Asked(req.GetSeqId())
 	if err := r.enqueue(ctx, req); err != nil {
 		r.h.refuseRequest(r.session, req, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
@@ -61,21 +60,19 @@ func (h *Handler) identify(ctx context.Context, n *newcomer, known biz.Identity)
 
 // admit resumes the newcomer's session, or opens one. Newcomers of one user come one after another, so
 // that two of them cannot end each other.
-func (h *Handler) admit(n *newcomer) (s *session.Session, result string, err error) {
-	lock := h.lockOf(n.identity.User)
-	lock.Lock()
-	defer lock.Unlock()
-	var former *session.Session
+func (h *Handler) admit(ctx context.Context, n *newcomer) (s *session.Session, result string, err error) {
+	defer h.turns.take(n.identity.User)()
+	var former *past
 	if n.wantsBack() {
 		var ticket string
-		if s, ticket, former = h.resume(n); s != nil {
+		if s, ticket, former = h.resume(ctx, n); s != nil {
 			s.SetExpiry(n.identity.Expiry)
 			lifeOf(s).prove(n.identity)
 			h.greet(n, s, map[string]string{headerTicket: s.ID + ticketMark + ticket, headerResumed: "true"})
 			return s, "resumed", nil
 		}
 	}
-	if s, err = h.open(n, former); err != nil {
+	if s, err = h.open(ctx, n, former); err != nil {
 		return nil, "", err
 	}
 	headers := map[string]string{headerTicket: s.ID + ticketMark + s.Ticket(), headerResumed: "false"}
@@ -90,46 +87,15 @@ func (h *Handler) admit(n *newcomer) (s *session.Session, result string, err err
 	return s, result, nil
 }
 
-// ticketMark is between the session and the secret of a ticket.
-const ticketMark = "."
-
-// resume finds the session that the newcomer had, former, and continues it if that can be done without
-// a gap. A ticket names a session, and the client's numbers are of that one: no other is continued.
-// START has proven who the client is, so that with a number a used ticket is as good as none: the answer
-// that had the next one may have been lost.
-func (h *Handler) resume(n *newcomer) (s *session.Session, ticket string, former *session.Session) {
-	r := session.Return{Conn: n.conn, Format: n.format, Last: n.start.GetLastAckedSeqId()}
-	id, secret, named := strings.Cut(n.start.GetResumeTicket(), ticketMark)
-	if named {
-		former = h.node.Session(id)
-	}
-	if former == nil || former.User != string(n.identity.User) || lifeOf(former) == nil {
-		former = h.formerOf(n.identity.User, string(n.identity.Device))
-		if token := n.start.GetAuthToken(); former == nil && n.identity.Device == "" && token != "" {
-			// A program of the older numbering, whose token was taken for its id when it began.
-			former = h.formerOf(n.identity.User, token)
-		}
-	}
-	if former == nil || named && former.ID != id {
-		return nil, "", former
-	}
-	r.Ticket, r.Proven = secret, r.Last > 0
-	s, ticket, ok := h.node.Resume(former.ID, former.User, r)
-	if !ok {
-		return nil, "", former
-	}
-	return s, ticket, former
-}
-
 // open makes a new session. A former one that could not be resumed ends, and hands over its login.
-func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, error) {
+func (h *Handler) open(ctx context.Context, n *newcomer, former *past) (*session.Session, error) {
 	id, err := h.node.NewSessionID()
 	if err != nil {
 		return nil, err
 	}
-	l := &life{class: n.start.GetDeviceClass(), identity: n.identity}
+	l := &life{class: n.start.GetDeviceClass(), identity: n.identity, place: h.nextPlace(ctx, n.identity.User)}
 	if former != nil {
-		l.inherit(lifeOf(former))
+		l.inherit(former.life)
 	}
 	who, _ := l.who()
 	s := session.New(h.node.Core(), session.Options{
@@ -141,14 +107,34 @@ func (h *Handler) open(n *newcomer, former *session.Session) (*session.Session, 
 	}
 	h.node.Open(s)
 	if former != nil {
-		h.node.Succeed(former, s)
-		if former.Follows() {
-			n.channels = former.Channels()
-		}
-		h.node.End(former, transport.Replaced)
+		h.succeed(n, former, s)
 	}
-	h.supersede(s, l.class)
+	cfg := h.cfg.Load()
+	h.yield(n.identity.User, cfg.Devices, cfg.MaxDevices, nil)
+	if !h.node.Alone() {
+		go h.compete(context.WithoutCancel(ctx), n.identity.User)
+	}
 	return s, nil
+}
+
+// nextPlace returns a place behind all of the user's sessions that are known.
+func (h *Handler) nextPlace(ctx context.Context, user biz.UserID) int64 {
+	place := time.Now().UnixNano()
+	for _, r := range append(h.rivals(user), rivalsIn(h.askRivals(ctx, user, h.cfg.Load(), nil))...) {
+		place = max(place, r.GetPlace()+1)
+	}
+	return place
+}
+
+// succeed has a session go on where a former one ends.
+func (h *Handler) succeed(n *newcomer, former *past, s *session.Session) {
+	n.channels = former.channels
+	if former.session == nil {
+		h.node.Named(s, former.names...)
+		return
+	}
+	h.node.Succeed(former.session, s)
+	h.node.End(former.session, transport.Replaced)
 }
 
 // inherit lets a session follow the rooms that the former one did. One that could not ends: it would

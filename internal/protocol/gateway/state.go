@@ -48,12 +48,15 @@ func stateOf(s *session.Session, l *life) State {
 // life is the protocol's part of a session. It goes on over any number of connections.
 type life struct {
 	class string // of its device
+	place int64  // among the user's sessions on all nodes; see rival
 
 	mu       sync.Mutex
 	identity biz.Identity // its GID is the session's
 	zone     string
 	normal   bool
 	last     uint64 // number of the last business request; 0: none yet
+	entering int    // requests that have a number and are not in the lane yet
+	frozen   bool   // the session is about to move to another node
 
 	lane lane
 }
@@ -94,7 +97,7 @@ func (l *life) prove(id biz.Identity) {
 	l.identity = id
 }
 
-// inherit goes on where another session of the same client has ended.
+// inherit goes on where another session of the same client has ended, on this node or another.
 func (l *life) inherit(from *life) {
 	from.mu.Lock()
 	gid, zone, normal, last := from.identity.GID, from.zone, from.normal, from.last
@@ -108,16 +111,26 @@ func (l *life) inherit(from *life) {
 }
 
 // number takes the number of a business request: one more than that of the one before, and anything
-// but 0 for the first. A wrong one changes nothing.
+// but 0 for the first. A wrong one changes nothing; entered follows a right one.
 func (l *life) number(seq uint64) *biz.Error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
+	case l.frozen:
+		return biz.Errorf(biz.KindUnavailable, "MOVING", "the session moves to another node; resume it and send it again")
 	case seq == 0:
 		return biz.Errorf(biz.KindInvalid, "INVALID_SEQUENCE", "seq_id is 0; business requests are numbered from 1")
 	case l.last != 0 && seq != l.last+1:
 		return biz.Errorf(biz.KindInvalid, "INVALID_SEQUENCE", "seq_id is %d; %d is next", seq, l.last+1)
 	}
 	l.last = seq
+	l.entering++
 	return nil
+}
+
+// entered follows number, once the request is in the lane or refused.
+func (l *life) entered() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entering--
 }

@@ -43,6 +43,7 @@ type Handler struct {
 	messages *biz.Messages
 	follower *protocol.Follower
 	pushes   *biz.Pushes
+	moves    *protocol.Moves // nil: sessions stay on this node
 	auth     Refresher
 	cfg      atomic.Pointer[Config]
 	metrics  metrics
@@ -67,6 +68,7 @@ func NewHandler(n *node.Node, rules Rules, auth Refresher, cfg Config, log *slog
 		opening: make(chan struct{}, maxOpening),
 	}
 	h.SetConfig(cfg)
+	protocol.RecheckJoins(n, rules.Backlog, log) // for sessions of whichever protocol
 	return h
 }
 
@@ -232,7 +234,7 @@ func (h *Handler) open(ctx context.Context, conn transport.Conn, o Opening, gree
 		SendBurst:      cfg.SendBurst,
 	}
 	if o.Resume && o.Session != "" {
-		s, ticket, ok := h.node.Resume(o.Session, string(o.Identity.User), session.Return{Conn: conn, Format: o.Format, Ticket: o.Ticket, Last: o.LastLink})
+		s, ticket, ok := h.resume(ctx, o, session.Return{Conn: conn, Format: o.Format, Ticket: o.Ticket, Last: o.LastLink})
 		if ok {
 			s.SetExpiry(o.Identity.Expiry)
 			welcome.Session, welcome.Ticket, welcome.Resumed = s.ID, ticket, true
@@ -254,7 +256,7 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	}
 	s := session.New(h.node.Core(), session.Options{
 		ID: id, User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
-		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Follow: h.follower.Later(o.holder),
+		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Protocol: stream{}, Follow: h.follower.Later(o.holder),
 	}, conn, o.Identity.Expiry)
 	// The session is whole before the client hears of it: from then on it may send, be pushed to, or
 	// lose its connection and resume on another one.

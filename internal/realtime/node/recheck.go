@@ -39,6 +39,13 @@ func (r *recheck) init() { r.wake = make(chan struct{}, 1) }
 // other nodes said of them. It is called before Run.
 func (n *Node) Recheck(c Check) { n.recheck.checks = append(n.recheck.checks, c) }
 
+// LookAgain has the checks made of a user, soon.
+func (n *Node) LookAgain(user string) {
+	if user != "" {
+		n.recheck.add(user)
+	}
+}
+
 // missed takes word that something did not come.
 func (n *Node) missed(channel string) {
 	for _, told := range n.onMissed { // first: what is read then is to be new

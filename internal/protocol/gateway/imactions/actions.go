@@ -42,6 +42,9 @@ func New(n *node.Node, rules Rules, log *slog.Logger) *Actions {
 	return a
 }
 
+// Follower implements gateway.Actions.
+func (a *Actions) Follower() *protocol.Follower { return a.follower }
+
 // Knows implements gateway.Actions.
 func (a *Actions) Knows(action string) bool {
 	return len(action) >= len(prefix) && strings.EqualFold(action[:len(prefix)], prefix)
