@@ -21,7 +21,8 @@ import (
 // Under the race detector functions need more stack than they do in service.
 
 // TestASessionAtRestHasASmallStack opens sessions that have said something, which takes a stack of
-// several kilobytes for a moment, and holds what is left of their stacks against a bound.
+// several kilobytes for a moment, and holds what is left of their stacks against a bound. On Linux no
+// goroutine is left either.
 func TestASessionAtRestHasASmallStack(t *testing.T) {
 	const sessions, most = 300, 4 << 10 // 2 KiB each, and what else the node does
 	b := start(t)
@@ -59,7 +60,7 @@ func TestASessionAtRestHasASmallStack(t *testing.T) {
 	}
 	b.ready.SetServing(true)
 	open(0)
-	before := stacks()
+	before, goroutines := stacks(), runtime.NumGoroutine()
 	for i := range sessions {
 		open(1 + i)
 	}
@@ -68,6 +69,9 @@ func TestASessionAtRestHasASmallStack(t *testing.T) {
 		each = (stacks() - before) / sessions
 		return each <= most
 	})
+	if runtime.GOOS == "linux" {
+		await(t, "no goroutine for each", func() bool { return runtime.NumGoroutine() < goroutines+sessions/4 })
+	}
 	t.Logf("%d bytes of stack for each session", each)
 }
 

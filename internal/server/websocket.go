@@ -175,8 +175,8 @@ func (s *sockets) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	refuseHTTP(w, r, s.log, err)
 }
 
-// run opens the session, and leaves it to a goroutine of its own. That is all that a session at rest
-// has: the HTTP server's goroutine ends, with its buffers.
+// run opens the session, and leaves it to a goroutine of its own, or to none while it is at rest: the HTTP
+// server's goroutine ends, with its buffers.
 func (s *socket) run() {
 	var (
 		err  error
@@ -196,7 +196,7 @@ func (s *socket) run() {
 	}
 	if next, err = s.open(context.Background(), s); next != nil {
 		c := &connected{sockets: s.sockets, name: s.name, conn: s.req.Conn, live: next, place: s.place}
-		go c.run()
+		c.begin()
 	}
 }
 
@@ -214,9 +214,18 @@ type connected struct {
 	place overload.Place
 }
 
-// run reads until the connection ends. Whenever it is at rest, a fresh goroutine goes on: of what a
-// session at rest costs, its stack is the larger part.
-func (c *connected) run() {
+// begin lets a client be silent from the start.
+func (c *connected) begin() {
+	if c.conn.Resting() {
+		c.conn.Rest(c)
+		return
+	}
+	go c.Serve()
+}
+
+// Serve implements websocket.Server. Whenever the connection is at rest it ends, and another goroutine goes
+// on when something comes: of what a session at rest would cost, the goroutine is a third.
+func (c *connected) Serve() {
 	rest := false
 	var err error
 	defer func() {
@@ -230,14 +239,14 @@ func (c *connected) run() {
 		}
 	}()
 	if rest, err = c.read(); rest {
-		go c.run()
+		c.conn.Rest(c)
 	}
 }
 
 func (c *connected) read() (rest bool, err error) {
 	for {
-		data, err := c.conn.Read()
-		if err != nil || c.live.Take(context.Background(), data) {
+		data, quiet, err := c.conn.Next()
+		if !quiet && (err != nil || c.live.Take(context.Background(), data)) {
 			return false, c.live.End(err)
 		}
 		if c.conn.Resting() {

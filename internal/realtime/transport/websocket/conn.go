@@ -48,10 +48,11 @@ type Conn struct {
 
 	wait func(fd uintptr) (done bool) // source.readable, made once and not for each message
 
-	mu    sync.Mutex
-	why   error  // not nil: closed
-	words string // of the close frame
-	pong  []byte // the answer that is owed
+	mu     sync.Mutex
+	why    error  // not nil: closed
+	words  string // of the close frame
+	pong   []byte // the answer that is owed
+	atRest Server // who goes on when something comes; nil: somebody reads
 }
 
 var _ transport.Eager = (*Conn)(nil)
@@ -65,7 +66,9 @@ func newConn(g *Group) *Conn {
 
 // connect gives it one that was just upgraded. ahead is what was read from it already.
 func (c *Conn) connect(nc net.Conn, ahead []byte) {
-	c.in.ahead = ahead
+	if len(ahead) > 0 {
+		c.in.box = &inbox{bytes: ahead, to: len(ahead)}
+	}
 	c.heard.Store(c.group.now.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,6 +101,9 @@ func (c *Conn) Speak(format *frame.Format, text, batch bool) {
 // Peek waits for the client's first message and tells whether it is text. The next Read returns it.
 func (c *Conn) Peek() (text bool, err error) {
 	op, data, err := c.next()
+	for errors.Is(err, errQuiet) {
+		op, data, err = c.next()
+	}
 	if err != nil {
 		return false, err
 	}
@@ -112,39 +118,29 @@ func (c *Conn) Peek() (text bool, err error) {
 // none; with any other, as a browser sends whose page is left, the connection counts as lost. The
 // bytes are the caller's.
 func (c *Conn) Read() ([]byte, error) {
+	for {
+		data, quiet, err := c.Next()
+		if !quiet {
+			return data, err
+		}
+	}
+}
+
+// Next is Read for whoever lets the connection rest: it returns as well, with quiet, when the client has
+// sent something that is no message, such as the answer to a ping, and nothing behind it.
+func (c *Conn) Next() (data []byte, quiet bool, err error) {
 	if data := c.peeked; data != nil {
 		c.peeked = nil
-		return data, nil
+		return data, false, nil
 	}
-	if c.end == nil && c.peeked == nil {
-		c.in.await()
-	}
-	return c.read()
-}
-
-// maxRests bounds how often in a tick a connection is found at rest: one that is busy stays where it is.
-const maxRests = 4
-
-// Resting tells that nothing is there to be read, so that it is worth while to call Read from a fresh
-// goroutine next: the stack of this one has grown with what it has handled, and would stay so large for
-// as long as the client is silent. It is called by whoever reads.
-func (c *Conn) Resting() bool {
-	if c.raw == nil || c.end != nil || c.peeked != nil || !c.in.empty() {
-		return false
-	}
-	if now := c.group.now.Load(); now != c.restedAt {
-		c.restedAt, c.rests = now, 0
-	}
-	c.rests++
-	return c.rests <= maxRests
-}
-
-func (c *Conn) read() ([]byte, error) {
 	op, data, err := c.next()
-	if err == nil && c.chosen && (op == ws.OpText) != c.text {
+	switch {
+	case errors.Is(err, errQuiet):
+		return nil, true, nil
+	case err == nil && c.chosen && (op == ws.OpText) != c.text:
 		err = c.breach(&violation{ws.StatusUnsupportedData, fmt.Sprintf("%s takes %s messages only", c.format.Name, kind(c.text))})
 	}
-	return data, err
+	return data, false, err
 }
 
 func kind(text bool) string {
@@ -154,13 +150,15 @@ func kind(text bool) string {
 	return "binary"
 }
 
+// next returns the next message, errQuiet where Next is quiet, or why there is none any more.
 func (c *Conn) next() (ws.OpCode, []byte, error) {
 	if c.end != nil {
 		return 0, nil, c.end
 	}
+	c.in.await()
 	op, data, err := c.in.message()
-	if err == nil {
-		return op, data, nil
+	if err == nil || errors.Is(err, errQuiet) {
+		return op, data, err
 	}
 	var (
 		v *violation
@@ -219,11 +217,12 @@ func (c *Conn) shut(why error, status ws.StatusCode, words string) {
 	}
 }
 
-// freeLocked makes whoever reads or writes return.
+// freeLocked makes whoever reads or writes return, and whoever rests read.
 func (c *Conn) freeLocked() {
 	// They fail when the connection is closed, and then there is nobody to free.
 	_ = c.net.SetReadDeadline(past)
 	_ = c.net.SetWriteDeadline(time.Now().Add(parting))
+	c.wakeLocked()
 }
 
 var past = time.Unix(1, 0)
@@ -241,6 +240,7 @@ func (c *Conn) usable() error {
 func (c *Conn) Finish(why transport.Disconnect) {
 	defer c.group.remove(c)
 	defer func() { _ = c.net.Close() }() // nobody is left to be told
+	c.group.watcher.forget(c)
 	c.Close(why)
 	c.writing.Lock()
 	defer c.writing.Unlock()

@@ -32,8 +32,15 @@ func mustURL(s string) *url.URL {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for _, text := range []bool{false, true} {
-		t.Run(fmt.Sprint("text ", text), func(t *testing.T) {
+	for name, test := range map[string]struct {
+		text bool
+		as   func(transporttest.Handler) transporttest.Handler
+	}{
+		"text false": {false, asIs}, "text true": {true, asIs},
+		"rests": {false, restful},
+	} {
+		text := test.text
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			malformed := map[string]func(transporttest.Peer) error{}
 			for name, breach := range breaches {
@@ -45,7 +52,7 @@ func TestConformance(t *testing.T) {
 			transporttest.Run(t, transporttest.Transport{
 				Serve: func(t *testing.T, handle transporttest.Handler) func(t *testing.T) transporttest.Peer {
 					t.Helper()
-					s := serve(t, options, text, handle)
+					s := serve(t, options, text, test.as(handle))
 					return func(t *testing.T) transporttest.Peer {
 						t.Helper()
 						return s.dial(t, text)

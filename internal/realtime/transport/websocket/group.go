@@ -24,6 +24,7 @@ const ticks = 4
 type Group struct {
 	options Options
 	now     atomic.Uint32 // in ticks, which is all that reading has to note
+	watcher watcher       // of those at rest
 
 	mu       sync.Mutex
 	conns    map[*Conn]struct{}
@@ -140,6 +141,7 @@ func (g *Group) Stop(ctx context.Context) error {
 	g.stopping = true
 	g.settleLocked()
 	g.mu.Unlock()
+	defer g.watcher.stop()
 	for _, c := range g.all() {
 		c.Close(transport.Shutdown)
 	}

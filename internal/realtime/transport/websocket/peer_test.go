@@ -34,6 +34,18 @@ type server struct {
 
 func serve(t testing.TB, o websocket.Options, text bool, handle transporttest.Handler) *server {
 	t.Helper()
+	return serveRaw(t, o, text, func(c *websocket.Conn) {
+		why := transport.Ended
+		if err := handle(c); err != nil {
+			why = transport.BadRequest.Because("%v", err)
+		}
+		c.Finish(why)
+	})
+}
+
+// serveRaw leaves it to handle to finish a connection, then or later.
+func serveRaw(t testing.TB, o websocket.Options, text bool, handle func(*websocket.Conn)) *server {
+	t.Helper()
 	g := websocket.NewGroup(o)
 	s := &server{group: g}
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,13 +57,8 @@ func serve(t testing.TB, o websocket.Options, text bool, handle transporttest.Ha
 			return
 		}
 		go func() {
-			c := req.Conn
-			c.Speak(transporttest.Text, text, false)
-			why := transport.Ended
-			if err := handle(c); err != nil {
-				why = transport.BadRequest.Because("%v", err)
-			}
-			c.Finish(why)
+			req.Conn.Speak(transporttest.Text, text, false)
+			handle(req.Conn)
 		}()
 	}))
 	s.addr = s.http.Listener.Addr().String()

@@ -41,8 +41,7 @@ type filler interface {
 // reader takes messages out of what a client sends. It has an inbox while there is something in it.
 type reader struct {
 	src   filler
-	limit int    // bytes of a message
-	ahead []byte // what was read before this reader was there
+	limit int // bytes of a message
 	box   *inbox
 	err   error // of the source, for good
 }
@@ -56,10 +55,14 @@ func (r *reader) await() {
 }
 
 // empty tells that whoever reads would have to wait.
-func (r *reader) empty() bool { return len(r.ahead) == 0 && r.box == nil && r.err == nil }
+func (r *reader) empty() bool { return r.box == nil && r.err == nil }
+
+// errQuiet tells that control frames have come, and nothing behind them.
+var errQuiet = errors.New("websocket: no message yet")
 
 // message returns the next message of the client: a *left at its end, a *violation when it breaks
-// the protocol, or the error of the source, which is never io.EOF.
+// the protocol, errQuiet when it would have to wait between two messages, behind a control frame, or the
+// error of the source, which is never io.EOF.
 func (r *reader) message() (op ws.OpCode, data []byte, err error) {
 	state := ws.StateServerSide
 	scratch := scratches.Get().(*[ws.MaxHeaderSize]byte) //nolint:forcetypeassert // nothing else is put there
@@ -75,6 +78,9 @@ func (r *reader) message() (op ws.OpCode, data []byte, err error) {
 		if h.OpCode.IsControl() {
 			if err := r.control(h); err != nil {
 				return 0, nil, err
+			}
+			if r.empty() && !state.Fragmented() {
+				return 0, nil, errQuiet
 			}
 			continue
 		}
@@ -166,13 +172,6 @@ func closing(payload []byte) error {
 
 // Read implements io.Reader, through the buffer.
 func (r *reader) Read(p []byte) (int, error) {
-	if len(r.ahead) > 0 {
-		n := copy(p, r.ahead)
-		if r.ahead = r.ahead[n:]; len(r.ahead) == 0 {
-			r.ahead = nil
-		}
-		return n, nil
-	}
 	if r.box == nil && len(p) >= privateInbox && r.err == nil {
 		return r.src.Read(p)
 	}
