@@ -88,11 +88,3 @@ func (n *Node) ID() string { return n.broker.Self() }
 
 // Alone tells that there is no other node now, so that nobody has to be asked.
 func (n *Node) Alone() bool { return n.ID() == "" || len(n.broker.Members()) == 0 }
-
-// Others returns the ids of the other nodes, in no order.
-func (n *Node) Others() (ids []string) {
-	for _, m := range n.broker.Members() {
-		ids = append(ids, m.ID)
-	}
-	return ids
-}
