@@ -32,6 +32,8 @@ type app struct {
 
 	Registry    *registry.Keeper
 	Store       *data.DB
+	Watches     *data.Watches
+	Leaves      *protocol.Leaves
 	Node        *node.Node
 	Messages    *data.MessageLog
 	Cursors     *data.Cursors
@@ -55,7 +57,7 @@ type app struct {
 //
 // What is being transcribed is put back meanwhile, before the log stops in which rooms are told.
 func (a *app) run(ctx context.Context, out io.Writer) error {
-	a.Node.ReadFrom(protocol.NewRoomLog(a.Messages))
+	a.Node.ReadFrom(protocol.NewRoomLog(a.Messages, a.Watches))
 	var (
 		k       *kratos.App
 		failed  error
@@ -67,7 +69,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			<-started
 			a.stop(k)
 		}
-		realtime = background(failure, a.Node.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Finder.Run)
+		realtime = background(failure, a.Node.Run, a.Leaves.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Finder.Run)
 		work     = background(failure, a.Transcripts.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)

@@ -42,6 +42,7 @@ var (
 		openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)),
 		data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)),
 		newJanitor,
+		data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"),
@@ -50,7 +51,7 @@ var (
 		node.New,
 	)
 	protocolSet = wire.NewSet(
-		protocol.NewDeliverer,
+		protocol.NewDeliverer, protocol.NewLeaves,
 		wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)),
 		wire.Bind(new(biz.Presence), new(*protocol.Deliverer)),
 		protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)),
@@ -65,7 +66,7 @@ var (
 	bizSet = wire.NewSet(
 		roomRules, biz.NewRooms,
 		messageRules, biz.NewMessages,
-		biz.NewBacklog, biz.NewHistory,
+		biz.NewBacklog, biz.NewHistory, biz.NewWatch,
 		pushRules, biz.NewPushes, biz.NewSessions,
 		wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
 		audioRules, biz.NewAudios,

@@ -299,6 +299,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
+	watches := data.NewWatches(db)
+	watch := biz.NewWatch(watches)
+	leaves := protocol.NewLeaves(nodeNode, watch, log)
 	janitor := newJanitor(c, db, dataLogOptions, log)
 	finder, err := newFinder(c, services, log)
 	if err != nil {
@@ -339,6 +342,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Ops:          ops,
 		Registry:     keeper,
 		Store:        db,
+		Watches:      watches,
+		Leaves:       leaves,
 		Node:         nodeNode,
 		Messages:     messageLog,
 		Cursors:      cursors,
@@ -371,15 +376,15 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor, data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, wire.Struct(new(server.Streams), "*"), eventEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, wire.Struct(new(server.Streams), "*"), eventEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, biz.NewHistory, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, biz.NewHistory, biz.NewWatch, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,

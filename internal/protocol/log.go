@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"slices"
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/frame"
@@ -16,19 +17,18 @@ type RoomLog struct {
 
 // RoomHeads tells how far rooms reach, from the store and no memory of the node's own.
 type RoomHeads interface {
-	// Heads returns the seq of the last message of each room. One that is absent has none.
-	Heads(ctx context.Context, rooms []biz.RoomID) (map[biz.RoomID]int64, error)
+	// Heads returns where each room stands, of biz.MaxWatched at most. One that is absent has no message.
+	Heads(ctx context.Context, rooms []biz.RoomID) (map[biz.RoomID]biz.RoomHead, error)
 }
 
-// NewRoomLog returns the log of rooms for a hub. One that implements RoomHeads is asked, after an outage, which
-// rooms have to be read at all.
-func NewRoomLog(log biz.MessageLog) hub.Log {
-	l := &RoomLog{log: log}
-	if heads, ok := log.(RoomHeads); ok {
-		l.heads = heads
-		return l
+// NewRoomLog returns the log of rooms for a hub. heads, unless they are nil, are asked after an outage which rooms
+// have to be read at all.
+func NewRoomLog(log biz.MessageLog, heads RoomHeads) hub.Log {
+	l := &RoomLog{log: log, heads: heads}
+	if heads == nil {
+		return struct{ hub.Log }{l}
 	}
-	return struct{ hub.Log }{l}
+	return l
 }
 
 // Keeps implements hub.Log. An inbox is none: what there is in it depends on what was acknowledged where.
@@ -80,13 +80,15 @@ func (l *RoomLog) Heads(ctx context.Context, channels []string) (map[string]int6
 			rooms = append(rooms, room)
 		}
 	}
-	heads, err := l.heads.Heads(ctx, rooms)
-	if err != nil {
-		return nil, err
-	}
-	byChannel := make(map[string]int64, len(heads))
-	for room, head := range heads {
-		byChannel[RoomChannel(room)] = head
+	byChannel := make(map[string]int64, len(rooms))
+	for part := range slices.Chunk(rooms, biz.MaxWatched) {
+		heads, err := l.heads.Heads(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for room, head := range heads {
+			byChannel[RoomChannel(room)] = head.Seq
+		}
 	}
 	return byChannel, nil
 }

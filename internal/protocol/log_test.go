@@ -44,11 +44,11 @@ func (l *messages) Floor(_ context.Context, room biz.RoomID) (int64, error) {
 }
 
 // Heads implements protocol.RoomHeads.
-func (l *messages) Heads(_ context.Context, rooms []biz.RoomID) (map[biz.RoomID]int64, error) {
-	heads := map[biz.RoomID]int64{}
+func (l *messages) Heads(_ context.Context, rooms []biz.RoomID) (map[biz.RoomID]biz.RoomHead, error) {
+	heads := map[biz.RoomID]biz.RoomHead{}
 	for _, r := range rooms {
 		if n := len(l.rooms[r]); n > 0 {
-			heads[r] = int64(n)
+			heads[r] = biz.RoomHead{Seq: int64(n)}
 		}
 	}
 	return heads, l.fail
@@ -65,7 +65,7 @@ func newMessages(texts ...string) *messages {
 func TestRoomLog(t *testing.T) {
 	t.Parallel()
 	l := newMessages("1", "2", "3", "4", "5", "6")
-	log := protocol.NewRoomLog(l)
+	log := protocol.NewRoomLog(l, l)
 	if !log.Keeps(protocol.RoomChannel("r")) || log.Keeps(protocol.InboxChannel("r")) {
 		t.Error("the log has rooms, and them alone")
 	}
@@ -103,7 +103,7 @@ func TestRoomLog(t *testing.T) {
 	if err != nil || len(heads) != 1 || heads["room:r"] != 6 {
 		t.Errorf("heads %v, %v", heads, err)
 	}
-	if _, ok := protocol.NewRoomLog(struct{ biz.MessageLog }{l}).(hub.Heads); ok {
+	if _, ok := protocol.NewRoomLog(l, nil).(hub.Heads); ok {
 		t.Error("a log without heads has them")
 	}
 	l.fail = errors.New("away")

@@ -66,7 +66,7 @@ func inBubble(t *testing.T, cfg im.Config, test func(t *testing.T, b *bench)) {
 		}, quiet)
 		b := &bench{t: t, store: newStore(), inbox: &inbox{}, auth: &refresher{}}
 		b.node = node.New(core, broker.NewMemory(), presence.New(0))
-		b.node.ReadFrom(protocol.NewRoomLog(b.store))
+		b.node.ReadFrom(protocol.NewRoomLog(b.store, nil))
 		live := protocol.NewDeliverer(b.node)
 		b.store.live = live
 		b.rooms = biz.NewRooms(b.store, b.store, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()})
