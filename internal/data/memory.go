@@ -183,7 +183,10 @@ func (k *memory) changed(c Change) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.members.drop(memberKey{c.Room, c.User})
+	key := memberKey{c.Room, c.User}
+	if m, ok := k.members.peek(key); !ok || m.version < c.Version {
+		k.members.drop(key)
+	}
 	k.rooms.update(c.Room, func(r *keptRoom) { k.next(r, c.Version) })
 }
 

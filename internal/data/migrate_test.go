@@ -153,12 +153,15 @@ func worksOn(t *testing.T, opts Options, now time.Time) {
 	db := openWith(t, opts)
 	l, _ := runLog(t, db, &recorder{}, LogOptions{})
 	room, err := NewRooms(db).Room(t.Context(), "r")
-	if err != nil || room.Name != "näme" || room.HeadSeq != 3 || room.FloorSeq != 1 || room.Config.MessageTTL != time.Hour || room.Config.AllowRichText {
+	if err != nil || room.Name != "näme" || room.HeadSeq != 3 || room.FloorSeq != 1 || room.Version != 0 || room.Config.MessageTTL != time.Hour || room.Config.AllowRichText {
 		t.Errorf("room %+v, %v", room, err)
 	}
 	member, err := NewMembers(db).Member(t.Context(), "r", "u")
 	if err != nil || member.Nickname != "nick ✓" || !member.Muted || member.JoinSeq != 1 {
 		t.Errorf("member %+v, %v", member, err)
+	}
+	if res := joinRoom(t, db, "r", "v"); res.Room.Version != 1 {
+		t.Errorf("a new member: %+v", res)
 	}
 	repeat := &biz.Draft{Message: biz.Message{Room: "r", Sender: "u", ClientID: "c3", Type: biz.TypeText, Content: []byte{0, 255, 3}}}
 	if r := mustAppend(t, l, repeat); !r.Duplicate || r.Seq != 3 || r.ID != "id3" {

@@ -22,7 +22,7 @@ func NewPushKeys(db *DB, logger *slog.Logger) *PushKeys { return &PushKeys{db: d
 
 const (
 	selectPushKey = `SELECT request_hash, push_id, answer, created_at FROM push_keys WHERE caller = ? AND "key" = ?`
-	deletePushKey = `DELETE FROM push_keys WHERE caller = ? AND "key" = ?`
+	deletePushKey = `DELETE FROM push_keys WHERE caller = ? AND "key" = ? AND created_at < ?`
 	insertPushKey = `INSERT INTO push_keys (caller, "key", request_hash, push_id, created_at) VALUES (?, ?, ?, ?, ?)`
 	finishPushKey = `UPDATE push_keys SET answer = ? WHERE caller = ? AND "key" = ?`
 )
@@ -48,11 +48,13 @@ func (p *PushKeys) begin(ctx context.Context, k biz.PushKey, r biz.PushRecord) (
 		if earlier, err = selectPush(t, k); err != nil {
 			return err
 		}
-		if earlier != nil && !earlier.Time.Before(r.Time.Add(-biz.PushKeyLife)) {
+		oldest := r.Time.Add(-biz.PushKeyLife)
+		if earlier != nil && !earlier.Time.Before(oldest) {
 			return nil
 		}
 		earlier = nil
-		if _, err := t.exec(deletePushKey, k.Caller, k.Key); err != nil {
+		// Not one that another node has taken since.
+		if _, err := t.exec(deletePushKey, k.Caller, k.Key, toMicros(oldest)); err != nil {
 			return err
 		}
 		_, err = t.exec(insertPushKey, k.Caller, k.Key, r.Hash[:], r.PushID, toMicros(r.Time))
