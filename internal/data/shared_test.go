@@ -324,6 +324,9 @@ func TestWatchFindsWhoLeftMeanwhile(t *testing.T) {
 		}
 		b.leave(t, "r", "v")
 		last := mustAppend(t, b.log, textDraft("r", "u", "", "x"))
+		if heads, err := a.log.Heads(t.Context(), []biz.RoomID{"r", "quiet", "nowhere"}); err != nil || len(heads) != 2 || heads["r"] != last.Seq || heads["quiet"] != 0 {
+			t.Errorf("heads %v, %v", heads, err)
+		}
 		changed := check()
 		if s := changed["r"]; len(changed) != 1 || s.Head != last.Seq {
 			t.Fatalf("changed: %v", changed)
