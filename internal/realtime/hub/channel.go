@@ -21,14 +21,16 @@ const (
 type channel struct {
 	name    string
 	waker   Waker
-	readers *readers // nil: each session cares for the order itself
+	readers *readers
+	kept    bool // the channel's log has what was published, so that it can be put in order here
 
 	mu     sync.Mutex
 	subs   []*session.Subscription
-	head   int64   // highest seq that came by, or with readers, up to which all was delivered
-	known  bool    // with readers: head is
+	head   int64   // highest seq that came by, or on a channel that is kept, up to which all was delivered
+	known  bool    // on a channel that is kept: head is
 	gone   bool    // taken off the hub
 	window *window // nil: nothing is missing
+	turns  *turns  // nil: nothing was numbered
 
 	line atomic.Pointer[line] // nil: the channel has never had a crowd
 }
@@ -111,14 +113,7 @@ func (ch *channel) spreadLocked() {
 
 // handOutLocked delivers publications, those of a log in its order; see spreadOutLocked.
 func (ch *channel) handOutLocked(ds []session.Delivery, wake []*session.Session) []*session.Session {
-	if ch.readers != nil {
-		ds = ch.orderLocked(ds)
-	} else {
-		for i := range ds {
-			ch.head = max(ch.head, ds[i].Seq)
-		}
-	}
-	return ch.spreadOutLocked(ds, wake)
+	return ch.spreadOutLocked(ch.orderLocked(ds), wake)
 }
 
 // spreadOutLocked delivers publications and wakes the sessions that they are for, of which it makes a
@@ -166,7 +161,7 @@ func (ch *channel) TryLive(sub *session.Subscription) bool {
 	defer ch.mu.Unlock()
 	ch.spreadLocked()
 	last, live := sub.Live(ch.head)
-	if live && ch.readers != nil && !ch.known {
+	if live && ch.kept && !ch.known {
 		ch.knowLocked(last)
 	}
 	return live

@@ -60,6 +60,10 @@ func (h *Hub) ReadFrom(log Log) {
 	h.readers.heads, _ = log.(Heads)
 }
 
+// NumberedBy has the hub put what is numbered, and not kept, in that order. It is called before anybody
+// subscribes.
+func (h *Hub) NumberedBy(t Turns) { h.readers.turns = t }
+
 // Run reads what channels miss, until ctx ends.
 func (h *Hub) Run(ctx context.Context) error { return h.readers.run(ctx) }
 
@@ -76,6 +80,9 @@ func (h *Hub) Subscribe(s *session.Session, name string, source session.Source, 
 		return nil
 	}
 	ch.addLocked(sub)
+	if source == nil && ch.turns == nil {
+		ch.askTurnLocked() // what comes first may be lost
+	}
 	return sub
 }
 
@@ -86,10 +93,8 @@ func (h *Hub) acquire(name string) *channel {
 		shard.mu.Lock()
 		ch := shard.byName[name]
 		if ch == nil {
-			ch = &channel{name: name, waker: h.waker}
-			if log := h.readers.log; log != nil && log.Keeps(name) {
-				ch.readers = h.readers
-			}
+			ch = &channel{name: name, waker: h.waker, readers: h.readers}
+			ch.kept = h.readers.log != nil && h.readers.log.Keeps(name)
 			shard.byName[name] = ch
 		}
 		shard.mu.Unlock()

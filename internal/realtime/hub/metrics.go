@@ -4,7 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // metrics count what a hub's channels do for their order.
 type metrics struct {
-	reordered, duplicates, reads, filled, leftToSessions prometheus.Counter
+	reordered, duplicates, reads, filled, leftToSessions, told prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -17,11 +17,12 @@ func newMetrics() *metrics {
 		reads:          counter("hole_reads_total", "Reads of the log for what a channel's sessions on this node had missed."),
 		filled:         counter("hole_publications_total", "Publications that they brought."),
 		leftToSessions: counter("holes_left_total", "Holes that each session was left to read for itself: too large, partly gone, or out of reach."),
+		told:           counter("gaps_told_total", "Gaps in channels that keep nothing, of which their sessions were told."),
 	}
 }
 
 // Collectors returns the hub's instruments for registration.
 func (h *Hub) Collectors() []prometheus.Collector {
 	m := h.readers.metrics
-	return []prometheus.Collector{m.reordered, m.duplicates, m.reads, m.filled, m.leftToSessions}
+	return []prometheus.Collector{m.reordered, m.duplicates, m.reads, m.filled, m.leftToSessions, m.told}
 }

@@ -31,10 +31,14 @@ func (ch *channel) missed() {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.spreadLocked() // what is here is in order yet
-	if ch.readers != nil {
-		if !ch.gone {
-			ch.askLocked()
-		}
+	if ch.gone {
+		return
+	}
+	if ch.turns != nil {
+		ch.askTurnLocked()
+	}
+	if ch.kept {
+		ch.askLocked()
 		return
 	}
 	for _, sub := range ch.subs {

@@ -1,6 +1,10 @@
 package hub
 
-import "github.com/game-im/hermod/internal/realtime/session"
+import (
+	"time"
+
+	"github.com/game-im/hermod/internal/realtime/session"
+)
 
 // orderLocked returns what of these publications can be delivered now, each right behind the one before
 // it in the log. What came before its turn waits in the channel's window, and what came twice is dropped.
@@ -13,10 +17,12 @@ func (ch *channel) orderLocked(ds []session.Delivery) []session.Delivery {
 	}
 	for i := range ds {
 		switch seq := ds[i].Seq; {
-		case seq == 0:
-		case seq == ch.head+1 && ch.known && ch.window == nil && ds[i].Frame != nil:
+		case seq == 0 && ds[i].Turn.Number == 0:
+		case seq > 0 && !ch.kept: // each session cares for the order itself
+			ch.head = max(ch.head, seq)
+		case seq > 0 && seq == ch.head+1 && ch.known && ch.window == nil && ds[i].Frame != nil:
 			ch.head = seq
-		case !ch.known:
+		case seq > 0 && !ch.known:
 			ch.knowLocked(seq)
 		default:
 			return ch.sortLocked(ds, i)
@@ -30,7 +36,15 @@ func (ch *channel) sortLocked(ds []session.Delivery, from int) []session.Deliver
 	out := append(make([]session.Delivery, 0, len(ds)), ds[:from]...)
 	for _, d := range ds[from:] {
 		switch {
+		case d.Seq == 0 && d.Turn.Number > 0:
+			out = ch.turnLocked(out, d)
 		case d.Seq == 0:
+			out = append(out, d)
+		case !ch.kept:
+			ch.head = max(ch.head, d.Seq)
+			out = append(out, d)
+		case !ch.known:
+			ch.knowLocked(d.Seq)
 			out = append(out, d)
 		case d.Seq <= ch.head:
 			ch.passedLocked(d)
@@ -128,18 +142,29 @@ func (ch *channel) dueLocked() {
 func (ch *channel) ripe() {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	if ch.window != nil && ch.known && !ch.gone {
+	if ch.gone {
+		return
+	}
+	if ch.window != nil && ch.known {
 		ch.dueLocked()
 	}
+	ch.ripeTurnsLocked(time.Now())
 }
 
 // abandonLocked ends the waiting on a channel that nobody follows any more.
 func (ch *channel) abandonLocked() {
-	if ch.window == nil {
-		return
+	if w := ch.window; w != nil {
+		replyAll(w.ahead)
+		ch.window = nil
 	}
-	for i := range ch.window.ahead {
-		reply(&ch.window.ahead[i])
+	if t := ch.turns; t != nil {
+		replyAll(t.ahead)
+		ch.turns = nil
 	}
-	ch.window = nil
+}
+
+func replyAll(ds []session.Delivery) {
+	for i := range ds {
+		reply(&ds[i])
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
 )
 
 const (
@@ -20,6 +22,7 @@ const (
 type readers struct {
 	log     Log   // nil: each session reads for itself
 	heads   Heads // log, if it is that
+	turns   Turns // nil: nothing is numbered
 	metrics *metrics
 	logger  *slog.Logger
 
@@ -27,6 +30,7 @@ type readers struct {
 	wake    sync.Cond
 	asked   []*channel // whose head is to be asked for
 	ready   []*channel // which are to be read
+	turning []*channel // whose last place is to be asked for
 	stopped bool
 	patient appointments
 	failed  appointments
@@ -46,6 +50,14 @@ func (r *readers) now(ch *channel, asked bool) {
 	} else {
 		r.ready = append(r.ready, ch)
 	}
+	r.mu.Unlock()
+	r.wake.Signal()
+}
+
+// askTurn puts a channel in line whose last place is to be asked for.
+func (r *readers) askTurn(ch *channel) {
+	r.mu.Lock()
+	r.turning = append(r.turning, ch)
 	r.mu.Unlock()
 	r.wake.Signal()
 }
@@ -120,39 +132,63 @@ func (r *readers) run(ctx context.Context) error {
 }
 
 func (r *readers) work(ctx context.Context) {
-	for {
-		asked, ready := r.next()
-		switch {
-		case len(asked) > 0:
-			r.look(ctx, asked)
-		case ready != nil:
-			r.read(ctx, ready)
-		default:
-			return
-		}
+	for job := r.next(); job != nil; job = r.next() {
+		job(ctx)
 	}
 }
 
-// next returns channels whose heads are to be asked for, or one to be read, or when all is over nothing.
-func (r *readers) next() (asked []*channel, ready *channel) {
+// next returns what is to be done, nil when all is over.
+func (r *readers) next() (job func(context.Context)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for !r.stopped {
-		if n := min(len(r.asked), headsAtOnce); n > 0 {
-			asked = r.asked[:n:n]
-			r.asked = r.asked[n:]
-			return asked, nil
+		if batch := cut(&r.turning, headsAtOnce); batch != nil {
+			return func(ctx context.Context) { r.turn(ctx, batch) }
 		}
-		if len(r.ready) > 0 {
-			ready = r.ready[0]
-			r.ready[0] = nil
-			r.ready = r.ready[1:]
-			return nil, ready
+		if batch := cut(&r.asked, headsAtOnce); batch != nil {
+			return func(ctx context.Context) { r.look(ctx, batch) }
 		}
-		r.asked, r.ready = nil, nil // the arrays
+		if one := cut(&r.ready, 1); one != nil {
+			return func(ctx context.Context) { r.read(ctx, one[0]) }
+		}
 		r.wake.Wait()
 	}
-	return nil, nil
+	return nil
+}
+
+// cut takes up to n channels from a line, nil when there is none.
+func cut(line *[]*channel, n int) []*channel {
+	n = min(n, len(*line))
+	if n == 0 {
+		*line = nil // the array
+		return nil
+	}
+	head := (*line)[:n:n]
+	*line = (*line)[n:]
+	return head
+}
+
+// turn asks how far the numbers of channels have come.
+func (r *readers) turn(ctx context.Context, asked []*channel) {
+	names, before := make([]string, 0, len(asked)), make([]frame.Turn, 0, len(asked))
+	taken := asked[:0]
+	for _, ch := range asked {
+		if at, ok := ch.beginTurn(); ok {
+			names, before, taken = append(names, ch.name), append(before, at), append(taken, ch)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, readFor)
+	defer cancel()
+	now := r.turns.Turns(ctx, names)
+	if ctx.Err() == context.Canceled {
+		return // the node stops
+	}
+	for i, ch := range taken {
+		ch.turned(before[i], now[ch.name])
+	}
 }
 
 // look asks how far the logs of channels reach.

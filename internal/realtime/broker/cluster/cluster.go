@@ -196,8 +196,8 @@ func (b *Broker) Publish(_ context.Context, p *frame.Publication) error {
 		data = (&envelope{kind: kindPublication, node: e.node, channel: e.channel, seq: e.seq}).marshal()
 	}
 	b.metrics.published.Inc()
-	if p.Seq > 0 {
-		b.heads.note(p.Channel, p.Seq)
+	if p.Seq > 0 || p.Turn.Number > 0 {
+		b.heads.note(p.Channel, p.Seq, p.Turn)
 	}
 	if !b.out.push(Message{Subject: b.subject(p.Channel), Data: data}, p.Channel) {
 		b.metrics.dropped("outbox", 1)

@@ -36,6 +36,8 @@ type envelope struct {
 	id      uint64 // of a request, or the number of a hello
 	body    []byte
 	expires int64 // of the frame, nanoseconds since 1970; 0: never
+	turn    frame.Turn
+	name    string // by which a node knows what it had another one number
 }
 
 const (
@@ -57,10 +59,13 @@ const (
 	numID
 	numBody
 	numExpires
+	numEpoch
+	numNumber
+	numName
 )
 
 func (e *envelope) size() int {
-	return 64 + len(e.node) + len(e.channel) + len(e.frame) + len(e.own) + len(e.from) + len(e.body)
+	return 64 + len(e.node) + len(e.channel) + len(e.frame) + len(e.own) + len(e.from) + len(e.body) + len(e.turn.Epoch) + len(e.name)
 }
 
 // marshal returns the envelope's bytes.
@@ -92,6 +97,9 @@ func (e *envelope) marshal() []byte {
 	number(numID, e.id)
 	data(numBody, e.body)
 	number(numExpires, uint64(e.expires))
+	text(numEpoch, e.turn.Epoch)
+	number(numNumber, uint64(e.turn.Number))
+	text(numName, e.name)
 	return b
 }
 
@@ -128,7 +136,7 @@ func unmarshal(b []byte) (e envelope, err error) {
 			b = b[size:]
 		}
 	}
-	if e.kind == 0 || e.node == "" || e.seq < 0 {
+	if e.kind == 0 || e.node == "" || e.seq < 0 || e.turn.Number < 0 {
 		return envelope{}, errEnvelope
 	}
 	return e, nil
@@ -146,6 +154,8 @@ func (e *envelope) number(n protowire.Number, v uint64) {
 		e.id = v
 	case numExpires:
 		e.expires = int64(v)
+	case numNumber:
+		e.turn.Number = int64(v)
 	}
 }
 
@@ -163,6 +173,10 @@ func (e *envelope) data(n protowire.Number, v []byte) {
 		e.from = string(v)
 	case numBody:
 		e.body = v
+	case numEpoch:
+		e.turn.Epoch = string(v)
+	case numName:
+		e.name = string(v)
 	}
 }
 
@@ -180,7 +194,7 @@ type Codec interface {
 
 // seal makes an envelope of a publication. Origin and Reply stay: the session is on this node.
 func seal(c Codec, node string, p *frame.Publication) (e envelope, err error) {
-	e = envelope{kind: kindPublication, node: node, channel: p.Channel, seq: p.Seq, from: p.From}
+	e = envelope{kind: kindPublication, node: node, channel: p.Channel, seq: p.Seq, from: p.From, turn: p.Turn, name: p.ID}
 	if p.AckRequired {
 		e.flags |= flagAckRequired
 	}
@@ -219,7 +233,7 @@ func follows(c Codec, p *frame.Publication) bool {
 // open makes a publication of an envelope.
 func (e *envelope) open(c Codec) (*frame.Publication, error) {
 	p := &frame.Publication{
-		Channel: e.channel, Seq: e.seq, From: e.from, Bytes: len(e.frame) + len(e.own),
+		Channel: e.channel, Seq: e.seq, From: e.from, Turn: e.turn, ID: e.name, Bytes: len(e.frame) + len(e.own),
 		AckRequired: e.flags&flagAckRequired != 0, NotToFrom: e.flags&flagNotToFrom != 0,
 	}
 	var expires time.Time

@@ -35,6 +35,7 @@ func TestSealAndOpen(t *testing.T) {
 	for _, p := range []*frame.Publication{
 		{Channel: "a"},
 		{Channel: "a", Seq: 1 << 62, Frame: frame.New("")},
+		{Channel: "a", Frame: frame.New("x"), Turn: frame.Turn{Epoch: "e", Number: 1 << 62}, ID: "i"},
 		{Channel: "a\x00\xff", Frame: frame.NewUntil("x", time.Unix(1, 2)), From: "b", Own: frame.New("y"), AckRequired: true, NotToFrom: true},
 		{Channel: "a", Seq: 1, Frame: frame.New("x"), From: "b", Own: frame.New("own x")},
 	} {

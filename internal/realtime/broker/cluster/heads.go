@@ -1,6 +1,10 @@
 package cluster
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+)
 
 // headTimes is how often the head of a channel is told after the last publication on it.
 const headTimes = 3
@@ -14,28 +18,29 @@ type heads struct {
 
 type head struct {
 	seq  int64
-	left int // ticks that it is told in yet
+	turn frame.Turn // on a channel that keeps nothing
+	left int        // ticks that it is told in yet
 }
 
 func newHeads() *heads { return &heads{recent: make(map[string]head)} }
 
 // note takes a publication that is being sent.
-func (h *heads) note(channel string, seq int64) {
+func (h *heads) note(channel string, seq int64, turn frame.Turn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.recent[channel] = head{seq: max(seq, h.recent[channel].seq), left: headTimes}
+	h.recent[channel] = head{seq: max(seq, h.recent[channel].seq), turn: turn, left: headTimes}
 }
 
 // tick returns what is to be told now.
-func (h *heads) tick() map[string]int64 {
+func (h *heads) tick() map[string]head {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.recent) == 0 {
 		return nil
 	}
-	tell := make(map[string]int64, len(h.recent))
+	tell := make(map[string]head, len(h.recent))
 	for channel, r := range h.recent {
-		tell[channel] = r.seq
+		tell[channel] = r
 		if r.left--; r.left == 0 {
 			delete(h.recent, channel)
 			continue
@@ -51,8 +56,8 @@ func (b *Broker) tellHeads() {
 	if len(b.members.list()) == 0 {
 		return
 	}
-	for channel, seq := range tell {
-		e := envelope{kind: kindPublication, node: b.opt.Self.ID, channel: channel, seq: seq}
+	for channel, h := range tell {
+		e := envelope{kind: kindPublication, node: b.opt.Self.ID, channel: channel, seq: h.seq, turn: h.turn}
 		if !b.out.push(Message{Subject: b.subject(channel), Data: e.marshal()}, channel) {
 			b.metrics.dropped("outbox", 1)
 		}

@@ -1,0 +1,205 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/session"
+)
+
+// Turns knows the order of channels that keep nothing. It is safe for concurrent use, and called without locks
+// held.
+type Turns interface {
+	// Turns returns the last place that was given on each of the channels. One that is absent has none, or
+	// whoever numbers it is out of reach.
+	Turns(ctx context.Context, channels []string) map[string]frame.Turn
+	// Gap is what sessions are told that may have missed something of a channel, or may have seen it in another
+	// order than others.
+	Gap(channel string) *frame.Frame
+}
+
+// maxFormer is how many epochs a channel remembers that are over, so that nothing of them comes again.
+const maxFormer = 4
+
+// turns is where a channel stands that keeps nothing and whose publications are numbered by a node.
+type turns struct {
+	at     frame.Turn   // the place of the last one delivered
+	former []frame.Turn // ends of epochs before, the oldest first
+	ahead  []session.Delivery
+	bytes  int
+	reach  frame.Turn // how far the order goes, as somebody said
+	since  time.Time  // when something was first missing
+	timed  bool       // the channel will be called
+	asked  bool       // how far the order goes
+}
+
+// over tells whether a place is in an epoch before, and not above its end.
+func (t *turns) over(at frame.Turn) bool {
+	return slices.ContainsFunc(t.former, func(f frame.Turn) bool { return f.Epoch == at.Epoch && at.Number <= f.Number })
+}
+
+// begin goes on with another place, of another epoch perhaps.
+func (t *turns) begin(at frame.Turn) {
+	if t.at.Epoch != "" && t.at.Epoch != at.Epoch {
+		t.former = append(t.former, t.at)
+		if len(t.former) > maxFormer {
+			t.former = t.former[1:]
+		}
+	}
+	t.at = at
+}
+
+// put keeps a delivery of the epoch. It is false when there is no room.
+func (t *turns) put(d session.Delivery) bool {
+	at, found := slices.BinarySearchFunc(t.ahead, d.Turn.Number, func(a session.Delivery, n int64) int { return cmp.Compare(a.Turn.Number, n) })
+	switch {
+	case found && d.By != nil:
+		t.ahead[at] = d
+	case found:
+	case len(t.ahead) >= maxAhead || t.bytes+d.Bytes > maxAheadBytes:
+		return false
+	default:
+		t.ahead = slices.Insert(t.ahead, at, d)
+		t.bytes += d.Bytes
+	}
+	return true
+}
+
+// take removes what is in order behind the last place, or with all everything.
+func (t *turns) take(all bool) []session.Delivery {
+	n := 0
+	for n < len(t.ahead) && (all || t.ahead[n].Turn.Number == t.at.Number+1) {
+		t.at = t.ahead[n].Turn
+		t.bytes -= t.ahead[n].Bytes
+		n++
+	}
+	taken := t.ahead[:n:n]
+	if t.ahead = t.ahead[n:]; len(t.ahead) == 0 {
+		t.ahead = nil
+	}
+	return taken
+}
+
+// has tells whether a place was passed.
+func (t *turns) has(at frame.Turn) bool {
+	return at.Epoch == t.at.Epoch && at.Number <= t.at.Number || t.over(at)
+}
+
+// turnLocked appends to out what can be delivered now that d has come.
+func (ch *channel) turnLocked(out []session.Delivery, d session.Delivery) []session.Delivery {
+	t := ch.turnsLocked()
+	switch {
+	case t.has(d.Turn):
+		ch.passedLocked(d)
+	case t.at.Epoch == "":
+		t.begin(d.Turn)
+		out = append(out, d)
+	case d.Frame == nil:
+		t.reach = d.Turn
+		ch.missingLocked()
+	case d.Turn.Epoch != t.at.Epoch || d.Turn.Number > t.at.Number+1 && !t.put(d):
+		out = ch.gapLocked(out)
+		t.begin(d.Turn)
+		out = append(out, d)
+	case d.Turn.Number == t.at.Number+1:
+		t.at = d.Turn
+		waited := t.take(false)
+		ch.readers.metrics.reordered.Add(float64(len(waited)))
+		out = append(append(out, d), waited...)
+		t.since = time.Now() // of what is missing behind that, if something is
+	default:
+		ch.missingLocked()
+	}
+	return out
+}
+
+func (ch *channel) turnsLocked() *turns {
+	if ch.turns == nil {
+		ch.turns = &turns{}
+	}
+	return ch.turns
+}
+
+// missingLocked gives what is missing its time.
+func (ch *channel) missingLocked() {
+	if !ch.turns.timed {
+		ch.turns.timed, ch.turns.since = true, time.Now()
+		ch.readers.later(ch)
+	}
+}
+
+// gapLocked appends to out that something is missing, and what had waited for it.
+func (ch *channel) gapLocked(out []session.Delivery) []session.Delivery {
+	ch.readers.metrics.told.Inc()
+	if ch.readers.turns != nil {
+		out = append(out, session.Delivery{Publication: &frame.Publication{Channel: ch.name, Frame: ch.readers.turns.Gap(ch.name)}})
+	}
+	return append(out, ch.turns.take(true)...)
+}
+
+// ripeTurnsLocked tells of what is missing yet when it has had its time.
+func (ch *channel) ripeTurnsLocked(now time.Time) {
+	t := ch.turns
+	if t == nil || !t.timed {
+		return
+	}
+	if now.Sub(t.since) < patience {
+		ch.readers.later(ch)
+		return
+	}
+	t.timed = false
+	reach := t.reach
+	t.reach = frame.Turn{}
+	if len(t.ahead) == 0 && (reach.Epoch == "" || t.has(reach)) {
+		return
+	}
+	ch.spreadOutLocked(ch.gapLocked(nil), nil)
+	if reach.Epoch != "" && !t.has(reach) {
+		t.begin(reach)
+	}
+}
+
+// askTurnLocked has whoever numbers the channel asked how far that has come.
+func (ch *channel) askTurnLocked() {
+	if ch.readers.turns == nil {
+		return
+	}
+	if t := ch.turnsLocked(); !t.asked {
+		t.asked = true
+		ch.readers.askTurn(ch)
+	}
+}
+
+// beginTurn takes the channel in hand, to ask, and tells where it stands.
+func (ch *channel) beginTurn() (before frame.Turn, ok bool) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if ch.turns == nil || ch.gone {
+		return frame.Turn{}, false
+	}
+	ch.turns.asked = false
+	return ch.turns.at, true
+}
+
+// turned takes the answer to a question that was asked when the channel stood at before.
+func (ch *channel) turned(before, now frame.Turn) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	t := ch.turns
+	switch {
+	case t == nil || ch.gone:
+	case t.at.Epoch == "": // nobody here has had anything yet
+		t.begin(now)
+	case now.Epoch == "" && t.at == before:
+		// Whoever has numbered it is gone or out of reach, and what he said last is not known.
+		ch.spreadOutLocked(ch.gapLocked(nil), nil)
+		t.begin(frame.Turn{})
+	case now.Epoch == "" || t.has(now):
+	case now.Epoch == t.at.Epoch || t.at == before: // else it is an old answer
+		t.reach = now
+		ch.missingLocked()
+	}
+}
