@@ -16,6 +16,13 @@ type Deliverer interface {
 	Left(room RoomID, user UserID)
 }
 
+// Sequencer is a Deliverer that gives what is said in rooms that keep nothing one order, on all nodes.
+type Sequencer interface {
+	// Sequence fans a message out as Deliver does, at the place in its room that it is given. done is called
+	// once, possibly before Sequence returns: KindUnavailable tells that the message may not have been taken.
+	Sequence(d *Draft, done func(error))
+}
+
 // Presence tells who has a session now, on any node.
 type Presence interface {
 	// Online returns those of users who are online, in the same order. It may be a second old, and waits a

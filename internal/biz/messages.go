@@ -87,8 +87,19 @@ func (m *Messages) handOn(room Room, d *Draft, done func(Receipt, error)) {
 	}
 	d.Time = time.Now()
 	d.ID = NewMessageID(d.Room, 0, d.Time)
-	m.live.Deliver(d)
-	done(Receipt{ID: d.ID, Time: d.Time}, nil)
+	receipt := Receipt{ID: d.ID, Time: d.Time}
+	live, ok := m.live.(Sequencer)
+	if !ok {
+		m.live.Deliver(d)
+		done(receipt, nil)
+		return
+	}
+	live.Sequence(d, func(err error) {
+		if err != nil {
+			receipt = Receipt{}
+		}
+		done(receipt, err)
+	})
 }
 
 func (m *Messages) check(ctx context.Context, by Identity, d *Draft) (Room, error) {

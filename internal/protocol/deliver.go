@@ -27,28 +27,26 @@ func RoomOf(channel string) (_ biz.RoomID, ok bool) {
 	return biz.RoomID(room), ok
 }
 
-// Deliverer implements biz.Deliverer on a node, and biz.Presence on it and those that it knows.
+// Deliverer implements biz.Deliverer and biz.Sequencer on a node, and biz.Presence on it and those that it knows.
 type Deliverer struct {
-	node    *node.Node
-	members *memberships
-	online  online
+	node      *node.Node
+	members   *memberships
+	online    online
+	sequencer *sequencer
 }
 
 // NewDeliverer returns a Deliverer, which also answers other nodes. It is called before the node runs.
 func NewDeliverer(n *node.Node) *Deliverer {
-	d := &Deliverer{node: n, members: newMemberships(n)}
+	d := &Deliverer{node: n, members: newMemberships(n), sequencer: newSequencer(n)}
 	d.online.init(n)
 	return d
 }
 
-// Deliver implements biz.Deliverer.
+// Deliver implements biz.Deliverer. A session that was told something else before, such as that its time is
+// over, gets the message like the user's other sessions.
 func (d *Deliverer) Deliver(m *biz.Draft) {
 	p := publication(&m.Message)
-	// A session that was told something else before, such as that its time is over, gets the message
-	// like the user's other sessions.
-	if m.Origin != "" && (m.Asked == nil || m.Asked.Answer()) {
-		p.Origin, p.Reply = string(m.Origin), reply(m)
-	}
+	p.Origin, p.Reply = claim(m)
 	d.node.Publish(p)
 }
 

@@ -37,6 +37,8 @@ var words = frame.NewFormat(frame.Encoders{
 			return dst, nil
 		case *protocol.Notice:
 			return fmt.Appendf(dst, "notice %d of %s %v", p.Type, p.User, p.Metadata), nil
+		case *protocol.Missed:
+			return append(dst, "missed"...), nil
 		case *biz.Push:
 			return fmt.Appendf(dst, "push %s", p.Title), nil
 		}

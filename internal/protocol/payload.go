@@ -40,6 +40,14 @@ type (
 		Time time.Time
 	}
 
+	// Missed tells a session that messages of a room that keeps none may not have reached it, or in another
+	// order than others.
+	Missed struct {
+		ID   string
+		Room biz.RoomID
+		Time time.Time
+	}
+
 	// Heartbeat answers a heartbeat.
 	Heartbeat struct {
 		Content []byte

@@ -29,6 +29,7 @@ const (
 	metaEventType = "event_type"       // on what the node tells of a room
 	eventExpired  = "messages_expired" // that messages are no longer kept
 	metaFloor     = "floor_seq"        // the last of them
+	eventMissed   = "messages_missed"  // that messages of a room that keeps none may be missing
 )
 
 // Field numbers of MessageResponse that are written outside its body.
@@ -77,6 +78,12 @@ func Response(payload any) (*imv1.MessageResponse, error) {
 		}, nil
 	case *protocol.Expired:
 		return expired(p)
+	case *protocol.Missed:
+		content, err := EventContent(eventMissed, nil)
+		return &imv1.MessageResponse{
+			MessageId: p.ID, RoomId: string(p.Room), Type: imv1.MessageType_MESSAGE_TYPE_SYSTEM, Content: content,
+			Metadata: map[string]string{metaEventType: eventMissed}, Timestamp: timestamppb.New(p.Time),
+		}, err
 	case *protocol.Heartbeat:
 		return &imv1.MessageResponse{
 			Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Content: p.Content, Timestamp: timestamppb.New(p.Time),

@@ -34,6 +34,7 @@ type turns struct {
 	since  time.Time  // when something was first missing
 	timed  bool       // the channel will be called
 	asked  bool       // how far the order goes
+	fresh  bool       // it has begun, or begins, after everybody here was told all there was
 }
 
 // over tells whether a place is in an epoch before, and not above its end.
@@ -88,15 +89,27 @@ func (t *turns) has(at frame.Turn) bool {
 	return at.Epoch == t.at.Epoch && at.Number <= t.at.Number || t.over(at)
 }
 
+// first is the place before the first one that can be delivered when at is the first that comes.
+func (t *turns) first(at frame.Turn) frame.Turn {
+	switch {
+	case t.fresh:
+		at.Number = 0
+	case at.Number > 0:
+		at.Number--
+	}
+	t.fresh = false
+	return at
+}
+
 // turnLocked appends to out what can be delivered now that d has come.
 func (ch *channel) turnLocked(out []session.Delivery, d session.Delivery) []session.Delivery {
 	t := ch.turnsLocked()
+	if t.at.Epoch == "" {
+		t.begin(t.first(d.Turn))
+	}
 	switch {
 	case t.has(d.Turn):
 		ch.passedLocked(d)
-	case t.at.Epoch == "":
-		t.begin(d.Turn)
-		out = append(out, d)
 	case d.Frame == nil:
 		t.reach = d.Turn
 		ch.missingLocked()
@@ -193,10 +206,12 @@ func (ch *channel) turned(before, now frame.Turn) {
 	case t == nil || ch.gone:
 	case t.at.Epoch == "": // nobody here has had anything yet
 		t.begin(now)
+		t.fresh = now.Epoch == ""
 	case now.Epoch == "" && t.at == before:
 		// Whoever has numbered it is gone or out of reach, and what he said last is not known.
 		ch.spreadOutLocked(ch.gapLocked(nil), nil)
 		t.begin(frame.Turn{})
+		t.fresh = true
 	case now.Epoch == "" || t.has(now):
 	case now.Epoch == t.at.Epoch || t.at == before: // else it is an old answer
 		t.reach = now

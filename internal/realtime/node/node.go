@@ -37,6 +37,7 @@ type Node struct {
 	moved      moved
 	handOver   func(ctx context.Context, s *session.Session) // nil: sessions stay
 	draining   atomic.Bool
+	sequencer  sequencer
 	log        *slog.Logger
 }
 
@@ -46,7 +47,8 @@ func New(core *session.Core, b broker.Cluster, p *presence.Tracker) *Node {
 	n.interest.init(n.wanted, b)
 	n.broadcasts.returned.L = &n.broadcasts.mu
 	n.recheck.init()
-	b.Attach(broker.Handlers{Publication: n.hub.Deliver, Missed: n.missed, Request: n.request})
+	n.sequencer.init()
+	b.Attach(broker.Handlers{Publication: n.deliver, Missed: n.missed, Request: n.request})
 	return n
 }
 
@@ -96,6 +98,7 @@ func (n *Node) sweepOnce(now time.Time) {
 	}
 	n.presence.Sweep(now)
 	n.moved.sweep(now)
+	n.sequencer.sweep(now)
 }
 
 // Drain closes the connections of all sessions, spread evenly over a window so that they do not
