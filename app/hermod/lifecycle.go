@@ -42,6 +42,7 @@ type app struct {
 	Janitor     *data.Janitor
 	Transcripts *biz.Transcripts
 	Services    *biz.Services
+	Shared      *protocol.Services
 	Finder      *registry.Finder
 
 	Live    *conf.Live
@@ -69,7 +70,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			<-started
 			a.stop(k)
 		}
-		realtime = background(failure, a.Node.Run, a.Leaves.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Finder.Run)
+		realtime = background(failure, a.Node.Run, a.Leaves.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Shared.Run, a.Finder.Run)
 		work     = background(failure, a.Transcripts.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)

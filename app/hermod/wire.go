@@ -55,6 +55,7 @@ var (
 		wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)),
 		wire.Bind(new(biz.Presence), new(*protocol.Deliverer)),
 		protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)),
+		protocol.NewServices,
 		protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)),
 		wire.Struct(new(im.Rules), "*"),
 		imConfig, im.NewHandler,

@@ -32,6 +32,7 @@ type entry struct {
 	discovered map[string]bool // by the names it was found under; the value: with TLS
 	registered *Registration
 	until      time.Time // of the registration; zero: no lease
+	elsewhere  bool      // another node got it last
 }
 
 func (e *entry) idle() bool { return !e.static && len(e.discovered) == 0 && e.registered == nil }

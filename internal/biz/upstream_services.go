@@ -18,6 +18,7 @@ type Services struct {
 	view    atomic.Pointer[view]
 	turns   atomic.Uint64
 	renamed chan struct{} // see Names
+	tell    func(ServiceNews)
 
 	mu        sync.Mutex // guards what follows, and that views follow each other
 	rules     UpstreamRules
@@ -25,6 +26,7 @@ type Services struct {
 	found     map[string][]Endpoint // by name
 	instances map[instanceKey]*instance
 	pools     map[string]*pool
+	ended     map[instanceKey]time.Time // see endedFor
 }
 
 // NewServices returns the services that the rules name. What no service is concerned with is answered
@@ -33,6 +35,7 @@ func NewServices(caller UpstreamCaller, builtin Upstream, meter UpstreamMeter, r
 	s := &Services{
 		caller: caller, builtin: builtin, meter: meter, log: log, renamed: make(chan struct{}, 1),
 		book: book{}, found: map[string][]Endpoint{}, instances: map[instanceKey]*instance{}, pools: map[string]*pool{},
+		tell: func(ServiceNews) {}, ended: map[instanceKey]time.Time{},
 	}
 	s.SetRules(rules)
 	return s
@@ -62,20 +65,31 @@ func (s *Services) SetRules(rules UpstreamRules) {
 }
 
 // Register makes an instance known, or keeps it known, and returns the lease that it got. Whoever calls
-// is trusted: services have proven themselves to the listener.
+// is trusted: services have proven themselves to the listener. Other nodes are told.
 func (s *Services) Register(r Registration) (lease time.Duration, err error) {
+	if err := s.register(&r); err != nil {
+		return 0, err
+	}
+	s.tell(ServiceNews{Registered: []Registration{r}})
+	return r.Lease, nil
+}
+
+// register gives the registration the lease that it gets.
+func (s *Services) register(r *Registration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if wrong := r.check(&s.rules); wrong != nil {
-		return 0, wrong
+		return wrong
 	}
 	k := instanceKey{r.Service, r.Address}
 	before := s.book[k]
 	fresh := before == nil || before.registered == nil
 	same := !fresh && before.registered.Zone == r.Zone && before.registered.Current == r.Current
-	if wrong := s.book.register(r, time.Now()); wrong != nil {
-		return 0, wrong
+	if wrong := s.book.register(*r, time.Now()); wrong != nil {
+		return wrong
 	}
+	s.book[k].elsewhere = false
+	delete(s.ended, k)
 	if !same {
 		s.showLocked()
 	}
@@ -83,14 +97,17 @@ func (s *Services) Register(r Registration) (lease time.Duration, err error) {
 	if fresh {
 		s.log.Info("a service was registered", "service", poolName(r.Service, r.Zone), "address", r.Address, "lease", r.Lease)
 	}
-	return r.Lease, nil
+	return nil
 }
 
-// Deregister ends a registration. That there is none is no error.
+// Deregister ends a registration. That there is none is no error. Other nodes are told.
 func (s *Services) Deregister(service, address string) {
+	k := instanceKey{service, address}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.endLocked(instanceKey{service, address}, "it was deregistered")
+	s.ended[k] = time.Now()
+	s.endLocked(k, "it was deregistered")
+	s.mu.Unlock()
+	s.tell(ServiceNews{Ended: []Registration{{Service: service, Address: address}}})
 }
 
 func (s *Services) endLocked(k instanceKey, why string) {

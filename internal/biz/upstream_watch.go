@@ -22,12 +22,17 @@ func (s *Services) Run(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	looked := time.Now()
+	shared := looked
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
 			s.expire(now)
+			if now.Sub(shared) >= shareEvery {
+				shared = now
+				s.share(now)
+			}
 			if now.Sub(looked) >= reachEvery {
 				looked = now
 				s.reach(ctx)

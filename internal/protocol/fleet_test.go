@@ -53,6 +53,7 @@ type fleet struct {
 	network *brokertest.Network
 	nodes   []*bench
 	lines   []*line
+	after   []func() // before the nodes stop
 }
 
 func runFleet(t *testing.T, count int, test func(t *testing.T, f *fleet)) {
@@ -76,6 +77,9 @@ func runFleet(t *testing.T, count int, test func(t *testing.T, f *fleet)) {
 		}
 		synctest.Wait()
 		test(t, f)
+		for _, end := range f.after {
+			end()
+		}
 		cancel()
 		for range count {
 			if err := <-done; err != nil {

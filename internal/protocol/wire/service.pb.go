@@ -146,9 +146,11 @@ func (*ServiceWish) Descriptor() ([]byte, []int) {
 
 // ServiceNews is what was registered, or left. It also answers a wish.
 type ServiceNews struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Registered    []*ServiceInstance     `protobuf:"bytes,1,rep,name=registered,proto3" json:"registered,omitempty"`
-	Ended         []*ServiceInstance     `protobuf:"bytes,2,rep,name=ended,proto3" json:"ended,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Registered []*ServiceInstance     `protobuf:"bytes,1,rep,name=registered,proto3" json:"registered,omitempty"`
+	Ended      []*ServiceInstance     `protobuf:"bytes,2,rep,name=ended,proto3" json:"ended,omitempty"`
+	// It is no news, but told again for whoever has not heard.
+	Again         bool `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -195,6 +197,13 @@ func (x *ServiceNews) GetEnded() []*ServiceInstance {
 		return x.Ended
 	}
 	return nil
+}
+
+func (x *ServiceNews) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
 }
 
 // ServiceInstance is a biz.Registration.
@@ -284,12 +293,13 @@ const file_internal_protocol_wire_service_proto_rawDesc = "" +
 	"\x04news\x18\x01 \x01(\v2\x18.hermod.wire.ServiceNewsH\x00R\x04news\x12.\n" +
 	"\x04wish\x18\x02 \x01(\v2\x18.hermod.wire.ServiceWishH\x00R\x04wishB\x06\n" +
 	"\x04kind\"\r\n" +
-	"\vServiceWish\"\x7f\n" +
+	"\vServiceWish\"\x95\x01\n" +
 	"\vServiceNews\x12<\n" +
 	"\n" +
 	"registered\x18\x01 \x03(\v2\x1c.hermod.wire.ServiceInstanceR\n" +
 	"registered\x122\n" +
-	"\x05ended\x18\x02 \x03(\v2\x1c.hermod.wire.ServiceInstanceR\x05ended\"\x87\x01\n" +
+	"\x05ended\x18\x02 \x03(\v2\x1c.hermod.wire.ServiceInstanceR\x05ended\x12\x14\n" +
+	"\x05again\x18\x03 \x01(\bR\x05again\"\x87\x01\n" +
 	"\x0fServiceInstance\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x12\n" +
