@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/broker"
@@ -112,3 +114,22 @@ func took(do func()) time.Duration {
 }
 
 func offered(o biz.Outcome) biz.Offered { return biz.Offered{Outcome: o} }
+
+// settled is how many targets that had waited in sessions of a node have an end.
+func (b *bench) settled(t *testing.T) (n float64) {
+	t.Helper()
+	r := prometheus.NewRegistry()
+	r.MustRegister(b.Core().Metrics.Collectors()...)
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "hermod_session_settled_pushes_total" {
+			for _, m := range f.GetMetric() {
+				n += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
+}

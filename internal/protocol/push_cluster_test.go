@@ -355,3 +355,48 @@ func TestA8AcrossNodes(t *testing.T) {
 		}
 	})
 }
+
+// TestA8QueuedHasOneEndOverNodes: a target that was answered queued is counted once more, wherever it waits.
+func TestA8QueuedHasOneEndOverNodes(t *testing.T) {
+	runFleet(t, 3, func(t *testing.T, f *fleet) {
+		for i := range f.nodes {
+			f.nodes[i].away(f.member(t, i, "alice")) // three sessions, all away
+		}
+		lost := f.member(t, 2, "bob")
+		f.nodes[2].away(lost)
+		queued := 0
+		count := func(out ...biz.Offered) {
+			for _, o := range out {
+				if o.Outcome == biz.OutcomeQueued {
+					queued++
+				}
+			}
+		}
+		to := []biz.Recipient{toUser("alice"), toUser("bob"), toSession(lost.ID), toUser("nobody")}
+		for _, n := range f.nodes {
+			for _, r := range to {
+				count(n.push.Push(t.Context(), r, push("1")))
+			}
+			count(n.push.Batch(t.Context(), to, push("2"))...)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			for _, w := range n.push.Await(ctx, to, push("3")) {
+				o := w.Wait(ctx)
+				if o.Outcome == biz.OutcomeQueued {
+					w.Leave()
+				}
+				count(o)
+			}
+			cancel()
+		}
+		synctest.Wait()
+		time.Sleep(2 * time.Minute) // the sessions end
+		synctest.Wait()
+		ends := 0.0
+		for _, n := range f.nodes {
+			ends += n.settled(t)
+		}
+		if want := 3 * 3 * 3; queued != want || int(ends) != want {
+			t.Errorf("%d were queued, and %v have an end; want %d", queued, ends, want)
+		}
+	})
+}

@@ -37,7 +37,18 @@ func (s *sessions) outcome(id string, p *biz.Push, absent biz.Outcome) biz.Outco
 	return absent
 }
 
-func (s *sessions) Push(to biz.Recipient, p *biz.Push) biz.Outcome {
+func (s *sessions) Push(_ context.Context, to biz.Recipient, p *biz.Push) biz.Offered {
+	return biz.Offered{Outcome: s.push(to, p), Why: "nobody has answered"}
+}
+
+func (s *sessions) Batch(ctx context.Context, to []biz.Recipient, p *biz.Push) (all []biz.Offered) {
+	for _, r := range to {
+		all = append(all, s.Push(ctx, r, p))
+	}
+	return all
+}
+
+func (s *sessions) push(to biz.Recipient, p *biz.Push) biz.Outcome {
 	switch to.Kind {
 	case biz.TargetSession:
 		return s.outcome(to.ID, p, biz.OutcomeNotFound)
@@ -47,8 +58,11 @@ func (s *sessions) Push(to biz.Recipient, p *biz.Push) biz.Outcome {
 	return s.outcome(to.ID, p, biz.OutcomeOffline)
 }
 
-func (s *sessions) Await(to biz.Recipient, p *biz.Push) biz.AwaitedPush {
-	return awaited{s, s.Push(to, p)}
+func (s *sessions) Await(_ context.Context, to []biz.Recipient, p *biz.Push) (all []biz.AwaitedPush) {
+	for _, r := range to {
+		all = append(all, awaited{s, s.push(r, p)})
+	}
+	return all
 }
 
 // awaited notes how long somebody would wait.
@@ -59,18 +73,18 @@ type awaited struct {
 
 func (awaited) Leave() {}
 
-func (a awaited) Wait(ctx context.Context) biz.Outcome {
+func (a awaited) Wait(ctx context.Context) biz.Offered {
 	end, _ := ctx.Deadline()
 	a.sessions.waited = append(a.sessions.waited, time.Until(end))
-	return a.outcome
+	return biz.Offered{Outcome: a.outcome, Why: "nobody has answered"}
 }
 
-func (s *sessions) Broadcast(p *biz.Push) biz.BroadcastCounts {
-	all := s.Audience(p)
-	return all.Next(all.Len())
+func (s *sessions) Broadcast(ctx context.Context, p *biz.Push) biz.BroadcastCounts {
+	all := s.Audience(ctx, p)
+	return all.Next(ctx, all.Len())
 }
 
-func (s *sessions) Audience(p *biz.Push) biz.Audience {
+func (s *sessions) Audience(_ context.Context, p *biz.Push) biz.Audience {
 	s.pushes = append(s.pushes, p)
 	return &audience{left: 5}
 }
@@ -78,9 +92,10 @@ func (s *sessions) Audience(p *biz.Push) biz.Audience {
 // audience is connected, but for the first two of it: one is away, and one is slow.
 type audience struct{ left, done int }
 
-func (a *audience) Len() int { return a.left }
+func (a *audience) Len() int    { return a.left }
+func (a *audience) Silent() int { return 0 }
 
-func (a *audience) Next(n int) biz.BroadcastCounts {
+func (a *audience) Next(_ context.Context, n int) biz.BroadcastCounts {
 	c := biz.BroadcastCounts{Total: n}
 	for range n {
 		switch a.done {

@@ -24,7 +24,7 @@ func (*live) Deliver(*biz.Draft)          {}
 func (*live) Joined(biz.JoinResult)       {}
 func (*live) Left(biz.RoomID, biz.UserID) {}
 
-func (l *live) Online(users []biz.UserID) (online []biz.UserID) {
+func (l *live) Online(_ context.Context, users []biz.UserID) (online []biz.UserID) {
 	for _, u := range users {
 		if slices.Contains(l.online, u) {
 			online = append(online, u)
