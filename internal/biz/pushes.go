@@ -24,6 +24,15 @@ type PushSessions interface {
 	InboxGrew(user UserID, seq int64)
 
 	PushAudiences
+	PushWork
+}
+
+// PushWork tells nodes of the requests with a key that are at work.
+type PushWork interface {
+	// AtWork tells whether another node is at the request. One that does not answer is not.
+	AtWork(ctx context.Context, k PushKey) bool
+	// Works has other nodes told by is whether this one is. It is called before the node runs.
+	Works(is func(k PushKey) bool)
 }
 
 // PushAudiences reaches all sessions.
@@ -61,7 +70,8 @@ type Pushes struct {
 
 // NewPushes returns the use cases of pushing.
 func NewPushes(sessions PushSessions, inbox Inbox, keys PushKeys, rules PushRules) *Pushes {
-	s := &Pushes{sessions: sessions, inbox: inbox, once: newOnceByKey(keys), paced: newPacer()}
+	s := &Pushes{sessions: sessions, inbox: inbox, once: newOnceByKey(keys, sessions.AtWork), paced: newPacer()}
+	sessions.Works(s.once.atWork)
 	s.SetRules(rules)
 	return s
 }

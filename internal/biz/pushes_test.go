@@ -27,6 +27,9 @@ type sessions struct {
 	grew     map[biz.UserID]int64
 	total    int
 
+	works func(biz.PushKey) bool // what other nodes are told by
+	other *sessions              // of another node; nil: there is none
+
 	waits int           // AwaitedPush.Wait calls
 	left  int           // AwaitedPush.Leave calls
 	ack   chan struct{} // what a push that is delivered is acknowledged by; nil: at once
@@ -118,6 +121,11 @@ type audience struct{ left int }
 
 func (a *audience) Len() int    { return a.left }
 func (a *audience) Silent() int { return 0 }
+
+func (s *sessions) AtWork(_ context.Context, k biz.PushKey) bool {
+	return s.other != nil && s.other.works(k)
+}
+func (s *sessions) Works(is func(biz.PushKey) bool) { s.works = is }
 
 func (a *audience) Next(_ context.Context, n int) biz.BroadcastCounts {
 	c := biz.BroadcastCounts{Sent: n, Total: n}

@@ -58,18 +58,34 @@ type keyedRequest struct {
 // onceByKey lets a request through once. Its lock is held for moments: whoever comes while the first
 // is under way waits for its end.
 type onceByKey struct {
-	keys    PushKeys
-	mu      sync.Mutex
-	running map[PushKey]*keyedCall
+	keys      PushKeys
+	elsewhere func(context.Context, PushKey) bool // whether another node is at it
+	mu        sync.Mutex
+	running   map[PushKey]*keyedCall
 }
 
-func newOnceByKey(keys PushKeys) *onceByKey {
-	return &onceByKey{keys: keys, running: make(map[PushKey]*keyedCall)}
+func newOnceByKey(keys PushKeys, elsewhere func(context.Context, PushKey) bool) *onceByKey {
+	return &onceByKey{keys: keys, elsewhere: elsewhere, running: make(map[PushKey]*keyedCall)}
+}
+
+// atWork tells whether this node is at a request that it has begun.
+func (c *onceByKey) atWork(k PushKey) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call := c.running[k]
+	return call != nil && call.begun
+}
+
+func (c *onceByKey) begin(call *keyedCall) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call.begun = true
 }
 
 // keyedCall is a request under way. answer and err are valid once done is closed.
 type keyedCall struct {
 	hash   [sha256.Size]byte
+	begun  bool // it is more than a question; under onceByKey.mu
 	done   chan struct{}
 	answer PushAnswer
 	err    error
@@ -81,7 +97,7 @@ func (c *onceByKey) do(ctx context.Context, r keyedRequest) (a PushAnswer, repea
 	call, first := c.enter(r)
 	if first {
 		defer c.leave(r.key, call)
-		call.answer, repeated, call.err = c.first(ctx, r)
+		call.answer, repeated, call.err = c.first(ctx, r, call)
 		return call.answer, repeated, call.err
 	}
 	if call.hash != r.hash {
@@ -116,10 +132,11 @@ func (c *onceByKey) leave(k PushKey, call *keyedCall) {
 
 // first handles a request that no other one of this node is in front of. What is remembered does not
 // depend on a caller who goes away: others may wait for the answer, or ask for it later.
-func (c *onceByKey) first(ctx context.Context, r keyedRequest) (a PushAnswer, repeated bool, err error) {
+func (c *onceByKey) first(ctx context.Context, r keyedRequest, call *keyedCall) (a PushAnswer, repeated bool, err error) {
 	storing := context.WithoutCancel(ctx)
 	push := r.push
-	earlier, err := c.keys.Begin(storing, r.key, PushRecord{Hash: r.hash, PushID: r.p.ID, Time: r.p.Time})
+	earlier, err := c.earlier(ctx, r)
+	c.begin(call)
 	switch {
 	case err != nil:
 		return PushAnswer{}, false, err
@@ -138,6 +155,34 @@ func (c *onceByKey) first(ctx context.Context, r keyedRequest) (a PushAnswer, re
 		c.keys.Finish(storing, r.key, a)
 	}
 	return a, false, err
+}
+
+// atWorkEvery is how often another node is asked that is at a request.
+const atWorkEvery = 200 * time.Millisecond
+
+// earlier returns what is remembered of a request, or nil and remembers it. One that another node is at is
+// waited for.
+func (c *onceByKey) earlier(ctx context.Context, r keyedRequest) (earlier *PushRecord, err error) {
+	again := time.NewTicker(atWorkEvery)
+	defer again.Stop()
+	for {
+		before := earlier
+		earlier, err = c.keys.Begin(context.WithoutCancel(ctx), r.key, PushRecord{Hash: r.hash, PushID: r.p.ID, Time: r.p.Time})
+		if err != nil || earlier == nil || earlier.Answer != nil || earlier.Hash != r.hash {
+			return earlier, err
+		}
+		if !c.elsewhere(ctx, r.key) {
+			if before != nil && before.PushID == earlier.PushID || ctx.Err() != nil {
+				return earlier, ctx.Err()
+			}
+			continue // it may have ended between the two questions: its answer is there then
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // failed tells whether nobody got the push, and the node itself is the reason for somebody.

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -122,13 +123,17 @@ func (d *Directory) answerClose(r broker.Request) {
 // whether an answer is one, and whether the session is there.
 func (d *Directory) askFor(ctx context.Context, id biz.SessionID, k node.Kind, body []byte, take func(broker.Answer) (ok, there bool)) (silent int) {
 	if home := node.HomeOf(string(id)); home != "" && home != d.node.ID() {
-		there := false
+		here := slices.Contains(d.node.Others(), home)
+		answered, there := false, false
 		_ = d.node.Ask(ctx, broker.NodeChannel(home), k, body, func(a broker.Answer) bool {
-			_, there = take(a)
+			answered, there = take(a)
 			return false
-		}) // whoever does not answer is asked with the others
-		if there {
+		})
+		switch {
+		case there:
 			return 0
+		case here && !answered: // it had the session, most likely
+			return 1
 		}
 	}
 	return askEverybody(ctx, d.node, k, body, func(a broker.Answer) (ok, more bool) {

@@ -53,10 +53,11 @@ type bench struct {
 	push *protocol.Pusher
 
 	directory *protocol.Directory
+	office    *office
 }
 
 func newBench(n *node.Node) *bench {
-	return &bench{n, protocol.NewDeliverer(n), protocol.NewPusher(n), protocol.NewDirectory(n)}
+	return &bench{n, protocol.NewDeliverer(n), protocol.NewPusher(n), protocol.NewDirectory(n), newOffice(n)}
 }
 
 func run(t *testing.T, test func(t *testing.T, b *bench)) {

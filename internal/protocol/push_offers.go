@@ -24,7 +24,8 @@ const (
 // offers answers what other nodes ask about pushes. What does not wait is done at once, in the goroutine
 // that brings it, so that what comes on one channel keeps its order: offering never blocks.
 type offers struct {
-	node *node.Node
+	node  *node.Node
+	works func(biz.PushKey) bool // whether this node is at a request; nil: at none
 
 	mu   sync.Mutex
 	open map[offerKey]*openOffer
@@ -58,6 +59,8 @@ func (o *offers) request(r broker.Request) {
 		} else {
 			o.take(r, v.Offer)
 		}
+	case *wire.PushRequest_Work:
+		o.answerWork(r, v.Work)
 	case *wire.PushRequest_Sequel:
 		o.end(offerKey{r.Node, v.Sequel.GetNumber()}, v.Sequel.GetQueued())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/node"
 )
 
 // nowhere is a biz.UpstreamCaller and a biz.UpstreamMeter of a node whose services are all out of reach.
@@ -30,6 +31,12 @@ type office struct {
 	shared *protocol.Services
 }
 
+func newOffice(n *node.Node) *office {
+	rules := biz.UpstreamRules{MaxConcurrent: 1, Breaker: biz.BreakerRules{Failures: 3, OpenFor: time.Second}, Unreachable: time.Minute, MaxLease: time.Hour}
+	s := biz.NewServices(nowhere{}, biz.LoginOnly{}, nowhere{}, rules, slog.New(slog.DiscardHandler))
+	return &office{s, protocol.NewServices(n, s)}
+}
+
 // offices returns those of all nodes, of which the first ones run.
 func (f *fleet) offices(t *testing.T, running int) []*office {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -37,11 +44,9 @@ func (f *fleet) offices(t *testing.T, running int) []*office {
 	done := make(chan error, 2*len(all))
 	begun := 0
 	for i, n := range f.nodes {
-		rules := biz.UpstreamRules{MaxConcurrent: 1, Breaker: biz.BreakerRules{Failures: 3, OpenFor: time.Second}, Unreachable: time.Minute, MaxLease: time.Hour}
-		s := biz.NewServices(nowhere{}, biz.LoginOnly{}, nowhere{}, rules, slog.New(slog.DiscardHandler))
-		all[i] = &office{s, protocol.NewServices(n.Node, s)}
+		all[i] = n.office
 		if i < running {
-			go func() { done <- s.Run(ctx) }()
+			go func() { done <- all[i].Run(ctx) }()
 			go func() { done <- all[i].shared.Run(ctx) }()
 			begun += 2
 		}

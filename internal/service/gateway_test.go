@@ -95,6 +95,9 @@ type audience struct{ left, done int }
 func (a *audience) Len() int    { return a.left }
 func (a *audience) Silent() int { return 0 }
 
+func (s *sessions) AtWork(context.Context, biz.PushKey) bool { return false }
+func (s *sessions) Works(func(biz.PushKey) bool)             {}
+
 func (a *audience) Next(_ context.Context, n int) biz.BroadcastCounts {
 	c := biz.BroadcastCounts{Total: n}
 	for range n {

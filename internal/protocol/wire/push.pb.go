@@ -96,6 +96,7 @@ type PushRequest struct {
 	//
 	//	*PushRequest_Offer
 	//	*PushRequest_Sequel
+	//	*PushRequest_Work
 	Kind          isPushRequest_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -156,6 +157,15 @@ func (x *PushRequest) GetSequel() *PushSequel {
 	return nil
 }
 
+func (x *PushRequest) GetWork() *PushWork {
+	if x != nil {
+		if x, ok := x.Kind.(*PushRequest_Work); ok {
+			return x.Work
+		}
+	}
+	return nil
+}
+
 type isPushRequest_Kind interface {
 	isPushRequest_Kind()
 }
@@ -168,9 +178,112 @@ type PushRequest_Sequel struct {
 	Sequel *PushSequel `protobuf:"bytes,2,opt,name=sequel,proto3,oneof"`
 }
 
+type PushRequest_Work struct {
+	Work *PushWork `protobuf:"bytes,3,opt,name=work,proto3,oneof"`
+}
+
 func (*PushRequest_Offer) isPushRequest_Kind() {}
 
 func (*PushRequest_Sequel) isPushRequest_Kind() {}
+
+func (*PushRequest_Work) isPushRequest_Kind() {}
+
+// PushWork asks whether a node is at a request with a key.
+type PushWork struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Caller        string                 `protobuf:"bytes,1,opt,name=caller,proto3" json:"caller,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushWork) Reset() {
+	*x = PushWork{}
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushWork) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushWork) ProtoMessage() {}
+
+func (x *PushWork) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushWork.ProtoReflect.Descriptor instead.
+func (*PushWork) Descriptor() ([]byte, []int) {
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PushWork) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *PushWork) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+type PushWorkAnswer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AtWork        bool                   `protobuf:"varint,1,opt,name=at_work,json=atWork,proto3" json:"at_work,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushWorkAnswer) Reset() {
+	*x = PushWorkAnswer{}
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushWorkAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushWorkAnswer) ProtoMessage() {}
+
+func (x *PushWorkAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushWorkAnswer.ProtoReflect.Descriptor instead.
+func (*PushWorkAnswer) Descriptor() ([]byte, []int) {
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PushWorkAnswer) GetAtWork() bool {
+	if x != nil {
+		return x.AtWork
+	}
+	return false
+}
 
 // PushOffer is a push to targets, as far as they have sessions on the node that is asked.
 type PushOffer struct {
@@ -187,7 +300,7 @@ type PushOffer struct {
 
 func (x *PushOffer) Reset() {
 	*x = PushOffer{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[1]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -199,7 +312,7 @@ func (x *PushOffer) String() string {
 func (*PushOffer) ProtoMessage() {}
 
 func (x *PushOffer) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[1]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -212,7 +325,7 @@ func (x *PushOffer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushOffer.ProtoReflect.Descriptor instead.
 func (*PushOffer) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{1}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PushOffer) GetNumber() uint64 {
@@ -258,7 +371,7 @@ type PushTarget struct {
 
 func (x *PushTarget) Reset() {
 	*x = PushTarget{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[2]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -270,7 +383,7 @@ func (x *PushTarget) String() string {
 func (*PushTarget) ProtoMessage() {}
 
 func (x *PushTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[2]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -283,7 +396,7 @@ func (x *PushTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushTarget.ProtoReflect.Descriptor instead.
 func (*PushTarget) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{2}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PushTarget) GetKind() isPushTarget_Kind {
@@ -352,7 +465,7 @@ type PushAnswer struct {
 
 func (x *PushAnswer) Reset() {
 	*x = PushAnswer{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[3]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -364,7 +477,7 @@ func (x *PushAnswer) String() string {
 func (*PushAnswer) ProtoMessage() {}
 
 func (x *PushAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[3]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -377,7 +490,7 @@ func (x *PushAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushAnswer.ProtoReflect.Descriptor instead.
 func (*PushAnswer) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{3}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PushAnswer) GetOutcomes() []PushOutcome {
@@ -400,7 +513,7 @@ type PushSequel struct {
 
 func (x *PushSequel) Reset() {
 	*x = PushSequel{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[4]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -412,7 +525,7 @@ func (x *PushSequel) String() string {
 func (*PushSequel) ProtoMessage() {}
 
 func (x *PushSequel) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[4]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -425,7 +538,7 @@ func (x *PushSequel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushSequel.ProtoReflect.Descriptor instead.
 func (*PushSequel) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{4}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PushSequel) GetNumber() uint64 {
@@ -467,7 +580,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[5]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -479,7 +592,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[5]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -492,7 +605,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{5}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Push) GetId() string {
@@ -609,7 +722,7 @@ type BroadcastRequest struct {
 
 func (x *BroadcastRequest) Reset() {
 	*x = BroadcastRequest{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[6]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +734,7 @@ func (x *BroadcastRequest) String() string {
 func (*BroadcastRequest) ProtoMessage() {}
 
 func (x *BroadcastRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[6]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +747,7 @@ func (x *BroadcastRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BroadcastRequest.ProtoReflect.Descriptor instead.
 func (*BroadcastRequest) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{6}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *BroadcastRequest) GetKind() isBroadcastRequest_Kind {
@@ -722,7 +835,7 @@ type BroadcastGather struct {
 
 func (x *BroadcastGather) Reset() {
 	*x = BroadcastGather{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[7]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +847,7 @@ func (x *BroadcastGather) String() string {
 func (*BroadcastGather) ProtoMessage() {}
 
 func (x *BroadcastGather) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[7]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +860,7 @@ func (x *BroadcastGather) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BroadcastGather.ProtoReflect.Descriptor instead.
 func (*BroadcastGather) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{7}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BroadcastGather) GetNumber() uint64 {
@@ -774,7 +887,7 @@ type BroadcastNext struct {
 
 func (x *BroadcastNext) Reset() {
 	*x = BroadcastNext{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[8]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +899,7 @@ func (x *BroadcastNext) String() string {
 func (*BroadcastNext) ProtoMessage() {}
 
 func (x *BroadcastNext) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[8]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +912,7 @@ func (x *BroadcastNext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BroadcastNext.ProtoReflect.Descriptor instead.
 func (*BroadcastNext) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{8}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *BroadcastNext) GetNumber() uint64 {
@@ -825,7 +938,7 @@ type BroadcastAlive struct {
 
 func (x *BroadcastAlive) Reset() {
 	*x = BroadcastAlive{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[9]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +950,7 @@ func (x *BroadcastAlive) String() string {
 func (*BroadcastAlive) ProtoMessage() {}
 
 func (x *BroadcastAlive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[9]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +963,7 @@ func (x *BroadcastAlive) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BroadcastAlive.ProtoReflect.Descriptor instead.
 func (*BroadcastAlive) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{9}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *BroadcastAlive) GetNumbers() []uint64 {
@@ -876,7 +989,7 @@ type BroadcastAnswer struct {
 
 func (x *BroadcastAnswer) Reset() {
 	*x = BroadcastAnswer{}
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[10]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -888,7 +1001,7 @@ func (x *BroadcastAnswer) String() string {
 func (*BroadcastAnswer) ProtoMessage() {}
 
 func (x *BroadcastAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_push_proto_msgTypes[10]
+	mi := &file_internal_protocol_wire_push_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -901,7 +1014,7 @@ func (x *BroadcastAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BroadcastAnswer.ProtoReflect.Descriptor instead.
 func (*BroadcastAnswer) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{10}
+	return file_internal_protocol_wire_push_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *BroadcastAnswer) GetSent() int64 {
@@ -950,11 +1063,17 @@ var File_internal_protocol_wire_push_proto protoreflect.FileDescriptor
 
 const file_internal_protocol_wire_push_proto_rawDesc = "" +
 	"\n" +
-	"!internal/protocol/wire/push.proto\x12\vhermod.wire\"x\n" +
+	"!internal/protocol/wire/push.proto\x12\vhermod.wire\"\xa5\x01\n" +
 	"\vPushRequest\x12.\n" +
 	"\x05offer\x18\x01 \x01(\v2\x16.hermod.wire.PushOfferH\x00R\x05offer\x121\n" +
-	"\x06sequel\x18\x02 \x01(\v2\x17.hermod.wire.PushSequelH\x00R\x06sequelB\x06\n" +
-	"\x04kind\"\x91\x01\n" +
+	"\x06sequel\x18\x02 \x01(\v2\x17.hermod.wire.PushSequelH\x00R\x06sequel\x12+\n" +
+	"\x04work\x18\x03 \x01(\v2\x15.hermod.wire.PushWorkH\x00R\x04workB\x06\n" +
+	"\x04kind\"4\n" +
+	"\bPushWork\x12\x16\n" +
+	"\x06caller\x18\x01 \x01(\tR\x06caller\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\")\n" +
+	"\x0ePushWorkAnswer\x12\x17\n" +
+	"\aat_work\x18\x01 \x01(\bR\x06atWork\"\x91\x01\n" +
 	"\tPushOffer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12%\n" +
 	"\x04push\x18\x02 \x01(\v2\x11.hermod.wire.PushR\x04push\x121\n" +
@@ -1037,39 +1156,42 @@ func file_internal_protocol_wire_push_proto_rawDescGZIP() []byte {
 }
 
 var file_internal_protocol_wire_push_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_internal_protocol_wire_push_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_internal_protocol_wire_push_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_internal_protocol_wire_push_proto_goTypes = []any{
 	(PushOutcome)(0),         // 0: hermod.wire.PushOutcome
 	(*PushRequest)(nil),      // 1: hermod.wire.PushRequest
-	(*PushOffer)(nil),        // 2: hermod.wire.PushOffer
-	(*PushTarget)(nil),       // 3: hermod.wire.PushTarget
-	(*PushAnswer)(nil),       // 4: hermod.wire.PushAnswer
-	(*PushSequel)(nil),       // 5: hermod.wire.PushSequel
-	(*Push)(nil),             // 6: hermod.wire.Push
-	(*BroadcastRequest)(nil), // 7: hermod.wire.BroadcastRequest
-	(*BroadcastGather)(nil),  // 8: hermod.wire.BroadcastGather
-	(*BroadcastNext)(nil),    // 9: hermod.wire.BroadcastNext
-	(*BroadcastAlive)(nil),   // 10: hermod.wire.BroadcastAlive
-	(*BroadcastAnswer)(nil),  // 11: hermod.wire.BroadcastAnswer
-	nil,                      // 12: hermod.wire.Push.MetadataEntry
+	(*PushWork)(nil),         // 2: hermod.wire.PushWork
+	(*PushWorkAnswer)(nil),   // 3: hermod.wire.PushWorkAnswer
+	(*PushOffer)(nil),        // 4: hermod.wire.PushOffer
+	(*PushTarget)(nil),       // 5: hermod.wire.PushTarget
+	(*PushAnswer)(nil),       // 6: hermod.wire.PushAnswer
+	(*PushSequel)(nil),       // 7: hermod.wire.PushSequel
+	(*Push)(nil),             // 8: hermod.wire.Push
+	(*BroadcastRequest)(nil), // 9: hermod.wire.BroadcastRequest
+	(*BroadcastGather)(nil),  // 10: hermod.wire.BroadcastGather
+	(*BroadcastNext)(nil),    // 11: hermod.wire.BroadcastNext
+	(*BroadcastAlive)(nil),   // 12: hermod.wire.BroadcastAlive
+	(*BroadcastAnswer)(nil),  // 13: hermod.wire.BroadcastAnswer
+	nil,                      // 14: hermod.wire.Push.MetadataEntry
 }
 var file_internal_protocol_wire_push_proto_depIdxs = []int32{
-	2,  // 0: hermod.wire.PushRequest.offer:type_name -> hermod.wire.PushOffer
-	5,  // 1: hermod.wire.PushRequest.sequel:type_name -> hermod.wire.PushSequel
-	6,  // 2: hermod.wire.PushOffer.push:type_name -> hermod.wire.Push
-	3,  // 3: hermod.wire.PushOffer.targets:type_name -> hermod.wire.PushTarget
-	0,  // 4: hermod.wire.PushAnswer.outcomes:type_name -> hermod.wire.PushOutcome
-	12, // 5: hermod.wire.Push.metadata:type_name -> hermod.wire.Push.MetadataEntry
-	6,  // 6: hermod.wire.BroadcastRequest.all:type_name -> hermod.wire.Push
-	8,  // 7: hermod.wire.BroadcastRequest.gather:type_name -> hermod.wire.BroadcastGather
-	9,  // 8: hermod.wire.BroadcastRequest.next:type_name -> hermod.wire.BroadcastNext
-	10, // 9: hermod.wire.BroadcastRequest.alive:type_name -> hermod.wire.BroadcastAlive
-	6,  // 10: hermod.wire.BroadcastGather.push:type_name -> hermod.wire.Push
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	4,  // 0: hermod.wire.PushRequest.offer:type_name -> hermod.wire.PushOffer
+	7,  // 1: hermod.wire.PushRequest.sequel:type_name -> hermod.wire.PushSequel
+	2,  // 2: hermod.wire.PushRequest.work:type_name -> hermod.wire.PushWork
+	8,  // 3: hermod.wire.PushOffer.push:type_name -> hermod.wire.Push
+	5,  // 4: hermod.wire.PushOffer.targets:type_name -> hermod.wire.PushTarget
+	0,  // 5: hermod.wire.PushAnswer.outcomes:type_name -> hermod.wire.PushOutcome
+	14, // 6: hermod.wire.Push.metadata:type_name -> hermod.wire.Push.MetadataEntry
+	8,  // 7: hermod.wire.BroadcastRequest.all:type_name -> hermod.wire.Push
+	10, // 8: hermod.wire.BroadcastRequest.gather:type_name -> hermod.wire.BroadcastGather
+	11, // 9: hermod.wire.BroadcastRequest.next:type_name -> hermod.wire.BroadcastNext
+	12, // 10: hermod.wire.BroadcastRequest.alive:type_name -> hermod.wire.BroadcastAlive
+	8,  // 11: hermod.wire.BroadcastGather.push:type_name -> hermod.wire.Push
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_internal_protocol_wire_push_proto_init() }
@@ -1080,13 +1202,14 @@ func file_internal_protocol_wire_push_proto_init() {
 	file_internal_protocol_wire_push_proto_msgTypes[0].OneofWrappers = []any{
 		(*PushRequest_Offer)(nil),
 		(*PushRequest_Sequel)(nil),
+		(*PushRequest_Work)(nil),
 	}
-	file_internal_protocol_wire_push_proto_msgTypes[2].OneofWrappers = []any{
+	file_internal_protocol_wire_push_proto_msgTypes[4].OneofWrappers = []any{
 		(*PushTarget_Session)(nil),
 		(*PushTarget_User)(nil),
 		(*PushTarget_Gid)(nil),
 	}
-	file_internal_protocol_wire_push_proto_msgTypes[6].OneofWrappers = []any{
+	file_internal_protocol_wire_push_proto_msgTypes[8].OneofWrappers = []any{
 		(*BroadcastRequest_All)(nil),
 		(*BroadcastRequest_Gather)(nil),
 		(*BroadcastRequest_Next)(nil),
@@ -1098,7 +1221,7 @@ func file_internal_protocol_wire_push_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_protocol_wire_push_proto_rawDesc), len(file_internal_protocol_wire_push_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
