@@ -35,6 +35,7 @@ type app struct {
 	Watches     *data.Watches
 	Leaves      *protocol.Leaves
 	Node        *node.Node
+	Moves       *protocol.Moves
 	Messages    *data.MessageLog
 	Cursors     *data.Cursors
 	Inbox       *data.Inbox

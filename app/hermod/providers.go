@@ -14,6 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
+	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
@@ -183,6 +184,11 @@ func upstreamRules(c *conf.Config) biz.UpstreamRules {
 		})
 	}
 	return rules
+}
+
+// newMoves lets sessions of both protocols move between the nodes of a cluster.
+func newMoves(n *node.Node, i *im.Handler, g *gateway.Handler, log *slog.Logger) *protocol.Moves {
+	return protocol.NewMoves(n, map[string]protocol.Movable{"im": i, "gateway": g}, log)
 }
 
 func newPresence(c *conf.Config) *presence.Tracker {

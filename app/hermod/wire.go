@@ -61,6 +61,7 @@ var (
 		imConfig, im.NewHandler,
 		wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)),
 		gatewayConfig, gateway.NewHandler,
+		newMoves,
 		wire.Struct(new(server.Streams), "*"),
 		eventEncoder,
 	)

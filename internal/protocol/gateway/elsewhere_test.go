@@ -1,0 +1,223 @@
+package gateway_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	"github.com/game-im/hermod/internal/protocol/gateway"
+	"github.com/game-im/hermod/internal/realtime/frame"
+)
+
+// TestA5ResumeOnAnotherNode loses the connection at every possible place and comes back to another node: over
+// both connections the client has every frame once or more, with the same number, whatever the format.
+func TestA5ResumeOnAnotherNode(t *testing.T) {
+	for name, format := range formats {
+		for last := uint64(1); last <= 5; last++ {
+			for _, withTicket := range []bool{true, false} {
+				for _, away := range []bool{true, false} {
+					t.Run(fmt.Sprintf("%s from %d, ticket %v, away %v", name, last, withTicket, away), func(t *testing.T) {
+						runFleet(t, 3, config, func(t *testing.T, f *fleet) { resumeElsewhere(t, f, format, last, withTicket, away) })
+					})
+				}
+			}
+		}
+	}
+}
+
+func resumeElsewhere(t *testing.T, f *fleet, format *frame.Format, last uint64, withTicket, away bool) {
+	a, b := f.nodes[0], f.nodes[1]
+	c := a.dial(gateway.Proto)
+	id, ticket, _ := c.started(&gatewayv1.StartRequest{Openid: "7"})
+	c.ask("hello", "")
+	for i := 3; i <= 5; i++ {
+		synctest.Wait()
+		a.push("session", id, fmt.Sprint("p", i))
+	}
+	c.take()
+	c.ack(1)
+	all := []string{"2 200 welcome, 7|", "3 200 [m] p3|d", "4 200 [m] p4|d", "5 200 [m] p5|d"}
+	if away {
+		c.drop()
+		a.push("gid", "7", "p6")
+		all = append(all, "6 200 [m] p6|d")
+	}
+	all = append(all, fmt.Sprint(len(all)+2, " started"))
+	back := b.dial(format)
+	back.msgID, back.seq = c.msgID, c.seq
+	again := &gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: last}
+	if withTicket {
+		again.ResumeTicket = ticket
+	}
+	back.start(again)
+	time.Sleep(time.Second)
+	got := back.take()
+	if len(got) != len(all)-int(last-1) {
+		t.Fatalf("got %v", got)
+	}
+	for i, p := range got {
+		if s := back.show(p); s != all[int(last-1)+i] {
+			t.Errorf("got %q, want %q", s, all[int(last-1)+i])
+		}
+	}
+	start := got[len(got)-1]
+	if h := start.GetHeaders(); h["resumed"] != "true" || h["resync"] != "" || h["resume-ticket"] == ticket || h["resume-ticket"] == "" {
+		t.Errorf("headers %v", h)
+	}
+	if cid := body(back, start, &gatewayv1.StartResponse{}).GetConnectionId(); cid != id {
+		t.Errorf("the session is %s now", cid)
+	}
+	f.wantSessions(t, "7", 0, 1, 0)
+	if code := c.closed(); !away && code != 4000 {
+		t.Errorf("the older connection was closed with %d", code)
+	}
+	next := all[len(all)-1]
+	var number int
+	if _, err := fmt.Sscanf(next, "%d", &number); err != nil {
+		t.Fatal(err)
+	}
+	back.ask("echo", "on") // numbers go on, and no login is needed
+	back.want(fmt.Sprint(number+1, " 200 success|Echo: on"))
+	b.push("session", id, "here")
+	back.want(fmt.Sprint(number+2, " 200 [m] here|d"))
+	if to := a.node.Moved(id); to != "node1" {
+		t.Errorf("the node that had it believes it on %q", to)
+	}
+	// And on to a third one.
+	third := f.nodes[2].dial(gateway.Proto)
+	third.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: uint64(number + 1), ResumeTicket: start.GetHeaders()["resume-ticket"]})
+	time.Sleep(time.Second)
+	third.want(fmt.Sprint(number+2, " 200 [m] here|d"), fmt.Sprint(number+3, " started"))
+	f.wantSessions(t, "7", 0, 0, 1)
+}
+
+// TestA5ResyncOnAnotherNode: what cannot go on begins anew, says so, and keeps login, numbers and old name.
+func TestA5ResyncOnAnotherNode(t *testing.T) {
+	runFleet(t, 2, config, func(t *testing.T, f *fleet) {
+		a, b := f.nodes[0], f.nodes[1]
+		c := a.dial(gateway.Proto)
+		id, ticket := c.login(&gatewayv1.StartRequest{Openid: "7"})
+		back := b.dial(gateway.Proto)
+		back.seq = c.seq
+		back.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: 99, ResumeTicket: ticket})
+		time.Sleep(time.Second)
+		p := back.one()
+		next := body(back, p, &gatewayv1.StartResponse{}).GetConnectionId()
+		if h := p.GetHeaders(); next == id || h["resync"] != "true" || h["resumed"] != "false" {
+			t.Errorf("session %s, headers %v", next, p.GetHeaders())
+		}
+		if code := c.closed(); code != 4000 {
+			t.Errorf("the older connection: %d", code)
+		}
+		f.wantSessions(t, "7", 0, 1)
+		if r := b.push("session", id, "old name"); r.Err != nil {
+			t.Errorf("a push to the older id: %+v", r)
+		}
+		back.want("2 200 [m] old name|d")
+		back.ask("echo", "on")
+		back.want("3 200 success|Echo: on")
+	})
+}
+
+// TestA5DeadHome: of a session whose node is dead nothing is left, and its client starts anew, within two
+// seconds.
+func TestA5DeadHome(t *testing.T) {
+	runFleet(t, 2, config, func(t *testing.T, f *fleet) {
+		c := f.nodes[0].dial(gateway.Proto)
+		_, ticket := c.login(&gatewayv1.StartRequest{Openid: "7"})
+		f.buses[0].shut.Store(true) // as if it were killed
+		began := time.Now()
+		back := f.nodes[1].dial(gateway.Proto)
+		back.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: 2, ResumeTicket: ticket})
+		time.Sleep(3 * time.Second)
+		p := back.one()
+		if p.GetHeaders()["resync"] != "true" {
+			t.Errorf("headers %v", p.GetHeaders())
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("took %v", took)
+		}
+		back.ask("echo", "x")
+		back.want("2 error 401 NOT_LOGGED_IN")
+	})
+}
+
+// TestA5LostAnswer: the answer that gives a session away is lost, and so is the session: it never lives twice.
+func TestA5LostAnswer(t *testing.T) {
+	runFleet(t, 3, config, func(t *testing.T, f *fleet) {
+		c := f.nodes[0].dial(gateway.Proto)
+		id, ticket := c.login(&gatewayv1.StartRequest{Openid: "7"})
+		f.buses[0].shut.Store(true)
+		back := f.nodes[1].dial(gateway.Proto)
+		back.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: 2, ResumeTicket: ticket})
+		time.Sleep(2 * time.Second)
+		f.buses[0].shut.Store(false)
+		if f.nodes[0].node.Session(id) != nil {
+			t.Error("it was given away and is here")
+		}
+		if code := c.closed(); code != 4000 {
+			t.Errorf("the older connection: %d", code)
+		}
+		if h := back.one().GetHeaders(); h["resync"] != "true" {
+			t.Errorf("headers %v", h)
+		}
+		f.wantSessions(t, "7", 0, 1, 0)
+	})
+}
+
+// TestA5TwoClientsWithOneTicket: on two nodes at once, each of which can have the session; one has it in the end.
+func TestA5TwoClientsWithOneTicket(t *testing.T) {
+	for range 20 {
+		runFleet(t, 3, config, func(t *testing.T, f *fleet) {
+			c := f.nodes[0].dial(gateway.Proto)
+			_, ticket := c.login(&gatewayv1.StartRequest{Openid: "7", DeviceId: "d"})
+			c.drop()
+			clients := []*client{f.nodes[1].dial(gateway.Proto), f.nodes[2].dial(gateway.Proto)}
+			for _, back := range clients {
+				back.start(&gatewayv1.StartRequest{Openid: "7", DeviceId: "d", LastAckedSeqId: 2, ResumeTicket: ticket})
+			}
+			time.Sleep(5 * time.Second)
+			closed := 0
+			for _, back := range clients {
+				if len(back.take()) == 0 {
+					t.Error("a client was not answered")
+				}
+				if code := back.closed(); code >= 4000 {
+					closed++
+				} else if code != 0 {
+					t.Errorf("closed with %d, which invites to try again", code)
+				}
+			}
+			total := 0
+			for _, n := range f.sessions("7") {
+				total += n
+			}
+			if total != 1 || closed != 1 {
+				t.Errorf("%d sessions, and %d clients closed", total, closed)
+			}
+		})
+	}
+}
+
+// TestARequestUnderWayIsNotForgotten: a session does not move away from the answer to a request; when that takes
+// too long, its client starts anew and is told so.
+func TestARequestUnderWayIsNotForgotten(t *testing.T) {
+	runFleet(t, 2, config, func(t *testing.T, f *fleet) {
+		c := f.nodes[0].dial(gateway.Proto)
+		_, ticket := c.login(&gatewayv1.StartRequest{Openid: "7"})
+		c.ask("sleep", "")
+		synctest.Wait()
+		back := f.nodes[1].dial(gateway.Proto)
+		back.seq = c.seq
+		back.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: 2, ResumeTicket: ticket})
+		time.Sleep(2 * time.Second)
+		if h := back.one().GetHeaders(); h["resync"] != "true" {
+			t.Errorf("headers %v", h)
+		}
+		back.ask("echo", "on")
+		back.want("2 200 success|Echo: on")
+		f.wantSessions(t, "7", 0, 1)
+	})
+}
