@@ -40,7 +40,7 @@ func newMemberships(n *node.Node) *memberships {
 
 // tell tells the nodes that have a session of the user, and waits for them for a moment.
 func (m *memberships) tell(k node.Kind, room biz.RoomID, user biz.UserID) {
-	if m.node.Alone() {
+	if m.node.ID() == "" {
 		return
 	}
 	body, err := proto.Marshal(&wire.Membership{User: string(user), Room: string(room)})

@@ -175,7 +175,6 @@ func (m *Moves) receive(ctx context.Context, w *wire.Carried) error {
 type Wanted struct {
 	Session string
 	User    string
-	Node    string // that has it, if that is known
 	Return  session.Return
 	Heir    bool // a new session takes over what it leaves, should it not be able to go on
 }
@@ -192,7 +191,7 @@ type Legacy struct {
 // resumed. If it is not here afterwards it was not found in time, or could not go on; legacy is what it left,
 // if that was asked for.
 func (m *Moves) Fetch(ctx context.Context, w Wanted) (here bool, legacy *Legacy) {
-	if m == nil || m.node.Alone() {
+	if m == nil || m.node.ID() == "" {
 		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
@@ -231,10 +230,6 @@ func (m *Moves) find(ctx context.Context, w Wanted) *wire.Resumed {
 	})
 	if err != nil {
 		return nil
-	}
-	if w.Node != "" {
-		got, _ := m.ask(ctx, broker.NodeChannel(w.Node), body)
-		return got
 	}
 	got, next := m.ask(ctx, node.UserChannel(w.User), body)
 	if home := node.HomeOf(w.Session); got == nil && next == "" && home != m.node.ID() {

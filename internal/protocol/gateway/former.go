@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/wire"
 	"github.com/game-im/hermod/internal/realtime/session"
@@ -115,16 +113,9 @@ func (h *Handler) formerElsewhere(ctx context.Context, n *newcomer, back session
 		return nil, nil
 	}
 	var found *wire.Rival
-	var at string
-	for _, a := range h.askRivals(ctx, n.identity.User, h.cfg.Load(), nil) {
-		var w wire.Sessions
-		if proto.Unmarshal(a.Body, &w) != nil {
-			continue
-		}
-		for _, r := range w.GetRivals() {
-			if n.had(r) && (found == nil || sooner(found, r)) {
-				found, at = r, a.Node
-			}
+	for _, r := range rivalsIn(h.askRivals(ctx, n.identity.User, h.cfg.Load(), nil)) {
+		if n.had(r) && (found == nil || sooner(found, r)) {
+			found = r
 		}
 	}
 	if found == nil {
@@ -134,7 +125,7 @@ func (h *Handler) formerElsewhere(ctx context.Context, n *newcomer, back session
 		back = session.Return{}
 	}
 	came, legacy := h.moves.Fetch(ctx, protocol.Wanted{
-		Session: found.GetSession(), User: string(n.identity.User), Node: at, Return: back, Heir: true,
+		Session: found.GetSession(), User: string(n.identity.User), Return: back, Heir: true,
 	})
 	if !came {
 		return nil, pastIn(legacy)

@@ -100,7 +100,12 @@ func (h *Handler) Receive(ctx context.Context, c *session.Carried, part []byte) 
 	if err != nil {
 		return err
 	}
-	return h.follower().Receive(ctx, c, l, h.pushes)
+	if err := h.follower().Receive(ctx, c, l, h.pushes); err != nil {
+		return err
+	}
+	// While it was nowhere, a newer one may have taken its place.
+	go h.compete(context.WithoutCancel(ctx), biz.UserID(c.User))
+	return nil
 }
 
 func (h *Handler) follower() *protocol.Follower {

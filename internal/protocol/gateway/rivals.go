@@ -105,7 +105,7 @@ func (h *Handler) compete(ctx context.Context, user biz.UserID) {
 
 // askRivals tells the other nodes of sessions, none: it only asks, and returns what they have.
 func (h *Handler) askRivals(ctx context.Context, user biz.UserID, cfg *Config, known []*wire.Rival) []broker.Answer {
-	if h.node.Alone() {
+	if h.node.ID() == "" {
 		return nil
 	}
 	body, err := proto.Marshal(&wire.Supersede{User: string(user), Rivals: known, Policy: string(cfg.Devices), Max: int32(cfg.MaxDevices)})

@@ -111,7 +111,7 @@ func (h *Handler) open(ctx context.Context, n *newcomer, former *past) (*session
 	}
 	cfg := h.cfg.Load()
 	h.yield(n.identity.User, cfg.Devices, cfg.MaxDevices, nil)
-	if !h.node.Alone() {
+	if h.node.ID() != "" {
 		go h.compete(context.WithoutCancel(ctx), n.identity.User)
 	}
 	return s, nil

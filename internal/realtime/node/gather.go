@@ -15,7 +15,7 @@ const lingering = 20 * time.Millisecond
 // Gather does what Ask does where all answers are wanted, soon: it is over with all of them, a moment after
 // the first, or when ctx ends, which is an error if there is none. That nobody is there to answer is none.
 func (n *Node) Gather(ctx context.Context, channel string, k Kind, body []byte) (answers []broker.Answer, err error) {
-	if n.Alone() {
+	if n.ID() == "" { // one that has just started may not know yet that there are others
 		return nil, nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
