@@ -7,6 +7,7 @@ import (
 	"time"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/realtime/frame"
 )
@@ -219,5 +220,59 @@ func TestARequestUnderWayIsNotForgotten(t *testing.T) {
 		back.ask("echo", "on")
 		back.want("2 200 success|Echo: on")
 		f.wantSessions(t, "7", 0, 1)
+	})
+}
+
+// TestWhatWaitsMovesToo: what was pushed before the login waits for that on the other node, in its place, and what
+// is bound to a request for the answer.
+func TestWhatWaitsMovesToo(t *testing.T) {
+	for name, format := range formats {
+		t.Run(name, func(t *testing.T) {
+			runFleet(t, 2, config, func(t *testing.T, f *fleet) {
+				a, b := f.nodes[0], f.nodes[1]
+				c := a.dial(format)
+				id, ticket, _ := c.started(&gatewayv1.StartRequest{Openid: "7"})
+				if r := a.push("session", id, "held"); r.Outcome != biz.OutcomeQueued {
+					t.Fatalf("%+v", r)
+				}
+				bound := &biz.Push{MsgType: "m", Title: "bound", Data: []byte("d"), Bound: biz.PushBound{ClientSeq: 2, After: true}}
+				a.pushes.Push(t.Context(), biz.Target{Type: "session", ID: id}, bound, biz.PushOptions{})
+				c.drop()
+				back := b.dial(format)
+				back.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: 1, ResumeTicket: ticket})
+				time.Sleep(time.Second)
+				back.want("2 started")
+				back.ask("hello", "")
+				back.want("3 200 welcome, 7|", "4 200 [m] held|d")
+				back.ask("echo", "x")
+				back.want("5 200 success|Echo: x", "6 200 [m] bound|d")
+				f.wantSessions(t, "7", 0, 1)
+			})
+		})
+	}
+}
+
+// TestWhatIsTooLargeStartsAnew: a session with more than a message between nodes takes does not move.
+func TestWhatIsTooLargeStartsAnew(t *testing.T) {
+	runFleet(t, 2, config, func(t *testing.T, f *fleet) {
+		a := f.nodes[0]
+		c := a.dial(gateway.Proto)
+		id, ticket := c.login(&gatewayv1.StartRequest{Openid: "7"})
+		c.drop()
+		for range 900 {
+			p := &biz.Push{MsgType: "m", Data: make([]byte, 950)}
+			if r := a.pushes.Push(t.Context(), biz.Target{Type: "session", ID: id}, p, biz.PushOptions{}); r.Err != nil {
+				t.Fatal(r.Err)
+			}
+		}
+		back := f.nodes[1].dial(gateway.Proto)
+		back.seq = 1
+		back.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: 2, ResumeTicket: ticket})
+		time.Sleep(time.Second)
+		if h := back.one().GetHeaders(); h["resync"] != "true" {
+			t.Errorf("headers %v", h)
+		}
+		back.ask("echo", "on") // the login is not lost
+		back.want("2 200 success|Echo: on")
 	})
 }
