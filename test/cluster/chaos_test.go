@@ -47,9 +47,9 @@ func (b *blows) fall(lasts, every time.Duration) {
 	b.s.t.Helper()
 	ctx, end := context.WithTimeout(b.s.t.Context(), lasts)
 	defer end()
-	began, restarts := time.Now(), 0
+	began, restarts, first := time.Now(), 0, b.rng.IntN(len(b.s.nodes))
 	for beat := 0; doze(ctx, every/4+time.Duration(b.rng.Int64N(int64(every/4)))); beat++ {
-		victim := b.s.nodes[b.rng.IntN(len(b.s.nodes))]
+		victim := b.s.nodes[(first+beat)%len(b.s.nodes)] // in turn, since clients stay where they have fled to
 		b.count["node killed"]++
 		victim.Kill()
 		b.link(ctx)

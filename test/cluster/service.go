@@ -174,14 +174,19 @@ func (l ledger) audit() (faults []string) {
 
 // String adds the outcomes up.
 func (l ledger) String() string {
-	count, seen := map[upstream.Status]int{}, 0
+	count, seen, lost := map[upstream.Status]int{}, 0, 0
 	for _, p := range l {
 		count[p.status]++
-		seen += min(1, p.to.saw(p.id))
+		switch saw := p.to.saw(p.id); {
+		case saw > 0:
+			seen++
+		case p.may() && p.status != upstream.Unknown:
+			lost++
+		}
 	}
 	var parts []string
 	for _, status := range slices.Sorted(maps.Keys(count)) {
 		parts = append(parts, fmt.Sprintf("%d %s", count[status], status))
 	}
-	return fmt.Sprintf("%d pushes: %s; %d seen", len(l), strings.Join(parts, ", "), seen)
+	return fmt.Sprintf("%d pushes: %s; %d seen, %d gone with a session before anybody acknowledged them", len(l), strings.Join(parts, ", "), seen, lost)
 }

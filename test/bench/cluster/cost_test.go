@@ -133,10 +133,12 @@ func measure(t *testing.T, db *databases.Server, s setting, rate float64, lasts 
 	}
 	thousands := r.AcceptedPerSecond * r.Seconds / 1000
 	first, last := meter.reads[len(meter.reads)-2], meter.reads[len(meter.reads)-1]
-	return figure{
+	f := figure{
 		perSecond: r.AcceptedPerSecond, perCPU: r.Server.AcceptedPerCPUSecond, p99: r.Delivery.P99,
 		database: (last.database - first.database).Seconds() / thousands, engine: (last.engine - first.engine).Seconds() / thousands,
 	}
+	t.Logf("%.0f messages/s, %.0f per CPU-second, p99 %.1f ms", f.perSecond, f.perCPU, f.p99)
+	return f
 }
 
 // usage reads what all nodes use, and notes at each reading what the others do.
