@@ -1,6 +1,6 @@
 # `make` alone lists what there is. GNU make, bash and Go are all that `make run`, `make build` and
 # `make test` need; `make check` also needs git, a C compiler for the
-# race detector, and PostgreSQL, MariaDB and Redis, which tests start themselves.
+# race detector, and PostgreSQL, MariaDB, Redis and HAProxy, which tests start themselves.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -129,7 +129,7 @@ bench-history: ## measure reading from a SQLite file of HISTORY (10000000) messa
 check: fmt-check tidy-check vet lint wires generate-check deploy-check race soak-minute ## everything that is required of a change beyond `make test`
 
 .PHONY: deploy-check
-deploy-check: ## check Dockerfile, chart, compose file and dashboards (needs Linux, root and CA certificates; no cluster, no engine)
+deploy-check: ## check Dockerfile, chart, compose files and dashboards (needs Linux, root, CA certificates and HAProxy; no cluster, no engine)
 	cd test/deploy && go test -count=1 -vet=off -shuffle=on ./...
 
 .PHONY: lint
