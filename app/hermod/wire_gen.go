@@ -299,6 +299,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
+	watches := data.NewWatches(db)
+	watch := biz.NewWatch(watches)
+	leaves := protocol.NewLeaves(nodeNode, watch, log)
 	moves := newMoves(nodeNode, handler, gatewayHandler, log)
 	janitor := newJanitor(c, db, dataLogOptions, log)
 	protocolServices := protocol.NewServices(nodeNode, services)
@@ -383,7 +386,7 @@ var (
 		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder)
 	bizSet      = wire.NewSet(
 		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, biz.NewHistory, biz.NewWatch, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
