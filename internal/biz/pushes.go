@@ -20,16 +20,16 @@ type PushSessions interface {
 	// Await does the same for a caller who wants to know that p has arrived. It waits for that until
 	// ctx ends, which has a deadline. What it returns is in the order of the recipients.
 	Await(ctx context.Context, to []Recipient, p *Push) []AwaitedPush
-	// InboxGrew tells the user's sessions that his inbox has something up to seq.
-	InboxGrew(user UserID, seq int64)
 
 	PushAudiences
-	PushWork
+	PushSignals
 }
 
-// PushWork tells nodes of the requests with a key that are at work.
-type PushWork interface {
-	// AtWork tells whether another node is at the request. One that does not answer is not.
+// PushSignals is what sessions and nodes are told beside pushes.
+type PushSignals interface {
+	// InboxGrew tells the user's sessions that his inbox has something up to seq.
+	InboxGrew(user UserID, seq int64)
+	// AtWork tells whether another node is at the request with a key. One that does not answer is not.
 	AtWork(ctx context.Context, k PushKey) bool
 	// Works has other nodes told by is whether this one is. It is called before the node runs.
 	Works(is func(k PushKey) bool)

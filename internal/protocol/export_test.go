@@ -1,8 +1,13 @@
 package protocol
 
+import "github.com/game-im/hermod/internal/realtime/broker"
+
 // Waiting is how many offers of other nodes wait for acknowledgements.
 func (p *Pusher) Waiting() int {
 	p.offers.mu.Lock()
 	defer p.offers.mu.Unlock()
 	return p.offers.wait
 }
+
+// Request takes what another node asks about pushes.
+func (p *Pusher) Request(r broker.Request) { p.offers.request(r) }

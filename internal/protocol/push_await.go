@@ -81,7 +81,7 @@ func (p *Pusher) awaitElsewhere(ctx context.Context, to []biz.Recipient, push *b
 	asking, cancel := context.WithCancel(ctx)
 	e.cancel = cancel
 	for _, i := range at {
-		e.waits[i], e.acked[i] = context.WithCancel(ctx)
+		e.watch(ctx, i)
 	}
 	var wg sync.WaitGroup
 	for _, part := range chunks(to, at) {
@@ -100,6 +100,11 @@ func (p *Pusher) awaitElsewhere(ctx context.Context, to []biz.Recipient, push *b
 		close(e.done)
 	}()
 	return e
+}
+
+// watch has a target's wait on this node end when another one has said that it is acknowledged.
+func (e *elsewhere) watch(ctx context.Context, i int) {
+	e.waits[i], e.acked[i] = context.WithCancel(ctx)
 }
 
 // waitOf is how long others wait for somebody who waits until ctx ends.

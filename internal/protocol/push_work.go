@@ -11,7 +11,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/node"
 )
 
-// AtWork implements biz.PushWork.
+// AtWork implements biz.PushSignals.
 func (p *Pusher) AtWork(ctx context.Context, k biz.PushKey) (is bool) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -25,7 +25,7 @@ func (p *Pusher) AtWork(ctx context.Context, k biz.PushKey) (is bool) {
 	return is
 }
 
-// Works implements biz.PushWork.
+// Works implements biz.PushSignals.
 func (p *Pusher) Works(is func(biz.PushKey) bool) { p.offers.works = is }
 
 func (o *offers) answerWork(r broker.Request, w *wire.PushWork) {
