@@ -10,8 +10,9 @@ import (
 type ledger struct {
 	load   *load
 	stored bool
-	seq    int64    // of the last frame that had a place in the room
-	next   []uint64 // the least number that may come next, by sender
+	seq    int64          // of the last frame that had a place in the room
+	early  map[int64]bool // own places that have been answered and not reached
+	next   []uint64       // the least number that may come next, by sender
 
 	delivery histogram // of others' payloads, from due to here
 	answer   histogram // of own sends, from due to the answer
@@ -63,8 +64,31 @@ func (l *ledger) inSequence(seq int64) {
 	if seq == 0 {
 		return
 	}
+	l.skipEarly()
 	if l.seq != 0 && seq != l.seq+1 {
 		l.load.tally.add("gap in a room", 1, fmt.Sprintf("seq %d follows %d", seq, l.seq))
 	}
 	l.seq = max(l.seq, seq)
+}
+
+// answeredAt is inSequence for the answer to an own message. It may come early, to a session that reads the room's log
+// just then, which shows it nothing of its own.
+func (l *ledger) answeredAt(seq int64) {
+	l.skipEarly()
+	if seq <= l.seq+1 {
+		l.inSequence(seq)
+		return
+	}
+	if l.early == nil {
+		l.early = map[int64]bool{}
+	}
+	l.early[seq] = true
+}
+
+// skipEarly goes on to the place behind which the next frame must be.
+func (l *ledger) skipEarly() {
+	for l.early[l.seq+1] {
+		l.seq++
+		delete(l.early, l.seq)
+	}
 }

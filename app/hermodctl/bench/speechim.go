@@ -50,14 +50,16 @@ func (s *imSpeech) take(frame []byte) error { return scan(frame, s.book) }
 
 func (s *imSpeech) book(m response) error {
 	c := s.client
+	if m.kind == imv1.MessageType_MESSAGE_TYPE_ACK {
+		c.answeredAt(m.seq)
+		return s.answered(m)
+	}
 	c.inSequence(m.seq)
 	switch m.kind {
 	case imv1.MessageType_MESSAGE_TYPE_TEXT, imv1.MessageType_MESSAGE_TYPE_SYSTEM:
 		c.deliver(m.content, m.seq)
 	case imv1.MessageType_MESSAGE_TYPE_HEARTBEAT:
 		c.greeted()
-	case imv1.MessageType_MESSAGE_TYPE_ACK:
-		return s.answered(m)
 	}
 	return nil
 }
