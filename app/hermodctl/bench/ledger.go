@@ -75,7 +75,11 @@ func (l *ledger) inSequence(seq int64) {
 // just then, which shows it nothing of its own.
 func (l *ledger) answeredAt(seq int64) {
 	l.skipEarly()
-	if seq <= l.seq+1 {
+	switch {
+	case seq != 0 && seq <= l.seq:
+		l.load.tally.add("answer behind its place", 1, fmt.Sprintf("seq %d, when %d had come", seq, l.seq))
+		return
+	case seq <= l.seq+1:
 		l.inSequence(seq)
 		return
 	}
