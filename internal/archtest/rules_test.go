@@ -153,7 +153,7 @@ var layers = []layer{
 		why: "an example can do what its reader can, who may run a node inside a program of his own",
 	},
 	{
-		folder: "test", may: []string{"api", "sdk"},
+		folder: "test", may: []string{"api", "sdk", "test/process", "test/proxy"},
 		why: "a black-box test sees what a user sees",
 	},
 	{
@@ -165,8 +165,20 @@ var layers = []layer{
 		why: "it measures the store by itself, and a node around it as its users load theirs",
 	},
 	{
-		folder: "test/bench/cluster", may: []string{"app/hermodctl/bench"},
+		folder: "test/cluster", may: []string{"api", "sdk", "test/brokers", "test/databases", "test/process", "test/proxy"},
+		why: "a black-box test sees what a user sees, and breaks what is around the nodes",
+	},
+	{
+		folder: "test/bench/cluster", may: []string{"app/hermodctl/bench", "test/process"},
 		why: "it loads many nodes as their users load one",
+	},
+	{
+		folder: "test/process",
+		why:    "it starts the programs, and knows nothing of what they do",
+	},
+	{
+		folder: "test/proxy", stdAlone: true,
+		why: "it breaks connections, whatever they carry",
 	},
 	{
 		folder: "test/authority", stdAlone: true,

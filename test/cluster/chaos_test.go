@@ -24,11 +24,11 @@ func chaos(t *testing.T, kind string) {
 	s := open(t, kind, 3)
 	c := gather(s, seed, number(t, "HERMOD_TEST_CHAOS_CLIENTS", 30))
 	c.begin(500*time.Millisecond, 50*time.Millisecond)
-	c.talkOn(50)
+	c.talkOn()
 	b := &blows{s: s, rng: rand.New(rand.NewPCG(seed, 0)), count: map[string]int{}}
 	b.fall(duration(t, "HERMOD_TEST_CHAOS", 40*time.Second), duration(t, "HERMOD_TEST_CHAOS_EVERY", 10*time.Second))
 	s.together()
-	c.talkOn(50)
+	c.talkOn()
 	c.settle()
 	c.audit()
 	t.Logf("blows: %v", b.count)

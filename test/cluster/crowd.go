@@ -111,11 +111,11 @@ func (c *crowd) acked() (all int64) {
 	return all
 }
 
-// talkOn waits until so many more messages were taken.
-func (c *crowd) talkOn(more int64) {
+// talkOn waits until some more messages were taken.
+func (c *crowd) talkOn() {
 	c.s.t.Helper()
-	enough := c.acked() + more
-	c.await(fmt.Sprintf("%d more messages are taken", more), func() bool { return c.acked() >= enough })
+	enough := c.acked() + 50
+	c.await("more messages are taken", func() bool { return c.acked() >= enough })
 }
 
 // await waits for an event, and when it does not come tells what has gone wrong so far.

@@ -21,11 +21,11 @@ func rolling(t *testing.T, kind string) {
 	s := open(t, kind, 3)
 	c := gather(s, seedOf(t), number(t, "HERMOD_TEST_CHAOS_CLIENTS", 30))
 	c.begin(300*time.Millisecond, 50*time.Millisecond)
-	c.talkOn(50)
+	c.talkOn()
 	for i := range number(t, "HERMOD_TEST_ROLLING", 2*len(s.nodes)) {
 		s.nodes[i%len(s.nodes)].Restart()
 		s.together()
-		c.talkOn(50)
+		c.talkOn()
 	}
 	c.settle()
 	c.audit()

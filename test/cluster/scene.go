@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -78,21 +79,25 @@ func (s *scene) boot() {
 // together waits until all nodes are ready and each knows all others.
 func (s *scene) together() {
 	s.t.Helper()
-	want := fmt.Sprintf("others: %d\n", len(s.nodes)-1)
-	for i, n := range s.nodes {
-		var page string
-		defer func() {
-			if s.t.Failed() && !strings.Contains(page, want) {
-				s.t.Logf("node %d says %q", i, page)
-			}
-		}()
-		process.Eventually(s.t, patience, fmt.Sprintf("node %d is ready and knows the others", i), func() bool {
-			if n.Ended() {
-				s.t.Fatalf("node %d has ended:\n%s", i, n.Log())
-			}
-			_, page = n.Page("/readyz")
-			return strings.HasPrefix(page, "ready") && strings.Contains(page, want)
-		})
+	for i := range s.nodes {
+		s.knows(i)
+	}
+}
+
+// knows waits until a node is ready and knows all others.
+func (s *scene) knows(i int) {
+	s.t.Helper()
+	n, page, want := s.nodes[i], "", fmt.Sprintf("others: %d\n", len(s.nodes)-1)
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		if _, page = n.Page("/readyz"); strings.HasPrefix(page, "ready") && strings.Contains(page, want) {
+			return
+		}
+		if n.Ended() {
+			s.t.Fatalf("node %d has ended:\n%s", i, n.Log())
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("not within %s: node %d is ready and knows the others; it says %q", patience, i, page)
+		}
 	}
 }
 
