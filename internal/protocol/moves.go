@@ -231,7 +231,9 @@ func (m *Moves) find(ctx context.Context, w Wanted) *wire.Resumed {
 	if err != nil {
 		return nil
 	}
-	got, next := m.ask(ctx, node.UserChannel(w.User), body)
+	first, cancel := context.WithTimeout(ctx, fetchWithin*2/3) // leaves the node that has made it its time
+	defer cancel()
+	got, next := m.ask(first, node.UserChannel(w.User), body)
 	if home := node.HomeOf(w.Session); got == nil && next == "" && home != m.node.ID() {
 		next = home
 	}
