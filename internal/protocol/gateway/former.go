@@ -69,10 +69,11 @@ func (h *Handler) resume(ctx context.Context, n *newcomer) (s *session.Session, 
 	here := h.formerHere(n, id, named)
 	if named && h.node.Session(id) == nil {
 		came, legacy := h.moves.Fetch(ctx, protocol.Wanted{Session: id, User: string(n.identity.User), Return: back, Heir: true})
+		if gone := pastIn(legacy); gone != nil {
+			return nil, "", gone
+		}
 		if came {
 			here = h.node.Session(id)
-		} else if former = pastIn(legacy); former != nil {
-			return nil, "", former
 		}
 	}
 	if here == nil {

@@ -96,7 +96,7 @@ func (h *Handler) compete(ctx context.Context, user biz.UserID) {
 	}
 	h.yield(user, cfg.Devices, cfg.MaxDevices, others)
 	// Some are beyond the number that is allowed, which their node could not know alone.
-	all := append(others, here...)
+	all := slices.Concat(others, here)
 	over := overtaken(cfg.Devices, cfg.MaxDevices, all)
 	if slices.ContainsFunc(others, func(r *wire.Rival) bool { return over[r.GetSession()] }) {
 		h.askRivals(ctx, user, cfg, all)
