@@ -156,11 +156,15 @@ func TestMemoryIsRightAsOfItsVersion(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &remembering{memory: m, muted: map[biz.UserID]bool{"a": false, "b": false}}
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			r.step(t, 0)
-			r.ask(t, rapid.SampledFrom([]biz.UserID{"a", "b", "c"}).Draw(t, "sender"))
-		}
+		r.run(t)
 	})
+}
+
+func (r *remembering) run(t *rapid.T) {
+	for range rapid.IntRange(1, 600).Draw(t, "steps") {
+		r.step(t, 0)
+		r.ask(t, rapid.SampledFrom([]biz.UserID{"a", "b", "c"}).Draw(t, "sender"))
+	}
 }
 
 // TestMemoryKeepsWhatAWordDoesNotConcern: a word of somebody who has left takes him alone.
