@@ -12,6 +12,12 @@ import (
 // bulk writes a batch of messages in as many statements as it has kinds of rows. Where a statement
 // crosses a network, one for each row would make a commit as long as it has rows.
 type bulk interface {
+	bulkReader
+	bulkWriter
+}
+
+// bulkReader reads what a batch rests on, within its transaction.
+type bulkReader interface {
 	// lockHeads calls row with the id, head and version of each room that exists, and keeps other nodes from
 	// writing to them until the transaction is over. It takes the locks in the order of ids, so that two
 	// nodes that want the same rooms wait for each other and never in a circle.
@@ -20,6 +26,10 @@ type bulk interface {
 	speakers(t *tx, asked memberKeys, row func(*sql.Rows) error) error
 	// claims calls row with each claim that there is of the asked ones.
 	claims(t *tx, asked claimKeys, row func(*sql.Rows) error) error
+}
+
+// bulkWriter writes what a batch consists of.
+type bulkWriter interface {
 	// forget deletes claims.
 	forget(t *tx, old claimKeys) error
 	// insert adds rows to a table, whose values are in the order of its columns.
