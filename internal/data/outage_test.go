@@ -139,9 +139,9 @@ func TestVanishedNodeLetsGoOfItsRooms(t *testing.T) {
 		var running sync.WaitGroup
 		running.Go(func() {
 			var room string
-			var head int64
+			var head, version int64
 			_ = vanished.writer.transact(func(tx *tx) error { // fails once the server has ended it
-				err := tx.dialect.bulk.lockHeads(tx, []string{"r"}, func(rows *sql.Rows) error { return rows.Scan(&room, &head) })
+				err := tx.dialect.bulk.lockHeads(tx, []string{"r"}, func(rows *sql.Rows) error { return rows.Scan(&room, &head, &version) })
 				lock()
 				<-over
 				return err

@@ -324,7 +324,7 @@ func TestWatchFindsWhoLeftMeanwhile(t *testing.T) {
 		}
 		b.leave(t, "r", "v")
 		last := mustAppend(t, b.log, textDraft("r", "u", "", "x"))
-		if heads, err := a.log.Heads(t.Context(), []biz.RoomID{"r", "quiet", "nowhere"}); err != nil || len(heads) != 2 || heads["r"] != last.Seq || heads["quiet"] != 0 {
+		if heads, err := NewWatches(a.db).Heads(t.Context(), []biz.RoomID{"r", "quiet", "nowhere"}); err != nil || len(heads) != 2 || heads["r"].Seq != last.Seq || heads["quiet"].Seq != 0 {
 			t.Errorf("heads %v, %v", heads, err)
 		}
 		changed := check()

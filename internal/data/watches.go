@@ -3,7 +3,6 @@ package data
 import (
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -74,19 +73,4 @@ func filled[ID ~string](args []any, ids []ID) []any {
 		args = append(args, string(ids[min(i, len(ids)-1)]))
 	}
 	return args
-}
-
-// Heads returns the seq of the last message of each room, as it is stored. A room that does not exist is absent.
-func (l *MessageLog) Heads(ctx context.Context, rooms []biz.RoomID) (map[biz.RoomID]int64, error) {
-	seqs := make(map[biz.RoomID]int64, len(rooms))
-	for part := range slices.Chunk(rooms, biz.MaxWatched) {
-		heads, err := NewWatches(l.db).Heads(ctx, part)
-		if err != nil {
-			return nil, err
-		}
-		for room, h := range heads {
-			seqs[room] = h.Seq
-		}
-	}
-	return seqs, nil
 }
