@@ -122,13 +122,7 @@ func (s *sequencer) number(batch []unnumbered) {
 	for _, u := range batch {
 		p := publication(&u.draft.Message)
 		p.Origin, p.Reply = claim(u.draft)
-		var err error
-		if s.node.Alone() {
-			s.node.Publish(p)
-		} else {
-			_, err = s.node.PublishInTurn(p)
-		}
-		if err != nil { // it is too large for the others, and was delivered here
+		if _, err := s.node.PublishInTurn(p); err != nil { // it is too large for the others, and was delivered here
 			s.node.Core().Log.Warn("a message reached this node's sessions alone", "channel", p.Channel, "error", err)
 		}
 		u.done(nil)
@@ -169,22 +163,19 @@ func (s *sequencer) handOver(home string, batch []unnumbered) {
 
 // settle ends the wait of one message.
 func (s *sequencer) settle(u unnumbered, turn frame.Turn, err error) {
-	claimed := s.node.Expected(u.draft.ID)
-	switch {
-	case claimed == nil: // it has come already
-	case err != nil:
-		u.done(errNumber("the node that orders the room did not answer").(*biz.Error).Because(err))
-		return
-	case turn.Number == 0:
-		u.done(errNumber("the node that orders the room did not take the message"))
-		return
-	default:
-		p := publication(&u.draft.Message)
-		p.Turn = turn
-		p.Origin, p.Reply = claimed()
-		s.node.Arrived(p)
+	var p *frame.Publication
+	if err == nil && turn.Number > 0 {
+		p = publication(&u.draft.Message)
+		p.ID, p.Turn = u.draft.ID, turn
 	}
-	u.done(nil)
+	switch arrived := s.node.Settle(u.draft.ID, p); {
+	case arrived:
+		u.done(nil)
+	case err != nil:
+		u.done(biz.AsError(errNumber("the node that orders the room did not answer")).Because(err))
+	default:
+		u.done(errNumber("the node that orders the room did not take the message"))
+	}
 }
 
 func (s *sequencer) ask(ctx context.Context, home string, req *wire.SequenceRequest) (*wire.SequenceAnswer, error) {

@@ -34,7 +34,9 @@ type turns struct {
 	since  time.Time  // when something was first missing
 	timed  bool       // the channel will be called
 	asked  bool       // how far the order goes
-	fresh  bool       // it has begun, or begins, after everybody here was told all there was
+	// Before anything has come:
+	base  frame.Turn // where the order stood when somebody here had begun to follow it
+	fresh bool       // nothing had been numbered then
 }
 
 // over tells whether a place is in an epoch before, and not above its end.
@@ -69,10 +71,10 @@ func (t *turns) put(d session.Delivery) bool {
 	return true
 }
 
-// take removes what is in order behind the last place, or with all everything.
-func (t *turns) take(all bool) []session.Delivery {
+// take removes what is in order behind the last place.
+func (t *turns) take() []session.Delivery {
 	n := 0
-	for n < len(t.ahead) && (all || t.ahead[n].Turn.Number == t.at.Number+1) {
+	for n < len(t.ahead) && t.ahead[n].Turn.Number == t.at.Number+1 {
 		t.at = t.ahead[n].Turn
 		t.bytes -= t.ahead[n].Bytes
 		n++
@@ -89,23 +91,42 @@ func (t *turns) has(at frame.Turn) bool {
 	return at.Epoch == t.at.Epoch && at.Number <= t.at.Number || t.over(at)
 }
 
-// first is the place before the first one that can be delivered when at is the first that comes.
-func (t *turns) first(at frame.Turn) frame.Turn {
+// first is the place before the first one that can be delivered, when d is the first that comes. What is not above
+// the base may have been on its way when that was asked for.
+func (t *turns) first(d session.Delivery) frame.Turn {
+	at := d.Turn
+	if d.Frame != nil {
+		at.Number--
+	}
 	switch {
 	case t.fresh:
 		at.Number = 0
-	case at.Number > 0:
-		at.Number--
+	case t.base.Epoch == at.Epoch:
+		at.Number = min(at.Number, t.base.Number)
+	case t.base.Epoch != "":
+		at = t.base
 	}
-	t.fresh = false
 	return at
+}
+
+// answered takes an answer before anything has come: the first one is the base, and what another one is above
+// that is missing.
+func (t *turns) answered(now frame.Turn) {
+	switch {
+	case t.fresh && now.Epoch != "":
+		t.begin(frame.Turn{Epoch: now.Epoch})
+	case t.base.Epoch != "" && now != t.base:
+		t.begin(t.base)
+	default:
+		t.base, t.fresh = now, now.Epoch == ""
+	}
 }
 
 // turnLocked appends to out what can be delivered now that d has come.
 func (ch *channel) turnLocked(out []session.Delivery, d session.Delivery) []session.Delivery {
 	t := ch.turnsLocked()
 	if t.at.Epoch == "" {
-		t.begin(t.first(d.Turn))
+		t.begin(t.first(d))
 	}
 	switch {
 	case t.has(d.Turn):
@@ -114,12 +135,12 @@ func (ch *channel) turnLocked(out []session.Delivery, d session.Delivery) []sess
 		t.reach = d.Turn
 		ch.missingLocked()
 	case d.Turn.Epoch != t.at.Epoch || d.Turn.Number > t.at.Number+1 && !t.put(d):
-		out = ch.gapLocked(out)
+		out = ch.gapLocked(out, true)
 		t.begin(d.Turn)
 		out = append(out, d)
 	case d.Turn.Number == t.at.Number+1:
 		t.at = d.Turn
-		waited := t.take(false)
+		waited := t.take()
 		ch.readers.metrics.reordered.Add(float64(len(waited)))
 		out = append(append(out, d), waited...)
 		t.since = time.Now() // of what is missing behind that, if something is
@@ -144,13 +165,23 @@ func (ch *channel) missingLocked() {
 	}
 }
 
-// gapLocked appends to out that something is missing, and what had waited for it.
-func (ch *channel) gapLocked(out []session.Delivery) []session.Delivery {
-	ch.readers.metrics.told.Inc()
-	if ch.readers.turns != nil {
-		out = append(out, session.Delivery{Publication: &frame.Publication{Channel: ch.name, Frame: ch.readers.turns.Gap(ch.name)}})
+// gapLocked appends to out that something is missing, and what had waited for that; with all, whatever waits.
+func (ch *channel) gapLocked(out []session.Delivery, all bool) []session.Delivery {
+	t := ch.turns
+	for {
+		ch.readers.metrics.told.Inc()
+		if ch.readers.turns != nil {
+			out = append(out, session.Delivery{Publication: &frame.Publication{Channel: ch.name, Frame: ch.readers.turns.Gap(ch.name)}})
+		}
+		if len(t.ahead) == 0 {
+			return out
+		}
+		t.at.Number = t.ahead[0].Turn.Number - 1
+		out = append(out, t.take()...)
+		if !all {
+			return out
+		}
 	}
-	return append(out, ch.turns.take(true)...)
 }
 
 // ripeTurnsLocked tells of what is missing yet when it has had its time.
@@ -169,8 +200,13 @@ func (ch *channel) ripeTurnsLocked(now time.Time) {
 	if len(t.ahead) == 0 && (reach.Epoch == "" || t.has(reach)) {
 		return
 	}
-	ch.spreadOutLocked(ch.gapLocked(nil), nil)
-	if reach.Epoch != "" && !t.has(reach) {
+	waited := len(t.ahead) > 0
+	ch.spreadOutLocked(ch.gapLocked(nil, false), nil)
+	switch {
+	case reach.Epoch != "" && !t.has(reach) && waited, len(t.ahead) > 0:
+		t.reach = reach
+		ch.missingLocked()
+	case reach.Epoch != "" && !t.has(reach):
 		t.begin(reach)
 	}
 }
@@ -202,16 +238,20 @@ func (ch *channel) turned(before, now frame.Turn) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	t := ch.turns
+	if t == nil || ch.gone {
+		return
+	}
+	if t.at.Epoch == "" {
+		t.answered(now)
+		before = t.at
+	}
 	switch {
-	case t == nil || ch.gone:
-	case t.at.Epoch == "": // nobody here has had anything yet
-		t.begin(now)
-		t.fresh = now.Epoch == ""
+	case t.at.Epoch == "":
 	case now.Epoch == "" && t.at == before:
 		// Whoever has numbered it is gone or out of reach, and what he said last is not known.
-		ch.spreadOutLocked(ch.gapLocked(nil), nil)
+		ch.spreadOutLocked(ch.gapLocked(nil, true), nil)
 		t.begin(frame.Turn{})
-		t.fresh = true
+		t.base, t.fresh = frame.Turn{}, true
 	case now.Epoch == "" || t.has(now):
 	case now.Epoch == t.at.Epoch || t.at == before: // else it is an old answer
 		t.reach = now

@@ -110,35 +110,56 @@ func (n *Node) LastTurn(channel string) frame.Turn {
 	return c.turn
 }
 
-// Expect has the publication with this ID answer the session that sent it, when it comes back from its home.
+// Expect has the publication with this ID answer the session that sent it, when it comes back from its home. It
+// is to be settled.
 func (n *Node) Expect(id string, claim Claim) {
 	n.sequencer.mu.Lock()
 	defer n.sequencer.mu.Unlock()
 	n.sequencer.claims[id] = claim
 }
 
-// Expected ends that, and returns the claim, or nil when the publication has come.
-func (n *Node) Expected(id string) Claim {
-	n.sequencer.mu.Lock()
-	defer n.sequencer.mu.Unlock()
-	claim := n.sequencer.claims[id]
-	delete(n.sequencer.claims, id)
-	return claim
+// Settle ends that and tells whether the publication has arrived. One that has not, and whose place is known, is
+// given here, and delivered on this node now; any other is nil.
+func (n *Node) Settle(id string, p *frame.Publication) (arrived bool) {
+	s := &n.sequencer
+	s.mu.Lock()
+	claim := s.claims[id]
+	if claim == nil || p == nil {
+		delete(s.claims, id)
+		s.mu.Unlock()
+		return claim == nil
+	}
+	s.claims[id] = nil // so that what comes back meanwhile knows that it is late
+	s.mu.Unlock()
+	p.Origin, p.Reply = claim()
+	n.hub.Deliver(p)
+	s.mu.Lock()
+	delete(s.claims, id)
+	s.mu.Unlock()
+	return true
 }
-
-// Arrived delivers a publication here alone, as if it came from the node that has numbered it.
-func (n *Node) Arrived(p *frame.Publication) { n.hub.Deliver(p) }
 
 // deliver takes a publication of the broker's.
 func (n *Node) deliver(p *frame.Publication) {
-	if p.ID != "" && p.Origin == "" {
-		if claim := n.Expected(p.ID); claim != nil {
-			mine := *p
-			mine.Origin, mine.Reply = claim()
-			p = &mine
-		}
+	if p.ID == "" {
+		n.hub.Deliver(p)
+		return
 	}
-	n.hub.Deliver(p)
+	s := &n.sequencer
+	s.mu.Lock()
+	claim, expected := s.claims[p.ID]
+	if expected {
+		s.claims[p.ID] = nil
+	}
+	s.mu.Unlock()
+	switch {
+	case claim != nil:
+		mine := *p
+		mine.Origin, mine.Reply = claim()
+		n.hub.Deliver(&mine)
+	case !expected:
+		n.hub.Deliver(p)
+	}
 }
 
 // NumberedBy names who knows how far the numbers of channels have come. It is called once, before anything is
@@ -164,4 +185,3 @@ func (s *sequencer) sweep(now time.Time) {
 		c.mu.Unlock()
 	}
 }
-
