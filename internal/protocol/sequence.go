@@ -184,7 +184,7 @@ func (s *sequencer) ask(ctx context.Context, home string, req *wire.SequenceRequ
 		return nil, err
 	}
 	answer := &wire.SequenceAnswer{}
-	answered := error(broker.ErrNobody)
+	answered := broker.ErrNobody
 	err = s.node.Ask(ctx, broker.NodeChannel(home), node.KindSequence, body, func(a broker.Answer) bool {
 		answered = proto.Unmarshal(a.Body, answer)
 		return false

@@ -33,7 +33,7 @@ func (x *numbering) Turns(context.Context, []string) map[string]frame.Turn {
 }
 
 // Gap implements hub.Turns.
-func (x *numbering) Gap(channel string) *frame.Frame { return frame.New("gap") }
+func (x *numbering) Gap(string) *frame.Frame { return frame.New("gap") }
 
 // say numbers something in an epoch.
 func (x *numbering) say(epoch string) *frame.Publication {
