@@ -159,8 +159,12 @@ func (ch *channel) turnsLocked() *turns {
 
 // missingLocked gives what is missing its time.
 func (ch *channel) missingLocked() {
-	if !ch.turns.timed {
-		ch.turns.timed, ch.turns.since = true, time.Now()
+	t := ch.turns
+	if !t.timed || len(t.ahead) <= 1 { // whatever the channel is to be called for, this is another hole
+		t.since = time.Now()
+	}
+	if !t.timed {
+		t.timed = true
 		ch.readers.later(ch)
 	}
 }
