@@ -168,7 +168,7 @@ func (s *sequencer) settle(u unnumbered, turn frame.Turn, err error) {
 		p = publication(&u.draft.Message)
 		p.ID, p.Turn = u.draft.ID, turn
 	}
-	switch arrived := s.node.Settle(u.draft.ID, p); {
+	switch arrived := s.node.SettleExpected(u.draft.ID, p); {
 	case arrived:
 		u.done(nil)
 	case err != nil:

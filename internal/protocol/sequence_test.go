@@ -22,8 +22,8 @@ import (
 	"github.com/game-im/hermod/internal/realtime/session"
 )
 
-// fleet is nodes of one cluster, in a bubble of their own clock.
-type fleet struct {
+// flock is nodes of one cluster, in a bubble of their own clock.
+type flock struct {
 	t       *testing.T
 	network *brokertest.Network
 	nodes   []*member
@@ -58,10 +58,10 @@ func everything(cluster.Message) bool { return true }
 // rooms loses what is said in rooms, and nothing else.
 func rooms(m cluster.Message) bool { return strings.Contains(m.Subject, ".c.room:") }
 
-func runFleet(t *testing.T, count int, test func(f *fleet)) {
+func runFlock(t *testing.T, count int, test func(f *flock)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := &fleet{t: t, network: brokertest.NewNetwork()}
+		f := &flock{t: t, network: brokertest.NewNetwork()}
 		for range count {
 			f.start()
 		}
@@ -74,7 +74,7 @@ func runFleet(t *testing.T, count int, test func(f *fleet)) {
 }
 
 // start adds a node.
-func (f *fleet) start() *member {
+func (f *flock) start() *member {
 	f.t.Helper()
 	m := &member{bus: &leaky{Bus: f.network.Bus()}, done: make(chan error, 1)}
 	quiet := slog.New(slog.DiscardHandler)
@@ -102,7 +102,7 @@ func (m *member) end(t *testing.T) {
 }
 
 // home returns the node that numbers room r, and the others.
-func (f *fleet) home() (home *member, others []*member) {
+func (f *flock) home() (home *member, others []*member) {
 	f.t.Helper()
 	id, _ := f.nodes[0].Home(protocol.RoomChannel("r"))
 	for _, m := range f.nodes {
@@ -130,7 +130,7 @@ func (m *member) say(user, text string) <-chan error {
 // TestA4OneOrderOfARoomThatKeepsNothing: whoever says something, on whichever node, everybody sees all of it in one
 // order, and who said it has his answer in its place.
 func TestA4OneOrderOfARoomThatKeepsNothing(t *testing.T) {
-	runFleet(t, 3, func(f *fleet) {
+	runFlock(t, 3, func(f *flock) {
 		var users []*recorded
 		for i, m := range f.nodes {
 			users = append(users, m.member(fmt.Sprint("user", i), fmt.Sprint("user", i)))
@@ -193,7 +193,7 @@ func TestA4OneOrderOfARoomThatKeepsNothing(t *testing.T) {
 // TestA4WhatARoomThatKeepsNothingHasLostIsTold: a message that does not reach a node is a gap that its sessions are
 // told of, with the next message or a tick later without one.
 func TestA4WhatARoomThatKeepsNothingHasLostIsTold(t *testing.T) {
-	runFleet(t, 2, func(f *fleet) {
+	runFlock(t, 2, func(f *flock) {
 		home, others := f.home()
 		away := others[0].member("bob", "bob")
 		here := home.member("carol", "carol")
@@ -228,7 +228,7 @@ func TestA4WhatARoomThatKeepsNothingHasLostIsTold(t *testing.T) {
 // TestA4NobodyNumbersTheRoom: while its home is out of reach what is said on other nodes is refused, and afterwards
 // sessions are told if anything was said meanwhile.
 func TestA4NobodyNumbersTheRoom(t *testing.T) {
-	runFleet(t, 2, func(f *fleet) {
+	runFlock(t, 2, func(f *flock) {
 		home, others := f.home()
 		bob := others[0].member("bob", "bob")
 		synctest.Wait()
@@ -258,7 +258,7 @@ func TestA4NobodyNumbersTheRoom(t *testing.T) {
 
 // TestA4AnotherHome: when a room's home is killed the next one goes on, in another epoch, and everybody is told.
 func TestA4AnotherHome(t *testing.T) {
-	runFleet(t, 3, func(f *fleet) {
+	runFlock(t, 3, func(f *flock) {
 		home, others := f.home()
 		bob, carol := others[0].member("bob", "bob"), others[1].member("carol", "carol")
 		synctest.Wait()
@@ -282,7 +282,7 @@ func TestA4AnotherHome(t *testing.T) {
 
 // TestTheAnswerToAMessageIsNotLost: the sender has it, although what his room's home has published does not come back.
 func TestTheAnswerToAMessageIsNotLost(t *testing.T) {
-	runFleet(t, 2, func(f *fleet) {
+	runFlock(t, 2, func(f *flock) {
 		home, others := f.home()
 		bob := others[0].member("bob", "bob")
 		synctest.Wait()

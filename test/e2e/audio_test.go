@@ -111,7 +111,7 @@ func (n *Node) Blobs() (names []string) {
 func (n *Node) ageBlobs(by time.Duration) {
 	n.t.Helper()
 	for _, name := range n.Blobs() {
-		file, then := filepath.Join(filepath.Dir(n.log), "data", "blobs", name), time.Now().Add(-by)
+		file, then := filepath.Join(filepath.Dir(n.LogFile), "data", "blobs", name), time.Now().Add(-by)
 		if err := os.Chtimes(file, then, then); err != nil {
 			n.t.Fatal(err)
 		}

@@ -118,9 +118,9 @@ func (n *Node) Expect(id string, claim Claim) {
 	n.sequencer.claims[id] = claim
 }
 
-// Settle ends that and tells whether the publication has arrived. One that has not, and whose place is known, is
+// SettleExpected ends that and tells whether the publication has arrived. One that has not, and whose place is known, is
 // given here, and delivered on this node now; any other is nil.
-func (n *Node) Settle(id string, p *frame.Publication) (arrived bool) {
+func (n *Node) SettleExpected(id string, p *frame.Publication) (arrived bool) {
 	s := &n.sequencer
 	s.mu.Lock()
 	claim := s.claims[id]
