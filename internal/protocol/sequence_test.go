@@ -31,7 +31,7 @@ type flock struct {
 
 // member is one of them.
 type member struct {
-	bench
+	*bench
 	bus  *leaky
 	stop context.CancelFunc
 	done chan error
@@ -84,7 +84,7 @@ func (f *flock) start() *member {
 	}
 	core := session.NewCore(session.Config{QueueBytes: 1 << 20, ResumeWindow: time.Minute, StallTimeout: time.Minute}, quiet)
 	n := node.New(core, b, presence.New(time.Second))
-	m.bench = bench{n, protocol.NewDeliverer(n), protocol.NewPusher(n)}
+	m.bench = newBench(n)
 	var ctx context.Context
 	ctx, m.stop = context.WithCancel(f.t.Context())
 	go func() { m.done <- n.Run(ctx) }()
