@@ -104,7 +104,8 @@ func (p *Pusher) awaitElsewhere(ctx context.Context, to []biz.Recipient, push *b
 
 // watch has a target's wait on this node end when another one has said that it is acknowledged.
 func (e *elsewhere) watch(ctx context.Context, i int) {
-	e.waits[i], e.acked[i] = context.WithCancel(ctx)
+	waiting, acked := context.WithCancel(ctx)
+	e.waits[i], e.acked[i] = waiting, acked //nolint:fatcontext // each target has its own
 }
 
 // waitOf is how long others wait for somebody who waits until ctx ends.

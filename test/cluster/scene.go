@@ -87,9 +87,10 @@ func (s *scene) together() {
 // knows waits until a node is ready and knows all others.
 func (s *scene) knows(i int) {
 	s.t.Helper()
-	n, page, want := s.nodes[i], "", fmt.Sprintf("others: %d\n", len(s.nodes)-1)
+	n, want := s.nodes[i], fmt.Sprintf("others: %d\n", len(s.nodes)-1)
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if _, page = n.Page("/readyz"); strings.HasPrefix(page, "ready") && strings.Contains(page, want) {
+		_, page := n.Page("/readyz")
+		if strings.HasPrefix(page, "ready") && strings.Contains(page, want) {
 			return
 		}
 		if n.Ended() {

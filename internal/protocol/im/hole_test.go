@@ -19,7 +19,7 @@ func (mute) Deliver(*biz.Draft) {}
 // TestA4WhatIsReadIsWhatWasPublished: whether a message comes by the broker or from the log makes no difference
 // to anybody, its sender included.
 func TestA4WhatIsReadIsWhatWasPublished(t *testing.T) {
-	run(t, config, func(t *testing.T, b *bench) {
+	run(t, config, func(_ *testing.T, b *bench) {
 		carol, bob := b.open(as("carol")), b.open(as("bob"))
 		there, here := mute{b.store.live}, b.store.live
 		var said []string

@@ -44,7 +44,7 @@ type words struct{}
 func (words) Append(dst []byte, payload any) ([]byte, error) {
 	return append(dst, payload.(string)...), nil
 }
-func (words) Own(payload any) (any, bool) { return nil, false }
+func (words) Own(any) (any, bool) { return nil, false }
 
 func (words) Decode(b []byte) (any, error) { return string(b), nil }
 

@@ -132,7 +132,7 @@ func (Numbers) Append(dst []byte, payload any) ([]byte, error) {
 }
 
 // Own implements cluster.Codec.
-func (Numbers) Own(payload any) (any, bool) { return nil, false }
+func (Numbers) Own(any) (any, bool) { return nil, false }
 
 // Decode implements cluster.Codec.
 func (Numbers) Decode(b []byte) (any, error) {
