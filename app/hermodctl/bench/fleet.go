@@ -142,6 +142,9 @@ func (f *fleet) close() error {
 	}
 	err := f.dialer.close()
 	f.wg.Wait()
+	for _, c := range f.connected() {
+		c.end()
+	}
 	return err
 }
 

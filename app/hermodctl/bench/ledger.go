@@ -12,6 +12,7 @@ type ledger struct {
 	stored bool
 	seq    int64          // of the last frame that had a place in the room
 	early  map[int64]bool // own places that have been answered and not reached
+	passed map[int64]bool // places that were passed: of own messages that are to be answered, or lost
 	next   []uint64       // the least number that may come next, by sender
 
 	delivery histogram // of others' payloads, from due to here
@@ -59,34 +60,53 @@ func (l *ledger) deliver(payload []byte, seq int64) {
 	l.delivered.Add(1)
 }
 
-// inSequence checks the place of a frame in the room; own messages have theirs in the answers.
+// inSequence books a frame that has a place in the room. Places that it passes are those of own messages that
+// were not answered yet, or a gap.
 func (l *ledger) inSequence(seq int64) {
 	if seq == 0 {
 		return
 	}
 	l.skipEarly()
-	if l.seq != 0 && seq != l.seq+1 {
-		l.load.tally.add("gap in a room", 1, fmt.Sprintf("seq %d follows %d", seq, l.seq))
+	switch {
+	case l.seq == 0 || seq == l.seq+1:
+	case seq <= l.seq || seq-l.seq > maxPassed:
+		l.gap(fmt.Sprintf("seq %d follows %d", seq, l.seq))
+	default:
+		l.pass(seq)
 	}
 	l.seq = max(l.seq, seq)
 }
 
-// answeredAt is inSequence for the answer to an own message. It may come early, to a session that reads the room's log
-// just then, which shows it nothing of its own.
+// maxPassed is how many places may be passed at once.
+const maxPassed = 1000
+
+func (l *ledger) pass(to int64) {
+	if l.passed == nil {
+		l.passed = map[int64]bool{}
+	}
+	for place := l.seq + 1; place < to; place++ {
+		if !l.early[place] {
+			l.passed[place] = true
+		}
+		delete(l.early, place)
+	}
+}
+
+// answeredAt is inSequence for the answer to an own message. It may come early or late, to a session that reads the
+// room's log just then, which shows it nothing of its own.
 func (l *ledger) answeredAt(seq int64) {
 	l.skipEarly()
 	switch {
-	case seq != 0 && seq <= l.seq:
-		l.load.tally.add("answer behind its place", 1, fmt.Sprintf("seq %d, when %d had come", seq, l.seq))
-		return
+	case l.passed[seq]:
+		delete(l.passed, seq)
 	case seq <= l.seq+1:
 		l.inSequence(seq)
-		return
+	default:
+		if l.early == nil {
+			l.early = map[int64]bool{}
+		}
+		l.early[seq] = true
 	}
-	if l.early == nil {
-		l.early = map[int64]bool{}
-	}
-	l.early[seq] = true
 }
 
 // skipEarly goes on to the place behind which the next frame must be.
@@ -96,3 +116,12 @@ func (l *ledger) skipEarly() {
 		delete(l.early, l.seq)
 	}
 }
+
+// end books what was passed and never answered.
+func (l *ledger) end() {
+	for place := range l.passed {
+		l.gap(fmt.Sprintf("seq %d never came", place))
+	}
+}
+
+func (l *ledger) gap(example string) { l.load.tally.add("gap in a room", 1, example) }

@@ -40,6 +40,7 @@ func TestLedger(t *testing.T) {
 				l.inSequence(m.seq)
 				l.deliver(stamp{run: 7, sender: m.sender, number: m.number, due: time.Now().UnixNano()}.payload(size), m.seq)
 			}
+			l.end()
 			if got := l.load.tally.byKind(); !maps.Equal(got, tt.wrong) {
 				t.Errorf("wrong was %v, want %v", got, tt.wrong)
 			}
