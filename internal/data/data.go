@@ -72,8 +72,6 @@ type DB struct {
 
 	toldMu sync.RWMutex
 	told   []*func(Change) // never changed, only replaced
-
-	checkpointer *checkpointer // nil where the database needs none
 }
 
 // Open opens the database that opts name, creating it and its schema where there is none yet. It
@@ -115,15 +113,11 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 		return nil, err
 	}
 	m := newMetrics()
-	db := &DB{
+	return &DB{
 		writer: newWriter(p.write, &drv.dialect, opts.StatementTimeout, m, log),
 		reader: newReader(p.read, &drv.dialect, opts.StatementTimeout), orm: read, pools: p, dialect: &drv.dialect,
 		shared: opts.Shared, memory: remembered, senders: senders, metrics: m, logger: log,
-	}
-	if p.checkpoint != nil {
-		db.checkpointer = newCheckpointer(p.checkpoint, db.writer, log)
-	}
-	return db, nil
+	}, nil
 }
 
 // openGORM never begins transactions, since it reads, and reports errors to its caller alone.
@@ -138,9 +132,6 @@ func openGORM(d gorm.Dialector) (*gorm.DB, error) {
 // Close waits for a transaction that is running and closes every connection. Nothing can be read
 // or written afterwards.
 func (db *DB) Close() error {
-	if db.checkpointer != nil {
-		db.checkpointer.close()
-	}
 	return errors.Join(db.writer.close(), db.pools.close())
 }
 

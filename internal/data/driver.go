@@ -46,17 +46,12 @@ func driverOf(name string) (driver, error) {
 type pools struct {
 	name        string // of the database, for people
 	write, read *sql.DB
-	checkpoint  *sql.DB // of a checkpointer; nil where the database needs none
 	dialector   func(gorm.ConnPool) gorm.Dialector
 	release     func() error // of what Hold holds; nil: nothing
 }
 
 func (p pools) close() error {
-	err := p.read.Close()
-	if p.checkpoint != nil {
-		err = errors.Join(err, p.checkpoint.Close())
-	}
-	err = errors.Join(err, p.write.Close())
+	err := errors.Join(p.read.Close(), p.write.Close())
 	if p.release != nil {
 		err = errors.Join(err, p.release())
 	}

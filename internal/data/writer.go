@@ -18,7 +18,6 @@ type writer struct {
 	metrics *metrics
 	logger  *slog.Logger
 	jobs    jobs
-	written chan struct{}           // has something after a commit
 	waiting atomic.Int32            // who wants to have the writer and does not
 	failed  atomic.Pointer[failure] // the last transaction, if the store failed it
 
@@ -28,7 +27,7 @@ type writer struct {
 }
 
 func newWriter(pool *sql.DB, d *dialect, timeout time.Duration, m *metrics, log *slog.Logger) *writer {
-	return &writer{pool: pool, dialect: d, timeout: timeout, metrics: m, logger: log, written: make(chan struct{}, 1)}
+	return &writer{pool: pool, dialect: d, timeout: timeout, metrics: m, logger: log}
 }
 
 // tx is the running transaction, for the goroutine that holds the writer. It lives as long as its
@@ -118,10 +117,6 @@ func (w *writer) tryLocked(x transaction) error {
 	}
 	done = true
 	x.committed()
-	select {
-	case w.written <- struct{}{}:
-	default: // somebody will look anyway
-	}
 	return nil
 }
 
