@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/protocol"
@@ -78,6 +79,29 @@ func newEmbeddedBus(c *conf.Cluster, self string, secured *tls.Config, log *slog
 		return nil, nil, err
 	}
 	return bus, s.Close, nil
+}
+
+const (
+	// meetFor is how long a node listens for the others before it serves. Each says hello once a second.
+	meetFor = 1500 * time.Millisecond
+	// connectWithin is how long it waits for the engine. Then it serves without the others.
+	connectWithin = 5 * time.Second
+	connectPoll   = 20 * time.Millisecond
+)
+
+// meet returns once a node that joins a cluster knows the others: before that it would say of users who are on one
+// of them that they are offline.
+func meet(b broker.Cluster) {
+	engine, ok := b.(interface{ Connected() bool })
+	if !ok {
+		return
+	}
+	for begun := time.Now(); !engine.Connected(); time.Sleep(connectPoll) {
+		if time.Since(begun) > connectWithin {
+			return
+		}
+	}
+	time.Sleep(meetFor)
 }
 
 // clusterState says, for /readyz, how the node stands with the others.

@@ -14,6 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
@@ -34,6 +35,7 @@ type app struct {
 	Store       *data.DB
 	Watches     *data.Watches
 	Leaves      *protocol.Leaves
+	Cluster     broker.Cluster
 	Node        *node.Node
 	Moves       *protocol.Moves
 	Messages    *data.MessageLog
@@ -93,6 +95,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			return nil
 		}),
 		kratos.AfterStart(func(context.Context) error {
+			meet(a.Cluster)
 			a.Ready.SetServing(true)
 			listed.start()
 			if err := a.greet(out); err != nil {

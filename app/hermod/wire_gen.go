@@ -346,6 +346,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Store:        db,
 		Watches:      watches,
 		Leaves:       leaves,
+		Cluster:      cluster,
 		Node:         nodeNode,
 		Moves:        moves,
 		Messages:     messageLog,
