@@ -156,8 +156,9 @@ func (l *logger) Warnf(format string, v ...any) { l.log.Warn("NATS: " + text(for
 // Fatalf implements server.Logger.
 func (l *logger) Fatalf(format string, v ...any) { l.log.Error("NATS: " + text(format, v)) }
 
-// Errorf implements server.Logger.
-func (l *logger) Errorf(format string, v ...any) { l.log.Error("NATS: " + text(format, v)) }
+// Errorf implements server.Logger. What ends the server is fatal; this is another node that is not there, over and
+// over.
+func (l *logger) Errorf(format string, v ...any) { l.log.Warn("NATS: " + text(format, v)) }
 
 // Debugf implements server.Logger.
 func (l *logger) Debugf(string, ...any) {}
