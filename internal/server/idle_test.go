@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func TestASessionAtRestHasASmallStack(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = conn.Close() }) // the node may have closed it
 		in := bufio.NewReaderSize(conn, 512)
-		_, err = fmt.Fprintf(conn, "GET /im?user-id=u%d&room-id=idle HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		_, err = fmt.Fprintf(conn, "GET /im?user-id=u%[1]d&room-id=r%[1]d HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: im.v1.proto\r\n\r\n", i)
 		if err != nil {
 			t.Fatal(err)
@@ -64,6 +65,11 @@ func TestASessionAtRestHasASmallStack(t *testing.T) {
 	for i := range sessions {
 		open(1 + i)
 	}
+	defer func() {
+		if t.Failed() {
+			t.Logf("%d goroutines were there before; those of today, the most frequent first:\n%.6000s", goroutines, profile(t))
+		}
+	}()
 	var each int64
 	await(t, "small stacks", func() bool {
 		each = (stacks() - before) / sessions
@@ -73,6 +79,16 @@ func TestASessionAtRestHasASmallStack(t *testing.T) {
 		await(t, "no goroutine for each", func() bool { return runtime.NumGoroutine() < goroutines+sessions/4 })
 	}
 	t.Logf("%d bytes of stack for each session", each)
+}
+
+// profile says what goroutines do.
+func profile(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&text, 1); err != nil {
+		t.Error(err)
+	}
+	return text.String()
 }
 
 func stacks() int64 {

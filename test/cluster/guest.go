@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -226,12 +228,33 @@ func (g *guest) ask(ctx context.Context, action string, req proto.Message) ([]by
 	g.mu.Unlock()
 	select {
 	case push := <-answer:
-		return read(push)
+		data, err := read(push)
+		return data, g.renumbered(err)
 	case <-lost:
 		return nil, errCut
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// nextNumber is how the node refuses a request when one before it was lost with its connection.
+var nextNumber = regexp.MustCompile(`^seq_id is \d+; (\d+) is next$`)
+
+// renumbered goes on with the number that the node waits for, and has the request asked again.
+func (g *guest) renumbered(err error) error {
+	refused, ok := errors.AsType[refusal](err)
+	if !ok || refused.code != 400 {
+		return err
+	}
+	m := nextNumber.FindStringSubmatch(refused.text)
+	if m == nil {
+		return err
+	}
+	next, _ := strconv.ParseUint(m[1], 10, 64)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seq = next - 1
+	return refusal{503, refused.text}
 }
 
 func read(push *gatewayv1.ServerPush) ([]byte, error) {
