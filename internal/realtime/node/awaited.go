@@ -18,44 +18,31 @@ type Awaited struct {
 	node    *Node
 }
 
-// Await offers a frame to one session, as Push does.
-func (n *Node) Await(id string, f *frame.Frame) *Awaited {
-	s := n.hub.Session(id)
-	if s == nil {
+// OfferAwaited does what Offer does for somebody who waits.
+func (n *Node) OfferAwaited(to []*session.Session, f *frame.Frame, o Offering) *Awaited {
+	if len(to) == 0 {
 		return &Awaited{}
 	}
-	return n.offerAwaited([]*session.Session{s}, f, false)
-}
-
-// AwaitUser offers a frame to every session of a user, as PushUser does or, if connected is set,
-// PushConnected.
-func (n *Node) AwaitUser(user string, f *frame.Frame, connected bool) *Awaited {
-	return n.offerAwaited(n.hub.OfUser(user), f, connected)
-}
-
-// AwaitGID offers a frame to every session of a gid, as PushGID does.
-func (n *Node) AwaitGID(gid int64, f *frame.Frame) *Awaited {
-	return n.offerAwaited(n.hub.OfGID(gid), f, false)
-}
-
-func (n *Node) offerAwaited(to []*session.Session, f *frame.Frame, connected bool) *Awaited {
-	return n.await(to, func(s *session.Session, settled chan<- session.Offered, fate *session.Fate) (session.Offered, bool) {
-		return s.OfferAwaited(f, connected, settled, fate)
-	})
-}
-
-func (n *Node) await(to []*session.Session, offer func(*session.Session, chan<- session.Offered, *session.Fate) (session.Offered, bool)) *Awaited {
 	a := &Awaited{settled: make(chan session.Offered, len(to)), fate: session.NewFate(), node: n}
+	bound := o.bindings(to)
 	for _, s := range to {
-		o, wake := offer(s, a.settled, a.fate)
+		var (
+			became session.Offered
+			wake   bool
+		)
+		if bound(s) {
+			became, wake = s.OfferBound(f, o.Connected, o.Bound, a.settled, a.fate)
+		} else {
+			became, wake = s.OfferAwaited(f, o.Connected, a.settled, a.fate)
+		}
 		if wake {
 			n.core.Writer.Wake(s)
 		}
-		if o == session.Queued {
+		if became == session.Queued {
 			a.waiting = append(a.waiting, s)
 			continue
 		}
-		a.best = max(a.best, o)
+		a.best = max(a.best, became)
 	}
 	a.open = len(a.waiting)
 	return a

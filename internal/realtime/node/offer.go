@@ -7,8 +7,12 @@ import (
 
 // Offering says how a frame is offered to the sessions of one target. The zero value is at once, to all.
 type Offering struct {
-	Connected bool          // only to sessions that have a connection
-	Bound     session.Bound // see PushBound; a Request of 0: it is not bound
+	Connected bool // only to sessions that have a connection
+	// Bound, with a Request, has the frame go with the answer to that. A number means another request in each
+	// session. Where it is the number of one that waits for its answer, the frame goes with that; the other
+	// sessions get it at once. If it is that in none of them but was answered in one, all get it at once. If
+	// none has seen it yet, it waits in each. Sessions without numbers get it at once.
+	Bound session.Bound
 }
 
 // Offer offers a frame to the sessions of one target and returns the best outcome. If that is Kept, Settle
@@ -17,19 +21,23 @@ func (n *Node) Offer(to []*session.Session, f *frame.Frame, o Offering) (best se
 	if len(to) == 0 {
 		return session.Gone, nil
 	}
-	offer := func(s *session.Session, fate *session.Fate) (session.Offered, bool) {
-		return s.Offer(f, o.Connected, fate)
-	}
-	if o.Bound.Request != 0 {
-		bound := bindings(to, o.Bound)
-		offer = func(s *session.Session, fate *session.Fate) (session.Offered, bool) {
-			if bound(s) {
-				return s.OfferBound(f, o.Connected, o.Bound, nil, fate)
-			}
-			return s.Offer(f, o.Connected, fate)
+	bound, fate := o.bindings(to), session.NewFate()
+	for _, s := range to {
+		var (
+			became session.Offered
+			wake   bool
+		)
+		if bound(s) {
+			became, wake = s.OfferBound(f, o.Connected, o.Bound, nil, fate)
+		} else {
+			became, wake = s.Offer(f, o.Connected, fate)
 		}
+		if wake {
+			n.core.Writer.Wake(s)
+		}
+		best = max(best, became)
 	}
-	if best, fate = n.offerEach(to, offer); best != session.Kept {
+	if best != session.Kept {
 		return best, nil
 	}
 	return best, fate
@@ -38,13 +46,24 @@ func (n *Node) Offer(to []*session.Session, f *frame.Frame, o Offering) (best se
 // Settle says that a target was answered that its frame waits in its sessions: its end is counted.
 func (n *Node) Settle(fate *session.Fate) { fate.Decide(n.core.Metrics.Settled) }
 
-// OfferAwaited does what Offer does for somebody who waits.
-func (n *Node) OfferAwaited(to []*session.Session, f *frame.Frame, o Offering) *Awaited {
-	switch {
-	case len(to) == 0:
-		return &Awaited{}
-	case o.Bound.Request != 0:
-		return n.AwaitBound(to, f, o.Connected, o.Bound)
+// bindings tells which sessions bind the frame.
+func (o Offering) bindings(to []*session.Session) func(*session.Session) bool {
+	if o.Bound.Request == 0 {
+		return unbound
 	}
-	return n.offerAwaited(to, f, o.Connected)
+	best := session.Unseen
+	for _, s := range to {
+		if !s.Numbered {
+			continue
+		}
+		switch s.Request(o.Bound.Request) {
+		case session.Open:
+			return func(s *session.Session) bool { return s.Request(o.Bound.Request) == session.Open }
+		case session.Answered:
+			best = session.Answered
+		}
+	}
+	return func(*session.Session) bool { return best == session.Unseen }
 }
+
+func unbound(*session.Session) bool { return false }
