@@ -1,10 +1,7 @@
 package protocol
 
 import (
-	"cmp"
 	"context"
-	"hash/fnv"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -41,7 +38,7 @@ func (m *Moves) handOver(ctx context.Context, s *session.Session) {
 		m.log.Error("a session cannot be written", "session", s.ID, "error", err)
 		return
 	}
-	for _, to := range m.adopters(s.ID) {
+	for _, to := range m.node.Nearest(s.ID, maxAdopters) { // so that all others are burdened alike
 		taken, answered := m.offer(ctx, to, body)
 		if taken {
 			m.node.MovedTo(s.ID, to)
@@ -63,27 +60,6 @@ func (m *Moves) offer(ctx context.Context, to string, body []byte) (taken, answe
 		return true
 	})
 	return taken, answered
-}
-
-// adopters returns the nodes that are asked to take a session over: of each session in an order of its own, so
-// that a node that stops burdens all others alike.
-func (m *Moves) adopters(id string) []string {
-	type ranked struct {
-		node string
-		rank uint64
-	}
-	var all []ranked
-	for _, member := range m.node.Others() {
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(id + " " + member)) // never fails
-		all = append(all, ranked{member, h.Sum64()})
-	}
-	slices.SortFunc(all, func(a, b ranked) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.node, b.node)) })
-	var nodes []string
-	for _, r := range all[:min(len(all), maxAdopters)] {
-		nodes = append(nodes, r.node)
-	}
-	return nodes
 }
 
 // adopt takes a session over from a node that stops, unless this one does too.

@@ -66,7 +66,7 @@ func NewHandler(n *node.Node, pushes *biz.Pushes, up biz.Upstream, own Actions, 
 		node: n, pushes: pushes, upstream: up, actions: own, auth: auth, metrics: newMetrics(), log: log,
 	}
 	h.SetConfig(cfg)
-	n.Handle(node.KindSupersede, h.hearRivals)
+	n.HandleApart(node.KindSupersede, maxHearing, h.hearRivals) // ending a session may wait for the broker
 	n.Recheck(h.recheckRivals)
 	return h
 }

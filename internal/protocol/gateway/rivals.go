@@ -16,8 +16,13 @@ import (
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
-// rivalsWithin is how long the other nodes have to say which sessions of a user they have.
-const rivalsWithin = 250 * time.Millisecond
+const (
+	// rivalsWithin is how long the other nodes have to say which sessions of a user they have.
+	rivalsWithin = 250 * time.Millisecond
+	// maxHearing bounds how many questions of other nodes are answered at a time. Beyond it the policy holds
+	// once another session of the user opens, or users are looked at again.
+	maxHearing = 1024
+)
 
 // order puts sessions of a user into the one order that all nodes see, the newest last. A new one is put
 // behind all that its node knows of, whatever the clocks say; of two that open at the same moment the clocks
@@ -138,18 +143,16 @@ func (h *Handler) hearRivals(r broker.Request) {
 	if proto.Unmarshal(r.Body, &w) != nil {
 		return
 	}
-	go func() { // ending a session may wait for the broker
-		user := biz.UserID(w.GetUser())
-		if len(w.GetRivals()) > 0 {
-			h.yield(user, Devices(w.GetPolicy()), int(w.GetMax()), w.GetRivals())
-		}
-		body, err := proto.Marshal(&wire.Sessions{Rivals: h.rivals(user)})
-		if err != nil {
-			h.log.Error("another node cannot be told of sessions", "error", err)
-			return
-		}
-		r.Answer(body)
-	}()
+	user := biz.UserID(w.GetUser())
+	if len(w.GetRivals()) > 0 {
+		h.yield(user, Devices(w.GetPolicy()), int(w.GetMax()), w.GetRivals())
+	}
+	body, err := proto.Marshal(&wire.Sessions{Rivals: h.rivals(user)})
+	if err != nil {
+		h.log.Error("another node cannot be told of sessions", "error", err)
+		return
+	}
+	r.Answer(body)
 }
 
 // recheckRivals is a node.Check: while other nodes were out of reach, each had its own policy.

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"hash/fnv"
 	"strconv"
 	"sync"
 	"time"
@@ -38,33 +37,6 @@ type Claim func() (origin string, reply *frame.Frame)
 
 func (s *sequencer) init() {
 	s.counters, s.claims, s.swept = make(map[string]*counter), make(map[string]Claim), time.Now()
-}
-
-// Home returns the node that numbers a channel, as far as this one knows who is there, and whether it is this one.
-// All nodes that know the same others agree, and when one comes or goes only its own channels move.
-func (n *Node) Home(channel string) (node string, here bool) {
-	self := n.ID()
-	home, most := self, weight(self, channel)
-	for _, m := range n.broker.Members() {
-		if w := weight(m.ID, channel); w > most || w == most && m.ID > home {
-			home, most = m.ID, w
-		}
-	}
-	return home, home == self
-}
-
-// weight is how much a node is worth to a channel: the same on every node.
-func weight(node, channel string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(node))
-	_, _ = h.Write([]byte{0})
-	_, _ = h.Write([]byte(channel))
-	x := h.Sum64() // whose upper bits hardly depend on the end of what was written
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	x *= 0xc4ceb9fe1a85ec53
-	return x ^ x>>33
 }
 
 // PublishInTurn numbers a publication as the home of its channel, delivers it to everybody, and returns its
