@@ -2,6 +2,7 @@ package biz
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -94,6 +95,9 @@ func (s *Sessions) List(ctx context.Context, q SessionQuery, after SessionID, li
 	case limit == 0:
 		limit = defaultSessionPage
 	}
+	if err := errors.Join(checkOptionalID("openid", string(q.User)), checkOptionalID("page_token", string(after))); err != nil {
+		return SessionPage{}, err
+	}
 	return s.index.Page(ctx, q, after, limit), nil
 }
 
@@ -102,6 +106,9 @@ func (s *Sessions) Count() int { return s.index.Count() }
 
 // Session returns a session, or the one that goes on for it.
 func (s *Sessions) Session(ctx context.Context, id SessionID) (SessionInfo, error) {
+	if err := checkID("session_id", string(id)); err != nil {
+		return SessionInfo{}, err
+	}
 	return s.index.Session(ctx, id)
 }
 
@@ -117,7 +124,7 @@ func (s *Sessions) Close(ctx context.Context, id SessionID, code uint32, reason 
 	if len(reason) > MaxCloseReason {
 		return "", Errorf(KindInvalid, "INVALID_ARGUMENT", "the reason has %d bytes; at most %d are allowed", len(reason), MaxCloseReason)
 	}
-	if err := checkText("reason", reason); err != nil {
+	if err := errors.Join(checkID("session_id", string(id)), checkText("reason", reason)); err != nil {
 		return "", err
 	}
 	return s.index.Close(ctx, id, code, reason)

@@ -152,3 +152,21 @@ func TestRequestsOfOthersAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestWhatIsNoTextReachesNoOtherNode: nodes tell each other texts, and what is none is refused before.
+func TestWhatIsNoTextReachesNoOtherNode(t *testing.T) {
+	runFleet(t, 2, func(t *testing.T, f *fleet) {
+		const bad = "\xff"
+		sessions := biz.NewSessions(f.nodes[0].directory)
+		_, user := sessions.List(t.Context(), biz.SessionQuery{User: bad}, "", 0)
+		_, after := sessions.List(t.Context(), biz.SessionQuery{}, bad, 0)
+		_, session := sessions.Session(t.Context(), bad)
+		_, closed := sessions.Close(t.Context(), bad, 0, "")
+		_, reason := sessions.Close(t.Context(), "s", 0, bad)
+		for what, err := range map[string]error{"user": user, "page": after, "session": session, "close": closed, "reason": reason} {
+			if biz.KindOf(err) != biz.KindInvalid {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
+}
