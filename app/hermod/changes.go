@@ -12,10 +12,10 @@ import (
 
 // spreadChanges has the nodes of a cluster tell each other what they change in the store, so that none goes on
 // with what it remembers. Word that is lost only delays that: see data.DB.Changed. It is called before the node
-// runs, and stop is called before the store is closed.
-func spreadChanges(n *node.Node, db *data.DB) (stop func()) {
+// runs.
+func spreadChanges(n *node.Node, db *data.DB) {
 	if n.ID() == "" {
-		return func() {}
+		return
 	}
 	n.Handle(node.KindChanged, func(r broker.Request) {
 		var c wire.Change
@@ -28,7 +28,7 @@ func spreadChanges(n *node.Node, db *data.DB) (stop func()) {
 			db.ForgetAll()
 		}
 	})
-	return db.OnChange(func(c data.Change) {
+	db.OnChange(func(c data.Change) {
 		body, err := proto.Marshal(&wire.Change{Room: string(c.Room), User: string(c.User), Version: c.Version})
 		if err == nil { // texts in the store are UTF-8
 			_ = n.Tell(broker.EveryNode, node.KindChanged, body) // out of reach, they forget everything once they are back

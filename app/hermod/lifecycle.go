@@ -81,7 +81,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		drained  sync.Once
 		forced   deadline
 	)
-	defer spreadChanges(a.Node, a.Store)()
+	spreadChanges(a.Node, a.Store)
 	k = kratos.New(
 		kratos.Name("hermod"),
 		kratos.Version(Version),

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,8 +69,7 @@ type DB struct {
 	metrics *metrics
 	logger  *slog.Logger
 
-	toldMu sync.RWMutex
-	told   []*func(Change) // never changed, only replaced
+	tell func(Change) // see OnChange
 }
 
 // Open opens the database that opts name, creating it and its schema where there is none yet. It
@@ -117,6 +115,7 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 		writer: newWriter(p.write, &drv.dialect, opts.StatementTimeout, m, log),
 		reader: newReader(p.read, &drv.dialect, opts.StatementTimeout), orm: read, pools: p, dialect: &drv.dialect,
 		shared: opts.Shared, memory: remembered, senders: senders, metrics: m, logger: log,
+		tell: func(Change) {},
 	}, nil
 }
 
