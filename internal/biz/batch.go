@@ -26,16 +26,16 @@ func (s *Pushes) pushAll(ctx context.Context, targets []Target, p *Push, o PushO
 		}
 		results[at[k]] = PushResult{Outcome: out.Outcome, Err: explainOutcome(out, targets[at[k]])}
 	}
-	inParallel(len(kept), keepers, 1, func(n int) {
+	InParallel(len(kept), keepers, 1, func(n int) {
 		k := kept[n]
 		results[at[k]] = s.keepAfter(ctx, offered[k], targets[at[k]], p)
 	})
 	return results
 }
 
-// inParallel calls do for 0 to n-1, in no more than the given number of goroutines, each of which takes
+// InParallel calls do for 0 to n-1, in no more than the given number of goroutines, each of which takes
 // some at once. What fits into one is done by the caller's own.
-func inParallel(n, goroutines, atOnce int, do func(i int)) {
+func InParallel(n, goroutines, atOnce int, do func(i int)) {
 	goroutines = min(goroutines, (n+atOnce-1)/atOnce)
 	var next atomic.Int64
 	work := func() {

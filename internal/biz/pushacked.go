@@ -29,7 +29,7 @@ func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o Pus
 	}
 	late := waiting.Err() != nil
 	storing := context.WithoutCancel(ctx)
-	inParallel(len(waits), keepers, 1, func(k int) {
+	InParallel(len(waits), keepers, 1, func(k int) {
 		i := at[k]
 		var kept bool
 		results[i], kept = s.waitedFor(storing, targets[i], recipients[k], p, outcomes[k], late)

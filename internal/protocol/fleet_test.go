@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,40 +20,11 @@ import (
 	"github.com/game-im/hermod/internal/realtime/session"
 )
 
-// line is the bus of one node, with which something can be wrong.
-type line struct {
-	cluster.Bus
-	mute  atomic.Bool // what it sends is lost, as if the node were killed
-	blind atomic.Bool // how many got a request is not known, unless nobody did
-	sent  atomic.Int64
-}
-
-func (l *line) Send(ctx context.Context, batch []cluster.Message) error {
-	if l.mute.Load() {
-		return nil
-	}
-	l.sent.Add(int64(len(batch)))
-	return l.Bus.Send(ctx, batch)
-}
-
-func (l *line) Run(ctx context.Context, s cluster.Sink) error { return l.Bus.Run(ctx, blindSink{s, l}) }
-
-type blindSink struct {
-	cluster.Sink
-	line *line
-}
-
-func (s blindSink) Reached(ask uint64, others int) {
-	if others == 0 || !s.line.blind.Load() {
-		s.Sink.Reached(ask, others)
-	}
-}
-
 // fleet is nodes on one network in a synctest bubble.
 type fleet struct {
 	network *brokertest.Network
 	nodes   []*bench
-	lines   []*line
+	lines   []*brokertest.Line
 	after   []func() // before the nodes stop
 }
 
@@ -66,8 +36,8 @@ func runFleet(t *testing.T, count int, test func(t *testing.T, f *fleet)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, count)
 		for i := range count {
-			l := &line{Bus: f.network.Bus()}
-			l.blind.Store(true)
+			l := f.network.Line()
+			l.Blind.Store(true)
 			b, err := cluster.New(l, cluster.Options{Self: broker.Member{ID: fmt.Sprint("node", i)}, Codec: protocol.Codec{}, Log: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
@@ -92,7 +62,7 @@ func runFleet(t *testing.T, count int, test func(t *testing.T, f *fleet)) {
 }
 
 // kill makes a node say nothing more, from now on.
-func (f *fleet) kill(i int) { f.lines[i].mute.Store(true) }
+func (f *fleet) kill(i int) { f.lines[i].Mute.Store(true) }
 
 // member opens a session of a user on a node, under an id of that node.
 func (f *fleet) member(t *testing.T, i int, user string) *recorded {

@@ -3,7 +3,6 @@ package protocol
 import (
 	"context"
 	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -54,7 +53,9 @@ func (p *Pusher) Batch(ctx context.Context, to []biz.Recipient, push *biz.Push) 
 		return out
 	}
 	all := make([]standing, len(to))
-	spread(len(to), func(i int) { all[i].best, all[i].fate = offer(p.node, to[i], push) })
+	biz.InParallel(len(to), runtime.GOMAXPROCS(0), offersAtOnce, func(i int) {
+		all[i].best, all[i].fate = offer(p.node, to[i], push)
+	})
 	if p.node.ID() != "" {
 		p.batchElsewhere(ctx, to, push, all)
 	}
@@ -68,32 +69,6 @@ func (p *Pusher) Batch(ctx context.Context, to []biz.Recipient, push *biz.Push) 
 // offersAtOnce is how many targets of a batch one goroutine takes at a time: what a push to a connected
 // session costs is about a microsecond.
 const offersAtOnce = 128
-
-// spread calls do for 0 to n-1, on all processors if there is enough to do.
-func spread(n int, do func(i int)) {
-	var next atomic.Int64
-	work := func() {
-		for {
-			end := int(next.Add(offersAtOnce))
-			for i := end - offersAtOnce; i < min(end, n); i++ {
-				do(i)
-			}
-			if end >= n {
-				return
-			}
-		}
-	}
-	goroutines := min(runtime.GOMAXPROCS(0), (n+offersAtOnce-1)/offersAtOnce)
-	if goroutines <= 1 {
-		work()
-		return
-	}
-	var wg sync.WaitGroup
-	for range goroutines {
-		wg.Go(work)
-	}
-	wg.Wait()
-}
 
 // offer offers a push to a recipient's sessions on a node.
 func offer(n *node.Node, to biz.Recipient, push *biz.Push) (best session.Offered, fate *session.Fate) {

@@ -173,7 +173,7 @@ func TestBatchIsAFewMessages(t *testing.T) {
 		time.Sleep(time.Second)
 		var before int64
 		for _, l := range f.lines {
-			before += l.sent.Load()
+			before += l.Sent.Load()
 		}
 		got := f.nodes[0].push.Batch(t.Context(), to, push("p"))
 		synctest.Wait()
@@ -188,7 +188,7 @@ func TestBatchIsAFewMessages(t *testing.T) {
 		}
 		var sent int64
 		for _, l := range f.lines {
-			sent += l.sent.Load()
+			sent += l.Sent.Load()
 		}
 		if sent -= before; sent > 60 {
 			t.Errorf("%d messages", sent)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,8 +21,8 @@ import (
 	"github.com/game-im/hermod/internal/realtime/session"
 )
 
-// flock is nodes of one cluster, in a bubble of their own clock.
-type flock struct {
+// growingFleet is nodes of one cluster, to which some are added and of which some end, in a bubble of their own clock.
+type growingFleet struct {
 	t       *testing.T
 	network *brokertest.Network
 	nodes   []*member
@@ -32,25 +31,10 @@ type flock struct {
 // member is one of them.
 type member struct {
 	*bench
-	bus  *leaky
+	bus  *brokertest.Line
 	stop context.CancelFunc
 	done chan error
 }
-
-// leaky is a bus that loses what a test wants it to.
-type leaky struct {
-	cluster.Bus
-	lose atomic.Pointer[func(cluster.Message) bool]
-}
-
-func (l *leaky) Send(ctx context.Context, batch []cluster.Message) error {
-	if lose := l.lose.Load(); lose != nil {
-		batch = slices.DeleteFunc(slices.Clone(batch), *lose)
-	}
-	return l.Bus.Send(ctx, batch)
-}
-
-func (l *leaky) losing(lose func(cluster.Message) bool) { l.lose.Store(&lose) }
 
 func nothing(cluster.Message) bool    { return false }
 func everything(cluster.Message) bool { return true }
@@ -58,10 +42,10 @@ func everything(cluster.Message) bool { return true }
 // rooms loses what is said in rooms, and nothing else.
 func rooms(m cluster.Message) bool { return strings.Contains(m.Subject, ".c.room:") }
 
-func runFlock(t *testing.T, count int, test func(f *flock)) {
+func runGrowingFleet(t *testing.T, count int, test func(f *growingFleet)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := &flock{t: t, network: brokertest.NewNetwork()}
+		f := &growingFleet{t: t, network: brokertest.NewNetwork()}
 		for range count {
 			f.start()
 		}
@@ -74,9 +58,9 @@ func runFlock(t *testing.T, count int, test func(f *flock)) {
 }
 
 // start adds a node.
-func (f *flock) start() *member {
+func (f *growingFleet) start() *member {
 	f.t.Helper()
-	m := &member{bus: &leaky{Bus: f.network.Bus()}, done: make(chan error, 1)}
+	m := &member{bus: f.network.Line(), done: make(chan error, 1)}
 	quiet := slog.New(slog.DiscardHandler)
 	b, err := cluster.New(m.bus, cluster.Options{Self: broker.Member{ID: fmt.Sprint("node", len(f.nodes))}, Codec: protocol.Codec{}, Log: quiet})
 	if err != nil {
@@ -102,7 +86,7 @@ func (m *member) end(t *testing.T) {
 }
 
 // home returns the node that numbers room r, and the others.
-func (f *flock) home() (home *member, others []*member) {
+func (f *growingFleet) home() (home *member, others []*member) {
 	f.t.Helper()
 	id, _ := f.nodes[0].Home(protocol.RoomChannel("r"))
 	for _, m := range f.nodes {
@@ -130,7 +114,7 @@ func (m *member) say(user, text string) <-chan error {
 // TestA4OneOrderOfARoomThatKeepsNothing: whoever says something, on whichever node, everybody sees all of it in one
 // order, and who said it has his answer in its place.
 func TestA4OneOrderOfARoomThatKeepsNothing(t *testing.T) {
-	runFlock(t, 3, func(f *flock) {
+	runGrowingFleet(t, 3, func(f *growingFleet) {
 		var users []*recorded
 		for i, m := range f.nodes {
 			users = append(users, m.member(fmt.Sprint("user", i), fmt.Sprint("user", i)))
@@ -193,7 +177,7 @@ func TestA4OneOrderOfARoomThatKeepsNothing(t *testing.T) {
 // TestA4WhatARoomThatKeepsNothingHasLostIsTold: a message that does not reach a node is a gap that its sessions are
 // told of, with the next message or a tick later without one.
 func TestA4WhatARoomThatKeepsNothingHasLostIsTold(t *testing.T) {
-	runFlock(t, 2, func(f *flock) {
+	runGrowingFleet(t, 2, func(f *growingFleet) {
 		home, others := f.home()
 		away := others[0].member("bob", "bob")
 		here := home.member("carol", "carol")
@@ -206,17 +190,17 @@ func TestA4WhatARoomThatKeepsNothingHasLostIsTold(t *testing.T) {
 			synctest.Wait()
 		}
 		say("1")
-		home.bus.losing(rooms)
+		home.bus.Losing(rooms)
 		say("2")
-		home.bus.losing(nothing)
+		home.bus.Losing(nothing)
 		say("3")
 		want(f.t, away, "message 1")
 		time.Sleep(50 * time.Millisecond)
 		want(f.t, away, "message 1", "missed", "message 3")
 		time.Sleep(10 * time.Second)
-		home.bus.losing(rooms)
+		home.bus.Losing(rooms)
 		say("4")
-		home.bus.losing(nothing)
+		home.bus.Losing(nothing)
 		time.Sleep(1050 * time.Millisecond)
 		want(f.t, away, "message 1", "missed", "message 3", "missed")
 		say("5")
@@ -228,7 +212,7 @@ func TestA4WhatARoomThatKeepsNothingHasLostIsTold(t *testing.T) {
 // TestA4NobodyNumbersTheRoom: while its home is out of reach what is said on other nodes is refused, and afterwards
 // sessions are told if anything was said meanwhile.
 func TestA4NobodyNumbersTheRoom(t *testing.T) {
-	runFlock(t, 2, func(f *flock) {
+	runGrowingFleet(t, 2, func(f *growingFleet) {
 		home, others := f.home()
 		bob := others[0].member("bob", "bob")
 		synctest.Wait()
@@ -258,14 +242,14 @@ func TestA4NobodyNumbersTheRoom(t *testing.T) {
 
 // TestA4AnotherHome: when a room's home is killed the next one goes on, in another epoch, and everybody is told.
 func TestA4AnotherHome(t *testing.T) {
-	runFlock(t, 3, func(f *flock) {
+	runGrowingFleet(t, 3, func(f *growingFleet) {
 		home, others := f.home()
 		bob, carol := others[0].member("bob", "bob"), others[1].member("carol", "carol")
 		synctest.Wait()
 		if err := <-others[0].say("bob", "1"); err != nil {
 			f.t.Fatal(err)
 		}
-		home.bus.losing(everything)
+		home.bus.Losing(everything)
 		refused := others[0].say("bob", "2") // on its way when the home dies, which has taken it
 		if err := <-refused; biz.KindOf(err) != biz.KindUnavailable {
 			f.t.Errorf("answered with %v", err)
@@ -282,17 +266,17 @@ func TestA4AnotherHome(t *testing.T) {
 
 // TestTheAnswerToAMessageIsNotLost: the sender has it, although what his room's home has published does not come back.
 func TestTheAnswerToAMessageIsNotLost(t *testing.T) {
-	runFlock(t, 2, func(f *flock) {
+	runGrowingFleet(t, 2, func(f *growingFleet) {
 		home, others := f.home()
 		bob := others[0].member("bob", "bob")
 		synctest.Wait()
-		home.bus.losing(rooms)
+		home.bus.Losing(rooms)
 		for _, text := range []string{"1", "2"} {
 			if err := <-others[0].say("bob", text); err != nil {
 				f.t.Fatal(err)
 			}
 		}
-		home.bus.losing(nothing)
+		home.bus.Losing(nothing)
 		if err := <-others[0].say("bob", "3"); err != nil {
 			f.t.Fatal(err)
 		}

@@ -135,7 +135,7 @@ func TestALostRegistrationIsToldAgain(t *testing.T) {
 		f.kill(0)
 		offices[0].register(t, "a:1", time.Minute)
 		offices[1].want(t)
-		f.lines[0].mute.Store(false)
+		f.lines[0].Mute.Store(false)
 		time.Sleep(16 * time.Second)
 		offices[1].want(t, "a:1")
 	})
@@ -151,7 +151,7 @@ func TestANodeThatStartsLearnsTheServices(t *testing.T) {
 			want = append(want, fmt.Sprint("a:", i+1))
 			offices[0].register(t, want[i], time.Minute)
 		}
-		f.lines[0].mute.Store(false)
+		f.lines[0].Mute.Store(false)
 		offices[1].want(t)
 		if err := offices[1].shared.Run(t.Context()); err != nil {
 			t.Error(err)

@@ -48,7 +48,7 @@ func TestOnlineIsAskedTogether(t *testing.T) {
 	runFleet(t, 2, func(t *testing.T, f *fleet) {
 		f.member(t, 1, "there")
 		time.Sleep(100 * time.Millisecond)
-		before := f.lines[0].sent.Load()
+		before := f.lines[0].Sent.Load()
 		var wg sync.WaitGroup
 		for i := range 1000 {
 			wg.Go(func() {
@@ -59,7 +59,7 @@ func TestOnlineIsAskedTogether(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := f.lines[0].sent.Load() - before; n > 15 { // no user is asked for twice
+		if n := f.lines[0].Sent.Load() - before; n > 15 { // no user is asked for twice
 			t.Errorf("%d messages", n)
 		}
 	})

@@ -128,7 +128,7 @@ func TestA5DeadHome(t *testing.T) {
 	runFleet(t, 2, config, func(t *testing.T, f *fleet) {
 		c := f.nodes[0].dial(gateway.Proto)
 		_, ticket := c.login(&gatewayv1.StartRequest{Openid: "7"})
-		f.buses[0].shut.Store(true) // as if it were killed
+		f.buses[0].Mute.Store(true) // as if it were killed
 		began := time.Now()
 		back := f.nodes[1].dial(gateway.Proto)
 		back.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: 2, ResumeTicket: ticket})
@@ -150,11 +150,11 @@ func TestA5LostAnswer(t *testing.T) {
 	runFleet(t, 3, config, func(t *testing.T, f *fleet) {
 		c := f.nodes[0].dial(gateway.Proto)
 		id, ticket := c.login(&gatewayv1.StartRequest{Openid: "7"})
-		f.buses[0].shut.Store(true)
+		f.buses[0].Mute.Store(true)
 		back := f.nodes[1].dial(gateway.Proto)
 		back.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: 2, ResumeTicket: ticket})
 		time.Sleep(2 * time.Second)
-		f.buses[0].shut.Store(false)
+		f.buses[0].Mute.Store(false)
 		if f.nodes[0].node.Session(id) != nil {
 			t.Error("it was given away and is here")
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,23 +23,9 @@ import (
 type fleet struct {
 	network *brokertest.Network
 	nodes   []*bench
-	buses   []*faulty
+	buses   []*brokertest.Line
 	kills   []context.CancelFunc
 	moves   []*protocol.Moves
-}
-
-// faulty is a bus that swallows what it is to send while its mouth is shut, and has a network that does not
-// tell how many there are.
-type faulty struct {
-	cluster.Bus
-	shut atomic.Bool
-}
-
-func (f *faulty) Send(ctx context.Context, batch []cluster.Message) error {
-	if f.shut.Load() {
-		return nil
-	}
-	return f.Bus.Send(ctx, batch)
 }
 
 func runFleet(t *testing.T, count int, cfg gateway.Config, test func(t *testing.T, f *fleet)) {
@@ -68,7 +53,7 @@ func runFleet(t *testing.T, count int, cfg gateway.Config, test func(t *testing.
 
 func (f *fleet) add(t *testing.T, id string, cfg gateway.Config, kept *inbox, done chan<- error) {
 	quiet := slog.New(slog.DiscardHandler)
-	bus := &faulty{Bus: f.network.Bus()}
+	bus := f.network.Line()
 	br, err := cluster.New(bus, cluster.Options{Self: broker.Member{ID: id}, Codec: protocol.Codec{}, Log: quiet})
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,21 +26,8 @@ type fleet struct {
 	network *brokertest.Network
 	store   *store
 	nodes   []*bench
-	buses   []*deaf
+	buses   []*brokertest.Line
 	kills   []context.CancelFunc
-}
-
-// deaf is a bus that swallows what it is to send while its mouth is shut.
-type deaf struct {
-	cluster.Bus
-	shut atomic.Bool
-}
-
-func (d *deaf) Send(ctx context.Context, batch []cluster.Message) error {
-	if d.shut.Load() {
-		return nil
-	}
-	return d.Bus.Send(ctx, batch)
 }
 
 func runFleet(t *testing.T, count int, test func(t *testing.T, f *fleet)) {
@@ -69,7 +55,7 @@ func runFleet(t *testing.T, count int, test func(t *testing.T, f *fleet)) {
 
 func (f *fleet) add(t *testing.T, id string, kept *inbox, done chan<- error) {
 	quiet := slog.New(slog.DiscardHandler)
-	bus := &deaf{Bus: f.network.Bus()}
+	bus := f.network.Line()
 	br, err := cluster.New(bus, cluster.Options{Self: broker.Member{ID: id}, Codec: protocol.Codec{}, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +131,7 @@ func TestJoinsReachOtherNodes(t *testing.T) {
 func TestSlowNodesDoNotHoldUpJoins(t *testing.T) {
 	runFleet(t, 2, func(t *testing.T, f *fleet) {
 		f.nodes[1].open(all("alice"))
-		f.buses[1].shut.Store(true)
+		f.buses[1].Mute.Store(true)
 		began := time.Now()
 		f.join(t, 0, "r", "alice")
 		if took := time.Since(began); took > 250*time.Millisecond {

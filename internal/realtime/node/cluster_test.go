@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,19 +24,6 @@ const (
 	heads  = time.Second
 )
 
-// deaf is a bus that swallows what it is to send while its mouth is shut.
-type deaf struct {
-	cluster.Bus
-	shut atomic.Bool
-}
-
-func (d *deaf) Send(ctx context.Context, batch []cluster.Message) error {
-	if d.shut.Load() {
-		return nil
-	}
-	return d.Bus.Send(ctx, batch)
-}
-
 // words is a codec of texts.
 type words struct{}
 
@@ -53,7 +39,7 @@ type fleet struct {
 	network *brokertest.Network
 	log     *roomLog
 	nodes   []*bench
-	buses   []*deaf
+	buses   []*brokertest.Line
 }
 
 // runFleet runs a test with nodes in a bubble of their own clock. They know each other.
@@ -64,7 +50,7 @@ func runFleet(t *testing.T, count int, test func(t *testing.T, f *fleet)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, count)
 		for i := range count {
-			bus := &deaf{Bus: f.network.Bus()}
+			bus := f.network.Line()
 			b, err := cluster.New(bus, cluster.Options{
 				Self: broker.Member{ID: fmt.Sprint("node", i)}, Codec: words{}, Log: slog.New(slog.DiscardHandler),
 				Hello: hello, Expiry: expiry, Heads: heads,
@@ -124,17 +110,17 @@ func TestA4LastMessageLost(t *testing.T) {
 		time.Sleep(10 * heads)
 		synctest.Wait()
 		pages := f.log.pages
-		f.buses[0].shut.Store(true)
+		f.buses[0].Mute.Store(true)
 		f.nodes[0].send("alice", "")
 		want(t, b)
-		f.buses[0].shut.Store(false)
+		f.buses[0].Mute.Store(false)
 		time.Sleep(heads + found)
 		want(t, b, "1")
-		f.buses[0].shut.Store(true) // and so it is when what tells of it is lost too, twice
+		f.buses[0].Mute.Store(true) // and so it is when what tells of it is lost too, twice
 		f.nodes[0].send("alice", "")
 		time.Sleep(2 * heads)
 		synctest.Wait()
-		f.buses[0].shut.Store(false)
+		f.buses[0].Mute.Store(false)
 		time.Sleep(heads + found)
 		want(t, b, "1", "2")
 		want(t, c, "1", "2")
@@ -150,7 +136,7 @@ func TestA4MessageNeverPublished(t *testing.T) {
 	runFleet(t, 2, func(t *testing.T, f *fleet) {
 		_, b := f.connect(1, "bob")
 		time.Sleep(10 * hello)
-		f.buses[0].shut.Store(true) // as if it were killed
+		f.buses[0].Mute.Store(true) // as if it were killed
 		f.log.append("alice", "")
 		time.Sleep(expiry - hello)
 		want(t, b)
