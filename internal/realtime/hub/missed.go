@@ -9,11 +9,13 @@ func (h *Hub) Missed(name string) {
 		}
 		return
 	}
-	for i := range h.channels {
-		for _, ch := range h.channels[i].all() {
-			ch.missed()
+	h.readers.together(func() {
+		for i := range h.channels {
+			for _, ch := range h.channels[i].all() {
+				ch.missed()
+			}
 		}
-	}
+	})
 }
 
 // all returns the channels of a shard.

@@ -110,8 +110,8 @@ func TestAnOutageIsNoStorm(t *testing.T) {
 			t.Errorf("%d reads at once", s.mostNow)
 		}
 		_, heads, _ := s.counts()
-		if heads > 2*rooms/512 {
-			t.Errorf("heads were asked for %d times", heads)
+		if want := (rooms + 511) / 512; heads > want {
+			t.Errorf("heads were asked for %d times instead of %d", heads, want)
 		}
 		n.wantReads(moved, heads, 0)
 	})

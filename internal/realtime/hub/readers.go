@@ -31,6 +31,7 @@ type readers struct {
 	asked   []*channel // whose head is to be asked for
 	ready   []*channel // which are to be read
 	turning []*channel // whose last place is to be asked for
+	coming  int        // callers that are still putting channels in line
 	stopped bool
 	patient appointments
 	failed  appointments
@@ -60,6 +61,19 @@ func (r *readers) askTurn(ch *channel) {
 	r.turning = append(r.turning, ch)
 	r.mu.Unlock()
 	r.wake.Signal()
+}
+
+// together runs what puts many channels in line. Until it is through only full batches are asked for, or
+// idle readers would take the first few channels each as soon as they come.
+func (r *readers) together(ask func()) {
+	r.mu.Lock()
+	r.coming++
+	r.mu.Unlock()
+	ask()
+	r.mu.Lock()
+	r.coming--
+	r.mu.Unlock()
+	r.wake.Broadcast()
 }
 
 // later has a channel called when it has been patient, unless it has forgotten about that by then.
@@ -142,10 +156,10 @@ func (r *readers) next() (job func(context.Context)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for !r.stopped {
-		if batch := cut(&r.turning, headsAtOnce); batch != nil {
+		if batch := r.batchLocked(&r.turning); batch != nil {
 			return func(ctx context.Context) { r.turn(ctx, batch) }
 		}
-		if batch := cut(&r.asked, headsAtOnce); batch != nil {
+		if batch := r.batchLocked(&r.asked); batch != nil {
 			return func(ctx context.Context) { r.look(ctx, batch) }
 		}
 		if one := cut(&r.ready, 1); one != nil {
@@ -154,6 +168,14 @@ func (r *readers) next() (job func(context.Context)) {
 		r.wake.Wait()
 	}
 	return nil
+}
+
+// batchLocked takes from a line what is asked for at once, nil when there is not enough yet.
+func (r *readers) batchLocked(line *[]*channel) []*channel {
+	if r.coming > 0 && len(*line) < headsAtOnce {
+		return nil
+	}
+	return cut(line, headsAtOnce)
 }
 
 // cut takes up to n channels from a line, nil when there is none.
