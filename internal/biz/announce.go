@@ -8,8 +8,8 @@ import (
 // The events that a room is told of as SYSTEM messages, and the metadata that names them, so that
 // receivers need not decode the content.
 const (
-	EventTranscriptCompleted = "transcript_completed"
-	EventTranscriptFailed    = "transcript_failed"
+	EventTranscriptCompleted EventType = "transcript_completed"
+	EventTranscriptFailed    EventType = "transcript_failed"
 
 	metaEventType = "event_type"
 	metaAudioID   = "audio_id"
@@ -26,7 +26,7 @@ func (t *Transcripts) announce(ctx context.Context, job TranscriptJob) error {
 	err = t.messages.Tell(ctx, &Draft{Message: Message{
 		Room: job.Audio.Room, Sender: job.Audio.User, ClientID: "transcript-" + string(job.Audio.ID),
 		Type: TypeSystem, Content: content,
-		Metadata: map[string]string{metaEventType: event, metaAudioID: string(job.Audio.ID)},
+		Metadata: map[string]string{metaEventType: string(event), metaAudioID: string(job.Audio.ID)},
 	}})
 	switch KindOf(err) {
 	case KindNotFound, KindConflict:
@@ -40,7 +40,7 @@ func (t *Transcripts) announce(ctx context.Context, job TranscriptJob) error {
 
 // event returns what there is to say of a transcript. A text that is too large for a message is left
 // out; whoever wants it fetches the transcript.
-func (t *Transcripts) event(job TranscriptJob) (event string, content []byte, err error) {
+func (t *Transcripts) event(job TranscriptJob) (event EventType, content []byte, err error) {
 	tr := job.Transcript
 	event = EventTranscriptCompleted
 	data := map[string]string{metaAudioID: string(tr.Audio), "user_id": string(job.Audio.User)}
@@ -53,10 +53,10 @@ func (t *Transcripts) event(job TranscriptJob) (event string, content []byte, er
 			data["confidence"] = strconv.FormatFloat(tr.Confidence, 'f', -1, 64)
 		}
 	}
-	content, err = t.encode(event, data)
+	content, err = t.encode(Event{Type: event, Data: data})
 	if err == nil && len(content) > t.messages.rules.Load().MaxContentBytes {
 		delete(data, "text")
-		content, err = t.encode(event, data)
+		content, err = t.encode(Event{Type: event, Data: data})
 	}
 	return event, content, err
 }

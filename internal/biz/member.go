@@ -35,8 +35,15 @@ type Member struct {
 	Nickname string
 	Role     Role
 	Muted    bool
-	JoinSeq  int64 // the room's head when he joined: he sees what came after
-	JoinedAt time.Time
+	// MutedUntil is when Muted ends; zero: when he is unmuted.
+	MutedUntil time.Time
+	JoinSeq    int64 // the room's head when he joined: he sees what came after
+	JoinedAt   time.Time
+}
+
+// MutedAt tells whether the member may not speak at a moment.
+func (m *Member) MutedAt(now time.Time) bool {
+	return m.Muted && (m.MutedUntil.IsZero() || now.Before(m.MutedUntil))
 }
 
 // String returns the role as clients write it.

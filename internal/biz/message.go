@@ -33,7 +33,16 @@ type Message struct {
 	Metadata    map[string]string
 	AckRequired bool
 	Time        time.Time
+
+	ReplyTo   int64     // seq of the message that it answers; 0: none
+	Mentions  []UserID  // MentionAll among them: everybody
+	ExpiresAt time.Time // when the content is to be erased; zero: as the room has it
+	// State is what has become of it since, as of when it was read; nil: nothing.
+	State *MessageState
 }
+
+// MentionAll mentions every member.
+const MentionAll UserID = "*"
 
 // messageOverhead is what a message has beside texts and content: numbers, times and the tags of fields.
 const messageOverhead = 64
@@ -59,6 +68,8 @@ type Draft struct {
 	// Asked is the request of Origin that it came with, where protocols number requests; nil: none.
 	// The message's place in the room is that of the answer.
 	Asked *Asked
+	// Act is what it does besides being said; nil: nothing.
+	Act Act
 	// Permit is by what the sender may say it.
 	Permit Permit
 }
@@ -74,7 +85,7 @@ func (d *Draft) Permitted(room *Room, member *Member) error {
 	switch {
 	case member == nil:
 		return errNotIn(d.Room, d.Sender)
-	case member.Muted:
+	case member.MutedAt(time.Now()):
 		return Errorf(KindPermissionDenied, "MUTED", "user %q is muted in room %q", d.Sender, d.Room)
 	}
 	return room.Config.accepts(d.Type)

@@ -115,9 +115,9 @@ func newOffice(t *testing.T) *office {
 }
 
 // asJSON is an encoder whose contents the tests can read.
-func asJSON(event string, data map[string]string) ([]byte, error) {
-	said := maps.Clone(data)
-	said["event"] = event
+func asJSON(e biz.Event) ([]byte, error) {
+	said := maps.Clone(e.Data)
+	said["event"] = string(e.Type)
 	return json.Marshal(said)
 }
 

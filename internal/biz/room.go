@@ -13,6 +13,7 @@ type Room struct {
 	HeadSeq     int64 // seq of the last message, 0 when there is none
 	FloorSeq    int64 // messages up to this one are no longer kept
 	Members     int
+	Kind        RoomKind
 	// Version rises with whatever changes who may say what in the room: somebody joins, leaves or is changed,
 	// or the room is.
 	Version int64
@@ -27,7 +28,17 @@ type RoomConfig struct {
 	AllowAudio     bool
 	AllowRichText  bool
 	AutoTranscribe bool
+	InviteOnly     bool // only who was invited, or is brought by a service, may join
 }
+
+// RoomKind is what kind of room it is; the numbers are those of im.v1.
+type RoomKind int8
+
+// The kinds of rooms.
+const (
+	KindGroup  RoomKind = 0 // anybody may join it, or who is invited
+	KindDirect RoomKind = 1 // the one room of a pair of users
+)
 
 // DefaultRoomConfig is what a new room gets when configuration says nothing else.
 func DefaultRoomConfig() RoomConfig {

@@ -35,7 +35,7 @@ type TranscriptMeter interface {
 
 // EventEncoder turns what the node tells a room into the content of a SYSTEM message. It gives the
 // same bytes for the same event.
-type EventEncoder func(event string, data map[string]string) ([]byte, error)
+type EventEncoder func(Event) ([]byte, error)
 
 // Transcripts is what was said in uploads. Its methods may be called by any number of goroutines;
 // Run does the work, on as many nodes as share the store.

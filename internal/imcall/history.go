@@ -19,7 +19,34 @@ func Message(m *biz.Message) *imv1.MessageResponse {
 		Metadata:    m.Metadata,
 		AckRequired: m.AckRequired,
 		Seq:         m.Seq,
+		ReplyToSeq:  m.ReplyTo,
+		Mentions:    names(m.Mentions),
+		ExpiresAt:   timestamp(m.ExpiresAt),
+		State:       State(m.State),
 	}
+}
+
+// Mentions are users whom a message mentions.
+func Mentions(names []string) []biz.UserID {
+	if len(names) == 0 {
+		return nil
+	}
+	users := make([]biz.UserID, len(names))
+	for i, name := range names {
+		users[i] = biz.UserID(name)
+	}
+	return users
+}
+
+func names(users []biz.UserID) []string {
+	if len(users) == 0 {
+		return nil
+	}
+	out := make([]string, len(users))
+	for i, u := range users {
+		out[i] = string(u)
+	}
+	return out
 }
 
 func messages(list []*biz.Message) []*imv1.MessageResponse {

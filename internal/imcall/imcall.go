@@ -24,6 +24,8 @@ func Draft(req *imv1.SendMessageRequest) *biz.Draft {
 		Content:     req.GetContent(),
 		Metadata:    req.GetMetadata(),
 		AckRequired: req.GetAckRequired(),
+		ReplyTo:     req.GetReplyToSeq(),
+		Mentions:    Mentions(req.GetMentions()),
 	}}
 }
 
@@ -111,6 +113,8 @@ func roomUser(m *biz.Member) *imv1.RoomUser {
 		Role:     imv1.UserRole(m.Role),
 		Muted:    m.Muted,
 		JoinedAt: timestamp(m.JoinedAt),
+
+		MutedUntil: timestamp(m.MutedUntil),
 	}
 }
 
@@ -127,10 +131,12 @@ func roomInfo(r biz.Room) *imv1.RoomInfo {
 			AllowAudio:         r.Config.AllowAudio,
 			AllowRichText:      r.Config.AllowRichText,
 			AutoTranscribe:     r.Config.AutoTranscribe,
+			InviteOnly:         r.Config.InviteOnly,
 		},
 		CreatedAt:    timestamp(r.CreatedAt),
 		LastActive:   timestamp(r.LastActive),
 		MessageCount: r.HeadSeq - r.FloorSeq,
 		UserCount:    int32(r.Members),
+		Kind:         imv1.RoomKind(r.Kind),
 	}
 }

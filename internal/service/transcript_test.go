@@ -108,7 +108,7 @@ func TestGetAudioTranscript(t *testing.T) {
 		t.Errorf("at first it is %v", first)
 	}
 	close(on)
-	if m := told(t, log, 1); m.Type != biz.TypeSystem || m.Metadata["event_type"] != biz.EventTranscriptCompleted || m.Metadata["audio_id"] != "speech" {
+	if m := told(t, log, 1); m.Type != biz.TypeSystem || m.Metadata["event_type"] != string(biz.EventTranscriptCompleted) || m.Metadata["audio_id"] != "speech" {
 		t.Errorf("told %+v", m)
 	}
 	got := ask("speech")
@@ -130,7 +130,7 @@ func TestATranscriptThatFailed(t *testing.T) {
 	if _, err := s.GetAudioTranscript(by(t, "alice"), req); err != nil {
 		t.Fatal(err)
 	}
-	if m := told(t, log, 1); m.Metadata["event_type"] != biz.EventTranscriptFailed {
+	if m := told(t, log, 1); m.Metadata["event_type"] != string(biz.EventTranscriptFailed) {
 		t.Errorf("told %+v", m)
 	}
 	got, err := s.GetAudioTranscript(by(t, "alice"), req)

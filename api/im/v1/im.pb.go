@@ -38,20 +38,26 @@ const (
 	MessageType_MESSAGE_TYPE_JOIN_ROOM   MessageType = 6
 	MessageType_MESSAGE_TYPE_LEAVE_ROOM  MessageType = 7
 	MessageType_MESSAGE_TYPE_HEARTBEAT   MessageType = 8
+	// Hermod: what is told to those who are there, and not kept; for clients that name the capability `events`.
+	MessageType_MESSAGE_TYPE_EPHEMERAL MessageType = 9
+	// Hermod: from a client whom it wants to hear of, to a client who is there; content is PresenceContent.
+	MessageType_MESSAGE_TYPE_PRESENCE MessageType = 10
 )
 
 // Enum value maps for MessageType.
 var (
 	MessageType_name = map[int32]string{
-		0: "MESSAGE_TYPE_UNSPECIFIED",
-		1: "MESSAGE_TYPE_TEXT",
-		2: "MESSAGE_TYPE_AUDIO",
-		3: "MESSAGE_TYPE_RICH_TEXT",
-		4: "MESSAGE_TYPE_SYSTEM",
-		5: "MESSAGE_TYPE_ACK",
-		6: "MESSAGE_TYPE_JOIN_ROOM",
-		7: "MESSAGE_TYPE_LEAVE_ROOM",
-		8: "MESSAGE_TYPE_HEARTBEAT",
+		0:  "MESSAGE_TYPE_UNSPECIFIED",
+		1:  "MESSAGE_TYPE_TEXT",
+		2:  "MESSAGE_TYPE_AUDIO",
+		3:  "MESSAGE_TYPE_RICH_TEXT",
+		4:  "MESSAGE_TYPE_SYSTEM",
+		5:  "MESSAGE_TYPE_ACK",
+		6:  "MESSAGE_TYPE_JOIN_ROOM",
+		7:  "MESSAGE_TYPE_LEAVE_ROOM",
+		8:  "MESSAGE_TYPE_HEARTBEAT",
+		9:  "MESSAGE_TYPE_EPHEMERAL",
+		10: "MESSAGE_TYPE_PRESENCE",
 	}
 	MessageType_value = map[string]int32{
 		"MESSAGE_TYPE_UNSPECIFIED": 0,
@@ -63,6 +69,8 @@ var (
 		"MESSAGE_TYPE_JOIN_ROOM":   6,
 		"MESSAGE_TYPE_LEAVE_ROOM":  7,
 		"MESSAGE_TYPE_HEARTBEAT":   8,
+		"MESSAGE_TYPE_EPHEMERAL":   9,
+		"MESSAGE_TYPE_PRESENCE":    10,
 	}
 )
 
@@ -145,6 +153,109 @@ func (UserRole) EnumDescriptor() ([]byte, []int) {
 	return file_im_v1_im_proto_rawDescGZIP(), []int{1}
 }
 
+// RoomKind is what kind of room it is. Hermod.
+type RoomKind int32
+
+const (
+	// A room that anybody may join, or who is invited; also what older nodes leave unsaid.
+	RoomKind_ROOM_KIND_UNSPECIFIED RoomKind = 0
+	// The one room of a pair of users. Nobody else joins it, and it has no roles.
+	RoomKind_ROOM_KIND_DIRECT RoomKind = 1
+)
+
+// Enum value maps for RoomKind.
+var (
+	RoomKind_name = map[int32]string{
+		0: "ROOM_KIND_UNSPECIFIED",
+		1: "ROOM_KIND_DIRECT",
+	}
+	RoomKind_value = map[string]int32{
+		"ROOM_KIND_UNSPECIFIED": 0,
+		"ROOM_KIND_DIRECT":      1,
+	}
+)
+
+func (x RoomKind) Enum() *RoomKind {
+	p := new(RoomKind)
+	*p = x
+	return p
+}
+
+func (x RoomKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RoomKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_im_v1_im_proto_enumTypes[2].Descriptor()
+}
+
+func (RoomKind) Type() protoreflect.EnumType {
+	return &file_im_v1_im_proto_enumTypes[2]
+}
+
+func (x RoomKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RoomKind.Descriptor instead.
+func (RoomKind) EnumDescriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{2}
+}
+
+// PresenceState is whether a user is there. Hermod.
+type PresenceState int32
+
+const (
+	PresenceState_PRESENCE_STATE_UNSPECIFIED PresenceState = 0
+	PresenceState_PRESENCE_STATE_ONLINE      PresenceState = 1
+	// All sessions of the user say that he is not looking.
+	PresenceState_PRESENCE_STATE_AWAY    PresenceState = 2
+	PresenceState_PRESENCE_STATE_OFFLINE PresenceState = 3
+)
+
+// Enum value maps for PresenceState.
+var (
+	PresenceState_name = map[int32]string{
+		0: "PRESENCE_STATE_UNSPECIFIED",
+		1: "PRESENCE_STATE_ONLINE",
+		2: "PRESENCE_STATE_AWAY",
+		3: "PRESENCE_STATE_OFFLINE",
+	}
+	PresenceState_value = map[string]int32{
+		"PRESENCE_STATE_UNSPECIFIED": 0,
+		"PRESENCE_STATE_ONLINE":      1,
+		"PRESENCE_STATE_AWAY":        2,
+		"PRESENCE_STATE_OFFLINE":     3,
+	}
+)
+
+func (x PresenceState) Enum() *PresenceState {
+	p := new(PresenceState)
+	*p = x
+	return p
+}
+
+func (x PresenceState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PresenceState) Descriptor() protoreflect.EnumDescriptor {
+	return file_im_v1_im_proto_enumTypes[3].Descriptor()
+}
+
+func (PresenceState) Type() protoreflect.EnumType {
+	return &file_im_v1_im_proto_enumTypes[3]
+}
+
+func (x PresenceState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PresenceState.Descriptor instead.
+func (PresenceState) EnumDescriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{3}
+}
+
 type TranscriptStatus int32
 
 const (
@@ -184,11 +295,11 @@ func (x TranscriptStatus) String() string {
 }
 
 func (TranscriptStatus) Descriptor() protoreflect.EnumDescriptor {
-	return file_im_v1_im_proto_enumTypes[2].Descriptor()
+	return file_im_v1_im_proto_enumTypes[4].Descriptor()
 }
 
 func (TranscriptStatus) Type() protoreflect.EnumType {
-	return &file_im_v1_im_proto_enumTypes[2]
+	return &file_im_v1_im_proto_enumTypes[4]
 }
 
 func (x TranscriptStatus) Number() protoreflect.EnumNumber {
@@ -197,7 +308,7 @@ func (x TranscriptStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TranscriptStatus.Descriptor instead.
 func (TranscriptStatus) EnumDescriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{2}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{4}
 }
 
 type HealthStatus int32
@@ -236,11 +347,11 @@ func (x HealthStatus) String() string {
 }
 
 func (HealthStatus) Descriptor() protoreflect.EnumDescriptor {
-	return file_im_v1_im_proto_enumTypes[3].Descriptor()
+	return file_im_v1_im_proto_enumTypes[5].Descriptor()
 }
 
 func (HealthStatus) Type() protoreflect.EnumType {
-	return &file_im_v1_im_proto_enumTypes[3]
+	return &file_im_v1_im_proto_enumTypes[5]
 }
 
 func (x HealthStatus) Number() protoreflect.EnumNumber {
@@ -249,7 +360,7 @@ func (x HealthStatus) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use HealthStatus.Descriptor instead.
 func (HealthStatus) EnumDescriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{3}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{5}
 }
 
 // MessageRequest is what a client writes on its stream.
@@ -266,9 +377,17 @@ type MessageRequest struct {
 	// On an ACK, Hermod: `link-seq` acknowledges every frame of the session up to that number.
 	Metadata map[string]string `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Ignored: the server's clock decides.
-	Timestamp     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Timestamp *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
+	// Hermod: instead of a room, the user of one's direct room with him, which is created when it is not there.
+	ToUserId string `protobuf:"bytes,8,opt,name=to_user_id,json=toUserId,proto3" json:"to_user_id,omitempty"`
+	// Hermod: the message of the room that this one answers.
+	ReplyToSeq int64 `protobuf:"varint,9,opt,name=reply_to_seq,json=replyToSeq,proto3" json:"reply_to_seq,omitempty"`
+	// Hermod: members whom the message mentions, 100 at most; `*` is all of them, for moderators and admins.
+	Mentions []string `protobuf:"bytes,10,rep,name=mentions,proto3" json:"mentions,omitempty"`
+	// Hermod: seconds after which the content of the message is gone; 0: as the room has it.
+	ExpiresInSeconds int64 `protobuf:"varint,11,opt,name=expires_in_seconds,json=expiresInSeconds,proto3" json:"expires_in_seconds,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *MessageRequest) Reset() {
@@ -350,6 +469,34 @@ func (x *MessageRequest) GetTimestamp() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *MessageRequest) GetToUserId() string {
+	if x != nil {
+		return x.ToUserId
+	}
+	return ""
+}
+
+func (x *MessageRequest) GetReplyToSeq() int64 {
+	if x != nil {
+		return x.ReplyToSeq
+	}
+	return 0
+}
+
+func (x *MessageRequest) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *MessageRequest) GetExpiresInSeconds() int64 {
+	if x != nil {
+		return x.ExpiresInSeconds
+	}
+	return 0
+}
+
 // MessageResponse is what a client reads from its stream.
 type MessageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -369,7 +516,14 @@ type MessageResponse struct {
 	LinkSeq uint64 `protobuf:"varint,10,opt,name=link_seq,json=linkSeq,proto3" json:"link_seq,omitempty"`
 	// Hermod: an envelope for clients that name the capability `batch`. Nothing but link_seq is set
 	// beside it: the number of its first item, from which the items count on.
-	Batch         []*MessageResponse `protobuf:"bytes,11,rep,name=batch,proto3" json:"batch,omitempty"`
+	Batch []*MessageResponse `protobuf:"bytes,11,rep,name=batch,proto3" json:"batch,omitempty"`
+	// Hermod: as in MessageRequest.
+	ReplyToSeq int64    `protobuf:"varint,12,opt,name=reply_to_seq,json=replyToSeq,proto3" json:"reply_to_seq,omitempty"`
+	Mentions   []string `protobuf:"bytes,13,rep,name=mentions,proto3" json:"mentions,omitempty"`
+	// Hermod: when the content will be gone.
+	ExpiresAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// Hermod: what has become of the message since it was said; absent when nothing has.
+	State         *MessageState `protobuf:"bytes,15,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -481,6 +635,34 @@ func (x *MessageResponse) GetBatch() []*MessageResponse {
 	return nil
 }
 
+func (x *MessageResponse) GetReplyToSeq() int64 {
+	if x != nil {
+		return x.ReplyToSeq
+	}
+	return 0
+}
+
+func (x *MessageResponse) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *MessageResponse) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
+func (x *MessageResponse) GetState() *MessageState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
 type SendMessageRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	UserId   string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -491,9 +673,14 @@ type SendMessageRequest struct {
 	// Asks receivers for an ACK.
 	AckRequired bool `protobuf:"varint,6,opt,name=ack_required,json=ackRequired,proto3" json:"ack_required,omitempty"`
 	// Hermod: as MessageRequest.message_id.
-	MessageId     string `protobuf:"bytes,7,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MessageId string `protobuf:"bytes,7,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// Hermod: as in MessageRequest.
+	ToUserId         string   `protobuf:"bytes,8,opt,name=to_user_id,json=toUserId,proto3" json:"to_user_id,omitempty"`
+	ReplyToSeq       int64    `protobuf:"varint,9,opt,name=reply_to_seq,json=replyToSeq,proto3" json:"reply_to_seq,omitempty"`
+	Mentions         []string `protobuf:"bytes,10,rep,name=mentions,proto3" json:"mentions,omitempty"`
+	ExpiresInSeconds int64    `protobuf:"varint,11,opt,name=expires_in_seconds,json=expiresInSeconds,proto3" json:"expires_in_seconds,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *SendMessageRequest) Reset() {
@@ -575,6 +762,34 @@ func (x *SendMessageRequest) GetMessageId() string {
 	return ""
 }
 
+func (x *SendMessageRequest) GetToUserId() string {
+	if x != nil {
+		return x.ToUserId
+	}
+	return ""
+}
+
+func (x *SendMessageRequest) GetReplyToSeq() int64 {
+	if x != nil {
+		return x.ReplyToSeq
+	}
+	return 0
+}
+
+func (x *SendMessageRequest) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *SendMessageRequest) GetExpiresInSeconds() int64 {
+	if x != nil {
+		return x.ExpiresInSeconds
+	}
+	return 0
+}
+
 type SendMessageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id that receivers see.
@@ -582,7 +797,9 @@ type SendMessageResponse struct {
 	Timestamp *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
 	Status    *ResponseStatus        `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	// Hermod: place in the room; 0 in a room that is not persistent.
-	Seq           int64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
+	Seq int64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Hermod: the room, which a sender who named a user instead learns here.
+	RoomId        string `protobuf:"bytes,5,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -643,6 +860,13 @@ func (x *SendMessageResponse) GetSeq() int64 {
 		return x.Seq
 	}
 	return 0
+}
+
+func (x *SendMessageResponse) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
 }
 
 type JoinRoomRequest struct {
@@ -918,8 +1142,10 @@ type GetRoomInfoResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Status   *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	RoomInfo *RoomInfo              `protobuf:"bytes,2,opt,name=room_info,json=roomInfo,proto3" json:"room_info,omitempty"`
-	// Members, online or not.
-	Users         []*RoomUser `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`
+	// Members, online or not; Hermod: 1000 at most, in the order in which they joined. ListMembers has all.
+	Users []*RoomUser `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`
+	// Hermod: members with a session now.
+	OnlineCount   int32 `protobuf:"varint,4,opt,name=online_count,json=onlineCount,proto3" json:"online_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -975,16 +1201,25 @@ func (x *GetRoomInfoResponse) GetUsers() []*RoomUser {
 	return nil
 }
 
+func (x *GetRoomInfoResponse) GetOnlineCount() int32 {
+	if x != nil {
+		return x.OnlineCount
+	}
+	return 0
+}
+
 type RoomInfo struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RoomId        string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	Config        *RoomConfig            `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
-	CreatedAt     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
-	LastActive    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_active,json=lastActive,proto3" json:"last_active,omitempty"`
-	MessageCount  int64                  `protobuf:"varint,7,opt,name=message_count,json=messageCount,proto3" json:"message_count,omitempty"`
-	UserCount     int32                  `protobuf:"varint,8,opt,name=user_count,json=userCount,proto3" json:"user_count,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	RoomId       string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Name         string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Description  string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	Config       *RoomConfig            `protobuf:"bytes,4,opt,name=config,proto3" json:"config,omitempty"`
+	CreatedAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	LastActive   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_active,json=lastActive,proto3" json:"last_active,omitempty"`
+	MessageCount int64                  `protobuf:"varint,7,opt,name=message_count,json=messageCount,proto3" json:"message_count,omitempty"`
+	UserCount    int32                  `protobuf:"varint,8,opt,name=user_count,json=userCount,proto3" json:"user_count,omitempty"`
+	// Hermod: what kind of room it is.
+	Kind          RoomKind `protobuf:"varint,9,opt,name=kind,proto3,enum=im.v1.RoomKind" json:"kind,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1075,6 +1310,13 @@ func (x *RoomInfo) GetUserCount() int32 {
 	return 0
 }
 
+func (x *RoomInfo) GetKind() RoomKind {
+	if x != nil {
+		return x.Kind
+	}
+	return RoomKind_ROOM_KIND_UNSPECIFIED
+}
+
 type RoomConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 0: no limit.
@@ -1088,8 +1330,10 @@ type RoomConfig struct {
 	AllowAudio         bool  `protobuf:"varint,5,opt,name=allow_audio,json=allowAudio,proto3" json:"allow_audio,omitempty"`
 	AllowRichText      bool  `protobuf:"varint,6,opt,name=allow_rich_text,json=allowRichText,proto3" json:"allow_rich_text,omitempty"`
 	AutoTranscribe     bool  `protobuf:"varint,7,opt,name=auto_transcribe,json=autoTranscribe,proto3" json:"auto_transcribe,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Hermod: only who was invited, or is brought by a service, may join.
+	InviteOnly    bool `protobuf:"varint,8,opt,name=invite_only,json=inviteOnly,proto3" json:"invite_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RoomConfig) Reset() {
@@ -1171,13 +1415,22 @@ func (x *RoomConfig) GetAutoTranscribe() bool {
 	return false
 }
 
+func (x *RoomConfig) GetInviteOnly() bool {
+	if x != nil {
+		return x.InviteOnly
+	}
+	return false
+}
+
 type RoomUser struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Nickname      string                 `protobuf:"bytes,2,opt,name=nickname,proto3" json:"nickname,omitempty"`
-	Role          UserRole               `protobuf:"varint,3,opt,name=role,proto3,enum=im.v1.UserRole" json:"role,omitempty"`
-	Muted         bool                   `protobuf:"varint,4,opt,name=muted,proto3" json:"muted,omitempty"`
-	JoinedAt      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=joined_at,json=joinedAt,proto3" json:"joined_at,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	UserId   string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Nickname string                 `protobuf:"bytes,2,opt,name=nickname,proto3" json:"nickname,omitempty"`
+	Role     UserRole               `protobuf:"varint,3,opt,name=role,proto3,enum=im.v1.UserRole" json:"role,omitempty"`
+	Muted    bool                   `protobuf:"varint,4,opt,name=muted,proto3" json:"muted,omitempty"`
+	JoinedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=joined_at,json=joinedAt,proto3" json:"joined_at,omitempty"`
+	// Hermod: when muted ends; absent: when he is unmuted.
+	MutedUntil    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=muted_until,json=mutedUntil,proto3" json:"muted_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1243,6 +1496,13 @@ func (x *RoomUser) GetMuted() bool {
 func (x *RoomUser) GetJoinedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.JoinedAt
+	}
+	return nil
+}
+
+func (x *RoomUser) GetMutedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MutedUntil
 	}
 	return nil
 }
@@ -1596,10 +1856,15 @@ func (x *AudioMetadata) GetDuration() float64 {
 }
 
 type UploadAudioResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Status        *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	AudioId       string                 `protobuf:"bytes,2,opt,name=audio_id,json=audioId,proto3" json:"audio_id,omitempty"`
-	AudioUrl      string                 `protobuf:"bytes,3,opt,name=audio_url,json=audioUrl,proto3" json:"audio_url,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Status   *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	AudioId  string                 `protobuf:"bytes,2,opt,name=audio_id,json=audioId,proto3" json:"audio_id,omitempty"`
+	AudioUrl string                 `protobuf:"bytes,3,opt,name=audio_url,json=audioUrl,proto3" json:"audio_url,omitempty"`
+	// Hermod: what the file itself says of its format and its length in seconds.
+	Format   string  `protobuf:"bytes,4,opt,name=format,proto3" json:"format,omitempty"`
+	Duration float64 `protobuf:"fixed64,5,opt,name=duration,proto3" json:"duration,omitempty"`
+	// Hermod: as in AudioContent.
+	Waveform      []byte `protobuf:"bytes,6,opt,name=waveform,proto3" json:"waveform,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1653,6 +1918,27 @@ func (x *UploadAudioResponse) GetAudioUrl() string {
 		return x.AudioUrl
 	}
 	return ""
+}
+
+func (x *UploadAudioResponse) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *UploadAudioResponse) GetDuration() float64 {
+	if x != nil {
+		return x.Duration
+	}
+	return 0
+}
+
+func (x *UploadAudioResponse) GetWaveform() []byte {
+	if x != nil {
+		return x.Waveform
+	}
+	return nil
 }
 
 type HistoryRequest struct {
@@ -2042,7 +2328,9 @@ type RoomState struct {
 	ReadSeq int64 `protobuf:"varint,4,opt,name=read_seq,json=readSeq,proto3" json:"read_seq,omitempty"`
 	// Messages of others above read_seq and floor_seq. It counts no further than 1000, and looks among the
 	// newest 5000 messages of the room.
-	Unread        int32 `protobuf:"varint,5,opt,name=unread,proto3" json:"unread,omitempty"`
+	Unread int32 `protobuf:"varint,5,opt,name=unread,proto3" json:"unread,omitempty"`
+	// Among the unread ones, those that mention the member.
+	Mentions      int32 `protobuf:"varint,6,opt,name=mentions,proto3" json:"mentions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2108,6 +2396,13 @@ func (x *RoomState) GetReadSeq() int64 {
 func (x *RoomState) GetUnread() int32 {
 	if x != nil {
 		return x.Unread
+	}
+	return 0
+}
+
+func (x *RoomState) GetMentions() int32 {
+	if x != nil {
+		return x.Mentions
 	}
 	return 0
 }
@@ -2227,6 +2522,1732 @@ func (x *MarkReadResponse) GetState() *RoomState {
 	return nil
 }
 
+// MessageState is what has become of a message since it was said.
+type MessageState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Rises with every event about the message, from 1.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// How often the content was edited, and when last.
+	Edits    int32                  `protobuf:"varint,2,opt,name=edits,proto3" json:"edits,omitempty"`
+	EditedAt *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`
+	// The content is gone.
+	Recalled bool `protobuf:"varint,4,opt,name=recalled,proto3" json:"recalled,omitempty"`
+	// Who took it back, and when; nobody when its time was over.
+	RecalledBy string                 `protobuf:"bytes,5,opt,name=recalled_by,json=recalledBy,proto3" json:"recalled_by,omitempty"`
+	RecalledAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=recalled_at,json=recalledAt,proto3" json:"recalled_at,omitempty"`
+	// By how many users, the reactions of the message, in the order in which they first came; 20 at most.
+	Reactions     []*ReactionCount `protobuf:"bytes,7,rep,name=reactions,proto3" json:"reactions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageState) Reset() {
+	*x = MessageState{}
+	mi := &file_im_v1_im_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageState) ProtoMessage() {}
+
+func (x *MessageState) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageState.ProtoReflect.Descriptor instead.
+func (*MessageState) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *MessageState) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *MessageState) GetEdits() int32 {
+	if x != nil {
+		return x.Edits
+	}
+	return 0
+}
+
+func (x *MessageState) GetEditedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EditedAt
+	}
+	return nil
+}
+
+func (x *MessageState) GetRecalled() bool {
+	if x != nil {
+		return x.Recalled
+	}
+	return false
+}
+
+func (x *MessageState) GetRecalledBy() string {
+	if x != nil {
+		return x.RecalledBy
+	}
+	return ""
+}
+
+func (x *MessageState) GetRecalledAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecalledAt
+	}
+	return nil
+}
+
+func (x *MessageState) GetReactions() []*ReactionCount {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+type ReactionCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reaction      string                 `protobuf:"bytes,1,opt,name=reaction,proto3" json:"reaction,omitempty"`
+	Users         int32                  `protobuf:"varint,2,opt,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactionCount) Reset() {
+	*x = ReactionCount{}
+	mi := &file_im_v1_im_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactionCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactionCount) ProtoMessage() {}
+
+func (x *ReactionCount) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactionCount.ProtoReflect.Descriptor instead.
+func (*ReactionCount) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ReactionCount) GetReaction() string {
+	if x != nil {
+		return x.Reaction
+	}
+	return ""
+}
+
+func (x *ReactionCount) GetUsers() int32 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
+type EditMessageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty, or the caller's own; a service names whom it speaks for. So it is in every request below.
+	UserId   string            `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	RoomId   string            `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Seq      int64             `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	Content  []byte            `protobuf:"bytes,4,opt,name=content,proto3" json:"content,omitempty"`
+	Metadata map[string]string `protobuf:"bytes,5,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Mentions []string          `protobuf:"bytes,6,rep,name=mentions,proto3" json:"mentions,omitempty"`
+	// Chosen by the client: sent again within 24 h, it yields the first result.
+	MessageId string `protobuf:"bytes,7,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	// When not 0, the edit is refused unless the message is as of this version.
+	IfVersion     int64 `protobuf:"varint,8,opt,name=if_version,json=ifVersion,proto3" json:"if_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditMessageRequest) Reset() {
+	*x = EditMessageRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditMessageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditMessageRequest) ProtoMessage() {}
+
+func (x *EditMessageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditMessageRequest.ProtoReflect.Descriptor instead.
+func (*EditMessageRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *EditMessageRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *EditMessageRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *EditMessageRequest) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *EditMessageRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *EditMessageRequest) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *EditMessageRequest) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *EditMessageRequest) GetMessageId() string {
+	if x != nil {
+		return x.MessageId
+	}
+	return ""
+}
+
+func (x *EditMessageRequest) GetIfVersion() int64 {
+	if x != nil {
+		return x.IfVersion
+	}
+	return 0
+}
+
+type EditMessageResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// Of the event in the room.
+	Seq int64 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	// After the call.
+	State         *MessageState `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditMessageResponse) Reset() {
+	*x = EditMessageResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditMessageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditMessageResponse) ProtoMessage() {}
+
+func (x *EditMessageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditMessageResponse.ProtoReflect.Descriptor instead.
+func (*EditMessageResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *EditMessageResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *EditMessageResponse) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *EditMessageResponse) GetState() *MessageState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+type RecallMessageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	RoomId        string                 `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Seq           int64                  `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecallMessageRequest) Reset() {
+	*x = RecallMessageRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecallMessageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecallMessageRequest) ProtoMessage() {}
+
+func (x *RecallMessageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecallMessageRequest.ProtoReflect.Descriptor instead.
+func (*RecallMessageRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RecallMessageRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *RecallMessageRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *RecallMessageRequest) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RecallMessageRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type RecallMessageResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// Of the event in the room, also when the message was recalled before.
+	Seq           int64         `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	State         *MessageState `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecallMessageResponse) Reset() {
+	*x = RecallMessageResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecallMessageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecallMessageResponse) ProtoMessage() {}
+
+func (x *RecallMessageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecallMessageResponse.ProtoReflect.Descriptor instead.
+func (*RecallMessageResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *RecallMessageResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *RecallMessageResponse) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RecallMessageResponse) GetState() *MessageState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+type ReactRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	RoomId string                 `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Seq    int64                  `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	// An emoji or a short name, 64 bytes at most.
+	Reaction string `protobuf:"bytes,4,opt,name=reaction,proto3" json:"reaction,omitempty"`
+	// Takes the reaction away.
+	Remove        bool `protobuf:"varint,5,opt,name=remove,proto3" json:"remove,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactRequest) Reset() {
+	*x = ReactRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactRequest) ProtoMessage() {}
+
+func (x *ReactRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactRequest.ProtoReflect.Descriptor instead.
+func (*ReactRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ReactRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ReactRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *ReactRequest) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ReactRequest) GetReaction() string {
+	if x != nil {
+		return x.Reaction
+	}
+	return ""
+}
+
+func (x *ReactRequest) GetRemove() bool {
+	if x != nil {
+		return x.Remove
+	}
+	return false
+}
+
+type ReactResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// Of the event in the room; 0 when the call has changed nothing.
+	Seq           int64         `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	State         *MessageState `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactResponse) Reset() {
+	*x = ReactResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactResponse) ProtoMessage() {}
+
+func (x *ReactResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactResponse.ProtoReflect.Descriptor instead.
+func (*ReactResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ReactResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *ReactResponse) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ReactResponse) GetState() *MessageState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+type ListReactionsRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	RoomId string                 `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Seq    int64                  `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Users at most in a page; 0 is 100, and more than 1000 are refused.
+	Limit         int32  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReactionsRequest) Reset() {
+	*x = ListReactionsRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReactionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReactionsRequest) ProtoMessage() {}
+
+func (x *ListReactionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReactionsRequest.ProtoReflect.Descriptor instead.
+func (*ListReactionsRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ListReactionsRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ListReactionsRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *ListReactionsRequest) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ListReactionsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListReactionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListReactionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	Reactions     []*UserReaction        `protobuf:"bytes,2,rep,name=reactions,proto3" json:"reactions,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReactionsResponse) Reset() {
+	*x = ListReactionsResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReactionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReactionsResponse) ProtoMessage() {}
+
+func (x *ListReactionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReactionsResponse.ProtoReflect.Descriptor instead.
+func (*ListReactionsResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ListReactionsResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *ListReactionsResponse) GetReactions() []*UserReaction {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+func (x *ListReactionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type UserReaction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Reaction      string                 `protobuf:"bytes,2,opt,name=reaction,proto3" json:"reaction,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserReaction) Reset() {
+	*x = UserReaction{}
+	mi := &file_im_v1_im_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserReaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserReaction) ProtoMessage() {}
+
+func (x *UserReaction) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserReaction.ProtoReflect.Descriptor instead.
+func (*UserReaction) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *UserReaction) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *UserReaction) GetReaction() string {
+	if x != nil {
+		return x.Reaction
+	}
+	return ""
+}
+
+func (x *UserReaction) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+type ListReadersRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	RoomId string                 `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	// Only members who have read up to here, at least; 0: all.
+	Seq int64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	// As in ListReactionsRequest.
+	Limit         int32  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	PageToken     string `protobuf:"bytes,5,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReadersRequest) Reset() {
+	*x = ListReadersRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReadersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReadersRequest) ProtoMessage() {}
+
+func (x *ListReadersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReadersRequest.ProtoReflect.Descriptor instead.
+func (*ListReadersRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *ListReadersRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *ListReadersRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *ListReadersRequest) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ListReadersRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListReadersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListReadersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	Members       []*Watermark           `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListReadersResponse) Reset() {
+	*x = ListReadersResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListReadersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListReadersResponse) ProtoMessage() {}
+
+func (x *ListReadersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListReadersResponse.ProtoReflect.Descriptor instead.
+func (*ListReadersResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *ListReadersResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *ListReadersResponse) GetMembers() []*Watermark {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *ListReadersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Watermark is how far a member has got in a room.
+type Watermark struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	UserId  string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	ReadSeq int64                  `protobuf:"varint,2,opt,name=read_seq,json=readSeq,proto3" json:"read_seq,omitempty"`
+	// On the device that got furthest; it may be some seconds behind.
+	DeliveredSeq  int64 `protobuf:"varint,3,opt,name=delivered_seq,json=deliveredSeq,proto3" json:"delivered_seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Watermark) Reset() {
+	*x = Watermark{}
+	mi := &file_im_v1_im_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Watermark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Watermark) ProtoMessage() {}
+
+func (x *Watermark) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Watermark.ProtoReflect.Descriptor instead.
+func (*Watermark) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Watermark) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Watermark) GetReadSeq() int64 {
+	if x != nil {
+		return x.ReadSeq
+	}
+	return 0
+}
+
+func (x *Watermark) GetDeliveredSeq() int64 {
+	if x != nil {
+		return x.DeliveredSeq
+	}
+	return 0
+}
+
+type SendEphemeralRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	RoomId        string                 `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	Content       *EphemeralContent      `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendEphemeralRequest) Reset() {
+	*x = SendEphemeralRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendEphemeralRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendEphemeralRequest) ProtoMessage() {}
+
+func (x *SendEphemeralRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendEphemeralRequest.ProtoReflect.Descriptor instead.
+func (*SendEphemeralRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *SendEphemeralRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *SendEphemeralRequest) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *SendEphemeralRequest) GetContent() *EphemeralContent {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+type SendEphemeralResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendEphemeralResponse) Reset() {
+	*x = SendEphemeralResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendEphemeralResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendEphemeralResponse) ProtoMessage() {}
+
+func (x *SendEphemeralResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendEphemeralResponse.ProtoReflect.Descriptor instead.
+func (*SendEphemeralResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *SendEphemeralResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+// EphemeralContent is the content of an EPHEMERAL message. Of one user's in one room with one kind a receiver who
+// is slow gets only the last.
+type EphemeralContent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `typing`, or what clients agree upon, 64 bytes at most. `read` is the server's own: the sender has read up to
+	// the number in data under `seq`.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// 4 KiB at most.
+	Data          map[string]string `protobuf:"bytes,2,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EphemeralContent) Reset() {
+	*x = EphemeralContent{}
+	mi := &file_im_v1_im_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EphemeralContent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EphemeralContent) ProtoMessage() {}
+
+func (x *EphemeralContent) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EphemeralContent.ProtoReflect.Descriptor instead.
+func (*EphemeralContent) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *EphemeralContent) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *EphemeralContent) GetData() map[string]string {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type SearchRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Words that a message has to have, all of them; "in quotes" one after another.
+	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Empty: all rooms of the user.
+	RoomIds     []string               `protobuf:"bytes,3,rep,name=room_ids,json=roomIds,proto3" json:"room_ids,omitempty"`
+	FromUserIds []string               `protobuf:"bytes,4,rep,name=from_user_ids,json=fromUserIds,proto3" json:"from_user_ids,omitempty"`
+	Since       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	Until       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
+	// Messages at most in a page; 0 is 20, and more than 100 are refused.
+	Limit         int32  `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
+	PageToken     string `protobuf:"bytes,8,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchRequest) Reset() {
+	*x = SearchRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchRequest) ProtoMessage() {}
+
+func (x *SearchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchRequest.ProtoReflect.Descriptor instead.
+func (*SearchRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *SearchRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *SearchRequest) GetRoomIds() []string {
+	if x != nil {
+		return x.RoomIds
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetFromUserIds() []string {
+	if x != nil {
+		return x.FromUserIds
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *SearchRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *SearchRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type SearchResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Status *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	// The newest first.
+	Messages      []*MessageResponse `protobuf:"bytes,2,rep,name=messages,proto3" json:"messages,omitempty"`
+	NextPageToken string             `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Messages so new that they were not searched may be missing.
+	Incomplete    bool `protobuf:"varint,4,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SearchResponse) Reset() {
+	*x = SearchResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SearchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SearchResponse) ProtoMessage() {}
+
+func (x *SearchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SearchResponse.ProtoReflect.Descriptor instead.
+func (*SearchResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *SearchResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *SearchResponse) GetMessages() []*MessageResponse {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *SearchResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *SearchResponse) GetIncomplete() bool {
+	if x != nil {
+		return x.Incomplete
+	}
+	return false
+}
+
+type GetPresenceRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// 1000 at most. Only those with whom the caller shares a room are told of; others are unspecified.
+	UserIds       []string `protobuf:"bytes,2,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPresenceRequest) Reset() {
+	*x = GetPresenceRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPresenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPresenceRequest) ProtoMessage() {}
+
+func (x *GetPresenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPresenceRequest.ProtoReflect.Descriptor instead.
+func (*GetPresenceRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *GetPresenceRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *GetPresenceRequest) GetUserIds() []string {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+type GetPresenceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	Users         []*UserPresence        `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPresenceResponse) Reset() {
+	*x = GetPresenceResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPresenceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPresenceResponse) ProtoMessage() {}
+
+func (x *GetPresenceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPresenceResponse.ProtoReflect.Descriptor instead.
+func (*GetPresenceResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *GetPresenceResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *GetPresenceResponse) GetUsers() []*UserPresence {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+type UserPresence struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	State  PresenceState          `protobuf:"varint,2,opt,name=state,proto3,enum=im.v1.PresenceState" json:"state,omitempty"`
+	// When the user was last there; absent while he is, and when it is not known.
+	LastSeen      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserPresence) Reset() {
+	*x = UserPresence{}
+	mi := &file_im_v1_im_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserPresence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserPresence) ProtoMessage() {}
+
+func (x *UserPresence) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserPresence.ProtoReflect.Descriptor instead.
+func (*UserPresence) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *UserPresence) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *UserPresence) GetState() PresenceState {
+	if x != nil {
+		return x.State
+	}
+	return PresenceState_PRESENCE_STATE_UNSPECIFIED
+}
+
+func (x *UserPresence) GetLastSeen() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSeen
+	}
+	return nil
+}
+
+// PresenceContent is the content of a PRESENCE message. From a client it says whom it wants to hear of from now
+// on, in place of whom it named before; from the server it is who has come, gone, or looked away.
+type PresenceContent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// To the server: 1000 users and 100 rooms at most.
+	UserIds []string `protobuf:"bytes,1,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	RoomIds []string `protobuf:"bytes,2,rep,name=room_ids,json=roomIds,proto3" json:"room_ids,omitempty"`
+	// To the client.
+	Users []*UserPresence `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`
+	// To the client, for rooms with too many members to name them.
+	Rooms         []*RoomPresence `protobuf:"bytes,4,rep,name=rooms,proto3" json:"rooms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceContent) Reset() {
+	*x = PresenceContent{}
+	mi := &file_im_v1_im_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceContent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceContent) ProtoMessage() {}
+
+func (x *PresenceContent) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceContent.ProtoReflect.Descriptor instead.
+func (*PresenceContent) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *PresenceContent) GetUserIds() []string {
+	if x != nil {
+		return x.UserIds
+	}
+	return nil
+}
+
+func (x *PresenceContent) GetRoomIds() []string {
+	if x != nil {
+		return x.RoomIds
+	}
+	return nil
+}
+
+func (x *PresenceContent) GetUsers() []*UserPresence {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *PresenceContent) GetRooms() []*RoomPresence {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
+type RoomPresence struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RoomId        string                 `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
+	OnlineCount   int32                  `protobuf:"varint,2,opt,name=online_count,json=onlineCount,proto3" json:"online_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoomPresence) Reset() {
+	*x = RoomPresence{}
+	mi := &file_im_v1_im_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoomPresence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoomPresence) ProtoMessage() {}
+
+func (x *RoomPresence) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoomPresence.ProtoReflect.Descriptor instead.
+func (*RoomPresence) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *RoomPresence) GetRoomId() string {
+	if x != nil {
+		return x.RoomId
+	}
+	return ""
+}
+
+func (x *RoomPresence) GetOnlineCount() int32 {
+	if x != nil {
+		return x.OnlineCount
+	}
+	return 0
+}
+
+type GetAudioURLRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	UserId  string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	AudioId string                 `protobuf:"bytes,2,opt,name=audio_id,json=audioId,proto3" json:"audio_id,omitempty"`
+	// How long the address is good; 0 is what the node has configured, which is also the most.
+	ValidSeconds  int64 `protobuf:"varint,3,opt,name=valid_seconds,json=validSeconds,proto3" json:"valid_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAudioURLRequest) Reset() {
+	*x = GetAudioURLRequest{}
+	mi := &file_im_v1_im_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAudioURLRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAudioURLRequest) ProtoMessage() {}
+
+func (x *GetAudioURLRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAudioURLRequest.ProtoReflect.Descriptor instead.
+func (*GetAudioURLRequest) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *GetAudioURLRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *GetAudioURLRequest) GetAudioId() string {
+	if x != nil {
+		return x.AudioId
+	}
+	return ""
+}
+
+func (x *GetAudioURLRequest) GetValidSeconds() int64 {
+	if x != nil {
+		return x.ValidSeconds
+	}
+	return 0
+}
+
+type GetAudioURLResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        *ResponseStatus        `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	ExpiresAt     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAudioURLResponse) Reset() {
+	*x = GetAudioURLResponse{}
+	mi := &file_im_v1_im_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAudioURLResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAudioURLResponse) ProtoMessage() {}
+
+func (x *GetAudioURLResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_im_v1_im_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAudioURLResponse.ProtoReflect.Descriptor instead.
+func (*GetAudioURLResponse) Descriptor() ([]byte, []int) {
+	return file_im_v1_im_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *GetAudioURLResponse) GetStatus() *ResponseStatus {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
+func (x *GetAudioURLResponse) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *GetAudioURLResponse) GetExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return nil
+}
+
 type HealthCheckRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty, or a full service name such as im.v1.IMService.
@@ -2237,7 +4258,7 @@ type HealthCheckRequest struct {
 
 func (x *HealthCheckRequest) Reset() {
 	*x = HealthCheckRequest{}
-	mi := &file_im_v1_im_proto_msgTypes[27]
+	mi := &file_im_v1_im_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2249,7 +4270,7 @@ func (x *HealthCheckRequest) String() string {
 func (*HealthCheckRequest) ProtoMessage() {}
 
 func (x *HealthCheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[27]
+	mi := &file_im_v1_im_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2262,7 +4283,7 @@ func (x *HealthCheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheckRequest.ProtoReflect.Descriptor instead.
 func (*HealthCheckRequest) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{27}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *HealthCheckRequest) GetService() string {
@@ -2282,7 +4303,7 @@ type HealthCheckResponse struct {
 
 func (x *HealthCheckResponse) Reset() {
 	*x = HealthCheckResponse{}
-	mi := &file_im_v1_im_proto_msgTypes[28]
+	mi := &file_im_v1_im_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2294,7 +4315,7 @@ func (x *HealthCheckResponse) String() string {
 func (*HealthCheckResponse) ProtoMessage() {}
 
 func (x *HealthCheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[28]
+	mi := &file_im_v1_im_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2307,7 +4328,7 @@ func (x *HealthCheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheckResponse.ProtoReflect.Descriptor instead.
 func (*HealthCheckResponse) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{28}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *HealthCheckResponse) GetStatus() HealthStatus {
@@ -2336,7 +4357,7 @@ type ResponseStatus struct {
 
 func (x *ResponseStatus) Reset() {
 	*x = ResponseStatus{}
-	mi := &file_im_v1_im_proto_msgTypes[29]
+	mi := &file_im_v1_im_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2348,7 +4369,7 @@ func (x *ResponseStatus) String() string {
 func (*ResponseStatus) ProtoMessage() {}
 
 func (x *ResponseStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[29]
+	mi := &file_im_v1_im_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2361,7 +4382,7 @@ func (x *ResponseStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResponseStatus.ProtoReflect.Descriptor instead.
 func (*ResponseStatus) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{29}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ResponseStatus) GetCode() int32 {
@@ -2394,7 +4415,7 @@ type TextContent struct {
 
 func (x *TextContent) Reset() {
 	*x = TextContent{}
-	mi := &file_im_v1_im_proto_msgTypes[30]
+	mi := &file_im_v1_im_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2406,7 +4427,7 @@ func (x *TextContent) String() string {
 func (*TextContent) ProtoMessage() {}
 
 func (x *TextContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[30]
+	mi := &file_im_v1_im_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2419,7 +4440,7 @@ func (x *TextContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TextContent.ProtoReflect.Descriptor instead.
 func (*TextContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{30}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *TextContent) GetText() string {
@@ -2437,13 +4458,15 @@ type AudioContent struct {
 	Format        string                 `protobuf:"bytes,4,opt,name=format,proto3" json:"format,omitempty"`
 	Size          int64                  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
 	Transcription string                 `protobuf:"bytes,6,opt,name=transcription,proto3" json:"transcription,omitempty"`
+	// Hermod: loudness from 0 to 255 of up to 64 equal parts of the recording; empty where it is not known.
+	Waveform      []byte `protobuf:"bytes,7,opt,name=waveform,proto3" json:"waveform,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AudioContent) Reset() {
 	*x = AudioContent{}
-	mi := &file_im_v1_im_proto_msgTypes[31]
+	mi := &file_im_v1_im_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +4478,7 @@ func (x *AudioContent) String() string {
 func (*AudioContent) ProtoMessage() {}
 
 func (x *AudioContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[31]
+	mi := &file_im_v1_im_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +4491,7 @@ func (x *AudioContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudioContent.ProtoReflect.Descriptor instead.
 func (*AudioContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{31}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *AudioContent) GetAudioId() string {
@@ -2513,6 +4536,13 @@ func (x *AudioContent) GetTranscription() string {
 	return ""
 }
 
+func (x *AudioContent) GetWaveform() []byte {
+	if x != nil {
+		return x.Waveform
+	}
+	return nil
+}
+
 type RichTextContent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// markdown or html.
@@ -2525,7 +4555,7 @@ type RichTextContent struct {
 
 func (x *RichTextContent) Reset() {
 	*x = RichTextContent{}
-	mi := &file_im_v1_im_proto_msgTypes[32]
+	mi := &file_im_v1_im_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2537,7 +4567,7 @@ func (x *RichTextContent) String() string {
 func (*RichTextContent) ProtoMessage() {}
 
 func (x *RichTextContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[32]
+	mi := &file_im_v1_im_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2550,7 +4580,7 @@ func (x *RichTextContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RichTextContent.ProtoReflect.Descriptor instead.
 func (*RichTextContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{32}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RichTextContent) GetContentType() string {
@@ -2574,17 +4604,31 @@ func (x *RichTextContent) GetHtmlContent() string {
 	return ""
 }
 
+// SystemContent is the content of a SYSTEM message. With event_type it tells of an event of the room, which has
+// its own place in the order: docs/rooms.md has the list.
 type SystemContent struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EventType     string                 `protobuf:"bytes,1,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
-	EventData     map[string]string      `protobuf:"bytes,2,rep,name=event_data,json=eventData,proto3" json:"event_data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	EventType string                 `protobuf:"bytes,1,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
+	EventData map[string]string      `protobuf:"bytes,2,rep,name=event_data,json=eventData,proto3" json:"event_data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Hermod: the message that the event is about, and what it is then. Whoever has it as of a higher version
+	// keeps what he has.
+	TargetSeq int64         `protobuf:"varint,3,opt,name=target_seq,json=targetSeq,proto3" json:"target_seq,omitempty"`
+	State     *MessageState `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
+	// Hermod: what an edited message says now.
+	Content  []byte            `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
+	Metadata map[string]string `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Hermod: the member that the event is about, as he is then; the room, if that has changed.
+	Member *RoomUser `protobuf:"bytes,7,opt,name=member,proto3" json:"member,omitempty"`
+	Room   *RoomInfo `protobuf:"bytes,8,opt,name=room,proto3" json:"room,omitempty"`
+	// Hermod: a reaction that came or went.
+	Reaction      string `protobuf:"bytes,9,opt,name=reaction,proto3" json:"reaction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SystemContent) Reset() {
 	*x = SystemContent{}
-	mi := &file_im_v1_im_proto_msgTypes[33]
+	mi := &file_im_v1_im_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +4640,7 @@ func (x *SystemContent) String() string {
 func (*SystemContent) ProtoMessage() {}
 
 func (x *SystemContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[33]
+	mi := &file_im_v1_im_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +4653,7 @@ func (x *SystemContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SystemContent.ProtoReflect.Descriptor instead.
 func (*SystemContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{33}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SystemContent) GetEventType() string {
@@ -2626,6 +4670,55 @@ func (x *SystemContent) GetEventData() map[string]string {
 	return nil
 }
 
+func (x *SystemContent) GetTargetSeq() int64 {
+	if x != nil {
+		return x.TargetSeq
+	}
+	return 0
+}
+
+func (x *SystemContent) GetState() *MessageState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *SystemContent) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *SystemContent) GetMetadata() map[string]string {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *SystemContent) GetMember() *RoomUser {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *SystemContent) GetRoom() *RoomInfo {
+	if x != nil {
+		return x.Room
+	}
+	return nil
+}
+
+func (x *SystemContent) GetReaction() string {
+	if x != nil {
+		return x.Reaction
+	}
+	return ""
+}
+
 // AckContent is the content of an ACK, in either direction, as protobuf or (from clients) as JSON.
 type AckContent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2640,7 +4733,7 @@ type AckContent struct {
 
 func (x *AckContent) Reset() {
 	*x = AckContent{}
-	mi := &file_im_v1_im_proto_msgTypes[34]
+	mi := &file_im_v1_im_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2652,7 +4745,7 @@ func (x *AckContent) String() string {
 func (*AckContent) ProtoMessage() {}
 
 func (x *AckContent) ProtoReflect() protoreflect.Message {
-	mi := &file_im_v1_im_proto_msgTypes[34]
+	mi := &file_im_v1_im_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +4758,7 @@ func (x *AckContent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckContent.ProtoReflect.Descriptor instead.
 func (*AckContent) Descriptor() ([]byte, []int) {
-	return file_im_v1_im_proto_rawDescGZIP(), []int{34}
+	return file_im_v1_im_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *AckContent) GetOriginalMessageId() string {
@@ -2693,7 +4786,7 @@ var File_im_v1_im_proto protoreflect.FileDescriptor
 
 const file_im_v1_im_proto_rawDesc = "" +
 	"\n" +
-	"\x0eim/v1/im.proto\x12\x05im.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x02\n" +
+	"\x0eim/v1/im.proto\x12\x05im.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x03\n" +
 	"\x0eMessageRequest\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12\x17\n" +
@@ -2702,10 +4795,17 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\x04type\x18\x04 \x01(\x0e2\x12.im.v1.MessageTypeR\x04type\x12\x18\n" +
 	"\acontent\x18\x05 \x01(\fR\acontent\x12?\n" +
 	"\bmetadata\x18\x06 \x03(\v2#.im.v1.MessageRequest.MetadataEntryR\bmetadata\x128\n" +
-	"\ttimestamp\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\ttimestamp\x1a;\n" +
+	"\ttimestamp\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\ttimestamp\x12\x1c\n" +
+	"\n" +
+	"to_user_id\x18\b \x01(\tR\btoUserId\x12 \n" +
+	"\freply_to_seq\x18\t \x01(\x03R\n" +
+	"replyToSeq\x12\x1a\n" +
+	"\bmentions\x18\n" +
+	" \x03(\tR\bmentions\x12,\n" +
+	"\x12expires_in_seconds\x18\v \x01(\x03R\x10expiresInSeconds\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe4\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x88\x05\n" +
 	"\x0fMessageResponse\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x12 \n" +
@@ -2720,10 +4820,16 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\x03seq\x18\t \x01(\x03R\x03seq\x12\x19\n" +
 	"\blink_seq\x18\n" +
 	" \x01(\x04R\alinkSeq\x12,\n" +
-	"\x05batch\x18\v \x03(\v2\x16.im.v1.MessageResponseR\x05batch\x1a;\n" +
+	"\x05batch\x18\v \x03(\v2\x16.im.v1.MessageResponseR\x05batch\x12 \n" +
+	"\freply_to_seq\x18\f \x01(\x03R\n" +
+	"replyToSeq\x12\x1a\n" +
+	"\bmentions\x18\r \x03(\tR\bmentions\x129\n" +
+	"\n" +
+	"expires_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\x12)\n" +
+	"\x05state\x18\x0f \x01(\v2\x13.im.v1.MessageStateR\x05state\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcc\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x03\n" +
 	"\x12SendMessageRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
 	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12&\n" +
@@ -2732,16 +4838,24 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\bmetadata\x18\x05 \x03(\v2'.im.v1.SendMessageRequest.MetadataEntryR\bmetadata\x12!\n" +
 	"\fack_required\x18\x06 \x01(\bR\vackRequired\x12\x1d\n" +
 	"\n" +
-	"message_id\x18\a \x01(\tR\tmessageId\x1a;\n" +
+	"message_id\x18\a \x01(\tR\tmessageId\x12\x1c\n" +
+	"\n" +
+	"to_user_id\x18\b \x01(\tR\btoUserId\x12 \n" +
+	"\freply_to_seq\x18\t \x01(\x03R\n" +
+	"replyToSeq\x12\x1a\n" +
+	"\bmentions\x18\n" +
+	" \x03(\tR\bmentions\x12,\n" +
+	"\x12expires_in_seconds\x18\v \x01(\x03R\x10expiresInSeconds\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xaf\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc8\x01\n" +
 	"\x13SendMessageResponse\x12\x1d\n" +
 	"\n" +
 	"message_id\x18\x01 \x01(\tR\tmessageId\x128\n" +
 	"\ttimestamp\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\ttimestamp\x12-\n" +
 	"\x06status\x18\x03 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12\x10\n" +
-	"\x03seq\x18\x04 \x01(\x03R\x03seq\"\xc2\x01\n" +
+	"\x03seq\x18\x04 \x01(\x03R\x03seq\x12\x17\n" +
+	"\aroom_id\x18\x05 \x01(\tR\x06roomId\"\xc2\x01\n" +
 	"\x0fJoinRoomRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
 	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12@\n" +
@@ -2760,11 +4874,12 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\"F\n" +
 	"\x12GetRoomInfoRequest\x12\x17\n" +
 	"\aroom_id\x18\x01 \x01(\tR\x06roomId\x12\x17\n" +
-	"\auser_id\x18\x02 \x01(\tR\x06userId\"\x99\x01\n" +
+	"\auser_id\x18\x02 \x01(\tR\x06userId\"\xbc\x01\n" +
 	"\x13GetRoomInfoResponse\x12-\n" +
 	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12,\n" +
 	"\troom_info\x18\x02 \x01(\v2\x0f.im.v1.RoomInfoR\broomInfo\x12%\n" +
-	"\x05users\x18\x03 \x03(\v2\x0f.im.v1.RoomUserR\x05users\"\xc0\x02\n" +
+	"\x05users\x18\x03 \x03(\v2\x0f.im.v1.RoomUserR\x05users\x12!\n" +
+	"\fonline_count\x18\x04 \x01(\x05R\vonlineCount\"\xe5\x02\n" +
 	"\bRoomInfo\x12\x17\n" +
 	"\aroom_id\x18\x01 \x01(\tR\x06roomId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
@@ -2776,7 +4891,8 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"lastActive\x12#\n" +
 	"\rmessage_count\x18\a \x01(\x03R\fmessageCount\x12\x1d\n" +
 	"\n" +
-	"user_count\x18\b \x01(\x05R\tuserCount\"\x9d\x02\n" +
+	"user_count\x18\b \x01(\x05R\tuserCount\x12#\n" +
+	"\x04kind\x18\t \x01(\x0e2\x0f.im.v1.RoomKindR\x04kind\"\xbe\x02\n" +
 	"\n" +
 	"RoomConfig\x12\x1b\n" +
 	"\tmax_users\x18\x01 \x01(\x05R\bmaxUsers\x12\x1e\n" +
@@ -2788,13 +4904,17 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\vallow_audio\x18\x05 \x01(\bR\n" +
 	"allowAudio\x12&\n" +
 	"\x0fallow_rich_text\x18\x06 \x01(\bR\rallowRichText\x12'\n" +
-	"\x0fauto_transcribe\x18\a \x01(\bR\x0eautoTranscribe\"\xb3\x01\n" +
+	"\x0fauto_transcribe\x18\a \x01(\bR\x0eautoTranscribe\x12\x1f\n" +
+	"\vinvite_only\x18\b \x01(\bR\n" +
+	"inviteOnly\"\xf0\x01\n" +
 	"\bRoomUser\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1a\n" +
 	"\bnickname\x18\x02 \x01(\tR\bnickname\x12#\n" +
 	"\x04role\x18\x03 \x01(\x0e2\x0f.im.v1.UserRoleR\x04role\x12\x14\n" +
 	"\x05muted\x18\x04 \x01(\bR\x05muted\x127\n" +
-	"\tjoined_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bjoinedAt\"G\n" +
+	"\tjoined_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bjoinedAt\x12;\n" +
+	"\vmuted_until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"mutedUntil\"G\n" +
 	"\x11TranscriptRequest\x12\x19\n" +
 	"\baudio_id\x18\x01 \x01(\tR\aaudioId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\"\x7f\n" +
@@ -2821,11 +4941,14 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x16\n" +
 	"\x06format\x18\x03 \x01(\tR\x06format\x12\x12\n" +
 	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x1a\n" +
-	"\bduration\x18\x05 \x01(\x01R\bduration\"|\n" +
+	"\bduration\x18\x05 \x01(\x01R\bduration\"\xcc\x01\n" +
 	"\x13UploadAudioResponse\x12-\n" +
 	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12\x19\n" +
 	"\baudio_id\x18\x02 \x01(\tR\aaudioId\x12\x1b\n" +
-	"\taudio_url\x18\x03 \x01(\tR\baudioUrl\"\xbb\x01\n" +
+	"\taudio_url\x18\x03 \x01(\tR\baudioUrl\x12\x16\n" +
+	"\x06format\x18\x04 \x01(\tR\x06format\x12\x1a\n" +
+	"\bduration\x18\x05 \x01(\x01R\bduration\x12\x1a\n" +
+	"\bwaveform\x18\x06 \x01(\fR\bwaveform\"\xbb\x01\n" +
 	"\x0eHistoryRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
 	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12 \n" +
@@ -2860,20 +4983,157 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\aroom_id\x18\x01 \x01(\tR\x06roomId\x122\n" +
 	"\bmessages\x18\x02 \x03(\v2\x16.im.v1.MessageResponseR\bmessages\x12\x1b\n" +
 	"\tfloor_seq\x18\x03 \x01(\x03R\bfloorSeq\x12\x14\n" +
-	"\x05reset\x18\x04 \x01(\bR\x05reset\"\x8f\x01\n" +
+	"\x05reset\x18\x04 \x01(\bR\x05reset\"\xab\x01\n" +
 	"\tRoomState\x12\x17\n" +
 	"\aroom_id\x18\x01 \x01(\tR\x06roomId\x12\x19\n" +
 	"\bhead_seq\x18\x02 \x01(\x03R\aheadSeq\x12\x1b\n" +
 	"\tfloor_seq\x18\x03 \x01(\x03R\bfloorSeq\x12\x19\n" +
 	"\bread_seq\x18\x04 \x01(\x03R\areadSeq\x12\x16\n" +
-	"\x06unread\x18\x05 \x01(\x05R\x06unread\"U\n" +
+	"\x06unread\x18\x05 \x01(\x05R\x06unread\x12\x1a\n" +
+	"\bmentions\x18\x06 \x01(\x05R\bmentions\"U\n" +
 	"\x0fMarkReadRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
 	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x10\n" +
 	"\x03seq\x18\x03 \x01(\x03R\x03seq\"i\n" +
 	"\x10MarkReadResponse\x12-\n" +
 	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12&\n" +
-	"\x05state\x18\x02 \x01(\v2\x10.im.v1.RoomStateR\x05state\".\n" +
+	"\x05state\x18\x02 \x01(\v2\x10.im.v1.RoomStateR\x05state\"\xa5\x02\n" +
+	"\fMessageState\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x14\n" +
+	"\x05edits\x18\x02 \x01(\x05R\x05edits\x127\n" +
+	"\tedited_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\beditedAt\x12\x1a\n" +
+	"\brecalled\x18\x04 \x01(\bR\brecalled\x12\x1f\n" +
+	"\vrecalled_by\x18\x05 \x01(\tR\n" +
+	"recalledBy\x12;\n" +
+	"\vrecalled_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recalledAt\x122\n" +
+	"\treactions\x18\a \x03(\v2\x14.im.v1.ReactionCountR\treactions\"A\n" +
+	"\rReactionCount\x12\x1a\n" +
+	"\breaction\x18\x01 \x01(\tR\breaction\x12\x14\n" +
+	"\x05users\x18\x02 \x01(\x05R\x05users\"\xce\x02\n" +
+	"\x12EditMessageRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x03R\x03seq\x12\x18\n" +
+	"\acontent\x18\x04 \x01(\fR\acontent\x12C\n" +
+	"\bmetadata\x18\x05 \x03(\v2'.im.v1.EditMessageRequest.MetadataEntryR\bmetadata\x12\x1a\n" +
+	"\bmentions\x18\x06 \x03(\tR\bmentions\x12\x1d\n" +
+	"\n" +
+	"message_id\x18\a \x01(\tR\tmessageId\x12\x1d\n" +
+	"\n" +
+	"if_version\x18\b \x01(\x03R\tifVersion\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x81\x01\n" +
+	"\x13EditMessageResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\x12)\n" +
+	"\x05state\x18\x03 \x01(\v2\x13.im.v1.MessageStateR\x05state\"r\n" +
+	"\x14RecallMessageRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x03R\x03seq\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x83\x01\n" +
+	"\x15RecallMessageResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\x12)\n" +
+	"\x05state\x18\x03 \x01(\v2\x13.im.v1.MessageStateR\x05state\"\x86\x01\n" +
+	"\fReactRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x03R\x03seq\x12\x1a\n" +
+	"\breaction\x18\x04 \x01(\tR\breaction\x12\x16\n" +
+	"\x06remove\x18\x05 \x01(\bR\x06remove\"{\n" +
+	"\rReactResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\x12)\n" +
+	"\x05state\x18\x03 \x01(\v2\x13.im.v1.MessageStateR\x05state\"\x8f\x01\n" +
+	"\x14ListReactionsRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x03R\x03seq\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x05R\x05limit\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\"\xa1\x01\n" +
+	"\x15ListReactionsResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x121\n" +
+	"\treactions\x18\x02 \x03(\v2\x13.im.v1.UserReactionR\treactions\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"o\n" +
+	"\fUserReaction\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1a\n" +
+	"\breaction\x18\x02 \x01(\tR\breaction\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\x8d\x01\n" +
+	"\x12ListReadersRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x03R\x03seq\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x05R\x05limit\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x05 \x01(\tR\tpageToken\"\x98\x01\n" +
+	"\x13ListReadersResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12*\n" +
+	"\amembers\x18\x02 \x03(\v2\x10.im.v1.WatermarkR\amembers\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"d\n" +
+	"\tWatermark\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x19\n" +
+	"\bread_seq\x18\x02 \x01(\x03R\areadSeq\x12#\n" +
+	"\rdelivered_seq\x18\x03 \x01(\x03R\fdeliveredSeq\"{\n" +
+	"\x14SendEphemeralRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x17\n" +
+	"\aroom_id\x18\x02 \x01(\tR\x06roomId\x121\n" +
+	"\acontent\x18\x03 \x01(\v2\x17.im.v1.EphemeralContentR\acontent\"F\n" +
+	"\x15SendEphemeralResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\"\x96\x01\n" +
+	"\x10EphemeralContent\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x125\n" +
+	"\x04data\x18\x02 \x03(\v2!.im.v1.EphemeralContent.DataEntryR\x04data\x1a7\n" +
+	"\tDataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x96\x02\n" +
+	"\rSearchRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
+	"\x05query\x18\x02 \x01(\tR\x05query\x12\x19\n" +
+	"\broom_ids\x18\x03 \x03(\tR\aroomIds\x12\"\n" +
+	"\rfrom_user_ids\x18\x04 \x03(\tR\vfromUserIds\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x14\n" +
+	"\x05limit\x18\a \x01(\x05R\x05limit\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\b \x01(\tR\tpageToken\"\xbb\x01\n" +
+	"\x0eSearchResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x122\n" +
+	"\bmessages\x18\x02 \x03(\v2\x16.im.v1.MessageResponseR\bmessages\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12\x1e\n" +
+	"\n" +
+	"incomplete\x18\x04 \x01(\bR\n" +
+	"incomplete\"H\n" +
+	"\x12GetPresenceRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x19\n" +
+	"\buser_ids\x18\x02 \x03(\tR\auserIds\"o\n" +
+	"\x13GetPresenceResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12)\n" +
+	"\x05users\x18\x02 \x03(\v2\x13.im.v1.UserPresenceR\x05users\"\x8c\x01\n" +
+	"\fUserPresence\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12*\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x14.im.v1.PresenceStateR\x05state\x127\n" +
+	"\tlast_seen\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\blastSeen\"\x9d\x01\n" +
+	"\x0fPresenceContent\x12\x19\n" +
+	"\buser_ids\x18\x01 \x03(\tR\auserIds\x12\x19\n" +
+	"\broom_ids\x18\x02 \x03(\tR\aroomIds\x12)\n" +
+	"\x05users\x18\x03 \x03(\v2\x13.im.v1.UserPresenceR\x05users\x12)\n" +
+	"\x05rooms\x18\x04 \x03(\v2\x13.im.v1.RoomPresenceR\x05rooms\"J\n" +
+	"\fRoomPresence\x12\x17\n" +
+	"\aroom_id\x18\x01 \x01(\tR\x06roomId\x12!\n" +
+	"\fonline_count\x18\x02 \x01(\x05R\vonlineCount\"m\n" +
+	"\x12GetAudioURLRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x19\n" +
+	"\baudio_id\x18\x02 \x01(\tR\aaudioId\x12#\n" +
+	"\rvalid_seconds\x18\x03 \x01(\x03R\fvalidSeconds\"\x91\x01\n" +
+	"\x13GetAudioURLResponse\x12-\n" +
+	"\x06status\x18\x01 \x01(\v2\x15.im.v1.ResponseStatusR\x06status\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x129\n" +
+	"\n" +
+	"expires_at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\texpiresAt\".\n" +
 	"\x12HealthCheckRequest\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\"\\\n" +
 	"\x13HealthCheckResponse\x12+\n" +
@@ -2887,32 +5147,44 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"!\n" +
 	"\vTextContent\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\"\xb4\x01\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"\xd0\x01\n" +
 	"\fAudioContent\x12\x19\n" +
 	"\baudio_id\x18\x01 \x01(\tR\aaudioId\x12\x1b\n" +
 	"\taudio_url\x18\x02 \x01(\tR\baudioUrl\x12\x1a\n" +
 	"\bduration\x18\x03 \x01(\x01R\bduration\x12\x16\n" +
 	"\x06format\x18\x04 \x01(\tR\x06format\x12\x12\n" +
 	"\x04size\x18\x05 \x01(\x03R\x04size\x12$\n" +
-	"\rtranscription\x18\x06 \x01(\tR\rtranscription\"x\n" +
+	"\rtranscription\x18\x06 \x01(\tR\rtranscription\x12\x1a\n" +
+	"\bwaveform\x18\a \x01(\fR\bwaveform\"x\n" +
 	"\x0fRichTextContent\x12!\n" +
 	"\fcontent_type\x18\x01 \x01(\tR\vcontentType\x12\x1f\n" +
 	"\vraw_content\x18\x02 \x01(\tR\n" +
 	"rawContent\x12!\n" +
-	"\fhtml_content\x18\x03 \x01(\tR\vhtmlContent\"\xb0\x01\n" +
+	"\fhtml_content\x18\x03 \x01(\tR\vhtmlContent\"\xfb\x03\n" +
 	"\rSystemContent\x12\x1d\n" +
 	"\n" +
 	"event_type\x18\x01 \x01(\tR\teventType\x12B\n" +
 	"\n" +
-	"event_data\x18\x02 \x03(\v2#.im.v1.SystemContent.EventDataEntryR\teventData\x1a<\n" +
+	"event_data\x18\x02 \x03(\v2#.im.v1.SystemContent.EventDataEntryR\teventData\x12\x1d\n" +
+	"\n" +
+	"target_seq\x18\x03 \x01(\x03R\ttargetSeq\x12)\n" +
+	"\x05state\x18\x04 \x01(\v2\x13.im.v1.MessageStateR\x05state\x12\x18\n" +
+	"\acontent\x18\x05 \x01(\fR\acontent\x12>\n" +
+	"\bmetadata\x18\x06 \x03(\v2\".im.v1.SystemContent.MetadataEntryR\bmetadata\x12'\n" +
+	"\x06member\x18\a \x01(\v2\x0f.im.v1.RoomUserR\x06member\x12#\n" +
+	"\x04room\x18\b \x01(\v2\x0f.im.v1.RoomInfoR\x04room\x12\x1a\n" +
+	"\breaction\x18\t \x01(\tR\breaction\x1a<\n" +
 	"\x0eEventDataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a;\n" +
+	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"{\n" +
 	"\n" +
 	"AckContent\x12.\n" +
 	"\x13original_message_id\x18\x01 \x01(\tR\x11originalMessageId\x12\x18\n" +
 	"\asuccess\x18\x02 \x01(\bR\asuccess\x12#\n" +
-	"\rerror_message\x18\x03 \x01(\tR\ferrorMessage*\xfa\x01\n" +
+	"\rerror_message\x18\x03 \x01(\tR\ferrorMessage*\xb1\x02\n" +
 	"\vMessageType\x12\x1c\n" +
 	"\x18MESSAGE_TYPE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11MESSAGE_TYPE_TEXT\x10\x01\x12\x16\n" +
@@ -2922,12 +5194,23 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\x10MESSAGE_TYPE_ACK\x10\x05\x12\x1a\n" +
 	"\x16MESSAGE_TYPE_JOIN_ROOM\x10\x06\x12\x1b\n" +
 	"\x17MESSAGE_TYPE_LEAVE_ROOM\x10\a\x12\x1a\n" +
-	"\x16MESSAGE_TYPE_HEARTBEAT\x10\b*g\n" +
+	"\x16MESSAGE_TYPE_HEARTBEAT\x10\b\x12\x1a\n" +
+	"\x16MESSAGE_TYPE_EPHEMERAL\x10\t\x12\x19\n" +
+	"\x15MESSAGE_TYPE_PRESENCE\x10\n" +
+	"*g\n" +
 	"\bUserRole\x12\x19\n" +
 	"\x15USER_ROLE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eUSER_ROLE_USER\x10\x01\x12\x17\n" +
 	"\x13USER_ROLE_MODERATOR\x10\x02\x12\x13\n" +
-	"\x0fUSER_ROLE_ADMIN\x10\x03*\xb5\x01\n" +
+	"\x0fUSER_ROLE_ADMIN\x10\x03*;\n" +
+	"\bRoomKind\x12\x19\n" +
+	"\x15ROOM_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10ROOM_KIND_DIRECT\x10\x01*\x7f\n" +
+	"\rPresenceState\x12\x1e\n" +
+	"\x1aPRESENCE_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15PRESENCE_STATE_ONLINE\x10\x01\x12\x17\n" +
+	"\x13PRESENCE_STATE_AWAY\x10\x02\x12\x1a\n" +
+	"\x16PRESENCE_STATE_OFFLINE\x10\x03*\xb5\x01\n" +
 	"\x10TranscriptStatus\x12!\n" +
 	"\x1dTRANSCRIPT_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19TRANSCRIPT_STATUS_PENDING\x10\x01\x12 \n" +
@@ -2938,7 +5221,8 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\x19HEALTH_STATUS_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15HEALTH_STATUS_SERVING\x10\x01\x12\x1d\n" +
 	"\x19HEALTH_STATUS_NOT_SERVING\x10\x02\x12!\n" +
-	"\x1dHEALTH_STATUS_SERVICE_UNKNOWN\x10\x032\xda\x05\n" +
+	"\x1dHEALTH_STATUS_SERVICE_UNKNOWN\x10\x032\xc1\n" +
+	"\n" +
 	"\tIMService\x12C\n" +
 	"\x0eStreamMessages\x12\x15.im.v1.MessageRequest\x1a\x16.im.v1.MessageResponse(\x010\x01\x12D\n" +
 	"\vSendMessage\x12\x19.im.v1.SendMessageRequest\x1a\x1a.im.v1.SendMessageResponse\x12;\n" +
@@ -2950,6 +5234,15 @@ const file_im_v1_im_proto_rawDesc = "" +
 	"\aHistory\x12\x15.im.v1.HistoryRequest\x1a\x16.im.v1.HistoryResponse\x12/\n" +
 	"\x04Sync\x12\x12.im.v1.SyncRequest\x1a\x13.im.v1.SyncResponse\x12;\n" +
 	"\bMarkRead\x12\x16.im.v1.MarkReadRequest\x1a\x17.im.v1.MarkReadResponse\x12D\n" +
+	"\vEditMessage\x12\x19.im.v1.EditMessageRequest\x1a\x1a.im.v1.EditMessageResponse\x12J\n" +
+	"\rRecallMessage\x12\x1b.im.v1.RecallMessageRequest\x1a\x1c.im.v1.RecallMessageResponse\x122\n" +
+	"\x05React\x12\x13.im.v1.ReactRequest\x1a\x14.im.v1.ReactResponse\x12J\n" +
+	"\rListReactions\x12\x1b.im.v1.ListReactionsRequest\x1a\x1c.im.v1.ListReactionsResponse\x12D\n" +
+	"\vListReaders\x12\x19.im.v1.ListReadersRequest\x1a\x1a.im.v1.ListReadersResponse\x12J\n" +
+	"\rSendEphemeral\x12\x1b.im.v1.SendEphemeralRequest\x1a\x1c.im.v1.SendEphemeralResponse\x125\n" +
+	"\x06Search\x12\x14.im.v1.SearchRequest\x1a\x15.im.v1.SearchResponse\x12D\n" +
+	"\vGetPresence\x12\x19.im.v1.GetPresenceRequest\x1a\x1a.im.v1.GetPresenceResponse\x12D\n" +
+	"\vGetAudioURL\x12\x19.im.v1.GetAudioURLRequest\x1a\x1a.im.v1.GetAudioURLResponse\x12D\n" +
 	"\vHealthCheck\x12\x19.im.v1.HealthCheckRequest\x1a\x1a.im.v1.HealthCheckResponseB*Z(github.com/game-im/hermod/api/im/v1;imv1b\x06proto3"
 
 var (
@@ -2964,127 +5257,214 @@ func file_im_v1_im_proto_rawDescGZIP() []byte {
 	return file_im_v1_im_proto_rawDescData
 }
 
-var file_im_v1_im_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_im_v1_im_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_im_v1_im_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_im_v1_im_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
 var file_im_v1_im_proto_goTypes = []any{
 	(MessageType)(0),              // 0: im.v1.MessageType
 	(UserRole)(0),                 // 1: im.v1.UserRole
-	(TranscriptStatus)(0),         // 2: im.v1.TranscriptStatus
-	(HealthStatus)(0),             // 3: im.v1.HealthStatus
-	(*MessageRequest)(nil),        // 4: im.v1.MessageRequest
-	(*MessageResponse)(nil),       // 5: im.v1.MessageResponse
-	(*SendMessageRequest)(nil),    // 6: im.v1.SendMessageRequest
-	(*SendMessageResponse)(nil),   // 7: im.v1.SendMessageResponse
-	(*JoinRoomRequest)(nil),       // 8: im.v1.JoinRoomRequest
-	(*JoinRoomResponse)(nil),      // 9: im.v1.JoinRoomResponse
-	(*LeaveRoomRequest)(nil),      // 10: im.v1.LeaveRoomRequest
-	(*LeaveRoomResponse)(nil),     // 11: im.v1.LeaveRoomResponse
-	(*GetRoomInfoRequest)(nil),    // 12: im.v1.GetRoomInfoRequest
-	(*GetRoomInfoResponse)(nil),   // 13: im.v1.GetRoomInfoResponse
-	(*RoomInfo)(nil),              // 14: im.v1.RoomInfo
-	(*RoomConfig)(nil),            // 15: im.v1.RoomConfig
-	(*RoomUser)(nil),              // 16: im.v1.RoomUser
-	(*TranscriptRequest)(nil),     // 17: im.v1.TranscriptRequest
-	(*TranscriptResponse)(nil),    // 18: im.v1.TranscriptResponse
-	(*Transcription)(nil),         // 19: im.v1.Transcription
-	(*UploadAudioRequest)(nil),    // 20: im.v1.UploadAudioRequest
-	(*AudioMetadata)(nil),         // 21: im.v1.AudioMetadata
-	(*UploadAudioResponse)(nil),   // 22: im.v1.UploadAudioResponse
-	(*HistoryRequest)(nil),        // 23: im.v1.HistoryRequest
-	(*HistoryResponse)(nil),       // 24: im.v1.HistoryResponse
-	(*SyncRequest)(nil),           // 25: im.v1.SyncRequest
-	(*SyncResponse)(nil),          // 26: im.v1.SyncResponse
-	(*RoomPage)(nil),              // 27: im.v1.RoomPage
-	(*RoomState)(nil),             // 28: im.v1.RoomState
-	(*MarkReadRequest)(nil),       // 29: im.v1.MarkReadRequest
-	(*MarkReadResponse)(nil),      // 30: im.v1.MarkReadResponse
-	(*HealthCheckRequest)(nil),    // 31: im.v1.HealthCheckRequest
-	(*HealthCheckResponse)(nil),   // 32: im.v1.HealthCheckResponse
-	(*ResponseStatus)(nil),        // 33: im.v1.ResponseStatus
-	(*TextContent)(nil),           // 34: im.v1.TextContent
-	(*AudioContent)(nil),          // 35: im.v1.AudioContent
-	(*RichTextContent)(nil),       // 36: im.v1.RichTextContent
-	(*SystemContent)(nil),         // 37: im.v1.SystemContent
-	(*AckContent)(nil),            // 38: im.v1.AckContent
-	nil,                           // 39: im.v1.MessageRequest.MetadataEntry
-	nil,                           // 40: im.v1.MessageResponse.MetadataEntry
-	nil,                           // 41: im.v1.SendMessageRequest.MetadataEntry
-	nil,                           // 42: im.v1.JoinRoomRequest.MetadataEntry
-	nil,                           // 43: im.v1.SyncRequest.CursorsEntry
-	nil,                           // 44: im.v1.ResponseStatus.DetailsEntry
-	nil,                           // 45: im.v1.SystemContent.EventDataEntry
-	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
+	(RoomKind)(0),                 // 2: im.v1.RoomKind
+	(PresenceState)(0),            // 3: im.v1.PresenceState
+	(TranscriptStatus)(0),         // 4: im.v1.TranscriptStatus
+	(HealthStatus)(0),             // 5: im.v1.HealthStatus
+	(*MessageRequest)(nil),        // 6: im.v1.MessageRequest
+	(*MessageResponse)(nil),       // 7: im.v1.MessageResponse
+	(*SendMessageRequest)(nil),    // 8: im.v1.SendMessageRequest
+	(*SendMessageResponse)(nil),   // 9: im.v1.SendMessageResponse
+	(*JoinRoomRequest)(nil),       // 10: im.v1.JoinRoomRequest
+	(*JoinRoomResponse)(nil),      // 11: im.v1.JoinRoomResponse
+	(*LeaveRoomRequest)(nil),      // 12: im.v1.LeaveRoomRequest
+	(*LeaveRoomResponse)(nil),     // 13: im.v1.LeaveRoomResponse
+	(*GetRoomInfoRequest)(nil),    // 14: im.v1.GetRoomInfoRequest
+	(*GetRoomInfoResponse)(nil),   // 15: im.v1.GetRoomInfoResponse
+	(*RoomInfo)(nil),              // 16: im.v1.RoomInfo
+	(*RoomConfig)(nil),            // 17: im.v1.RoomConfig
+	(*RoomUser)(nil),              // 18: im.v1.RoomUser
+	(*TranscriptRequest)(nil),     // 19: im.v1.TranscriptRequest
+	(*TranscriptResponse)(nil),    // 20: im.v1.TranscriptResponse
+	(*Transcription)(nil),         // 21: im.v1.Transcription
+	(*UploadAudioRequest)(nil),    // 22: im.v1.UploadAudioRequest
+	(*AudioMetadata)(nil),         // 23: im.v1.AudioMetadata
+	(*UploadAudioResponse)(nil),   // 24: im.v1.UploadAudioResponse
+	(*HistoryRequest)(nil),        // 25: im.v1.HistoryRequest
+	(*HistoryResponse)(nil),       // 26: im.v1.HistoryResponse
+	(*SyncRequest)(nil),           // 27: im.v1.SyncRequest
+	(*SyncResponse)(nil),          // 28: im.v1.SyncResponse
+	(*RoomPage)(nil),              // 29: im.v1.RoomPage
+	(*RoomState)(nil),             // 30: im.v1.RoomState
+	(*MarkReadRequest)(nil),       // 31: im.v1.MarkReadRequest
+	(*MarkReadResponse)(nil),      // 32: im.v1.MarkReadResponse
+	(*MessageState)(nil),          // 33: im.v1.MessageState
+	(*ReactionCount)(nil),         // 34: im.v1.ReactionCount
+	(*EditMessageRequest)(nil),    // 35: im.v1.EditMessageRequest
+	(*EditMessageResponse)(nil),   // 36: im.v1.EditMessageResponse
+	(*RecallMessageRequest)(nil),  // 37: im.v1.RecallMessageRequest
+	(*RecallMessageResponse)(nil), // 38: im.v1.RecallMessageResponse
+	(*ReactRequest)(nil),          // 39: im.v1.ReactRequest
+	(*ReactResponse)(nil),         // 40: im.v1.ReactResponse
+	(*ListReactionsRequest)(nil),  // 41: im.v1.ListReactionsRequest
+	(*ListReactionsResponse)(nil), // 42: im.v1.ListReactionsResponse
+	(*UserReaction)(nil),          // 43: im.v1.UserReaction
+	(*ListReadersRequest)(nil),    // 44: im.v1.ListReadersRequest
+	(*ListReadersResponse)(nil),   // 45: im.v1.ListReadersResponse
+	(*Watermark)(nil),             // 46: im.v1.Watermark
+	(*SendEphemeralRequest)(nil),  // 47: im.v1.SendEphemeralRequest
+	(*SendEphemeralResponse)(nil), // 48: im.v1.SendEphemeralResponse
+	(*EphemeralContent)(nil),      // 49: im.v1.EphemeralContent
+	(*SearchRequest)(nil),         // 50: im.v1.SearchRequest
+	(*SearchResponse)(nil),        // 51: im.v1.SearchResponse
+	(*GetPresenceRequest)(nil),    // 52: im.v1.GetPresenceRequest
+	(*GetPresenceResponse)(nil),   // 53: im.v1.GetPresenceResponse
+	(*UserPresence)(nil),          // 54: im.v1.UserPresence
+	(*PresenceContent)(nil),       // 55: im.v1.PresenceContent
+	(*RoomPresence)(nil),          // 56: im.v1.RoomPresence
+	(*GetAudioURLRequest)(nil),    // 57: im.v1.GetAudioURLRequest
+	(*GetAudioURLResponse)(nil),   // 58: im.v1.GetAudioURLResponse
+	(*HealthCheckRequest)(nil),    // 59: im.v1.HealthCheckRequest
+	(*HealthCheckResponse)(nil),   // 60: im.v1.HealthCheckResponse
+	(*ResponseStatus)(nil),        // 61: im.v1.ResponseStatus
+	(*TextContent)(nil),           // 62: im.v1.TextContent
+	(*AudioContent)(nil),          // 63: im.v1.AudioContent
+	(*RichTextContent)(nil),       // 64: im.v1.RichTextContent
+	(*SystemContent)(nil),         // 65: im.v1.SystemContent
+	(*AckContent)(nil),            // 66: im.v1.AckContent
+	nil,                           // 67: im.v1.MessageRequest.MetadataEntry
+	nil,                           // 68: im.v1.MessageResponse.MetadataEntry
+	nil,                           // 69: im.v1.SendMessageRequest.MetadataEntry
+	nil,                           // 70: im.v1.JoinRoomRequest.MetadataEntry
+	nil,                           // 71: im.v1.SyncRequest.CursorsEntry
+	nil,                           // 72: im.v1.EditMessageRequest.MetadataEntry
+	nil,                           // 73: im.v1.EphemeralContent.DataEntry
+	nil,                           // 74: im.v1.ResponseStatus.DetailsEntry
+	nil,                           // 75: im.v1.SystemContent.EventDataEntry
+	nil,                           // 76: im.v1.SystemContent.MetadataEntry
+	(*timestamppb.Timestamp)(nil), // 77: google.protobuf.Timestamp
 }
 var file_im_v1_im_proto_depIdxs = []int32{
-	0,  // 0: im.v1.MessageRequest.type:type_name -> im.v1.MessageType
-	39, // 1: im.v1.MessageRequest.metadata:type_name -> im.v1.MessageRequest.MetadataEntry
-	46, // 2: im.v1.MessageRequest.timestamp:type_name -> google.protobuf.Timestamp
-	0,  // 3: im.v1.MessageResponse.type:type_name -> im.v1.MessageType
-	46, // 4: im.v1.MessageResponse.timestamp:type_name -> google.protobuf.Timestamp
-	40, // 5: im.v1.MessageResponse.metadata:type_name -> im.v1.MessageResponse.MetadataEntry
-	5,  // 6: im.v1.MessageResponse.batch:type_name -> im.v1.MessageResponse
-	0,  // 7: im.v1.SendMessageRequest.type:type_name -> im.v1.MessageType
-	41, // 8: im.v1.SendMessageRequest.metadata:type_name -> im.v1.SendMessageRequest.MetadataEntry
-	46, // 9: im.v1.SendMessageResponse.timestamp:type_name -> google.protobuf.Timestamp
-	33, // 10: im.v1.SendMessageResponse.status:type_name -> im.v1.ResponseStatus
-	42, // 11: im.v1.JoinRoomRequest.metadata:type_name -> im.v1.JoinRoomRequest.MetadataEntry
-	33, // 12: im.v1.JoinRoomResponse.status:type_name -> im.v1.ResponseStatus
-	14, // 13: im.v1.JoinRoomResponse.room_info:type_name -> im.v1.RoomInfo
-	33, // 14: im.v1.LeaveRoomResponse.status:type_name -> im.v1.ResponseStatus
-	33, // 15: im.v1.GetRoomInfoResponse.status:type_name -> im.v1.ResponseStatus
-	14, // 16: im.v1.GetRoomInfoResponse.room_info:type_name -> im.v1.RoomInfo
-	16, // 17: im.v1.GetRoomInfoResponse.users:type_name -> im.v1.RoomUser
-	15, // 18: im.v1.RoomInfo.config:type_name -> im.v1.RoomConfig
-	46, // 19: im.v1.RoomInfo.created_at:type_name -> google.protobuf.Timestamp
-	46, // 20: im.v1.RoomInfo.last_active:type_name -> google.protobuf.Timestamp
-	1,  // 21: im.v1.RoomUser.role:type_name -> im.v1.UserRole
-	46, // 22: im.v1.RoomUser.joined_at:type_name -> google.protobuf.Timestamp
-	33, // 23: im.v1.TranscriptResponse.status:type_name -> im.v1.ResponseStatus
-	19, // 24: im.v1.TranscriptResponse.transcription:type_name -> im.v1.Transcription
-	2,  // 25: im.v1.Transcription.status:type_name -> im.v1.TranscriptStatus
-	46, // 26: im.v1.Transcription.created_at:type_name -> google.protobuf.Timestamp
-	46, // 27: im.v1.Transcription.updated_at:type_name -> google.protobuf.Timestamp
-	21, // 28: im.v1.UploadAudioRequest.metadata:type_name -> im.v1.AudioMetadata
-	33, // 29: im.v1.UploadAudioResponse.status:type_name -> im.v1.ResponseStatus
-	33, // 30: im.v1.HistoryResponse.status:type_name -> im.v1.ResponseStatus
-	5,  // 31: im.v1.HistoryResponse.messages:type_name -> im.v1.MessageResponse
-	43, // 32: im.v1.SyncRequest.cursors:type_name -> im.v1.SyncRequest.CursorsEntry
-	33, // 33: im.v1.SyncResponse.status:type_name -> im.v1.ResponseStatus
-	27, // 34: im.v1.SyncResponse.rooms:type_name -> im.v1.RoomPage
-	28, // 35: im.v1.SyncResponse.snapshot:type_name -> im.v1.RoomState
-	5,  // 36: im.v1.RoomPage.messages:type_name -> im.v1.MessageResponse
-	33, // 37: im.v1.MarkReadResponse.status:type_name -> im.v1.ResponseStatus
-	28, // 38: im.v1.MarkReadResponse.state:type_name -> im.v1.RoomState
-	3,  // 39: im.v1.HealthCheckResponse.status:type_name -> im.v1.HealthStatus
-	44, // 40: im.v1.ResponseStatus.details:type_name -> im.v1.ResponseStatus.DetailsEntry
-	45, // 41: im.v1.SystemContent.event_data:type_name -> im.v1.SystemContent.EventDataEntry
-	4,  // 42: im.v1.IMService.StreamMessages:input_type -> im.v1.MessageRequest
-	6,  // 43: im.v1.IMService.SendMessage:input_type -> im.v1.SendMessageRequest
-	8,  // 44: im.v1.IMService.JoinRoom:input_type -> im.v1.JoinRoomRequest
-	10, // 45: im.v1.IMService.LeaveRoom:input_type -> im.v1.LeaveRoomRequest
-	12, // 46: im.v1.IMService.GetRoomInfo:input_type -> im.v1.GetRoomInfoRequest
-	17, // 47: im.v1.IMService.GetAudioTranscript:input_type -> im.v1.TranscriptRequest
-	20, // 48: im.v1.IMService.UploadAudio:input_type -> im.v1.UploadAudioRequest
-	23, // 49: im.v1.IMService.History:input_type -> im.v1.HistoryRequest
-	25, // 50: im.v1.IMService.Sync:input_type -> im.v1.SyncRequest
-	29, // 51: im.v1.IMService.MarkRead:input_type -> im.v1.MarkReadRequest
-	31, // 52: im.v1.IMService.HealthCheck:input_type -> im.v1.HealthCheckRequest
-	5,  // 53: im.v1.IMService.StreamMessages:output_type -> im.v1.MessageResponse
-	7,  // 54: im.v1.IMService.SendMessage:output_type -> im.v1.SendMessageResponse
-	9,  // 55: im.v1.IMService.JoinRoom:output_type -> im.v1.JoinRoomResponse
-	11, // 56: im.v1.IMService.LeaveRoom:output_type -> im.v1.LeaveRoomResponse
-	13, // 57: im.v1.IMService.GetRoomInfo:output_type -> im.v1.GetRoomInfoResponse
-	18, // 58: im.v1.IMService.GetAudioTranscript:output_type -> im.v1.TranscriptResponse
-	22, // 59: im.v1.IMService.UploadAudio:output_type -> im.v1.UploadAudioResponse
-	24, // 60: im.v1.IMService.History:output_type -> im.v1.HistoryResponse
-	26, // 61: im.v1.IMService.Sync:output_type -> im.v1.SyncResponse
-	30, // 62: im.v1.IMService.MarkRead:output_type -> im.v1.MarkReadResponse
-	32, // 63: im.v1.IMService.HealthCheck:output_type -> im.v1.HealthCheckResponse
-	53, // [53:64] is the sub-list for method output_type
-	42, // [42:53] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	0,   // 0: im.v1.MessageRequest.type:type_name -> im.v1.MessageType
+	67,  // 1: im.v1.MessageRequest.metadata:type_name -> im.v1.MessageRequest.MetadataEntry
+	77,  // 2: im.v1.MessageRequest.timestamp:type_name -> google.protobuf.Timestamp
+	0,   // 3: im.v1.MessageResponse.type:type_name -> im.v1.MessageType
+	77,  // 4: im.v1.MessageResponse.timestamp:type_name -> google.protobuf.Timestamp
+	68,  // 5: im.v1.MessageResponse.metadata:type_name -> im.v1.MessageResponse.MetadataEntry
+	7,   // 6: im.v1.MessageResponse.batch:type_name -> im.v1.MessageResponse
+	77,  // 7: im.v1.MessageResponse.expires_at:type_name -> google.protobuf.Timestamp
+	33,  // 8: im.v1.MessageResponse.state:type_name -> im.v1.MessageState
+	0,   // 9: im.v1.SendMessageRequest.type:type_name -> im.v1.MessageType
+	69,  // 10: im.v1.SendMessageRequest.metadata:type_name -> im.v1.SendMessageRequest.MetadataEntry
+	77,  // 11: im.v1.SendMessageResponse.timestamp:type_name -> google.protobuf.Timestamp
+	61,  // 12: im.v1.SendMessageResponse.status:type_name -> im.v1.ResponseStatus
+	70,  // 13: im.v1.JoinRoomRequest.metadata:type_name -> im.v1.JoinRoomRequest.MetadataEntry
+	61,  // 14: im.v1.JoinRoomResponse.status:type_name -> im.v1.ResponseStatus
+	16,  // 15: im.v1.JoinRoomResponse.room_info:type_name -> im.v1.RoomInfo
+	61,  // 16: im.v1.LeaveRoomResponse.status:type_name -> im.v1.ResponseStatus
+	61,  // 17: im.v1.GetRoomInfoResponse.status:type_name -> im.v1.ResponseStatus
+	16,  // 18: im.v1.GetRoomInfoResponse.room_info:type_name -> im.v1.RoomInfo
+	18,  // 19: im.v1.GetRoomInfoResponse.users:type_name -> im.v1.RoomUser
+	17,  // 20: im.v1.RoomInfo.config:type_name -> im.v1.RoomConfig
+	77,  // 21: im.v1.RoomInfo.created_at:type_name -> google.protobuf.Timestamp
+	77,  // 22: im.v1.RoomInfo.last_active:type_name -> google.protobuf.Timestamp
+	2,   // 23: im.v1.RoomInfo.kind:type_name -> im.v1.RoomKind
+	1,   // 24: im.v1.RoomUser.role:type_name -> im.v1.UserRole
+	77,  // 25: im.v1.RoomUser.joined_at:type_name -> google.protobuf.Timestamp
+	77,  // 26: im.v1.RoomUser.muted_until:type_name -> google.protobuf.Timestamp
+	61,  // 27: im.v1.TranscriptResponse.status:type_name -> im.v1.ResponseStatus
+	21,  // 28: im.v1.TranscriptResponse.transcription:type_name -> im.v1.Transcription
+	4,   // 29: im.v1.Transcription.status:type_name -> im.v1.TranscriptStatus
+	77,  // 30: im.v1.Transcription.created_at:type_name -> google.protobuf.Timestamp
+	77,  // 31: im.v1.Transcription.updated_at:type_name -> google.protobuf.Timestamp
+	23,  // 32: im.v1.UploadAudioRequest.metadata:type_name -> im.v1.AudioMetadata
+	61,  // 33: im.v1.UploadAudioResponse.status:type_name -> im.v1.ResponseStatus
+	61,  // 34: im.v1.HistoryResponse.status:type_name -> im.v1.ResponseStatus
+	7,   // 35: im.v1.HistoryResponse.messages:type_name -> im.v1.MessageResponse
+	71,  // 36: im.v1.SyncRequest.cursors:type_name -> im.v1.SyncRequest.CursorsEntry
+	61,  // 37: im.v1.SyncResponse.status:type_name -> im.v1.ResponseStatus
+	29,  // 38: im.v1.SyncResponse.rooms:type_name -> im.v1.RoomPage
+	30,  // 39: im.v1.SyncResponse.snapshot:type_name -> im.v1.RoomState
+	7,   // 40: im.v1.RoomPage.messages:type_name -> im.v1.MessageResponse
+	61,  // 41: im.v1.MarkReadResponse.status:type_name -> im.v1.ResponseStatus
+	30,  // 42: im.v1.MarkReadResponse.state:type_name -> im.v1.RoomState
+	77,  // 43: im.v1.MessageState.edited_at:type_name -> google.protobuf.Timestamp
+	77,  // 44: im.v1.MessageState.recalled_at:type_name -> google.protobuf.Timestamp
+	34,  // 45: im.v1.MessageState.reactions:type_name -> im.v1.ReactionCount
+	72,  // 46: im.v1.EditMessageRequest.metadata:type_name -> im.v1.EditMessageRequest.MetadataEntry
+	61,  // 47: im.v1.EditMessageResponse.status:type_name -> im.v1.ResponseStatus
+	33,  // 48: im.v1.EditMessageResponse.state:type_name -> im.v1.MessageState
+	61,  // 49: im.v1.RecallMessageResponse.status:type_name -> im.v1.ResponseStatus
+	33,  // 50: im.v1.RecallMessageResponse.state:type_name -> im.v1.MessageState
+	61,  // 51: im.v1.ReactResponse.status:type_name -> im.v1.ResponseStatus
+	33,  // 52: im.v1.ReactResponse.state:type_name -> im.v1.MessageState
+	61,  // 53: im.v1.ListReactionsResponse.status:type_name -> im.v1.ResponseStatus
+	43,  // 54: im.v1.ListReactionsResponse.reactions:type_name -> im.v1.UserReaction
+	77,  // 55: im.v1.UserReaction.at:type_name -> google.protobuf.Timestamp
+	61,  // 56: im.v1.ListReadersResponse.status:type_name -> im.v1.ResponseStatus
+	46,  // 57: im.v1.ListReadersResponse.members:type_name -> im.v1.Watermark
+	49,  // 58: im.v1.SendEphemeralRequest.content:type_name -> im.v1.EphemeralContent
+	61,  // 59: im.v1.SendEphemeralResponse.status:type_name -> im.v1.ResponseStatus
+	73,  // 60: im.v1.EphemeralContent.data:type_name -> im.v1.EphemeralContent.DataEntry
+	77,  // 61: im.v1.SearchRequest.since:type_name -> google.protobuf.Timestamp
+	77,  // 62: im.v1.SearchRequest.until:type_name -> google.protobuf.Timestamp
+	61,  // 63: im.v1.SearchResponse.status:type_name -> im.v1.ResponseStatus
+	7,   // 64: im.v1.SearchResponse.messages:type_name -> im.v1.MessageResponse
+	61,  // 65: im.v1.GetPresenceResponse.status:type_name -> im.v1.ResponseStatus
+	54,  // 66: im.v1.GetPresenceResponse.users:type_name -> im.v1.UserPresence
+	3,   // 67: im.v1.UserPresence.state:type_name -> im.v1.PresenceState
+	77,  // 68: im.v1.UserPresence.last_seen:type_name -> google.protobuf.Timestamp
+	54,  // 69: im.v1.PresenceContent.users:type_name -> im.v1.UserPresence
+	56,  // 70: im.v1.PresenceContent.rooms:type_name -> im.v1.RoomPresence
+	61,  // 71: im.v1.GetAudioURLResponse.status:type_name -> im.v1.ResponseStatus
+	77,  // 72: im.v1.GetAudioURLResponse.expires_at:type_name -> google.protobuf.Timestamp
+	5,   // 73: im.v1.HealthCheckResponse.status:type_name -> im.v1.HealthStatus
+	74,  // 74: im.v1.ResponseStatus.details:type_name -> im.v1.ResponseStatus.DetailsEntry
+	75,  // 75: im.v1.SystemContent.event_data:type_name -> im.v1.SystemContent.EventDataEntry
+	33,  // 76: im.v1.SystemContent.state:type_name -> im.v1.MessageState
+	76,  // 77: im.v1.SystemContent.metadata:type_name -> im.v1.SystemContent.MetadataEntry
+	18,  // 78: im.v1.SystemContent.member:type_name -> im.v1.RoomUser
+	16,  // 79: im.v1.SystemContent.room:type_name -> im.v1.RoomInfo
+	6,   // 80: im.v1.IMService.StreamMessages:input_type -> im.v1.MessageRequest
+	8,   // 81: im.v1.IMService.SendMessage:input_type -> im.v1.SendMessageRequest
+	10,  // 82: im.v1.IMService.JoinRoom:input_type -> im.v1.JoinRoomRequest
+	12,  // 83: im.v1.IMService.LeaveRoom:input_type -> im.v1.LeaveRoomRequest
+	14,  // 84: im.v1.IMService.GetRoomInfo:input_type -> im.v1.GetRoomInfoRequest
+	19,  // 85: im.v1.IMService.GetAudioTranscript:input_type -> im.v1.TranscriptRequest
+	22,  // 86: im.v1.IMService.UploadAudio:input_type -> im.v1.UploadAudioRequest
+	25,  // 87: im.v1.IMService.History:input_type -> im.v1.HistoryRequest
+	27,  // 88: im.v1.IMService.Sync:input_type -> im.v1.SyncRequest
+	31,  // 89: im.v1.IMService.MarkRead:input_type -> im.v1.MarkReadRequest
+	35,  // 90: im.v1.IMService.EditMessage:input_type -> im.v1.EditMessageRequest
+	37,  // 91: im.v1.IMService.RecallMessage:input_type -> im.v1.RecallMessageRequest
+	39,  // 92: im.v1.IMService.React:input_type -> im.v1.ReactRequest
+	41,  // 93: im.v1.IMService.ListReactions:input_type -> im.v1.ListReactionsRequest
+	44,  // 94: im.v1.IMService.ListReaders:input_type -> im.v1.ListReadersRequest
+	47,  // 95: im.v1.IMService.SendEphemeral:input_type -> im.v1.SendEphemeralRequest
+	50,  // 96: im.v1.IMService.Search:input_type -> im.v1.SearchRequest
+	52,  // 97: im.v1.IMService.GetPresence:input_type -> im.v1.GetPresenceRequest
+	57,  // 98: im.v1.IMService.GetAudioURL:input_type -> im.v1.GetAudioURLRequest
+	59,  // 99: im.v1.IMService.HealthCheck:input_type -> im.v1.HealthCheckRequest
+	7,   // 100: im.v1.IMService.StreamMessages:output_type -> im.v1.MessageResponse
+	9,   // 101: im.v1.IMService.SendMessage:output_type -> im.v1.SendMessageResponse
+	11,  // 102: im.v1.IMService.JoinRoom:output_type -> im.v1.JoinRoomResponse
+	13,  // 103: im.v1.IMService.LeaveRoom:output_type -> im.v1.LeaveRoomResponse
+	15,  // 104: im.v1.IMService.GetRoomInfo:output_type -> im.v1.GetRoomInfoResponse
+	20,  // 105: im.v1.IMService.GetAudioTranscript:output_type -> im.v1.TranscriptResponse
+	24,  // 106: im.v1.IMService.UploadAudio:output_type -> im.v1.UploadAudioResponse
+	26,  // 107: im.v1.IMService.History:output_type -> im.v1.HistoryResponse
+	28,  // 108: im.v1.IMService.Sync:output_type -> im.v1.SyncResponse
+	32,  // 109: im.v1.IMService.MarkRead:output_type -> im.v1.MarkReadResponse
+	36,  // 110: im.v1.IMService.EditMessage:output_type -> im.v1.EditMessageResponse
+	38,  // 111: im.v1.IMService.RecallMessage:output_type -> im.v1.RecallMessageResponse
+	40,  // 112: im.v1.IMService.React:output_type -> im.v1.ReactResponse
+	42,  // 113: im.v1.IMService.ListReactions:output_type -> im.v1.ListReactionsResponse
+	45,  // 114: im.v1.IMService.ListReaders:output_type -> im.v1.ListReadersResponse
+	48,  // 115: im.v1.IMService.SendEphemeral:output_type -> im.v1.SendEphemeralResponse
+	51,  // 116: im.v1.IMService.Search:output_type -> im.v1.SearchResponse
+	53,  // 117: im.v1.IMService.GetPresence:output_type -> im.v1.GetPresenceResponse
+	58,  // 118: im.v1.IMService.GetAudioURL:output_type -> im.v1.GetAudioURLResponse
+	60,  // 119: im.v1.IMService.HealthCheck:output_type -> im.v1.HealthCheckResponse
+	100, // [100:120] is the sub-list for method output_type
+	80,  // [80:100] is the sub-list for method input_type
+	80,  // [80:80] is the sub-list for extension type_name
+	80,  // [80:80] is the sub-list for extension extendee
+	0,   // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_im_v1_im_proto_init() }
@@ -3102,8 +5482,8 @@ func file_im_v1_im_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_im_v1_im_proto_rawDesc), len(file_im_v1_im_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   42,
+			NumEnums:      6,
+			NumMessages:   71,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -33,6 +33,15 @@ const (
 	IMService_History_FullMethodName            = "/im.v1.IMService/History"
 	IMService_Sync_FullMethodName               = "/im.v1.IMService/Sync"
 	IMService_MarkRead_FullMethodName           = "/im.v1.IMService/MarkRead"
+	IMService_EditMessage_FullMethodName        = "/im.v1.IMService/EditMessage"
+	IMService_RecallMessage_FullMethodName      = "/im.v1.IMService/RecallMessage"
+	IMService_React_FullMethodName              = "/im.v1.IMService/React"
+	IMService_ListReactions_FullMethodName      = "/im.v1.IMService/ListReactions"
+	IMService_ListReaders_FullMethodName        = "/im.v1.IMService/ListReaders"
+	IMService_SendEphemeral_FullMethodName      = "/im.v1.IMService/SendEphemeral"
+	IMService_Search_FullMethodName             = "/im.v1.IMService/Search"
+	IMService_GetPresence_FullMethodName        = "/im.v1.IMService/GetPresence"
+	IMService_GetAudioURL_FullMethodName        = "/im.v1.IMService/GetAudioURL"
 	IMService_HealthCheck_FullMethodName        = "/im.v1.IMService/HealthCheck"
 )
 
@@ -64,6 +73,24 @@ type IMServiceClient interface {
 	Sync(ctx context.Context, in *SyncRequest, opts ...grpc.CallOption) (*SyncResponse, error)
 	// MarkRead says how far a user has read a room. The mark never goes back. Hermod.
 	MarkRead(ctx context.Context, in *MarkReadRequest, opts ...grpc.CallOption) (*MarkReadResponse, error)
+	// EditMessage gives a message of one's own another content. Hermod.
+	EditMessage(ctx context.Context, in *EditMessageRequest, opts ...grpc.CallOption) (*EditMessageResponse, error)
+	// RecallMessage takes a message back: what it said is gone, its place in the room stays. Hermod.
+	RecallMessage(ctx context.Context, in *RecallMessageRequest, opts ...grpc.CallOption) (*RecallMessageResponse, error)
+	// React adds a user's reaction to a message, or takes it away. Hermod.
+	React(ctx context.Context, in *ReactRequest, opts ...grpc.CallOption) (*ReactResponse, error)
+	// ListReactions pages through who has reacted to a message, and how. Hermod.
+	ListReactions(ctx context.Context, in *ListReactionsRequest, opts ...grpc.CallOption) (*ListReactionsResponse, error)
+	// ListReaders pages through how far the members of a room have read, and got, what was said. Hermod.
+	ListReaders(ctx context.Context, in *ListReadersRequest, opts ...grpc.CallOption) (*ListReadersResponse, error)
+	// SendEphemeral tells the members who are there something that is not kept, such as that one is typing. Hermod.
+	SendEphemeral(ctx context.Context, in *SendEphemeralRequest, opts ...grpc.CallOption) (*SendEphemeralResponse, error)
+	// Search finds messages in the rooms of a user. Hermod.
+	Search(ctx context.Context, in *SearchRequest, opts ...grpc.CallOption) (*SearchResponse, error)
+	// GetPresence tells who is online, and since when the others are not. Hermod.
+	GetPresence(ctx context.Context, in *GetPresenceRequest, opts ...grpc.CallOption) (*GetPresenceResponse, error)
+	// GetAudioURL signs an address from which a recording can be fetched for some time. Hermod.
+	GetAudioURL(ctx context.Context, in *GetAudioURLRequest, opts ...grpc.CallOption) (*GetAudioURLResponse, error)
 	// HealthCheck answers for the node, or for the named service.
 	HealthCheck(ctx context.Context, in *HealthCheckRequest, opts ...grpc.CallOption) (*HealthCheckResponse, error)
 }
@@ -182,6 +209,96 @@ func (c *iMServiceClient) MarkRead(ctx context.Context, in *MarkReadRequest, opt
 	return out, nil
 }
 
+func (c *iMServiceClient) EditMessage(ctx context.Context, in *EditMessageRequest, opts ...grpc.CallOption) (*EditMessageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EditMessageResponse)
+	err := c.cc.Invoke(ctx, IMService_EditMessage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) RecallMessage(ctx context.Context, in *RecallMessageRequest, opts ...grpc.CallOption) (*RecallMessageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecallMessageResponse)
+	err := c.cc.Invoke(ctx, IMService_RecallMessage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) React(ctx context.Context, in *ReactRequest, opts ...grpc.CallOption) (*ReactResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReactResponse)
+	err := c.cc.Invoke(ctx, IMService_React_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) ListReactions(ctx context.Context, in *ListReactionsRequest, opts ...grpc.CallOption) (*ListReactionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListReactionsResponse)
+	err := c.cc.Invoke(ctx, IMService_ListReactions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) ListReaders(ctx context.Context, in *ListReadersRequest, opts ...grpc.CallOption) (*ListReadersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListReadersResponse)
+	err := c.cc.Invoke(ctx, IMService_ListReaders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) SendEphemeral(ctx context.Context, in *SendEphemeralRequest, opts ...grpc.CallOption) (*SendEphemeralResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SendEphemeralResponse)
+	err := c.cc.Invoke(ctx, IMService_SendEphemeral_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) Search(ctx context.Context, in *SearchRequest, opts ...grpc.CallOption) (*SearchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchResponse)
+	err := c.cc.Invoke(ctx, IMService_Search_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) GetPresence(ctx context.Context, in *GetPresenceRequest, opts ...grpc.CallOption) (*GetPresenceResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPresenceResponse)
+	err := c.cc.Invoke(ctx, IMService_GetPresence_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *iMServiceClient) GetAudioURL(ctx context.Context, in *GetAudioURLRequest, opts ...grpc.CallOption) (*GetAudioURLResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetAudioURLResponse)
+	err := c.cc.Invoke(ctx, IMService_GetAudioURL_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *iMServiceClient) HealthCheck(ctx context.Context, in *HealthCheckRequest, opts ...grpc.CallOption) (*HealthCheckResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HealthCheckResponse)
@@ -220,6 +337,24 @@ type IMServiceServer interface {
 	Sync(context.Context, *SyncRequest) (*SyncResponse, error)
 	// MarkRead says how far a user has read a room. The mark never goes back. Hermod.
 	MarkRead(context.Context, *MarkReadRequest) (*MarkReadResponse, error)
+	// EditMessage gives a message of one's own another content. Hermod.
+	EditMessage(context.Context, *EditMessageRequest) (*EditMessageResponse, error)
+	// RecallMessage takes a message back: what it said is gone, its place in the room stays. Hermod.
+	RecallMessage(context.Context, *RecallMessageRequest) (*RecallMessageResponse, error)
+	// React adds a user's reaction to a message, or takes it away. Hermod.
+	React(context.Context, *ReactRequest) (*ReactResponse, error)
+	// ListReactions pages through who has reacted to a message, and how. Hermod.
+	ListReactions(context.Context, *ListReactionsRequest) (*ListReactionsResponse, error)
+	// ListReaders pages through how far the members of a room have read, and got, what was said. Hermod.
+	ListReaders(context.Context, *ListReadersRequest) (*ListReadersResponse, error)
+	// SendEphemeral tells the members who are there something that is not kept, such as that one is typing. Hermod.
+	SendEphemeral(context.Context, *SendEphemeralRequest) (*SendEphemeralResponse, error)
+	// Search finds messages in the rooms of a user. Hermod.
+	Search(context.Context, *SearchRequest) (*SearchResponse, error)
+	// GetPresence tells who is online, and since when the others are not. Hermod.
+	GetPresence(context.Context, *GetPresenceRequest) (*GetPresenceResponse, error)
+	// GetAudioURL signs an address from which a recording can be fetched for some time. Hermod.
+	GetAudioURL(context.Context, *GetAudioURLRequest) (*GetAudioURLResponse, error)
 	// HealthCheck answers for the node, or for the named service.
 	HealthCheck(context.Context, *HealthCheckRequest) (*HealthCheckResponse, error)
 	mustEmbedUnimplementedIMServiceServer()
@@ -261,6 +396,33 @@ func (UnimplementedIMServiceServer) Sync(context.Context, *SyncRequest) (*SyncRe
 }
 func (UnimplementedIMServiceServer) MarkRead(context.Context, *MarkReadRequest) (*MarkReadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method MarkRead not implemented")
+}
+func (UnimplementedIMServiceServer) EditMessage(context.Context, *EditMessageRequest) (*EditMessageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EditMessage not implemented")
+}
+func (UnimplementedIMServiceServer) RecallMessage(context.Context, *RecallMessageRequest) (*RecallMessageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecallMessage not implemented")
+}
+func (UnimplementedIMServiceServer) React(context.Context, *ReactRequest) (*ReactResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method React not implemented")
+}
+func (UnimplementedIMServiceServer) ListReactions(context.Context, *ListReactionsRequest) (*ListReactionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListReactions not implemented")
+}
+func (UnimplementedIMServiceServer) ListReaders(context.Context, *ListReadersRequest) (*ListReadersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListReaders not implemented")
+}
+func (UnimplementedIMServiceServer) SendEphemeral(context.Context, *SendEphemeralRequest) (*SendEphemeralResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SendEphemeral not implemented")
+}
+func (UnimplementedIMServiceServer) Search(context.Context, *SearchRequest) (*SearchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Search not implemented")
+}
+func (UnimplementedIMServiceServer) GetPresence(context.Context, *GetPresenceRequest) (*GetPresenceResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPresence not implemented")
+}
+func (UnimplementedIMServiceServer) GetAudioURL(context.Context, *GetAudioURLRequest) (*GetAudioURLResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAudioURL not implemented")
 }
 func (UnimplementedIMServiceServer) HealthCheck(context.Context, *HealthCheckRequest) (*HealthCheckResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method HealthCheck not implemented")
@@ -444,6 +606,168 @@ func _IMService_MarkRead_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _IMService_EditMessage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EditMessageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).EditMessage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_EditMessage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).EditMessage(ctx, req.(*EditMessageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_RecallMessage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecallMessageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).RecallMessage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_RecallMessage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).RecallMessage(ctx, req.(*RecallMessageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_React_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReactRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).React(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_React_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).React(ctx, req.(*ReactRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_ListReactions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReactionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).ListReactions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_ListReactions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).ListReactions(ctx, req.(*ListReactionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_ListReaders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReadersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).ListReaders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_ListReaders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).ListReaders(ctx, req.(*ListReadersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_SendEphemeral_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SendEphemeralRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).SendEphemeral(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_SendEphemeral_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).SendEphemeral(ctx, req.(*SendEphemeralRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_Search_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).Search(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_Search_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).Search(ctx, req.(*SearchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_GetPresence_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPresenceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).GetPresence(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_GetPresence_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).GetPresence(ctx, req.(*GetPresenceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _IMService_GetAudioURL_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAudioURLRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IMServiceServer).GetAudioURL(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: IMService_GetAudioURL_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IMServiceServer).GetAudioURL(ctx, req.(*GetAudioURLRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _IMService_HealthCheck_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(HealthCheckRequest)
 	if err := dec(in); err != nil {
@@ -500,6 +824,42 @@ var IMService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "MarkRead",
 			Handler:    _IMService_MarkRead_Handler,
+		},
+		{
+			MethodName: "EditMessage",
+			Handler:    _IMService_EditMessage_Handler,
+		},
+		{
+			MethodName: "RecallMessage",
+			Handler:    _IMService_RecallMessage_Handler,
+		},
+		{
+			MethodName: "React",
+			Handler:    _IMService_React_Handler,
+		},
+		{
+			MethodName: "ListReactions",
+			Handler:    _IMService_ListReactions_Handler,
+		},
+		{
+			MethodName: "ListReaders",
+			Handler:    _IMService_ListReaders_Handler,
+		},
+		{
+			MethodName: "SendEphemeral",
+			Handler:    _IMService_SendEphemeral_Handler,
+		},
+		{
+			MethodName: "Search",
+			Handler:    _IMService_Search_Handler,
+		},
+		{
+			MethodName: "GetPresence",
+			Handler:    _IMService_GetPresence_Handler,
+		},
+		{
+			MethodName: "GetAudioURL",
+			Handler:    _IMService_GetAudioURL_Handler,
 		},
 		{
 			MethodName: "HealthCheck",

@@ -21,7 +21,7 @@ func TestEventContent(t *testing.T) {
 	for i := range 20 {
 		data[fmt.Sprint("key ", i)] = fmt.Sprint("value ✓ ", i)
 	}
-	first, err := encode("happened", data)
+	first, err := encode(biz.Event{Type: "happened", Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestEventContent(t *testing.T) {
 		t.Errorf("got %v, %v", &got, err)
 	}
 	for range 50 {
-		if again, err := encode("happened", maps.Clone(data)); err != nil || !bytes.Equal(again, first) {
+		if again, err := encode(biz.Event{Type: "happened", Data: maps.Clone(data)}); err != nil || !bytes.Equal(again, first) {
 			t.Fatalf("not the same, %v", err)
 		}
 	}

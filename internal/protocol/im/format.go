@@ -79,7 +79,7 @@ func Response(payload any) (*imv1.MessageResponse, error) {
 	case *protocol.Expired:
 		return expired(p)
 	case *protocol.Missed:
-		content, err := EventContent(eventMissed, nil)
+		content, err := EventContent(biz.Event{Type: eventMissed})
 		return &imv1.MessageResponse{
 			MessageId: p.ID, RoomId: string(p.Room), Type: imv1.MessageType_MESSAGE_TYPE_SYSTEM, Content: content,
 			Metadata: map[string]string{metaEventType: eventMissed}, Timestamp: timestamppb.New(p.Time),
@@ -123,7 +123,7 @@ func ack(a *protocol.Ack) (*imv1.MessageResponse, error) {
 // expired is an event, as a room is told of others.
 func expired(e *protocol.Expired) (*imv1.MessageResponse, error) {
 	floor := strconv.FormatInt(e.Seq, 10)
-	content, err := EventContent(eventExpired, map[string]string{metaFloor: floor})
+	content, err := EventContent(biz.Event{Type: eventExpired, Data: map[string]string{metaFloor: floor}})
 	return &imv1.MessageResponse{
 		MessageId: e.ID, RoomId: string(e.Room), Type: imv1.MessageType_MESSAGE_TYPE_SYSTEM, Content: content, Seq: e.Seq,
 		Metadata: map[string]string{metaEventType: eventExpired, metaFloor: floor}, Timestamp: timestamppb.New(e.Time),
