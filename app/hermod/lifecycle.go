@@ -62,6 +62,7 @@ type app struct {
 // What is being transcribed is put back meanwhile, before the log stops in which rooms are told.
 func (a *app) run(ctx context.Context, out io.Writer) error {
 	a.Node.ReadFrom(protocol.NewRoomLog(a.Messages, a.Watches))
+	defer keepHeapFloor()()
 	var (
 		k       *kratos.App
 		failed  error
