@@ -35,7 +35,7 @@ import (
 	"github.com/game-im/hermod/plugin"
 )
 
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // bench is a node's listeners on the loopback, with everything behind them.
 type bench struct {
