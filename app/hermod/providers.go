@@ -71,6 +71,7 @@ func logOptions(c *conf.Config) data.LogOptions {
 		BatchRows:      int(l.GetBatchRows()),
 		QueuedMessages: int(l.GetQueueMessages()),
 		QueuedBytes:    int(l.GetQueueBytes()),
+		Events:         eventEncoder(),
 	}
 }
 

@@ -11,8 +11,7 @@ const (
 	EventTranscriptCompleted EventType = "transcript_completed"
 	EventTranscriptFailed    EventType = "transcript_failed"
 
-	metaEventType = "event_type"
-	metaAudioID   = "audio_id"
+	metaAudioID = "audio_id"
 )
 
 // announce tells the room of a transcript that has ended. It may be called again: what it says is
@@ -26,7 +25,7 @@ func (t *Transcripts) announce(ctx context.Context, job TranscriptJob) error {
 	err = t.messages.Tell(ctx, &Draft{Message: Message{
 		Room: job.Audio.Room, Sender: job.Audio.User, ClientID: "transcript-" + string(job.Audio.ID),
 		Type: TypeSystem, Content: content,
-		Metadata: map[string]string{metaEventType: string(event), metaAudioID: string(job.Audio.ID)},
+		Metadata: map[string]string{MetaEventType: string(event), metaAudioID: string(job.Audio.ID)},
 	}})
 	switch KindOf(err) {
 	case KindNotFound, KindConflict:

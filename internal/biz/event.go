@@ -20,6 +20,9 @@ type Event struct {
 // EventType names an event, as SystemContent.event_type and as the metadata `event_type`.
 type EventType string
 
+// MetaEventType is the metadata that names the event of a SYSTEM message, so that receivers need not decode it.
+const MetaEventType = "event_type"
+
 // The events of rooms.
 const (
 	EventRoomUpdated     EventType = "room_updated"

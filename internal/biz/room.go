@@ -17,6 +17,8 @@ type Room struct {
 	// Version rises with whatever changes who may say what in the room: somebody joins, leaves or is changed,
 	// or the room is.
 	Version int64
+	// DeletedAt is when the room was deleted. One that is read is there, and has none.
+	DeletedAt time.Time
 }
 
 // RoomConfig says what a room accepts and keeps.

@@ -82,22 +82,26 @@ func (c *committer) writeBulk(t *tx, now time.Time) error {
 	if err := b.permit(t); err != nil {
 		return err
 	}
-	if c.wary > 0 {
-		if err := b.loadClaims(t); err != nil {
+	if err := b.loadClaims(t); err != nil {
+		return err
+	}
+	for i := range c.groups.list {
+		if err := b.number(t, &c.groups.list[i]); err != nil {
 			return err
 		}
 	}
-	for i := range c.groups.list {
-		b.number(&c.groups.list[i])
+	if err := b.flush(t); err != nil {
+		return err
 	}
-	return b.write(t)
+	return b.raiseHeads(t)
 }
 
 func (b *bulkBatch) lockHeads(t *tx) error {
 	list := b.c.groups.list
 	rooms := make([]string, len(list))
 	for i := range list {
-		rooms[i], list[i].exists, list[i].met = string(list[i].room), false, nil
+		rooms[i], list[i].exists = string(list[i].room), false
+		list[i].begin()
 	}
 	slices.Sort(rooms)
 	return t.dialect.bulk.lockHeads(t, rooms, func(rows *sql.Rows) error {
@@ -113,11 +117,12 @@ func (b *bulkBatch) lockHeads(t *tx) error {
 	})
 }
 
+// loadClaims looks ids up, where a repetition is likely or must not be decided upon a second time.
 func (b *bulkBatch) loadClaims(t *tx) error {
 	var asked claimKeys
 	for i := range b.c.groups.list {
 		for _, e := range b.c.groups.list[i].entries {
-			if m := &e.draft.Message; m.ClientID != "" {
+			if m := &e.draft.Message; m.ClientID != "" && (b.c.wary > 0 || e.draft.Act != nil) {
 				asked.add(claimKeyOf(m))
 			}
 		}
@@ -147,16 +152,23 @@ func (b *bulkBatch) loadClaims(t *tx) error {
 }
 
 // number gives the entries of one room the next numbers after its head.
-func (b *bulkBatch) number(g *group) {
+func (b *bulkBatch) number(t *tx, g *group) error {
 	if !g.exists {
 		failAll(g.entries, biz.ErrRoomNotFound(g.room))
-		return
+		return nil
 	}
 	before := g.head
-	for _, e := range g.entries {
-		b.numberEntry(g, e)
+	for i, e := range g.entries {
+		if e.draft.Act == nil && !g.gone {
+			b.numberEntry(g, e)
+			continue
+		}
+		if err := b.act(t, g, i); err != nil {
+			return err
+		}
 	}
 	g.stored = g.head > before
+	return nil
 }
 
 func (b *bulkBatch) numberEntry(g *group, e *entry) {
@@ -175,44 +187,60 @@ func (b *bulkBatch) numberEntry(g *group, e *entry) {
 	m.ID, m.Seq, m.Time = biz.NewMessageID(g.room, seq, b.now), seq, b.now
 	e.receipt = biz.Receipt{ID: m.ID, Seq: seq, Time: b.now}
 	g.head = seq
-	row := toMessageRow(&m, e.metadata)
-	b.messages = append(b.messages, row.values())
-	if m.ClientID == "" {
+	b.add(e, &m, e.metadata)
+}
+
+// add has a message, nil for none, and the claim of an entry written.
+func (b *bulkBatch) add(e *entry, m *biz.Message, metadata []byte) {
+	if m != nil {
+		row := toMessageRow(m, metadata)
+		b.messages = append(b.messages, row.values())
+	}
+	if e.draft.ClientID == "" {
 		return
 	}
-	first := e.receipt
+	key, first := claimKeyOf(&e.draft.Message), e.receipt
 	first.Duplicate = true
-	b.held[claimKeyOf(&m)] = heldClaim{hash: e.hash[:], receipt: first}
+	b.held[key] = heldClaim{hash: e.hash[:], receipt: first}
 	b.claims = append(b.claims, []any{
-		string(m.Room), string(m.Sender), m.ClientID, e.hash[:], seq, m.ID, b.now.UnixMicro(),
+		key.room, key.sender, key.clientID, e.hash[:], first.Seq, first.ID, b.now.UnixMicro(),
 	})
 }
 
-func (b *bulkBatch) write(t *tx) error {
-	if len(b.messages) == 0 {
-		return nil
-	}
+// flush writes what was added.
+func (b *bulkBatch) flush(t *tx) error {
 	into := t.dialect.bulk
-	if len(b.expired.rooms) > 0 {
+	if len(b.expired.rooms) > 0 && len(b.claims) > 0 {
 		if err := into.forget(t, b.expired); err != nil {
 			return err
 		}
+		b.expired = claimKeys{}
 	}
 	if len(b.claims) > 0 {
 		if err := into.insert(t, claimTable, b.claims); err != nil {
 			return err
 		}
+		b.claims = nil
 	}
-	if err := into.insert(t, messageTable, b.messages); err != nil {
-		return err
+	if len(b.messages) == 0 {
+		return nil
 	}
+	err := into.insert(t, messageTable, b.messages)
+	b.messages = nil
+	return err
+}
+
+func (b *bulkBatch) raiseHeads(t *tx) error {
 	rooms, heads := make([]string, 0, len(b.c.groups.list)), make([]int64, 0, len(b.c.groups.list))
 	for i := range b.c.groups.list {
 		if g := &b.c.groups.list[i]; g.stored {
 			rooms, heads = append(rooms, string(g.room)), append(heads, g.head)
 		}
 	}
-	return into.raiseHeads(t, rooms, heads, b.now.UnixMicro())
+	if len(rooms) == 0 {
+		return nil
+	}
+	return t.dialect.bulk.raiseHeads(t, rooms, heads, b.now.UnixMicro())
 }
 
 // bulkTable is a table that rows are added to in bulk.

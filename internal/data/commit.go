@@ -17,6 +17,7 @@ const maxFailedCommits = 64
 type committer struct {
 	db     *DB
 	window time.Duration
+	events biz.EventEncoder
 	logger *slog.Logger
 	groups groups
 	// broken is set while the store is unavailable: what is worth a line is the change.
@@ -29,7 +30,7 @@ type committer struct {
 const waryBatches = 64
 
 func newCommitter(db *DB, opts LogOptions, logger *slog.Logger) *committer {
-	return &committer{db: db, window: opts.IdempotencyWindow, logger: logger, groups: groups{at: make(map[biz.RoomID]int)}}
+	return &committer{db: db, window: opts.IdempotencyWindow, events: opts.Events, logger: logger, groups: groups{at: make(map[biz.RoomID]int)}}
 }
 
 // commit gives every entry of the batch its outcome.
@@ -131,7 +132,7 @@ func (c *committer) writeGroup(t *tx, g *group, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	g.met, g.stored = nil, false // a transaction may be tried again
+	g.begin()
 	before := g.head
 	for _, e := range g.entries {
 		if err := c.writeEntry(t, g, e, now); err != nil {
@@ -147,6 +148,9 @@ func (c *committer) writeGroup(t *tx, g *group, now time.Time) error {
 }
 
 func (c *committer) writeEntry(t *tx, g *group, e *entry, now time.Time) error {
+	if e.draft.Act != nil || g.gone {
+		return c.writeAct(t, g, e, now)
+	}
 	if err := permit(t, g, e); err != nil {
 		return err
 	}
@@ -174,7 +178,11 @@ func (c *committer) writeEntry(t *tx, g *group, e *entry, now time.Time) error {
 // raiseHeads runs after the commit and before anybody is told of it.
 func (c *committer) raiseHeads(now time.Time) {
 	for i := range c.groups.list {
-		c.db.memory.stored(&c.groups.list[i], now)
+		g := &c.groups.list[i]
+		c.db.memory.stored(g, now)
+		for _, change := range g.changes {
+			c.db.tell(change)
+		}
 	}
 }
 
@@ -200,10 +208,18 @@ type group struct {
 	entries []*entry
 	head    int64
 	version int64
-	met     map[biz.UserID]*biz.Member // senders that were read anew, nil for who is no member
+	met     map[biz.UserID]*biz.Member // who was read anew or changed, nil for who is no member
 	exists  bool                       // where that is known before anything is written
 	stored  bool                       // something was
+
+	// What acts have made of the room.
+	info    *biz.Room // nil before the first act
+	changes []Change  // one for each time that the version was raised
+	gone    bool      // deleted
 }
+
+// begin forgets an attempt that came to nothing: a transaction may be tried again.
+func (g *group) begin() { g.met, g.stored, g.info, g.changes, g.gone = nil, false, nil, nil, false }
 
 func (gs *groups) fill(entries []*entry) {
 	gs.list = gs.list[:0]

@@ -51,7 +51,7 @@ func conformance(t *testing.T, empty func(*testing.T) data.Options) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		log, err := data.NewMessageLog(db, live, data.LogOptions{}, quiet)
+		log, err := data.NewMessageLog(db, live, data.LogOptions{Events: datatest.Events}, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,6 +23,7 @@ type entry struct {
 	receipt biz.Receipt
 	err     error
 	refused error // by who may say what, as the transaction has it
+	deed    *deed // what came of the draft's act, nil for what has none and what was refused
 }
 
 // payloadHash tells two payloads apart that came with one client id.
@@ -75,7 +76,7 @@ func (e *entry) repeat(c heldClaim) {
 
 func failAll(entries []*entry, err error) {
 	for _, e := range entries {
-		e.receipt, e.err = biz.Receipt{}, err
+		e.receipt, e.err, e.deed = biz.Receipt{}, err, nil
 	}
 }
 

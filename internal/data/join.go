@@ -60,7 +60,7 @@ func (r *Members) rejoin(ctx context.Context, room biz.RoomID, user biz.UserID, 
 
 // join tells what comes of it, and whether that is a change.
 func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (biz.JoinPlan, error)) (res biz.JoinResult, changed bool, err error) {
-	state, err := loadJoinState(t.scan, t.locked, room, user)
+	state, ended, err := loadJoinState(t.scan, t.locked, room, user)
 	if err != nil {
 		return biz.JoinResult{}, false, err
 	}
@@ -78,34 +78,43 @@ func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (b
 	if had != nil {
 		return changeMember(t, *state.Room, *had, plan.Member)
 	}
-	res, err = addMember(t, state.Room, plan)
+	if state.Room == nil {
+		if state.Room, err = createRoom(t, ended, room, plan.Create); err != nil {
+			return biz.JoinResult{}, false, err
+		}
+	}
+	res, err = addMember(t, *state.Room, plan.Member)
 	return res, true, err
 }
 
-func loadJoinState(read, lock scan, room biz.RoomID, user biz.UserID) (biz.JoinState, error) {
-	var state biz.JoinState
-	info, err := loadRoom(lock, room)
+// loadJoinState returns a room that was deleted apart from the state, which has none then.
+func loadJoinState(read, lock scan, room biz.RoomID, user biz.UserID) (state biz.JoinState, ended *biz.Room, err error) {
+	info, err := loadAnyRoom(lock, room)
 	switch {
-	case err == nil:
+	case err == nil && info.DeletedAt.IsZero():
 		state.Room = &info
-	case !notFound(err):
-		return state, err
-	}
-	member, err := loadMember(read, room, user)
-	switch {
 	case err == nil:
-		state.Member = &member
+		ended = &info
 	case !notFound(err):
-		return state, err
+		return state, nil, err
+	}
+	if ended == nil {
+		member, err := loadMember(read, room, user)
+		switch {
+		case err == nil:
+			state.Member = &member
+		case !notFound(err):
+			return state, nil, err
+		}
 	}
 	if state.Member != nil && state.Room == nil { // another node has made both between the two queries
 		if info, err = loadRoom(lock, room); err != nil {
-			return state, err
+			return state, nil, err
 		}
 		state.Room = &info
 	}
 	state.Rooms, err = countRooms(read, user)
-	return state, err
+	return state, ended, err
 }
 
 func notFound(err error) bool { return biz.KindOf(err) == biz.KindNotFound }
@@ -117,7 +126,7 @@ func countRooms(read scan, user biz.UserID) (n int, err error) {
 	return n, err
 }
 
-const updateMember = `UPDATE members SET nickname = ?, role = ?, muted = ? WHERE room_id = ? AND user_id = ?`
+const updateMember = `UPDATE members SET nickname = ?, role = ?, muted = ?, muted_until = ? WHERE room_id = ? AND user_id = ?`
 
 func changeMember(t *tx, room biz.Room, had, want biz.Member) (res biz.JoinResult, changed bool, err error) {
 	want.JoinSeq, want.JoinedAt = had.JoinSeq, had.JoinedAt
@@ -125,7 +134,7 @@ func changeMember(t *tx, room biz.Room, had, want biz.Member) (res biz.JoinResul
 	if row == toMemberRow(had) {
 		return biz.JoinResult{Room: room, Member: had}, false, nil
 	}
-	if _, err := t.exec(updateMember, row.Nickname, row.Role, row.Muted, row.RoomID, row.UserID); err != nil {
+	if _, err := t.exec(updateMember, row.Nickname, row.Role, row.Muted, row.MutedUntil, row.RoomID, row.UserID); err != nil {
 		return biz.JoinResult{}, false, err
 	}
 	room.Version++
@@ -140,26 +149,36 @@ var (
 // addMember begins a membership at the head: the committer writes on the same connection, and those of
 // other nodes wait for the lock of the room, so whatever is committed after this transaction has a higher
 // seq, and whatever was before has not.
-func addMember(t *tx, room *biz.Room, plan biz.JoinPlan) (biz.JoinResult, error) {
-	if room == nil {
-		if plan.Create == nil {
-			return biz.JoinResult{}, biz.ErrRoomNotFound(plan.Member.Room)
-		}
-		row := toRoomRow(*plan.Create)
-		row.ID, row.HeadSeq, row.FloorSeq, row.Members, row.Version = string(plan.Member.Room), 0, 0, 0, 0
-		if _, err := t.exec(insertRoom, row.fields()...); err != nil {
-			return biz.JoinResult{}, err
-		}
-		created := fromRoomRow(row)
-		room = &created
-	}
-	plan.Member.JoinSeq = room.HeadSeq
-	row := toMemberRow(plan.Member)
+func addMember(t *tx, room biz.Room, m biz.Member) (biz.JoinResult, error) {
+	m.JoinSeq = room.HeadSeq
+	row := toMemberRow(m)
 	if _, err := t.exec(insertMember, row.fields()...); err != nil {
 		return biz.JoinResult{}, err
 	}
-	info := *room
-	info.Members++
-	info.Version++
-	return biz.JoinResult{Room: info, Member: fromMemberRow(row), Fresh: true}, raiseVersion(t, info.ID, 1)
+	room.Members++
+	room.Version++
+	return biz.JoinResult{Room: room, Member: fromMemberRow(row), Fresh: true}, raiseVersion(t, room.ID, 1)
+}
+
+// createRoom makes a room that a plan has. One that was deleted goes on behind its head.
+func createRoom(t *tx, ended *biz.Room, id biz.RoomID, want *biz.Room) (*biz.Room, error) {
+	if want == nil {
+		return nil, biz.ErrRoomNotFound(id)
+	}
+	row := toRoomRow(*want)
+	row.ID, row.HeadSeq, row.FloorSeq, row.Members, row.Version, row.DeletedAt = string(id), 0, 0, 0, 0, 0
+	if ended != nil {
+		if err := clearEnded(t, id); err != nil {
+			return nil, err
+		}
+		row.HeadSeq, row.FloorSeq, row.Version = ended.HeadSeq, ended.HeadSeq, ended.Version
+		if _, err := t.exec(deleteRoomRow, row.ID); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := t.exec(insertRoom, row.fields()...); err != nil {
+		return nil, err
+	}
+	created := fromRoomRow(row)
+	return &created, nil
 }

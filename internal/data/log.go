@@ -26,6 +26,9 @@ type LogOptions struct {
 	Publishers        int           // goroutines that deliver and answer; default GOMAXPROCS
 	IdempotencyWindow time.Duration // default 24 h
 	DrainTimeout      time.Duration // how long Run goes on committing after its end; default 10 s
+
+	// Events encodes what acts have to tell. Without it they are refused.
+	Events biz.EventEncoder
 }
 
 func (o LogOptions) withDefaults() LogOptions {

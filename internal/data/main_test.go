@@ -77,12 +77,14 @@ func runUntil(tb testing.TB, run func(context.Context) error) (stop func()) {
 }
 
 // recorder is a Deliverer that remembers what it was given, room by room. The log calls nothing but
-// Deliver.
+// Deliver and Left.
 type recorder struct {
 	biz.Deliverer
 	mu    sync.Mutex
 	rooms map[biz.RoomID][]biz.Message
 }
+
+func (r *recorder) Left(biz.RoomID, biz.UserID) {}
 
 func (r *recorder) Deliver(d *biz.Draft) {
 	r.mu.Lock()

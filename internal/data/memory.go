@@ -150,7 +150,7 @@ func (k *memory) next(r *keptRoom, version int64) bool {
 
 // stored notes what a commit of messages has made of a room, and what it has seen of it under its lock.
 func (k *memory) stored(g *group, at time.Time) {
-	if !g.stored && g.met == nil {
+	if !g.stored && g.met == nil && g.changes == nil {
 		return
 	}
 	k.mu.Lock()
@@ -158,10 +158,17 @@ func (k *memory) stored(g *group, at time.Time) {
 	for user, m := range g.met {
 		k.met(memberKey{g.room, user}, m, g.version)
 	}
+	if g.gone {
+		k.rooms.drop(g.room)
+		return
+	}
 	k.rooms.update(g.room, func(r *keptRoom) {
-		if r.Version != g.version {
+		if r.Version != g.version-int64(len(g.changes)) {
 			r.stale = true
 			return
+		}
+		if len(g.changes) > 0 {
+			r.Room = *g.info
 		}
 		if r.until = k.end(); g.stored {
 			r.HeadSeq, r.LastActive = g.head, at

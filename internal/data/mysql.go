@@ -176,7 +176,7 @@ func (values) insert(t *tx, table bulkTable, rows [][]any) error {
 }
 
 func (values) lockHeads(t *tx, rooms []string, row func(*sql.Rows) error) error {
-	query := `SELECT id, head_seq, version FROM rooms WHERE id IN (` + places(len(rooms)) + `) ORDER BY id FOR UPDATE`
+	query := `SELECT id, head_seq, version FROM rooms WHERE id IN (` + places(len(rooms)) + `) AND deleted_at = 0 ORDER BY id FOR UPDATE`
 	return t.eachOnce(query, anys(rooms), row)
 }
 

@@ -6,9 +6,10 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 )
 
-// doubtful tells whether the room has changed since it was known that the sender may say this.
+// doubtful tells whether the room has changed since it was known that the sender may say this. Acts decide for
+// themselves.
 func (g *group) doubtful(e *entry) bool {
-	return e.draft.Permit.Required && e.draft.Permit.Version != g.version
+	return e.draft.Act == nil && e.draft.Permit.Required && e.draft.Permit.Version != g.version
 }
 
 // judge decides anew by what the transaction has read of the sender, nil if he is no member. It holds the lock of
@@ -47,9 +48,12 @@ func permit(t *tx, g *group, e *entry) error {
 }
 
 // permit makes sure that what is in doubt may be stored, all of it by one query.
-func (b *bulkBatch) permit(t *tx) error {
+func (b *bulkBatch) permit(t *tx) error { return b.permitSome(t, b.c.groups.list) }
+
+// permitSome is permit for parts of groups.
+func (b *bulkBatch) permitSome(t *tx, list []group) error {
 	var asked memberKeys
-	b.eachDoubtful(func(g *group, e *entry) { asked.add(g.room, e.draft.Sender) })
+	eachDoubtful(list, func(g *group, e *entry) { asked.add(g.room, e.draft.Sender) })
 	if len(asked.rooms) == 0 {
 		return nil
 	}
@@ -64,13 +68,13 @@ func (b *bulkBatch) permit(t *tx) error {
 	if err != nil {
 		return err
 	}
-	b.eachDoubtful(func(g *group, e *entry) { g.judge(e, found[memberKey{g.room, e.draft.Sender}]) })
+	eachDoubtful(list, func(g *group, e *entry) { g.judge(e, found[memberKey{g.room, e.draft.Sender}]) })
 	return nil
 }
 
-func (b *bulkBatch) eachDoubtful(do func(*group, *entry)) {
-	for i := range b.c.groups.list {
-		g := &b.c.groups.list[i]
+func eachDoubtful(list []group, do func(*group, *entry)) {
+	for i := range list {
+		g := &list[i]
 		for _, e := range g.entries {
 			if e.refused = nil; g.exists && g.doubtful(e) {
 				do(g, e)

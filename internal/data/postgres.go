@@ -113,7 +113,7 @@ func (arrays) insert(t *tx, table bulkTable, rows [][]any) error {
 }
 
 func (arrays) lockHeads(t *tx, rooms []string, row func(*sql.Rows) error) error {
-	const query = `SELECT id, head_seq, version FROM rooms WHERE id = ANY(?::text[]) ORDER BY id FOR UPDATE`
+	const query = `SELECT id, head_seq, version FROM rooms WHERE id = ANY(?::text[]) AND deleted_at = 0 ORDER BY id FOR UPDATE`
 	return t.each(query, []any{rooms}, row)
 }
 

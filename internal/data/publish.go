@@ -3,6 +3,7 @@ package data
 import (
 	"log/slog"
 	"runtime/debug"
+	"sync"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -38,6 +39,10 @@ func (p *publisher) run() {
 // publish answers even when the delivery panicked: the message is stored, and its receivers find
 // it in the log.
 func (p *publisher) publish(e *entry) {
+	if e.deed != nil {
+		p.publishDeed(e)
+		return
+	}
 	if e.err == nil && !e.receipt.Duplicate {
 		d := e.draft
 		d.ID, d.Seq, d.Time = e.receipt.ID, e.receipt.Seq, e.receipt.Time
@@ -46,7 +51,37 @@ func (p *publisher) publish(e *entry) {
 	p.guarded(func() { e.done(e.receipt, e.err) })
 }
 
-func (p *publisher) guarded(fn func()) {
+// publishDeed tells the room what an act has done, and answers. What has no place in the log gets one among what is
+// said there from the sequencer; if that takes none, it has happened all the same.
+func (p *publisher) publishDeed(e *entry) {
+	answer := sync.OnceFunc(func() {
+		p.end(e)
+		p.guarded(func() { e.done(e.receipt, nil) })
+	})
+	if e.deed.said == nil {
+		answer()
+		return
+	}
+	e.draft.Message = *e.deed.said
+	if live, ok := p.live.(biz.Sequencer); ok && !e.deed.stored && !e.deed.ended {
+		if !p.guarded(func() { live.Sequence(e.draft, func(error) { answer() }) }) {
+			answer()
+		}
+		return
+	}
+	p.guarded(func() { p.live.Deliver(e.draft) })
+	answer()
+}
+
+// end takes off the room who is no longer in it, which was told of that first.
+func (p *publisher) end(e *entry) {
+	if user := e.deed.left; user != "" {
+		p.guarded(func() { p.live.Left(e.draft.Room, user) })
+	}
+}
+
+// guarded tells whether fn did not panic.
+func (p *publisher) guarded(fn func()) (ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.metrics.panics.Inc()
@@ -54,4 +89,5 @@ func (p *publisher) guarded(fn func()) {
 		}
 	}()
 	fn()
+	return true
 }

@@ -77,7 +77,17 @@ func (r *Rooms) Memberships(ctx context.Context, user biz.UserID, rooms []biz.Ro
 
 const selectRoom = `SELECT ` + roomColumns + ` FROM rooms WHERE id = ?`
 
+// loadRoom returns a room that is there.
 func loadRoom(read scan, id biz.RoomID) (biz.Room, error) {
+	room, err := loadAnyRoom(read, id)
+	if err == nil && !room.DeletedAt.IsZero() {
+		return biz.Room{}, biz.ErrRoomNotFound(id)
+	}
+	return room, err
+}
+
+// loadAnyRoom returns a room that is or was there.
+func loadAnyRoom(read scan, id biz.RoomID) (biz.Room, error) {
 	var row roomRow
 	err := read(selectRoom, []any{string(id)}, row.fields()...)
 	if errors.Is(err, sql.ErrNoRows) {

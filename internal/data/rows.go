@@ -30,17 +30,22 @@ type roomRow struct {
 	FloorSeq       int64
 	Members        int
 	Version        int64
+	Kind           int8
+	InviteOnly     bool
+	DeletedAt      int64
 }
 
 func (roomRow) TableName() string { return "rooms" }
 
 const roomColumns = `id, name, description, max_users, persistent, message_ttl, idle_timeout,
-	allow_audio, allow_rich_text, auto_transcribe, created_at, last_active, head_seq, floor_seq, members, version`
+	allow_audio, allow_rich_text, auto_transcribe, created_at, last_active, head_seq, floor_seq, members, version,
+	kind, invite_only, deleted_at`
 
 func (r *roomRow) fields() []any {
 	return []any{
 		&r.ID, &r.Name, &r.Description, &r.MaxUsers, &r.Persistent, &r.MessageTTL, &r.IdleTimeout,
 		&r.AllowAudio, &r.AllowRichText, &r.AutoTranscribe, &r.CreatedAt, &r.LastActive, &r.HeadSeq, &r.FloorSeq, &r.Members, &r.Version,
+		&r.Kind, &r.InviteOnly, &r.DeletedAt,
 	}
 }
 
@@ -52,6 +57,7 @@ func toRoomRow(r biz.Room) roomRow {
 		AllowAudio: r.Config.AllowAudio, AllowRichText: r.Config.AllowRichText, AutoTranscribe: r.Config.AutoTranscribe,
 		CreatedAt: toMicros(r.CreatedAt), LastActive: toMicros(r.LastActive),
 		HeadSeq: r.HeadSeq, FloorSeq: r.FloorSeq, Members: r.Members, Version: r.Version,
+		Kind: int8(r.Kind), InviteOnly: r.Config.InviteOnly, DeletedAt: toMicros(r.DeletedAt),
 	}
 }
 
@@ -62,9 +68,11 @@ func fromRoomRow(r roomRow) biz.Room {
 			MaxUsers: r.MaxUsers, Persistent: r.Persistent,
 			MessageTTL: time.Duration(r.MessageTTL) * time.Microsecond, IdleTimeout: time.Duration(r.IdleTimeout) * time.Microsecond,
 			AllowAudio: r.AllowAudio, AllowRichText: r.AllowRichText, AutoTranscribe: r.AutoTranscribe,
+			InviteOnly: r.InviteOnly,
 		},
 		CreatedAt: fromMicros(r.CreatedAt), LastActive: fromMicros(r.LastActive),
 		HeadSeq: r.HeadSeq, FloorSeq: r.FloorSeq, Members: r.Members, Version: r.Version,
+		Kind: biz.RoomKind(r.Kind), DeletedAt: fromMicros(r.DeletedAt),
 	}
 }
 
@@ -77,27 +85,29 @@ type memberRow struct {
 	Muted    bool
 	JoinSeq  int64
 	JoinedAt int64
+
+	MutedUntil int64
 }
 
 func (memberRow) TableName() string { return "members" }
 
-const memberColumns = `room_id, user_id, nickname, role, muted, join_seq, joined_at`
+const memberColumns = `room_id, user_id, nickname, role, muted, join_seq, joined_at, muted_until`
 
 func (r *memberRow) fields() []any {
-	return []any{&r.RoomID, &r.UserID, &r.Nickname, &r.Role, &r.Muted, &r.JoinSeq, &r.JoinedAt}
+	return []any{&r.RoomID, &r.UserID, &r.Nickname, &r.Role, &r.Muted, &r.JoinSeq, &r.JoinedAt, &r.MutedUntil}
 }
 
 func toMemberRow(m biz.Member) memberRow {
 	return memberRow{
 		RoomID: string(m.Room), UserID: string(m.User), Nickname: m.Nickname, Role: int8(m.Role),
-		Muted: m.Muted, JoinSeq: m.JoinSeq, JoinedAt: toMicros(m.JoinedAt),
+		Muted: m.Muted, MutedUntil: toMicros(m.MutedUntil), JoinSeq: m.JoinSeq, JoinedAt: toMicros(m.JoinedAt),
 	}
 }
 
 func fromMemberRow(r memberRow) biz.Member {
 	return biz.Member{
 		Room: biz.RoomID(r.RoomID), User: biz.UserID(r.UserID), Nickname: r.Nickname, Role: biz.Role(r.Role),
-		Muted: r.Muted, JoinSeq: r.JoinSeq, JoinedAt: fromMicros(r.JoinedAt),
+		Muted: r.Muted, MutedUntil: fromMicros(r.MutedUntil), JoinSeq: r.JoinSeq, JoinedAt: fromMicros(r.JoinedAt),
 	}
 }
 

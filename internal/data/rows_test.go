@@ -33,7 +33,8 @@ func TestRowsRoundTrip(t *testing.T) {
 	t.Run("room", func(t *testing.T) {
 		want := biz.Room{
 			ID: "r", Name: "n", Description: "d", CreatedAt: at, LastActive: at.Add(1), HeadSeq: 3, FloorSeq: 2, Members: 4, Version: 5,
-			Config: biz.RoomConfig{MaxUsers: 5, Persistent: true, MessageTTL: time.Hour, IdleTimeout: time.Minute, AllowAudio: true, AllowRichText: true, AutoTranscribe: true},
+			Kind: biz.KindDirect, DeletedAt: at.Add(time.Minute),
+			Config: biz.RoomConfig{MaxUsers: 5, Persistent: true, MessageTTL: time.Hour, IdleTimeout: time.Minute, AllowAudio: true, AllowRichText: true, AutoTranscribe: true, InviteOnly: true},
 		}
 		want.LastActive = at.Add(time.Second)
 		assertFull(t, want)
@@ -44,7 +45,7 @@ func TestRowsRoundTrip(t *testing.T) {
 		}
 	})
 	t.Run("member", func(t *testing.T) {
-		want := biz.Member{Room: "r", User: "u", Nickname: "n", Role: biz.RoleAdmin, Muted: true, JoinSeq: 9, JoinedAt: at}
+		want := biz.Member{Room: "r", User: "u", Nickname: "n", Role: biz.RoleAdmin, Muted: true, MutedUntil: at.Add(time.Hour), JoinSeq: 9, JoinedAt: at}
 		assertFull(t, want)
 		assertFull(t, toMemberRow(want), "No")
 		if got := fromMemberRow(toMemberRow(want)); got != want {
@@ -97,7 +98,7 @@ func TestColumns(t *testing.T) {
 	for columns, row := range map[string]interface{ fields() []any }{
 		roomColumns: &roomRow{}, memberColumns: &memberRow{}, messageColumns: &messageRow{},
 		pushColumns: &pushRow{}, cursorColumns: &cursorRow{}, audioColumns: &audioRow{},
-		transcriptColumns: &transcriptRow{},
+		transcriptColumns: &transcriptRow{}, banColumns: &banRow{},
 	} {
 		known, err := schema.Parse(row, new(sync.Map), schema.NamingStrategy{})
 		if err != nil {
@@ -135,9 +136,10 @@ func TestStatementsAndGORMAgree(t *testing.T) {
 	at := time.Date(2031, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	room := biz.Room{
 		Name: "n", Description: "d", CreatedAt: at, LastActive: at.Add(time.Second), HeadSeq: 3, FloorSeq: 2, Members: 4, Version: 5,
+		Kind: biz.KindDirect, DeletedAt: at.Add(time.Minute),
 		Config: biz.RoomConfig{MaxUsers: 5, Persistent: true, MessageTTL: time.Hour, IdleTimeout: time.Minute, AllowRichText: true},
 	}
-	member := biz.Member{User: "u", Nickname: "n", Role: biz.RoleAdmin, Muted: true, JoinSeq: 9, JoinedAt: at}
+	member := biz.Member{User: "u", Nickname: "n", Role: biz.RoleAdmin, Muted: true, MutedUntil: at.Add(time.Hour), JoinSeq: 9, JoinedAt: at}
 	for id, write := range map[biz.RoomID]func(*tx, *roomRow, *memberRow) error{
 		"by statement": func(t *tx, r *roomRow, m *memberRow) error {
 			if _, err := t.exec(insertRoom, r.fields()...); err != nil {

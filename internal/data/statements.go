@@ -9,7 +9,7 @@ import (
 // The statements of a commit, which runs them once per message or room, prepared. Those of an
 // opening session are beside the functions that run them.
 const (
-	selectHead = `SELECT head_seq, version FROM rooms WHERE id = ?`
+	selectHead = `SELECT head_seq, version FROM rooms WHERE id = ? AND deleted_at = 0`
 	updateHead = `UPDATE rooms SET head_seq = ?, last_active = ? WHERE id = ?`
 
 	claimColumns = `room_id, sender, client_id, payload_hash, seq, message_id, created_at`

@@ -2,6 +2,7 @@ package datatest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -29,8 +30,16 @@ type Stores struct {
 	Purge func(ctx context.Context, now time.Time, keep biz.Retention) error
 }
 
+// Events is the encoder that an Opener's log has.
+func Events(e biz.Event) ([]byte, error) {
+	if e.Type == "unspeakable" {
+		return nil, errors.New("nobody can say that")
+	}
+	return fmt.Appendf(nil, "%s by %s of %v", e.Type, e.By, e.Data), nil
+}
+
 // Opener returns repositories on an empty database, everything running, the log delivering to
-// live. It has the test clean up.
+// live, with Events as its encoder. It has the test clean up.
 type Opener func(t *testing.T, live biz.Deliverer) Stores
 
 // Run runs every suite.
@@ -39,6 +48,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("RoomRepo", func(t *testing.T) { runAll(t, open, roomSuite) })
 	t.Run("MemberRepo", func(t *testing.T) { runAll(t, open, memberSuite) })
 	t.Run("MessageLog", func(t *testing.T) { runAll(t, open, logSuite) })
+	t.Run("Acts", func(t *testing.T) { runAll(t, open, actSuite) })
 	t.Run("HistoryRepo", func(t *testing.T) { runAll(t, open, historySuite) })
 	t.Run("WatchRepo", func(t *testing.T) { runAll(t, open, watchSuite) })
 	t.Run("Retention", func(t *testing.T) { runAll(t, open, retentionSuite) })
@@ -66,11 +76,24 @@ func runAll(t *testing.T, open Opener, suite map[string]func(scene)) {
 	}
 }
 
-// recorder is a Deliverer that remembers. A log calls nothing but Deliver.
+// recorder is a Deliverer that remembers. A log calls nothing but Deliver and Left.
 type recorder struct {
 	biz.Deliverer
 	mu    sync.Mutex
 	rooms map[biz.RoomID][]biz.Message
+	gone  []biz.Member // who has left, and after how many messages, as his JoinSeq
+}
+
+func (r *recorder) Left(room biz.RoomID, user biz.UserID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gone = append(r.gone, biz.Member{Room: room, User: user, JoinSeq: int64(len(r.rooms[room]))})
+}
+
+func (r *recorder) left() []biz.Member {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]biz.Member(nil), r.gone...)
 }
 
 func (r *recorder) Deliver(d *biz.Draft) {
