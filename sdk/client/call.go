@@ -10,9 +10,14 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// call makes one unary call on the present connection. A status other than success is an error
-// as well.
+// call makes one unary call of IMService on the present connection. A status other than success is an
+// error as well.
 func (c *Client) call(ctx context.Context, roomID string, do func(context.Context, imv1.IMServiceClient) (*imv1.ResponseStatus, error)) error {
+	return c.callAt(ctx, roomID, func(ctx context.Context, ep *endpoint) (*imv1.ResponseStatus, error) { return do(ctx, ep.stub) })
+}
+
+// callAt is call for any service of the connection's endpoint.
+func (c *Client) callAt(ctx context.Context, roomID string, do func(context.Context, *endpoint) (*imv1.ResponseStatus, error)) error {
 	cn, l := c.active()
 	if cn == nil {
 		return ErrNotConnected
@@ -26,7 +31,7 @@ func (c *Client) call(ctx context.Context, roomID string, do func(context.Contex
 	if err != nil {
 		return fmt.Errorf("client: token: %w", err)
 	}
-	st, err := do(ctx, cn.ep.stub)
+	st, err := do(ctx, cn.ep)
 	if err != nil {
 		return callError(ctx, cn, err)
 	}

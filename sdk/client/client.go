@@ -18,6 +18,7 @@ type Client struct {
 	queue   queue
 	seen    handed // touched by tasks of queue only
 	joined  rooms
+	wish    wish
 	stats   stats
 	pacer   pacer
 
@@ -62,7 +63,8 @@ func NewClientWithGRPC(stub imv1.IMServiceClient, userID string) (*Client, error
 // move the connection.
 //
 // ServiceName, Discovery, LoadBalancer, Services, TLS and DialOptions are the owner's business as
-// well and have no effect here; everything else means what it means for NewClient.
+// well and have no effect here; everything else means what it means for NewClient. Calls about rooms and
+// their members need Config.RoomService, of the same connection.
 func NewClientWithGRPCAndConfig(stub imv1.IMServiceClient, config *Config) (*Client, error) {
 	if stub == nil {
 		return nil, errors.New("client: no IMServiceClient")
@@ -72,7 +74,7 @@ func NewClientWithGRPCAndConfig(stub imv1.IMServiceClient, config *Config) (*Cli
 	}
 	cfg := config.withDefaults()
 	setDefault(&cfg.MaxRetries, forEver)
-	return newClient(cfg, shared(stub)), nil
+	return newClient(cfg, shared(stub, cfg.RoomService)), nil
 }
 
 func newClient(cfg Config, from source) *Client {

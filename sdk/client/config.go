@@ -89,6 +89,10 @@ type Config struct {
 	// DialOptions are added to the client's own, and win over them, TLS included.
 	DialOptions []grpc.DialOption
 
+	// RoomService is imv1.NewRoomServiceClient of the connection that a client is lent, for the calls about
+	// rooms and their members, which return ErrNoRoomService without it. NewClient makes its own.
+	RoomService imv1.RoomServiceClient
+
 	// Logger gets what the client decides by itself; nothing is logged per message. Default:
 	// nothing is logged.
 	Logger *slog.Logger
@@ -101,6 +105,12 @@ type Config struct {
 	// OnMessage gets every message, notice and push. Returning acknowledges it; without an
 	// OnMessage everything is acknowledged on arrival.
 	OnMessage func(*imv1.MessageResponse)
+	// OnEphemeral gets what members who are there tell each other and nobody keeps, such as that one is
+	// typing. Of one user, room and kind only the last may come. The server sends them to clients that have
+	// OnEphemeral or OnPresence, and nothing of either to others.
+	OnEphemeral func(*Ephemeral)
+	// OnPresence gets who has come, gone, or looked away among those that WatchPresence has named.
+	OnPresence func(*imv1.PresenceContent)
 	// OnConnect is called after every successful connection, the first included.
 	OnConnect func()
 	// OnDisconnect is called once for every OnConnect, with why the connection ended:

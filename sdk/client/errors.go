@@ -29,6 +29,9 @@ var (
 	// ErrUnsupported is returned by calls that the server is too old for. The error wraps the server's
 	// own, a status of Unimplemented.
 	ErrUnsupported = errors.New("client: the server does not know this call; it is too old for it")
+	// ErrNoRoomService is returned by calls about rooms and their members over somebody else's connection
+	// that came without Config.RoomService.
+	ErrNoRoomService = errors.New("client: the connection is lent without Config.RoomService, which this call needs")
 	// ErrTooLarge is returned for a message that no server accepts.
 	ErrTooLarge = errors.New("client: message too large")
 	// ErrDuplicateID is returned when a message_id is sent while it is being sent already.

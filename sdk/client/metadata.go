@@ -25,11 +25,16 @@ const (
 	keyDisconnectRetry  = "disconnect-retry-ms"
 
 	// In the metadata of a frame.
-	keyLinkSeq = "link-seq"
-	keyReason  = "reason"
+	keyLinkSeq  = "link-seq"
+	keyReason   = "reason"
+	keyClientID = "client-message-id"
 )
 
-const capabilities = "ack,resume,batch"
+// What the client names as its capabilities; the last one if the program has handlers for it.
+const (
+	capabilities     = "ack,resume,batch"
+	capabilityEvents = ",events"
+)
 
 // token returns the present token, empty when the client has none.
 func (c *Client) token(ctx context.Context) (string, error) {
@@ -60,7 +65,11 @@ func (c *Client) identify(ctx context.Context) (context.Context, error) {
 // streamMetadata returns what a stream is opened with. Ids that gRPC metadata cannot carry are
 // left out; sayHello sends them instead.
 func (c *Client) streamMetadata(token string, resume bool) []string {
-	pairs := []string{keyCapabilities, capabilities}
+	able := capabilities
+	if c.wantsEvents() {
+		able += capabilityEvents
+	}
+	pairs := []string{keyCapabilities, able}
 	if c.idsInMetadata() {
 		pairs = append(pairs, keyUserID, c.cfg.UserID)
 		if c.cfg.DefaultRoomID != "" {

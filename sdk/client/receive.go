@@ -62,9 +62,15 @@ func (c *Client) take(cn *connection, msg *imv1.MessageResponse, link uint64) er
 		if sent := cn.beatSent.Swap(0); sent != 0 {
 			c.stats.rtt.Store(int64(time.Since(epoch)) - sent)
 		}
+	case imv1.MessageType_MESSAGE_TYPE_EPHEMERAL:
+		c.enqueue(cn, msg, link, c.toldEphemeral)
+		return nil
+	case imv1.MessageType_MESSAGE_TYPE_PRESENCE:
+		c.enqueue(cn, msg, link, c.toldPresence)
+		return nil
 	default:
 		if c.cfg.OnMessage != nil {
-			c.enqueue(cn, msg, link)
+			c.enqueue(cn, msg, link, c.deliver)
 			return nil
 		}
 		c.stats.delivered(len(msg.GetContent()))
@@ -75,7 +81,8 @@ func (c *Client) take(cn *connection, msg *imv1.MessageResponse, link uint64) er
 	return nil
 }
 
-func (c *Client) enqueue(cn *connection, msg *imv1.MessageResponse, link uint64) {
+// enqueue has the program get msg when its turn has come.
+func (c *Client) enqueue(cn *connection, msg *imv1.MessageResponse, link uint64, hand func(*imv1.MessageResponse)) {
 	cn.waiting.Store(true)
 	c.queue.waitRoom(cn.ctx, c.mustRead)
 	cn.waiting.Store(false)
@@ -84,7 +91,7 @@ func (c *Client) enqueue(cn *connection, msg *imv1.MessageResponse, link uint64)
 	}
 	c.queue.push(task{
 		run: func() {
-			c.deliver(msg)
+			hand(msg)
 			c.handled(cn, link)
 		},
 		callback: true,

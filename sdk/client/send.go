@@ -30,7 +30,7 @@ type SendResult struct {
 // open whether the message was stored.
 //
 // Empty fields of req are filled in: message_id with a UUIDv7, user_id, and room_id with
-// Config.DefaultRoomID. req itself is not changed, and must not be until Send returns. ACK and
+// Config.DefaultRoomID, unless to_user_id names whose direct room it goes to. req itself is not changed, and must not be until Send returns. ACK and
 // HEARTBEAT messages have no answer: Send returns when they are written, with the ids it used.
 // Sends made one after another arrive in that order; concurrent ones in any.
 func (c *Client) Send(ctx context.Context, req *imv1.MessageRequest) (*SendResult, error) {
@@ -115,9 +115,16 @@ func (c *Client) prepare(req *imv1.MessageRequest) (*imv1.MessageRequest, error)
 		Content:   req.GetContent(),
 		Metadata:  req.GetMetadata(),
 		Timestamp: req.GetTimestamp(),
+
+		ToUserId:         req.GetToUserId(),
+		ReplyToSeq:       req.GetReplyToSeq(),
+		Mentions:         req.GetMentions(),
+		ExpiresInSeconds: req.GetExpiresInSeconds(),
 	}
 	setDefault(&full.UserId, c.cfg.UserID)
-	setDefault(&full.RoomId, c.cfg.DefaultRoomID)
+	if full.ToUserId == "" {
+		setDefault(&full.RoomId, c.cfg.DefaultRoomID)
+	}
 	if full.MessageId == "" {
 		id, err := uuid.NewV7()
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 // An endpoint is where one connection goes.
 type endpoint struct {
 	stub    imv1.IMServiceClient
+	rooms   imv1.RoomServiceClient // nil: the connection is lent, and came without
 	service *discovery.ServiceInfo
 	name    string            // its target, for errors and logs
 	options []grpc.CallOption // for the stream
@@ -92,6 +93,7 @@ func (d *dialer) endpoint(ctx context.Context) (*endpoint, error) {
 	}
 	return &endpoint{
 		stub:    imv1.NewIMServiceClient(conn),
+		rooms:   imv1.NewRoomServiceClient(conn),
 		service: service,
 		name:    name,
 		release: func(failure error) {

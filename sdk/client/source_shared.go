@@ -14,9 +14,10 @@ var sharedOptions = []grpc.CallOption{grpc.MaxCallRecvMsgSize(maxReceiveBytes)}
 // lent is the source of clients that were given a stub: always that stub, which stays open.
 type lent struct{ ep endpoint }
 
-func shared(stub imv1.IMServiceClient) *lent {
+func shared(stub imv1.IMServiceClient, rooms imv1.RoomServiceClient) *lent {
 	return &lent{endpoint{
 		stub:    stub,
+		rooms:   rooms,
 		name:    "the given connection",
 		options: sharedOptions,
 		service: &discovery.ServiceInfo{},
