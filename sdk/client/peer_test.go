@@ -25,6 +25,7 @@ const patience = 10 * time.Second
 // server on it.
 type peer struct {
 	imv1.UnimplementedIMServiceServer
+	imv1.UnimplementedRoomServiceServer
 	listener *bufconn.Listener
 	streams  chan *peerStream
 	joins    chan *imv1.JoinRoomRequest
@@ -34,6 +35,7 @@ type peer struct {
 	history    atomic.Pointer[historyHandler]
 	sync       atomic.Pointer[syncHandler]
 	read       atomic.Pointer[readHandler]
+	calls      atomic.Pointer[callHandler] // any unary call
 }
 
 func newPeer(t *testing.T) *peer {
@@ -43,8 +45,9 @@ func newPeer(t *testing.T) *peer {
 		streams:  make(chan *peerStream, 16),
 		joins:    make(chan *imv1.JoinRoomRequest, 16),
 	}
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxRequestBytes + 1024))
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxRequestBytes+1024), grpc.UnaryInterceptor(p.intercept))
 	imv1.RegisterIMServiceServer(server, p)
+	imv1.RegisterRoomServiceServer(server, p)
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -57,6 +60,20 @@ func newPeer(t *testing.T) *peer {
 		<-served
 	})
 	return p
+}
+
+// callHandler answers a call in the place of the peer; nil: the peer does.
+type callHandler func(method string, req proto.Message) (proto.Message, error)
+
+func (p *peer) onCall(f callHandler) { p.calls.Store(&f) }
+
+func (p *peer) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if f := p.calls.Load(); f != nil {
+		if resp, err := (*f)(info.FullMethod, req.(proto.Message)); resp != nil || err != nil {
+			return resp, err
+		}
+	}
+	return next(ctx, req)
 }
 
 func (p *peer) JoinRoom(ctx context.Context, req *imv1.JoinRoomRequest) (*imv1.JoinRoomResponse, error) {

@@ -36,8 +36,8 @@ func (w *wish) get() *imv1.PresenceContent {
 }
 
 // WatchPresence has Config.OnPresence hear of these users and of the members of these rooms, in place of whom
-// was named before: first how they are now, then every change, now and on every session that follows. 1,000
-// users and 100 rooms at most; of a room with many members only how many are online. A refusal comes to OnError.
+// was named before: first how they are now, then every change; so on every connection that follows. 1,000 users
+// and 100 rooms at most; of a room with many members only how many are online. A refusal comes to OnError.
 //
 // Without a connection it takes effect with the next one, and the error is ErrNotConnected.
 func (c *Client) WatchPresence(ctx context.Context, userIDs, roomIDs []string) error {
@@ -49,6 +49,14 @@ func (c *Client) WatchPresence(ctx context.Context, userIDs, roomIDs []string) e
 	ctx, done := c.bound(ctx)
 	defer done()
 	return c.askPresence(ctx, cn)
+}
+
+// keepWatching tells a new connection whom the program wants to hear of, if anybody: what happened without one is
+// not told later. An error ends the connection, and the next one is told.
+func (c *Client) keepWatching(cn *connection) {
+	if c.wish.get() != nil {
+		cn.spawn(func() { _ = c.askPresence(cn.ctx, cn) })
+	}
 }
 
 // askPresence tells a connection whom the program wants to hear of.

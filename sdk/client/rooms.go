@@ -118,9 +118,6 @@ func (c *Client) rejoin(cn *connection) {
 				c.reportError(fmt.Errorf("client: rejoin room %s: %w", roomID, err))
 			}
 		}
-		if err := c.askPresence(cn.ctx, cn); err != nil {
-			return // the connection has ended, and the next one begins anew
-		}
 		c.session.noteFollowed(cn.session)
 	}})
 }
