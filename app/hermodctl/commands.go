@@ -10,6 +10,7 @@ var commands = []func(*streams) *cobra.Command{
 	newBatch,
 	newSessions,
 	newTail,
+	newRoom,
 	newInbox,
 	newBench,
 	newConfig,

@@ -3,17 +3,12 @@ package hermodctl
 import (
 	"context"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/app/hermodctl/tail"
@@ -29,9 +24,7 @@ type tailFlags struct {
 	untilHead   bool
 	json        bool
 
-	addr, token string
-	tls         tlsFlags
-	timeout     time.Duration
+	imFlags
 }
 
 const tailLong = ` It opens no session and does nothing on
@@ -144,11 +137,7 @@ func (f *tailFlags) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.limit, "limit", 0, "end after so many messages (default any number)")
 	flags.BoolVar(&f.untilHead, "until-head", false, "end with the last message that there is now, instead of following")
 	flags.BoolVar(&f.json, "json", false, "print a line of JSON for each message")
-	flags.StringVar(&f.addr, "addr", "127.0.0.1:8083", "IM gRPC address")
-	flags.StringVar(&f.token, "token", os.Getenv("HERMOD_TOKEN"), "token that proves who is looking (default $HERMOD_TOKEN)")
-	flags.Lookup("token").DefValue = "" // the help must not show it
-	f.tls.register(flags)
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "how long to wait for one answer")
+	f.imFlags.register(flags, "token that proves who is looking (default $HERMOD_TOKEN)")
 }
 
 // config checks the flags and returns what they say.
@@ -159,8 +148,6 @@ func (f *tailFlags) config() (tail.Config, error) {
 		return cfg, usagef("--last %d is not possible; 0 to 500 is allowed", f.last)
 	case f.limit < 0:
 		return cfg, usagef("--limit %d is not possible; a positive number, or 0 for any number, is allowed", f.limit)
-	case f.timeout <= 0:
-		return cfg, usagef("--timeout %v is too short; a positive duration such as 5s is allowed", f.timeout)
 	}
 	for _, given := range f.after {
 		room, number := "", given
@@ -180,7 +167,7 @@ func (f *tailFlags) config() (tail.Config, error) {
 			cfg.After = seq
 		}
 	}
-	return cfg, checkAddress(f.addr)
+	return cfg, f.check()
 }
 
 // run connects and lets follow do its work.
@@ -204,28 +191,6 @@ func (f *tailFlags) run(ctx context.Context, s *streams, follow func(context.Con
 	}
 	return nil
 }
-
-// connect does not wait for the node.
-func (f *tailFlags) connect() (*grpc.ClientConn, error) {
-	secured, err := f.tls.config()
-	if err != nil {
-		return nil, err
-	}
-	with := insecure.NewCredentials()
-	if secured != nil {
-		with = credentials.NewTLS(secured)
-	}
-	return grpc.NewClient(f.addr,
-		grpc.WithTransportCredentials(with),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(largestPage)),
-		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
-			MinConnectTimeout: 5 * time.Second,
-		}))
-}
-
-// largestPage is more than any page has: one message may be larger than pages are otherwise.
-const largestPage = 64 << 20
 
 // oneArgument is the rule of commands that take one argument of that name.
 func oneArgument(args []string, name string) error {
