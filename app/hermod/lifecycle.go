@@ -44,6 +44,7 @@ type app struct {
 	Audios      *biz.Audios
 	Janitor     *data.Janitor
 	Transcripts *biz.Transcripts
+	Revisions   *biz.Revisions
 	Services    *biz.Services
 	Shared      *protocol.Services
 	Finder      *registry.Finder
@@ -75,7 +76,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			a.stop(k)
 		}
 		realtime = background(failure, a.Node.Run, a.Leaves.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Shared.Run, a.Finder.Run)
-		work     = background(failure, a.Transcripts.Run)
+		work     = background(failure, a.Transcripts.Run, a.Revisions.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
 		listed   = background(failure, a.Registry.Run)

@@ -14,6 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
+	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
@@ -227,6 +228,8 @@ func messageRules(c *conf.Config) biz.MessageRules {
 	return biz.MessageRules{
 		MaxContentBytes:  int(c.GetMessage().GetMaxContentBytes()),
 		MaxMetadataBytes: int(c.GetMessage().GetMaxMetadataBytes()),
+		EditWindow:       c.GetMessage().GetEditWindow().AsDuration(),
+		RecallWindow:     c.GetMessage().GetRecallWindow().AsDuration(),
 	}
 }
 
@@ -266,6 +269,8 @@ func transcriptRules(c *conf.Config) biz.TranscriptRules {
 }
 
 func eventEncoder() biz.EventEncoder { return im.EventContent }
+
+func transcriptEncoder() biz.TranscriptEncoder { return imcall.Transcribed }
 
 func newReadiness(db *data.DB) *server.Readiness {
 	return server.NewReadiness(server.Check{Name: "store", Err: db.Ping})

@@ -35,6 +35,7 @@ var (
 		data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)),
 		logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)),
 		data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)),
+		data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)),
 		data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)),
 		data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)),
 		data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)),
@@ -63,11 +64,11 @@ var (
 		gatewayConfig, gateway.NewHandler,
 		newMoves,
 		wire.Struct(new(server.Streams), "*"),
-		eventEncoder,
+		eventEncoder, transcriptEncoder,
 	)
 	bizSet = wire.NewSet(
 		roomRules, biz.NewRooms,
-		messageRules, biz.NewMessages,
+		messageRules, biz.NewMessages, biz.NewRevisions,
 		biz.NewBacklog, biz.NewHistory, biz.NewWatch,
 		pushRules, biz.NewPushes, biz.NewSessions,
 		wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
@@ -86,7 +87,7 @@ var (
 		wire.Struct(new(server.Callers), "*"),
 	)
 	serverSet = wire.NewSet(
-		service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"),
+		wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"),
 		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)),
 		service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)),
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),

@@ -63,6 +63,10 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	messages := biz.NewMessages(rooms, messageLog, deliverer, bizMessageRules)
 	history := data.NewHistory(db)
 	bizHistory := biz.NewHistory(history)
+	revisions := data.NewRevisions(db)
+	bizTranscriptEncoder := transcriptEncoder()
+	bizRevisions := biz.NewRevisions(messages, bizHistory, revisions, bizTranscriptEncoder, log)
+	transcripts := data.NewTranscripts(db)
 	audios := data.NewAudios(db)
 	dir, cleanup3, err := openBlobs(c, log)
 	if err != nil {
@@ -70,7 +74,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	transcripts := data.NewTranscripts(db)
 	transcriptStores := biz.TranscriptStores{
 		Transcripts: transcripts,
 		Queue:       transcripts,
@@ -78,6 +81,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Blobs:       dir,
 		Rooms:       rooms,
 		Members:     members,
+		Heard:       bizRevisions,
 	}
 	audio := c.Audio
 	pluginTranscriber, err := transcriber.New(audio, plugins)
@@ -91,6 +95,13 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	bizTranscriptRules := transcriptRules(c)
 	transcriptMetrics := service.NewTranscriptMetrics()
 	bizTranscripts := biz.NewTranscripts(transcriptStores, pluginTranscriber, messages, bizEventEncoder, bizTranscriptRules, transcriptMetrics, log)
+	imRules := service.IMRules{
+		Rooms:       bizRooms,
+		Messages:    messages,
+		Revisions:   bizRevisions,
+		History:     bizHistory,
+		Transcripts: bizTranscripts,
+	}
 	bizAudioRules := audioRules(c)
 	bizAudios := biz.NewAudios(rooms, members, audios, dir, bizTranscripts, bizAudioRules, log)
 	cursors := data.NewCursors(db, log)
@@ -132,6 +143,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Messages:    messages,
 		Backlog:     backlog,
 		History:     bizHistory,
+		Revisions:   bizRevisions,
 		Transcripts: bizTranscripts,
 	}
 	actions := imactions.New(nodeNode, imactionsRules, log)
@@ -178,7 +190,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	audioMetrics := service.NewAudioMetrics()
 	uploads := service.NewUploads(bizAudios, http, audioMetrics, log)
-	serviceIM := service.NewIM(bizRooms, messages, bizHistory, uploads, bizTranscripts, readiness, log)
+	serviceIM := service.NewIM(imRules, uploads, readiness, log)
 	serverIM, cleanup7, err := server.NewIM(c, serviceIM, streams, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup6()
@@ -355,6 +367,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Audios:       bizAudios,
 		Janitor:      janitor,
 		Transcripts:  bizTranscripts,
+		Revisions:    bizRevisions,
 		Services:     services,
 		Shared:       protocolServices,
 		Finder:       finder,
@@ -381,20 +394,20 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor, data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor, data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewBacklog, biz.NewHistory, biz.NewWatch, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	serverSet   = wire.NewSet(wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

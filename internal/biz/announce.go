@@ -3,6 +3,7 @@ package biz
 import (
 	"context"
 	"strconv"
+	"time"
 )
 
 // The events that a room is told of as SYSTEM messages, and the metadata that names them, so that
@@ -14,10 +15,34 @@ const (
 	metaAudioID = "audio_id"
 )
 
-// announce tells the room of a transcript that has ended. It may be called again: what it says is
-// made of what is stored, under an id that goes with the upload, so that a durable room hears it
-// once.
+// announceFor is how long a room is told of a transcript by itself; a little less than the log knows repetitions by
+// their ids. What is due later is for a message that the recording was sent in afterwards.
+const announceFor = 23 * time.Hour
+
+// announce shows a transcript that has ended in the messages that its recording is heard in, and tells the room of
+// it. It may be called again: what it says is made of what is stored, under an id that goes with the upload, so that
+// a durable room hears it once.
 func (t *Transcripts) announce(ctx context.Context, job TranscriptJob) error {
+	heard, err := t.show(ctx, &job)
+	if err != nil || heard > 0 && time.Since(job.Transcript.UpdatedAt) > announceFor {
+		return err
+	}
+	return t.tellOf(ctx, job)
+}
+
+// show shows a transcript in the messages that its recording is heard in, and returns how many there are.
+func (t *Transcripts) show(ctx context.Context, job *TranscriptJob) (heard int, err error) {
+	if t.stores.Heard == nil || job.Transcript.Status != TranscriptCompleted {
+		return 0, nil
+	}
+	heard, err = t.stores.Heard.Transcribed(ctx, job.Audio.Room, &job.Transcript)
+	if KindOf(err) == KindNotFound { // the room is gone
+		return heard, nil
+	}
+	return heard, err
+}
+
+func (t *Transcripts) tellOf(ctx context.Context, job TranscriptJob) error {
 	event, content, err := t.event(job)
 	if err != nil {
 		return err

@@ -39,3 +39,9 @@ const (
 	EventReactionAdded   EventType = "reaction_added"
 	EventReactionRemoved EventType = "reaction_removed"
 )
+
+// StoredEvents are those that have a place in the log of a room, where acts have put them.
+var StoredEvents = []EventType{
+	EventRoomUpdated, EventRoleChanged, EventMuted, EventUnmuted, EventKicked, EventBanned,
+	EventEdited, EventRecalled, EventExpired, EventReactionAdded, EventReactionRemoved,
+}

@@ -26,9 +26,17 @@ type HistoryRepo interface {
 	// Messages returns the messages of the spans, one span after another. It ends before the messages would
 	// have more than maxBytes, though it always has one, and with a message that is not there any more.
 	Messages(ctx context.Context, spans []Span, maxBytes int) ([]*Message, error)
+	UnreadRepo
+}
+
+// UnreadRepo counts what a user has not read.
+type UnreadRepo interface {
 	// Unread counts, for each span, the messages that are not the user's own, up to most. It may answer for
 	// the first of the spans alone, one at least, when it has to look at many messages for that.
 	Unread(ctx context.Context, user UserID, spans []Span, most int) ([]int, error)
+	// Mentions counts, for those of the rooms that have any, the messages of others that mention the user among
+	// those that he has not read, of the newest ones at least.
+	Mentions(ctx context.Context, user UserID, rooms []RoomID) (map[RoomID]int, error)
 	// MarkRead raises the mark of a member, and never lowers it. Without a membership it does nothing.
 	MarkRead(ctx context.Context, room RoomID, user UserID, seq int64) error
 }

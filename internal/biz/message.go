@@ -20,8 +20,8 @@ const (
 	TypeHeartbeat MessageType = 8
 )
 
-// Message is what one user said in a room. Content is opaque and never changed. A Message is not
-// modified after it was made, so it is shared without locks.
+// Message is what one user said in a room, as it is when it is read: what he has changed since shows. Content is
+// opaque. A Message is not modified after it was made, so it is shared without locks.
 type Message struct {
 	ID          string // the server's, unique everywhere
 	Room        RoomID
@@ -54,11 +54,24 @@ func (m *Message) Bytes() int {
 	for k, v := range m.Metadata {
 		n += len(k) + len(v) + metadataOverhead
 	}
-	return n
+	for _, u := range m.Mentions {
+		n += len(u) + mentionOverhead
+	}
+	if m.ReplyTo != 0 || !m.ExpiresAt.IsZero() {
+		n += extrasOverhead
+	}
+	return n + m.State.bytes()
 }
 
-// metadataOverhead is what a pair of metadata has beside its texts.
-const metadataOverhead = 12
+// What is beside texts: of a pair of metadata, of a mention, of what a few have besides, of a state and of a
+// reaction in it.
+const (
+	metadataOverhead = 12
+	mentionOverhead  = 4
+	extrasOverhead   = 32
+	stateOverhead    = 64
+	reactionOverhead = 20
+)
 
 // Draft is a message that was accepted but has no place in its room yet.
 type Draft struct {
@@ -70,6 +83,13 @@ type Draft struct {
 	Asked *Asked
 	// Act is what it does besides being said; nil: nothing.
 	Act Act
+	// ExpiresIn is how long after it was stored its content is erased; 0: as the room has it. The log makes
+	// ExpiresAt of it.
+	ExpiresIn time.Duration
+	// Audio is the recording that it plays, where that is known.
+	Audio AudioID
+	// Service is set when a service sends it, whoever it speaks for.
+	Service bool
 	// Permit is by what the sender may say it.
 	Permit Permit
 }
@@ -88,7 +108,10 @@ func (d *Draft) Permitted(room *Room, member *Member) error {
 	case member.MutedAt(time.Now()):
 		return Errorf(KindPermissionDenied, "MUTED", "user %q is muted in room %q", d.Sender, d.Room)
 	}
-	return room.Config.accepts(d.Type)
+	if err := room.Config.accepts(d.Type); err != nil {
+		return err
+	}
+	return d.permitsExtras(room, member)
 }
 
 // Asked is a request that is answered once, by whoever is first: its message as it is delivered, a

@@ -13,7 +13,7 @@ type MessageLog interface {
 	// and then calls done, once, from a goroutine of its own choosing. Drafts that one goroutine
 	// appends to one room keep their order. When d.ClientID is not empty and (room, sender,
 	// ClientID) was stored within 24 h, nothing is stored or delivered: done gets the first receipt
-	// with Duplicate set, or KindConflict if type, content or metadata differ. Append itself does
+	// with Duplicate set, or KindConflict if what was to be said differs. Append itself does
 	// not block on the store; when too much is waiting already, done gets KindUnavailable. A draft with
 	// d.Permit.Required is stored only if it is d.Permitted at that moment, whatever another node has
 	// changed since the version that the permit names; otherwise done gets that error.
@@ -30,6 +30,8 @@ type MessageLog interface {
 type MessageRules struct {
 	MaxContentBytes  int
 	MaxMetadataBytes int
+	EditWindow       time.Duration // how long a message can be edited after it was said; 0: always
+	RecallWindow     time.Duration // how long its sender can take it back; 0: always
 }
 
 // Messages is what members say. Safe for concurrent use.
@@ -117,6 +119,10 @@ func (m *Messages) check(ctx context.Context, by Identity, d *Draft) (Room, erro
 	if err := m.checkPayload(by, d); err != nil {
 		return Room{}, err
 	}
+	if err := d.checkExtras(); err != nil {
+		return Room{}, err
+	}
+	d.Service = slices.Contains(by.Roles, RoleService)
 	return m.permit(ctx, d)
 }
 
@@ -159,9 +165,12 @@ func (m *Messages) checkPayload(by Identity, d *Draft) error {
 	default:
 		return Errorf(KindInvalid, "INVALID_TYPE", "type %d cannot be sent to a room; TEXT (1), AUDIO (2), RICH_TEXT (3) and, by services, SYSTEM (4) can", d.Type)
 	}
-	rules := m.rules.Load()
-	if len(d.Content) > rules.MaxContentBytes {
-		return Errorf(KindInvalid, "CONTENT_TOO_LARGE", "content has %d bytes; at most %d are allowed", len(d.Content), rules.MaxContentBytes)
+	return m.rules.Load().checkSize(d.Content, d.Metadata)
+}
+
+func (r *MessageRules) checkSize(content []byte, metadata map[string]string) error {
+	if len(content) > r.MaxContentBytes {
+		return Errorf(KindInvalid, "CONTENT_TOO_LARGE", "content has %d bytes; at most %d are allowed", len(content), r.MaxContentBytes)
 	}
-	return checkMetadata(d.Metadata, rules.MaxMetadataBytes)
+	return checkMetadata(metadata, r.MaxMetadataBytes)
 }

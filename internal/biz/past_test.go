@@ -11,11 +11,12 @@ import (
 
 // past is a biz.HistoryRepo of one user in memory.
 type past struct {
-	user  biz.UserID
-	rooms map[biz.RoomID]*pastRoom
-	looks int    // messages that were looked at to count unread ones
-	reads int    // calls of Messages
-	then  func() // happens once, between a look at where rooms stand and the reading of messages
+	user     biz.UserID
+	rooms    map[biz.RoomID]*pastRoom
+	looks    int // messages that were looked at to count unread ones
+	reads    int // calls of Messages
+	mentions map[biz.RoomID]int
+	then     func() // happens once, between a look at where rooms stand and the reading of messages
 }
 
 // pastRoom is a room, with messages from floor+1 to head, each of size bytes by its Bytes.
@@ -105,6 +106,10 @@ func (p *past) Unread(_ context.Context, user biz.UserID, spans []biz.Span, most
 		}
 	}
 	return counts, nil
+}
+
+func (p *past) Mentions(context.Context, biz.UserID, []biz.RoomID) (map[biz.RoomID]int, error) {
+	return p.mentions, nil
 }
 
 func (p *past) MarkRead(_ context.Context, room biz.RoomID, user biz.UserID, seq int64) error {

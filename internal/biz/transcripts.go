@@ -9,7 +9,7 @@ import (
 	"github.com/game-im/hermod/plugin"
 )
 
-// TranscriptStores are the repositories that transcripts need.
+// TranscriptStores are the repositories that transcripts need, and where they are shown.
 type TranscriptStores struct {
 	Transcripts TranscriptRepo
 	Queue       TranscriptQueue
@@ -17,6 +17,7 @@ type TranscriptStores struct {
 	Blobs       Blobs
 	Rooms       RoomRepo
 	Members     MemberRepo
+	Heard       *Revisions // what shows transcripts in messages; nil: nothing
 }
 
 // TranscriptRules are the node's settings for transcripts.

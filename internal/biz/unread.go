@@ -17,6 +17,8 @@ type RoomState struct {
 	Floor  int64 // nothing up to here is there for him
 	Read   int64 // as MarkRead left it
 	Unread int   // messages of others above Read and Floor, MaxUnread at most
+	// Mentions is how many of the unread mention him.
+	Mentions int
 }
 
 // MarkRead says that the user has read the room up to seq, and returns where he then stands. A mark never
@@ -89,7 +91,25 @@ func (h *History) states(ctx context.Context, user UserID, standings []Standing)
 	if n := len(counts); n < len(counted) {
 		states = states[:counted[n]]
 	}
-	return states, nil
+	return states, h.countMentions(ctx, user, states)
+}
+
+// countMentions looks for mentions where something is unread.
+func (h *History) countMentions(ctx context.Context, user UserID, states []RoomState) error {
+	var rooms []RoomID
+	for _, s := range states {
+		if s.Unread > 0 {
+			rooms = append(rooms, s.Room)
+		}
+	}
+	if len(rooms) == 0 {
+		return nil
+	}
+	counts, err := h.repo.Mentions(ctx, user, rooms)
+	for i, s := range states {
+		states[i].Mentions = min(counts[s.Room], s.Unread)
+	}
+	return err
 }
 
 // unreadSpan is where to look for what is unread.

@@ -456,6 +456,8 @@ type Message struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	MaxContentBytes  int64                  `protobuf:"varint,1,opt,name=max_content_bytes,json=maxContentBytes,proto3" json:"max_content_bytes,omitempty"`
 	MaxMetadataBytes int64                  `protobuf:"varint,2,opt,name=max_metadata_bytes,json=maxMetadataBytes,proto3" json:"max_metadata_bytes,omitempty"` // keys and values together
+	EditWindow       *durationpb.Duration   `protobuf:"bytes,3,opt,name=edit_window,json=editWindow,proto3" json:"edit_window,omitempty"`                      // how long a message can be edited; 0: always
+	RecallWindow     *durationpb.Duration   `protobuf:"bytes,4,opt,name=recall_window,json=recallWindow,proto3" json:"recall_window,omitempty"`                // how long its sender can recall it; 0: always
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -502,6 +504,20 @@ func (x *Message) GetMaxMetadataBytes() int64 {
 		return x.MaxMetadataBytes
 	}
 	return 0
+}
+
+func (x *Message) GetEditWindow() *durationpb.Duration {
+	if x != nil {
+		return x.EditWindow
+	}
+	return nil
+}
+
+func (x *Message) GetRecallWindow() *durationpb.Duration {
+	if x != nil {
+		return x.RecallWindow
+	}
+	return nil
 }
 
 // Session bounds the life of a client's session.
@@ -3467,10 +3483,13 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\vallow_audio\x18\x05 \x01(\bR\n" +
 	"allowAudio\x12&\n" +
 	"\x0fallow_rich_text\x18\x06 \x01(\bR\rallowRichText\x12'\n" +
-	"\x0fauto_transcribe\x18\a \x01(\bR\x0eautoTranscribe\"c\n" +
+	"\x0fauto_transcribe\x18\a \x01(\bR\x0eautoTranscribe\"\xdf\x01\n" +
 	"\aMessage\x12*\n" +
 	"\x11max_content_bytes\x18\x01 \x01(\x03R\x0fmaxContentBytes\x12,\n" +
-	"\x12max_metadata_bytes\x18\x02 \x01(\x03R\x10maxMetadataBytes\"\xae\x03\n" +
+	"\x12max_metadata_bytes\x18\x02 \x01(\x03R\x10maxMetadataBytes\x12:\n" +
+	"\vedit_window\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"editWindow\x12>\n" +
+	"\rrecall_window\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\frecallWindow\"\xae\x03\n" +
 	"\aSession\x12>\n" +
 	"\rresume_window\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\fresumeWindow\x127\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\theartbeat\x12\x1f\n" +
@@ -3747,64 +3766,66 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	23, // 22: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
 	24, // 23: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
 	25, // 24: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	45, // 25: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	45, // 26: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	45, // 27: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	45, // 28: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	45, // 29: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	45, // 30: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	45, // 31: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	26, // 32: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	45, // 33: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
-	45, // 34: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	45, // 35: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	27, // 36: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	45, // 37: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	45, // 38: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	30, // 39: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	31, // 40: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	32, // 41: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	45, // 42: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	35, // 43: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	33, // 44: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	34, // 45: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	38, // 46: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
-	37, // 47: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
-	36, // 48: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
-	39, // 49: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
-	40, // 50: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
-	41, // 51: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
-	42, // 52: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
-	43, // 53: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
-	44, // 54: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
-	15, // 55: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	15, // 56: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	15, // 57: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	15, // 58: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	45, // 59: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	45, // 60: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	45, // 61: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	45, // 62: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	45, // 63: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	45, // 64: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
-	45, // 65: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
-	45, // 66: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	45, // 67: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	28, // 68: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	45, // 69: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	45, // 70: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	29, // 71: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	45, // 72: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	45, // 73: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	45, // 74: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	45, // 75: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	45, // 76: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	45, // 77: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	78, // [78:78] is the sub-list for method output_type
-	78, // [78:78] is the sub-list for method input_type
-	78, // [78:78] is the sub-list for extension type_name
-	78, // [78:78] is the sub-list for extension extendee
-	0,  // [0:78] is the sub-list for field type_name
+	45, // 25: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
+	45, // 26: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
+	45, // 27: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	45, // 28: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	45, // 29: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	45, // 30: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	45, // 31: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	45, // 32: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	45, // 33: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	26, // 34: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	45, // 35: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
+	45, // 36: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	45, // 37: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	27, // 38: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	45, // 39: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	45, // 40: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	30, // 41: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	31, // 42: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	32, // 43: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	45, // 44: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	35, // 45: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	33, // 46: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	34, // 47: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	38, // 48: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	37, // 49: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	36, // 50: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	39, // 51: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	40, // 52: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	41, // 53: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	42, // 54: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
+	43, // 55: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
+	44, // 56: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
+	15, // 57: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	15, // 58: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	15, // 59: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	15, // 60: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	45, // 61: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	45, // 62: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	45, // 63: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	45, // 64: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	45, // 65: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	45, // 66: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
+	45, // 67: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
+	45, // 68: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	45, // 69: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	28, // 70: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	45, // 71: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	45, // 72: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	29, // 73: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	45, // 74: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	45, // 75: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	45, // 76: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	45, // 77: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	45, // 78: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	45, // 79: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	80, // [80:80] is the sub-list for method output_type
+	80, // [80:80] is the sub-list for method input_type
+	80, // [80:80] is the sub-list for extension type_name
+	80, // [80:80] is the sub-list for extension extendee
+	0,  // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }

@@ -94,6 +94,8 @@ var limits = map[string]limit{
 
 	"hermod.conf.Message.max_content_bytes":  size(kib, 16*mib),
 	"hermod.conf.Message.max_metadata_bytes": size(256, mib),
+	"hermod.conf.Message.edit_window":        lasting(0, forever),
+	"hermod.conf.Message.recall_window":      lasting(0, forever),
 
 	"hermod.conf.Session.resume_window":    lasting(0, 24*time.Hour),
 	"hermod.conf.Session.heartbeat":        lasting(5*time.Second, 10*time.Minute),

@@ -35,6 +35,8 @@ var live = map[string]effect{
 
 	"hermod.conf.Message.max_content_bytes":  upToStart,
 	"hermod.conf.Message.max_metadata_bytes": upToStart,
+	"hermod.conf.Message.edit_window":        atOnce,
+	"hermod.conf.Message.recall_window":      atOnce,
 
 	"hermod.conf.Session.resume_window":    atOnce,
 	"hermod.conf.Session.heartbeat":        atOnce, // of sessions that open from then on

@@ -13,12 +13,13 @@ import (
 // acting is an act on its way through the transaction that stores what it tells. The row of the room is locked, so
 // nobody else changes what the decision rests on.
 type acting struct {
-	c     *committer
-	t     *tx
-	g     *group
-	e     *entry
-	now   time.Time
-	flush func() error // writes what the batch has yet to write of messages
+	c      *committer
+	t      *tx
+	g      *group
+	e      *entry
+	now    time.Time
+	target *biz.Message // that the act is about, if it needs one that is kept
+	flush  func() error // writes what the batch has yet to write of messages
 }
 
 // deed is what came of an act.
@@ -188,8 +189,7 @@ func (c *committer) writeAct(t *tx, g *group, e *entry, now time.Time) error {
 		return err
 	}
 	if d := e.deed; d.stored {
-		row := toMessageRow(d.said, d.metadata)
-		if err := insertMessage(t, &row); err != nil {
+		if err := storeMessage(t, e, d.said, d.metadata); err != nil {
 			return err
 		}
 	}

@@ -70,6 +70,7 @@ type bulkBatch struct {
 	expired  claimKeys
 	claims   [][]any
 	messages [][]any
+	beside   beside
 }
 
 // writeBulk does what write does, in few statements. While it holds the rooms' locks nobody else
@@ -185,6 +186,10 @@ func (b *bulkBatch) numberEntry(g *group, e *entry) {
 	}
 	seq := g.head + 1
 	m.ID, m.Seq, m.Time = biz.NewMessageID(g.room, seq, b.now), seq, b.now
+	if e.err = e.complete(&m, g.head); e.err != nil {
+		e.receipt = biz.Receipt{}
+		return
+	}
 	e.receipt = biz.Receipt{ID: m.ID, Seq: seq, Time: b.now}
 	g.head = seq
 	b.add(e, &m, e.metadata)
@@ -193,8 +198,7 @@ func (b *bulkBatch) numberEntry(g *group, e *entry) {
 // add has a message, nil for none, and the claim of an entry written.
 func (b *bulkBatch) add(e *entry, m *biz.Message, metadata []byte) {
 	if m != nil {
-		row := toMessageRow(m, metadata)
-		b.messages = append(b.messages, row.values())
+		b.addMessage(e, m, metadata)
 	}
 	if e.draft.ClientID == "" {
 		return
@@ -225,9 +229,19 @@ func (b *bulkBatch) flush(t *tx) error {
 	if len(b.messages) == 0 {
 		return nil
 	}
-	err := into.insert(t, messageTable, b.messages)
+	table, rows := messageTable, b.messages
+	if b.beside.extras {
+		table = extrasTable
+	} else {
+		for i := range rows {
+			rows[i] = rows[i][:len(table.columns)]
+		}
+	}
 	b.messages = nil
-	return err
+	if err := into.insert(t, table, rows); err != nil {
+		return err
+	}
+	return b.beside.flush(t)
 }
 
 func (b *bulkBatch) raiseHeads(t *tx) error {
@@ -279,6 +293,7 @@ var (
 	messageTable = newBulkTable("messages", bulkColumn{"room_id", "text"}, bulkColumn{"seq", "bigint"}, bulkColumn{"id", "text"},
 		bulkColumn{"sender", "text"}, bulkColumn{"client_id", "text"}, bulkColumn{"type", "bigint"}, bulkColumn{"content", "bytea"},
 		bulkColumn{"metadata", "text"}, bulkColumn{"ack_required", "boolean"}, bulkColumn{"created_at", "bigint"})
+	extrasTable = newBulkTable("messages", append(slices.Clone(messageTable.columns), bulkColumn{"extras", "text"})...)
 )
 
 // columnsOf turns rows into one array for each column.

@@ -159,20 +159,20 @@ func (c *committer) writeEntry(t *tx, g *group, e *entry, now time.Time) error {
 		return nil
 	}
 	seq := g.head + 1
-	e.receipt = biz.Receipt{ID: biz.NewMessageID(g.room, seq, now), Seq: seq, Time: now}
+	m := e.draft.Message
+	m.ID, m.Seq, m.Time = biz.NewMessageID(g.room, seq, now), seq, now
+	if e.err = e.complete(&m, g.head); e.err != nil {
+		e.receipt = biz.Receipt{}
+		return nil
+	}
+	e.receipt = biz.Receipt{ID: m.ID, Seq: seq, Time: now}
 	if e.draft.ClientID != "" {
 		if taken, err := c.claim(t, e); taken || err != nil {
 			return err
 		}
 	}
-	m := e.draft.Message
-	m.ID, m.Seq, m.Time = e.receipt.ID, seq, now
-	row := toMessageRow(&m, e.metadata)
-	if err := insertMessage(t, &row); err != nil {
-		return err
-	}
 	g.head = seq
-	return nil
+	return storeMessage(t, e, &m, e.metadata)
 }
 
 // raiseHeads runs after the commit and before anybody is told of it.

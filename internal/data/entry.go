@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -45,14 +46,26 @@ func newEntry(d *biz.Draft, done func(biz.Receipt, error)) (*entry, error) {
 	return e, nil
 }
 
-// hashPayload covers type, content and metadata; whether an ack is wanted is no part of what was
-// said.
+// besides is what a few drafts say besides content and metadata, and nothing for all others: their hashes are
+// stored already.
+func besides(d *biz.Draft) []byte {
+	var target int64
+	if d.Act != nil {
+		target = d.Act.Needs().Message
+	}
+	if d.ReplyTo == 0 && len(d.Mentions) == 0 && d.ExpiresIn == 0 && target == 0 {
+		return nil
+	}
+	return fmt.Appendf(nil, "%d %d %d %q", d.ReplyTo, d.ExpiresIn, target, d.Mentions)
+}
+
+// hashPayload covers what was said; whether an ack is wanted is no part of that.
 func hashPayload(d *biz.Draft, metadata []byte) payloadHash {
 	var prefix [12]byte
 	binary.BigEndian.PutUint32(prefix[:], uint32(d.Type))
 	binary.BigEndian.PutUint64(prefix[4:], uint64(len(d.Content)))
 	h := sha256.New()
-	for _, part := range [][]byte{prefix[:], d.Content, metadata} {
+	for _, part := range [][]byte{prefix[:], d.Content, metadata, besides(d)} {
 		_, _ = h.Write(part) // never fails, by the contract of hash.Hash
 	}
 	var sum [sha256.Size]byte

@@ -46,6 +46,7 @@ func (p *publisher) publish(e *entry) {
 	if e.err == nil && !e.receipt.Duplicate {
 		d := e.draft
 		d.ID, d.Seq, d.Time = e.receipt.ID, e.receipt.Seq, e.receipt.Time
+		d.ExpiresAt = e.expiresAt(d.Time)
 		p.guarded(func() { p.live.Deliver(d) })
 	}
 	p.guarded(func() { e.done(e.receipt, e.err) })

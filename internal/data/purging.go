@@ -79,6 +79,9 @@ func (p *purging) purge(t *tx, room biz.RoomID, limit int) (n int, err error) {
 	if err != nil || n == 0 {
 		return 0, err
 	}
+	if err := purgeAbout(t, room, floor, upTo); err != nil {
+		return 0, err
+	}
 	deleted, err := t.exec(purgeMessages, string(room), floor, upTo)
 	if err != nil {
 		return 0, err

@@ -122,13 +122,19 @@ type messageRow struct {
 	Metadata    []byte
 	AckRequired bool
 	CreatedAt   int64
+	Extras      []byte
 }
 
-const messageColumns = `room_id, seq, id, sender, client_id, type, content, metadata, ack_required, created_at`
+// A message without extras is written without the last column.
+const (
+	plainColumns   = `room_id, seq, id, sender, client_id, type, content, metadata, ack_required, created_at`
+	messageColumns = plainColumns + `, extras`
+)
 
 func (r *messageRow) fields() []any {
 	return []any{
 		&r.RoomID, &r.Seq, &r.ID, &r.Sender, &r.ClientID, &r.Type, &r.Content, &r.Metadata, &r.AckRequired, &r.CreatedAt,
+		&r.Extras,
 	}
 }
 
@@ -136,28 +142,34 @@ func (r *messageRow) fields() []any {
 func (r *messageRow) values() []any {
 	return []any{
 		r.RoomID, r.Seq, r.ID, r.Sender, r.ClientID, int64(r.Type), notNil(r.Content), nullable(r.Metadata), r.AckRequired, r.CreatedAt,
+		nullable(r.Extras),
 	}
 }
 
 // toMessageRow takes the metadata as the log encoded it already.
-func toMessageRow(m *biz.Message, metadata []byte) messageRow {
+func toMessageRow(m *biz.Message, metadata, extras []byte) messageRow {
 	return messageRow{
 		RoomID: string(m.Room), Seq: m.Seq, ID: m.ID, Sender: string(m.Sender), ClientID: m.ClientID,
 		Type: int32(m.Type), Content: m.Content, Metadata: metadata, AckRequired: m.AckRequired,
-		CreatedAt: toMicros(m.Time),
+		CreatedAt: toMicros(m.Time), Extras: extras,
 	}
 }
 
+// fromMessageRow returns the message as it is now: one whose time is over has no content.
 func fromMessageRow(r *messageRow) (*biz.Message, error) {
 	md, err := decodeMetadata(r.Metadata)
 	if err != nil {
 		return nil, err
 	}
-	return &biz.Message{
+	m := &biz.Message{
 		ID: r.ID, Room: biz.RoomID(r.RoomID), Seq: r.Seq, Sender: biz.UserID(r.Sender), ClientID: r.ClientID,
 		Type: biz.MessageType(r.Type), Content: r.Content, Metadata: md, AckRequired: r.AckRequired,
 		Time: fromMicros(r.CreatedAt),
-	}, nil
+	}
+	if err := decodeExtras(r.Extras, m); err != nil {
+		return nil, err
+	}
+	return asRead(m), nil
 }
 
 type pushRow struct {
@@ -274,12 +286,12 @@ func decodeMetadata(b []byte) (map[string]string, error) {
 	return md, nil
 }
 
-// nullable is encoded metadata as an argument: text, and NULL when there is none.
-func nullable(metadata []byte) any {
-	if metadata == nil {
+// nullable is encoded JSON as an argument: text, and NULL when there is none.
+func nullable(text []byte) any {
+	if text == nil {
 		return nil
 	}
-	return string(metadata)
+	return string(text)
 }
 
 // notNil makes an empty slice of none, since NULL is not the same as no bytes.

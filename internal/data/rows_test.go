@@ -56,13 +56,20 @@ func TestRowsRoundTrip(t *testing.T) {
 		want := &biz.Message{
 			ID: "i", Room: "r", Seq: 8, Sender: "s", ClientID: "c", Type: biz.TypeAudio, Content: []byte("x"),
 			Metadata: map[string]string{"k": "v"}, AckRequired: true, Time: at,
+			ReplyTo: 3, Mentions: []biz.UserID{"u", biz.MentionAll}, ExpiresAt: time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond),
+			State: &biz.MessageState{
+				Version: 4, Edits: 2, EditedAt: at, Recalled: true, RecalledBy: "r", RecalledAt: at.Add(time.Second), RecallSeq: 11,
+				Reactions: []biz.ReactionCount{{Reaction: "👍", Users: 2}, {Reaction: "\"x\"", Users: 1}},
+			},
 		}
 		md, err := encodeMetadata(want.Metadata)
 		if err != nil {
 			t.Fatal(err)
 		}
-		row := toMessageRow(want, md)
+		row := toMessageRow(want, md, encodeExtras(want))
 		assertFull(t, *want)
+		assertFull(t, *want.State)
+		assertFull(t, *toMessageState(want.State))
 		assertFull(t, row)
 		if got, err := fromMessageRow(&row); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v, %v\nwant %+v", got, err, want)

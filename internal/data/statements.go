@@ -19,7 +19,8 @@ const (
 )
 
 var (
-	insertMessageSQL = insertInto("messages", messageColumns)
+	insertMessageSQL = insertInto("messages", plainColumns)
+	insertExtrasSQL  = insertInto("messages", messageColumns)
 	insertClaimSQL   = insertInto("idempotency", claimColumns) + onConflictDoNothing("")
 )
 
@@ -32,7 +33,11 @@ func insertInto(table, columns string) string {
 func places(n int) string { return strings.Repeat("?, ", n-1) + "?" }
 
 func insertMessage(t *tx, r *messageRow) error {
-	_, err := t.exec(insertMessageSQL, r.values()...)
+	statement, values := insertExtrasSQL, r.values()
+	if r.Extras == nil {
+		statement, values = insertMessageSQL, values[:len(values)-1]
+	}
+	_, err := t.exec(statement, values...)
 	return err
 }
 

@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"database/sql"
+	"strings"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -102,10 +103,22 @@ func (c *counting) missing(i int, k blockKey, known int64) biz.Span {
 	return biz.Span{Room: k.room, After: known, To: c.at[i]}
 }
 
-const selectSenders = `SELECT seq, sender FROM messages WHERE room_id = ? AND seq > ? AND seq <= ? ORDER BY seq`
+// speaker is the sender of a message, and nobody of one that only tells of an event: that is nothing to read.
+var speaker = `CASE WHEN type = 4 AND metadata IN (` + eventMetadata() + `) THEN '' ELSE sender END`
 
-var selectManySenders = `SELECT part, seq, sender FROM (` + unionOf(spansAtOnce, func(i string) string {
-	return `SELECT ` + i + ` AS part, seq, sender FROM messages WHERE room_id = ? AND seq > ? AND seq <= ?`
+// eventMetadata are the metadata of what acts tell.
+func eventMetadata() string {
+	var all []string
+	for _, t := range biz.StoredEvents {
+		all = append(all, `'{"event_type":"`+string(t)+`"}'`)
+	}
+	return strings.Join(all, ", ")
+}
+
+var selectSenders = `SELECT seq, ` + speaker + ` FROM messages WHERE room_id = ? AND seq > ? AND seq <= ? ORDER BY seq`
+
+var selectManySenders = `SELECT part, seq, speaker FROM (` + unionOf(spansAtOnce, func(i string) string {
+	return `SELECT ` + i + ` AS part, seq, ` + speaker + ` AS speaker FROM messages WHERE room_id = ? AND seq > ? AND seq <= ?`
 }) + `) AS parts ORDER BY part, seq`
 
 // readSenders remembers who has sent the messages of the spans. A span begins where what is remembered of

@@ -20,7 +20,7 @@ func Message(m *biz.Message) *imv1.MessageResponse {
 		AckRequired: m.AckRequired,
 		Seq:         m.Seq,
 		ReplyToSeq:  m.ReplyTo,
-		Mentions:    names(m.Mentions),
+		Mentions:    Names(m.Mentions),
 		ExpiresAt:   timestamp(m.ExpiresAt),
 		State:       State(m.State),
 	}
@@ -38,7 +38,8 @@ func Mentions(names []string) []biz.UserID {
 	return users
 }
 
-func names(users []biz.UserID) []string {
+// Names are users as the wire has them.
+func Names(users []biz.UserID) []string {
 	if len(users) == 0 {
 		return nil
 	}
@@ -105,5 +106,6 @@ func Marked(s biz.RoomState) *imv1.MarkReadResponse {
 func state(s biz.RoomState) *imv1.RoomState {
 	return &imv1.RoomState{
 		RoomId: string(s.Room), HeadSeq: s.Head, FloorSeq: s.Floor, ReadSeq: s.Read, Unread: int32(s.Unread),
+		Mentions: int32(s.Mentions),
 	}
 }

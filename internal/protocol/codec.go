@@ -62,21 +62,6 @@ func (Codec) Own(payload any) (any, bool) {
 	return Own{m}, ok
 }
 
-func toWireMessage(m *biz.Message) *wire.Message {
-	return &wire.Message{
-		Id: m.ID, Room: string(m.Room), Seq: m.Seq, Sender: string(m.Sender), ClientId: m.ClientID, Type: int32(m.Type),
-		Content: m.Content, Metadata: m.Metadata, AckRequired: m.AckRequired, Time: nanoseconds(m.Time),
-	}
-}
-
-func fromWireMessage(m *wire.Message) *biz.Message {
-	return &biz.Message{
-		ID: m.GetId(), Room: biz.RoomID(m.GetRoom()), Seq: m.GetSeq(), Sender: biz.UserID(m.GetSender()), ClientID: m.GetClientId(),
-		Type: biz.MessageType(m.GetType()), Content: m.GetContent(), Metadata: m.GetMetadata(), AckRequired: m.GetAckRequired(),
-		Time: moment(m.GetTime()),
-	}
-}
-
 // nanoseconds is a time as nodes write it: 0 is none.
 func nanoseconds(t time.Time) int64 {
 	if t.IsZero() {

@@ -14,6 +14,11 @@ func payloads() []any {
 	m := &biz.Message{
 		ID: "id", Room: "r", Seq: 7, Sender: "alice", ClientID: "c", Type: biz.TypeAudio, Content: []byte("\x00\xff"),
 		Metadata: map[string]string{"k": "v"}, AckRequired: true, Time: at,
+		ReplyTo: 3, Mentions: []biz.UserID{"bob", biz.MentionAll}, ExpiresAt: at.Add(time.Hour),
+		State: &biz.MessageState{
+			Version: 5, Edits: 2, EditedAt: at, Recalled: true, RecalledBy: "carol", RecalledAt: at.Add(time.Minute), RecallSeq: 9,
+			Reactions: []biz.ReactionCount{{Reaction: "👍", Users: 2}, {Reaction: "x", Users: 1}},
+		},
 	}
 	return []any{
 		m, protocol.Own{Message: m}, &biz.Message{Content: []byte{}},

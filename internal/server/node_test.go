@@ -142,7 +142,7 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 		t.Fatal(err)
 	}
 	uploads := service.NewUploads(parts.audios, web, audioMetrics, log)
-	imServer, _, err := server.NewIM(c, service.NewIM(parts.rules.Rooms, parts.rules.Messages, parts.history, uploads, nil, b.ready, log), streams, callers, b.ready, metrics, log)
+	imServer, _, err := server.NewIM(c, service.NewIM(service.IMRules{Rooms: parts.rules.Rooms, Messages: parts.rules.Messages, History: parts.history}, uploads, b.ready, log), streams, callers, b.ready, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 // History implements imv1.IMServiceServer.
 func (s *IM) History(ctx context.Context, req *imv1.HistoryRequest) (*imv1.HistoryResponse, error) {
-	page, err := s.history.Page(ctx, biz.IdentityFrom(ctx), imcall.PastOf(req))
+	page, err := s.rules.History.Page(ctx, biz.IdentityFrom(ctx), imcall.PastOf(req))
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
@@ -19,7 +19,7 @@ func (s *IM) History(ctx context.Context, req *imv1.HistoryRequest) (*imv1.Histo
 
 // Sync implements imv1.IMServiceServer.
 func (s *IM) Sync(ctx context.Context, req *imv1.SyncRequest) (*imv1.SyncResponse, error) {
-	page, err := s.history.Sync(ctx, biz.IdentityFrom(ctx), imcall.MissedOf(req))
+	page, err := s.rules.History.Sync(ctx, biz.IdentityFrom(ctx), imcall.MissedOf(req))
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
@@ -28,7 +28,7 @@ func (s *IM) Sync(ctx context.Context, req *imv1.SyncRequest) (*imv1.SyncRespons
 
 // MarkRead implements imv1.IMServiceServer.
 func (s *IM) MarkRead(ctx context.Context, req *imv1.MarkReadRequest) (*imv1.MarkReadResponse, error) {
-	state, err := s.history.MarkRead(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()), req.GetSeq())
+	state, err := s.rules.History.MarkRead(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()), req.GetSeq())
 	if err != nil {
 		return nil, Error(s.log, err)
 	}

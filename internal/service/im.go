@@ -18,18 +18,24 @@ type Readiness interface {
 // IM serves im.v1.IMService but for its stream of messages.
 type IM struct {
 	imv1.UnimplementedIMServiceServer
-	rooms       *biz.Rooms
-	messages    *biz.Messages
-	history     *biz.History
-	uploads     *Uploads
-	transcripts *biz.Transcripts
-	ready       Readiness
-	log         *slog.Logger
+	rules   IMRules
+	uploads *Uploads
+	ready   Readiness
+	log     *slog.Logger
+}
+
+// IMRules are the use cases that IM calls.
+type IMRules struct {
+	Rooms       *biz.Rooms
+	Messages    *biz.Messages
+	Revisions   *biz.Revisions
+	History     *biz.History
+	Transcripts *biz.Transcripts
 }
 
 // NewIM returns the service.
-func NewIM(rooms *biz.Rooms, messages *biz.Messages, history *biz.History, uploads *Uploads, transcripts *biz.Transcripts, ready Readiness, log *slog.Logger) *IM {
-	return &IM{rooms: rooms, messages: messages, history: history, uploads: uploads, transcripts: transcripts, ready: ready, log: log}
+func NewIM(rules IMRules, uploads *Uploads, ready Readiness, log *slog.Logger) *IM {
+	return &IM{rules: rules, uploads: uploads, ready: ready, log: log}
 }
 
 // SendMessage implements imv1.IMServiceServer. It answers once the message is stored, or when ctx
@@ -41,7 +47,7 @@ func (s *IM) SendMessage(ctx context.Context, req *imv1.SendMessageRequest) (*im
 		err     error
 	}
 	done := make(chan outcome, 1)
-	s.messages.Send(ctx, biz.IdentityFrom(ctx), imcall.Draft(req), func(r biz.Receipt, err error) { done <- outcome{r, err} })
+	s.rules.Messages.Send(ctx, biz.IdentityFrom(ctx), imcall.Draft(req), func(r biz.Receipt, err error) { done <- outcome{r, err} })
 	select {
 	case o := <-done:
 		if o.err != nil {
@@ -55,11 +61,11 @@ func (s *IM) SendMessage(ctx context.Context, req *imv1.SendMessageRequest) (*im
 
 // JoinRoom implements imv1.IMServiceServer.
 func (s *IM) JoinRoom(ctx context.Context, req *imv1.JoinRoomRequest) (*imv1.JoinRoomResponse, error) {
-	joined, err := s.rooms.Join(ctx, biz.IdentityFrom(ctx), imcall.Join(req))
+	joined, err := s.rules.Rooms.Join(ctx, biz.IdentityFrom(ctx), imcall.Join(req))
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
-	view, err := s.rooms.View(ctx, joined.Room.ID)
+	view, err := s.rules.Rooms.View(ctx, joined.Room.ID)
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
@@ -68,7 +74,7 @@ func (s *IM) JoinRoom(ctx context.Context, req *imv1.JoinRoomRequest) (*imv1.Joi
 
 // LeaveRoom implements imv1.IMServiceServer.
 func (s *IM) LeaveRoom(ctx context.Context, req *imv1.LeaveRoomRequest) (*imv1.LeaveRoomResponse, error) {
-	err := s.rooms.Leave(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()))
+	err := s.rules.Rooms.Leave(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()))
 	if err != nil {
 		return nil, Error(s.log, err)
 	}
@@ -77,7 +83,7 @@ func (s *IM) LeaveRoom(ctx context.Context, req *imv1.LeaveRoomRequest) (*imv1.L
 
 // GetRoomInfo implements imv1.IMServiceServer.
 func (s *IM) GetRoomInfo(ctx context.Context, req *imv1.GetRoomInfoRequest) (*imv1.GetRoomInfoResponse, error) {
-	view, err := s.rooms.Info(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()))
+	view, err := s.rules.Rooms.Info(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()))
 	if err != nil {
 		return nil, Error(s.log, err)
 	}

@@ -14,6 +14,8 @@ import (
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/imcall"
+	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/service"
 )
 
@@ -56,7 +58,7 @@ func newIMWith(t *testing.T, ready readiness, wrap func(biz.MessageLog) biz.Mess
 		t.Fatal(err)
 	}
 	l := &live{online: []biz.UserID{"alice"}}
-	log, err := data.NewMessageLog(db, l, data.LogOptions{}, quiet)
+	log, err := data.NewMessageLog(db, l, data.LogOptions{Events: im.EventContent}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,10 +75,12 @@ func newIMWith(t *testing.T, ready readiness, wrap func(biz.MessageLog) biz.Mess
 	rules := biz.RoomRules{AutoCreate: true, MaxPerUser: 10, Defaults: biz.RoomConfig{
 		MaxUsers: 3, Persistent: true, MessageTTL: time.Hour, IdleTimeout: time.Minute, AllowAudio: true,
 	}}
-	return service.NewIM(
-		biz.NewRooms(rooms, members, l, l, rules),
-		biz.NewMessages(rooms, wrap(log), l, biz.MessageRules{MaxContentBytes: 100, MaxMetadataBytes: 100}),
-		biz.NewHistory(data.NewHistory(db)), nil, nil, ready, quiet)
+	messages := biz.NewMessages(rooms, wrap(log), l, biz.MessageRules{MaxContentBytes: 100, MaxMetadataBytes: 100})
+	history := biz.NewHistory(data.NewHistory(db))
+	return service.NewIM(service.IMRules{
+		Rooms: biz.NewRooms(rooms, members, l, l, rules), Messages: messages, History: history,
+		Revisions: biz.NewRevisions(messages, history, data.NewRevisions(db), imcall.Transcribed, quiet),
+	}, nil, ready, quiet)
 }
 
 func by(t *testing.T, user biz.UserID) context.Context {
@@ -246,7 +250,7 @@ func TestHealthCheck(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := service.NewIM(nil, nil, nil, nil, nil, readiness{test.ready}, quiet)
+			s := service.NewIM(service.IMRules{}, nil, readiness{test.ready}, quiet)
 			got, err := s.HealthCheck(t.Context(), &imv1.HealthCheckRequest{Service: test.service})
 			if err != nil || got.GetStatus() != test.want || got.GetMessage() == "" {
 				t.Errorf("got %v, %v; want %v", got, err, test.want)

@@ -10,7 +10,7 @@ import (
 
 // GetAudioTranscript implements imv1.IMServiceServer.
 func (s *IM) GetAudioTranscript(ctx context.Context, req *imv1.TranscriptRequest) (*imv1.TranscriptResponse, error) {
-	t, err := s.transcripts.Of(ctx, biz.IdentityFrom(ctx), biz.AudioID(req.GetAudioId()), biz.UserID(req.GetUserId()))
+	t, err := s.rules.Transcripts.Of(ctx, biz.IdentityFrom(ctx), biz.AudioID(req.GetAudioId()), biz.UserID(req.GetUserId()))
 	if err != nil {
 		return nil, Error(s.log, err)
 	}

@@ -62,8 +62,10 @@ func newScribeIM(t *testing.T, on chan struct{}) (*service.IM, *data.MessageLog)
 			t.Error(err)
 		}
 	})
-	s := service.NewIM(biz.NewRooms(rooms, members, l, l, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
-		messages, biz.NewHistory(data.NewHistory(db)), nil, made, readiness{}, quiet)
+	s := service.NewIM(service.IMRules{
+		Rooms:    biz.NewRooms(rooms, members, l, l, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
+		Messages: messages, History: biz.NewHistory(data.NewHistory(db)), Transcripts: made,
+	}, nil, readiness{}, quiet)
 	join(t, s, "alice", nil)
 	join(t, s, "bob", nil)
 	for _, id := range []biz.AudioID{"speech", "noise"} {

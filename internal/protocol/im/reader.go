@@ -13,6 +13,7 @@ import (
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/session"
@@ -173,8 +174,12 @@ func (r *reader) send(ctx context.Context, req *imv1.MessageRequest) {
 			Type:     biz.MessageType(req.GetType()),
 			Content:  req.GetContent(),
 			Metadata: req.GetMetadata(),
+			ReplyTo:  req.GetReplyToSeq(),
+			Mentions: imcall.Mentions(req.GetMentions()),
 		},
-		Origin: biz.SessionID(r.session.ID),
+		Origin:    biz.SessionID(r.session.ID),
+		ExpiresIn: imcall.ExpiresIn(req.GetExpiresInSeconds()),
+		Audio:     imcall.AudioOf(req.GetType(), req.GetContent()),
 	}
 	if d.Room == "" {
 		d.Room = r.room

@@ -136,6 +136,10 @@ type Message struct {
 	Metadata      map[string]string      `protobuf:"bytes,8,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	AckRequired   bool                   `protobuf:"varint,9,opt,name=ack_required,json=ackRequired,proto3" json:"ack_required,omitempty"`
 	Time          int64                  `protobuf:"varint,10,opt,name=time,proto3" json:"time,omitempty"`
+	ReplyTo       int64                  `protobuf:"varint,11,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
+	Mentions      []string               `protobuf:"bytes,12,rep,name=mentions,proto3" json:"mentions,omitempty"`
+	ExpiresAt     int64                  `protobuf:"varint,13,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	State         *MessageState          `protobuf:"bytes,14,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -240,6 +244,188 @@ func (x *Message) GetTime() int64 {
 	return 0
 }
 
+func (x *Message) GetReplyTo() int64 {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return 0
+}
+
+func (x *Message) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *Message) GetExpiresAt() int64 {
+	if x != nil {
+		return x.ExpiresAt
+	}
+	return 0
+}
+
+func (x *Message) GetState() *MessageState {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+// MessageState is a biz.MessageState.
+type MessageState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Edits         int64                  `protobuf:"varint,2,opt,name=edits,proto3" json:"edits,omitempty"`
+	EditedAt      int64                  `protobuf:"varint,3,opt,name=edited_at,json=editedAt,proto3" json:"edited_at,omitempty"`
+	Recalled      bool                   `protobuf:"varint,4,opt,name=recalled,proto3" json:"recalled,omitempty"`
+	RecalledBy    string                 `protobuf:"bytes,5,opt,name=recalled_by,json=recalledBy,proto3" json:"recalled_by,omitempty"`
+	RecalledAt    int64                  `protobuf:"varint,6,opt,name=recalled_at,json=recalledAt,proto3" json:"recalled_at,omitempty"`
+	RecallSeq     int64                  `protobuf:"varint,7,opt,name=recall_seq,json=recallSeq,proto3" json:"recall_seq,omitempty"`
+	Reactions     []*ReactionCount       `protobuf:"bytes,8,rep,name=reactions,proto3" json:"reactions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageState) Reset() {
+	*x = MessageState{}
+	mi := &file_internal_protocol_wire_payload_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageState) ProtoMessage() {}
+
+func (x *MessageState) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_protocol_wire_payload_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageState.ProtoReflect.Descriptor instead.
+func (*MessageState) Descriptor() ([]byte, []int) {
+	return file_internal_protocol_wire_payload_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MessageState) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *MessageState) GetEdits() int64 {
+	if x != nil {
+		return x.Edits
+	}
+	return 0
+}
+
+func (x *MessageState) GetEditedAt() int64 {
+	if x != nil {
+		return x.EditedAt
+	}
+	return 0
+}
+
+func (x *MessageState) GetRecalled() bool {
+	if x != nil {
+		return x.Recalled
+	}
+	return false
+}
+
+func (x *MessageState) GetRecalledBy() string {
+	if x != nil {
+		return x.RecalledBy
+	}
+	return ""
+}
+
+func (x *MessageState) GetRecalledAt() int64 {
+	if x != nil {
+		return x.RecalledAt
+	}
+	return 0
+}
+
+func (x *MessageState) GetRecallSeq() int64 {
+	if x != nil {
+		return x.RecallSeq
+	}
+	return 0
+}
+
+func (x *MessageState) GetReactions() []*ReactionCount {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+// ReactionCount is a biz.ReactionCount.
+type ReactionCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reaction      string                 `protobuf:"bytes,1,opt,name=reaction,proto3" json:"reaction,omitempty"`
+	Users         int64                  `protobuf:"varint,2,opt,name=users,proto3" json:"users,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactionCount) Reset() {
+	*x = ReactionCount{}
+	mi := &file_internal_protocol_wire_payload_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactionCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactionCount) ProtoMessage() {}
+
+func (x *ReactionCount) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_protocol_wire_payload_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactionCount.ProtoReflect.Descriptor instead.
+func (*ReactionCount) Descriptor() ([]byte, []int) {
+	return file_internal_protocol_wire_payload_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReactionCount) GetReaction() string {
+	if x != nil {
+		return x.Reaction
+	}
+	return ""
+}
+
+func (x *ReactionCount) GetUsers() int64 {
+	if x != nil {
+		return x.Users
+	}
+	return 0
+}
+
 // Notice is a protocol.Notice.
 type Notice struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -255,7 +441,7 @@ type Notice struct {
 
 func (x *Notice) Reset() {
 	*x = Notice{}
-	mi := &file_internal_protocol_wire_payload_proto_msgTypes[2]
+	mi := &file_internal_protocol_wire_payload_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -267,7 +453,7 @@ func (x *Notice) String() string {
 func (*Notice) ProtoMessage() {}
 
 func (x *Notice) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_payload_proto_msgTypes[2]
+	mi := &file_internal_protocol_wire_payload_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -280,7 +466,7 @@ func (x *Notice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notice.ProtoReflect.Descriptor instead.
 func (*Notice) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_payload_proto_rawDescGZIP(), []int{2}
+	return file_internal_protocol_wire_payload_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Notice) GetType() int32 {
@@ -334,7 +520,7 @@ const file_internal_protocol_wire_payload_proto_rawDesc = "" +
 	"\amessage\x18\x01 \x01(\v2\x14.hermod.wire.MessageH\x00R\amessage\x12(\n" +
 	"\x03own\x18\x02 \x01(\v2\x14.hermod.wire.MessageH\x00R\x03own\x12-\n" +
 	"\x06notice\x18\x03 \x01(\v2\x13.hermod.wire.NoticeH\x00R\x06noticeB\x06\n" +
-	"\x04kind\"\xd6\x02\n" +
+	"\x04kind\"\xdd\x03\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04room\x18\x02 \x01(\tR\x04room\x12\x10\n" +
@@ -346,10 +532,30 @@ const file_internal_protocol_wire_payload_proto_rawDesc = "" +
 	"\bmetadata\x18\b \x03(\v2\".hermod.wire.Message.MetadataEntryR\bmetadata\x12!\n" +
 	"\fack_required\x18\t \x01(\bR\vackRequired\x12\x12\n" +
 	"\x04time\x18\n" +
-	" \x01(\x03R\x04time\x1a;\n" +
+	" \x01(\x03R\x04time\x12\x19\n" +
+	"\breply_to\x18\v \x01(\x03R\areplyTo\x12\x1a\n" +
+	"\bmentions\x18\f \x03(\tR\bmentions\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\r \x01(\x03R\texpiresAt\x12/\n" +
+	"\x05state\x18\x0e \x01(\v2\x19.hermod.wire.MessageStateR\x05state\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe4\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x92\x02\n" +
+	"\fMessageState\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x14\n" +
+	"\x05edits\x18\x02 \x01(\x03R\x05edits\x12\x1b\n" +
+	"\tedited_at\x18\x03 \x01(\x03R\beditedAt\x12\x1a\n" +
+	"\brecalled\x18\x04 \x01(\bR\brecalled\x12\x1f\n" +
+	"\vrecalled_by\x18\x05 \x01(\tR\n" +
+	"recalledBy\x12\x1f\n" +
+	"\vrecalled_at\x18\x06 \x01(\x03R\n" +
+	"recalledAt\x12\x1d\n" +
+	"\n" +
+	"recall_seq\x18\a \x01(\x03R\trecallSeq\x128\n" +
+	"\treactions\x18\b \x03(\v2\x1a.hermod.wire.ReactionCountR\treactions\"A\n" +
+	"\rReactionCount\x12\x1a\n" +
+	"\breaction\x18\x01 \x01(\tR\breaction\x12\x14\n" +
+	"\x05users\x18\x02 \x01(\x03R\x05users\"\xe4\x01\n" +
 	"\x06Notice\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\x05R\x04type\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -373,25 +579,29 @@ func file_internal_protocol_wire_payload_proto_rawDescGZIP() []byte {
 	return file_internal_protocol_wire_payload_proto_rawDescData
 }
 
-var file_internal_protocol_wire_payload_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_internal_protocol_wire_payload_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_internal_protocol_wire_payload_proto_goTypes = []any{
-	(*Payload)(nil), // 0: hermod.wire.Payload
-	(*Message)(nil), // 1: hermod.wire.Message
-	(*Notice)(nil),  // 2: hermod.wire.Notice
-	nil,             // 3: hermod.wire.Message.MetadataEntry
-	nil,             // 4: hermod.wire.Notice.MetadataEntry
+	(*Payload)(nil),       // 0: hermod.wire.Payload
+	(*Message)(nil),       // 1: hermod.wire.Message
+	(*MessageState)(nil),  // 2: hermod.wire.MessageState
+	(*ReactionCount)(nil), // 3: hermod.wire.ReactionCount
+	(*Notice)(nil),        // 4: hermod.wire.Notice
+	nil,                   // 5: hermod.wire.Message.MetadataEntry
+	nil,                   // 6: hermod.wire.Notice.MetadataEntry
 }
 var file_internal_protocol_wire_payload_proto_depIdxs = []int32{
 	1, // 0: hermod.wire.Payload.message:type_name -> hermod.wire.Message
 	1, // 1: hermod.wire.Payload.own:type_name -> hermod.wire.Message
-	2, // 2: hermod.wire.Payload.notice:type_name -> hermod.wire.Notice
-	3, // 3: hermod.wire.Message.metadata:type_name -> hermod.wire.Message.MetadataEntry
-	4, // 4: hermod.wire.Notice.metadata:type_name -> hermod.wire.Notice.MetadataEntry
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	4, // 2: hermod.wire.Payload.notice:type_name -> hermod.wire.Notice
+	5, // 3: hermod.wire.Message.metadata:type_name -> hermod.wire.Message.MetadataEntry
+	2, // 4: hermod.wire.Message.state:type_name -> hermod.wire.MessageState
+	3, // 5: hermod.wire.MessageState.reactions:type_name -> hermod.wire.ReactionCount
+	6, // 6: hermod.wire.Notice.metadata:type_name -> hermod.wire.Notice.MetadataEntry
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_internal_protocol_wire_payload_proto_init() }
@@ -410,7 +620,7 @@ func file_internal_protocol_wire_payload_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_protocol_wire_payload_proto_rawDesc), len(file_internal_protocol_wire_payload_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -24,6 +24,7 @@ type Rules struct {
 	Messages    *biz.Messages
 	Backlog     *biz.Backlog
 	History     *biz.History
+	Revisions   *biz.Revisions
 	Transcripts *biz.Transcripts
 }
 
@@ -79,9 +80,17 @@ func (a *Actions) perform(ctx context.Context, r *gateway.Request) error {
 		return a.sync(ctx, r)
 	case "im.read":
 		return a.read(ctx, r)
+	case "im.edit":
+		return a.edit(ctx, r)
+	case "im.recall":
+		return a.recall(ctx, r)
+	case "im.react":
+		return a.react(ctx, r)
+	case "im.reactions":
+		return a.reactions(ctx, r)
 	}
 	return biz.Errorf(biz.KindNotFound, "UNKNOWN_ACTION",
-		"%.64q is no action of the IM; im.open, im.join, im.leave, im.send, im.room, im.users, im.transcript, im.history, im.sync and im.read are", r.Action)
+		"%.64q is no action of the IM; im.open, im.join, im.leave, im.send, im.room, im.users, im.transcript, im.history, im.sync, im.read, im.edit, im.recall, im.react and im.reactions are", r.Action)
 }
 
 // Inherit implements gateway.Actions.

@@ -13,9 +13,11 @@ import (
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/gateway/imactions"
+	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/presence"
@@ -164,7 +166,7 @@ func newBench(t *testing.T, s settings) *bench {
 	}, quiet)
 	b := &bench{t: t, node: node.New(core, broker.NewMemory(), presence.New(0))}
 	live := protocol.NewDeliverer(b.node)
-	stored, err := data.NewMessageLog(db, live, data.LogOptions{}, quiet)
+	stored, err := data.NewMessageLog(db, live, data.LogOptions{Events: im.EventContent}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,9 +176,10 @@ func newBench(t *testing.T, s settings) *bench {
 	b.rooms = biz.NewRooms(inRooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: s.defaults})
 	b.messages = biz.NewMessages(inRooms, b.log, live, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
 	pushes := biz.NewPushes(protocol.NewPusher(b.node), inbox, data.NewPushKeys(db, quiet), biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}})
+	history := biz.NewHistory(data.NewHistory(db))
 	actions := imactions.New(b.node, imactions.Rules{
 		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.places, members, b.log, b.cursors),
-		History: biz.NewHistory(data.NewHistory(db)),
+		History: history, Revisions: biz.NewRevisions(b.messages, history, data.NewRevisions(db), imcall.Transcribed, quiet),
 	}, quiet)
 	b.handler = gateway.NewHandler(b.node, pushes, services{t: t}, actions, trusting{}, s.gateway, quiet)
 	return b
