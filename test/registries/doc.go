@@ -1,9 +1,11 @@
-// Package registries starts the service registries that tests register with and discover from: real
-// servers, each a process of its own that listens on the loopback.
+// Package registries starts the service registries that tests register with and discover from, and the
+// object store that they keep recordings in: real servers, each a process of its own that listens on the
+// loopback.
 //
 //	StartNacos   a server of the Nacos protocol (Polaris with its Nacos listener), module nacosd
 //	StartEtcd    one etcd member, module etcdd
 //	StartConsul  one Consul server, module consuld
+//	StartObjects one S3-compatible object store (Versity's gateway over a folder), module objectd
 //	StartAlibabaNacos  Alibaba's own Nacos, by Maven, module alibabad
 //
 // They are modules of their own, so that nothing of them is among the dependencies of Hermod, and

@@ -2,10 +2,13 @@ package registries
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,7 +52,38 @@ var (
 		args:    consulArgs,
 		ready:   consulReady,
 	}
+	objects = kind{
+		program: program{module: "objectd", pkg: "github.com/versity/versitygw/cmd/versitygw"},
+		ports:   []int{0},
+		args:    objectArgs,
+		ready:   func(addr string) error { return answers("http://"+addr+"/health", "OK") },
+	}
 )
+
+// What opens the object store that StartObjects starts.
+const (
+	ObjectsRegion    = "us-east-1"
+	ObjectsAccessKey = "hermod-test"
+	ObjectsSecretKey = "hermod-test-secret"
+)
+
+// StartObjects starts an S3-compatible object store without buckets.
+func StartObjects(t testing.TB) *Server {
+	t.Helper()
+	return start(t, objects)
+}
+
+// objectArgs keep what belongs to objects in files of their own: not every file system has attributes. The
+// folders must be there; a server that misses them says so itself.
+func objectArgs(port int, dir string) []string {
+	about, kept := filepath.Join(dir, "about"), filepath.Join(dir, "objects")
+	_ = errors.Join(os.MkdirAll(about, 0o700), os.MkdirAll(kept, 0o700))
+	return []string{
+		"--access", ObjectsAccessKey, "--secret", ObjectsSecretKey, "--region", ObjectsRegion,
+		"--port", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), "--health", "/health", "--quiet",
+		"posix", "--sidecar", about, kept,
+	}
+}
 
 // StartNacos starts a server of the Nacos protocol, with neither users nor tokens. It has two faults
 // that Alibaba's does not have: pushes reach subscribers of DEFAULT_GROUP only, so that tests are to

@@ -1,12 +1,11 @@
-// Package blob keeps recordings as files.
+// Package blob keeps recordings: Dir as files in a folder, S3 as objects of a bucket. Both pass one suite,
+// which is what biz.Blobs promises, and both are safe for concurrent use.
 //
-// A blob is one file in one folder. It is written beside its place under a name of its own, forced
-// to the disk, and then renamed, so that what can be opened is whole and stays. A Dir is safe for
-// concurrent use, and a folder belongs to one Dir at a time.
+// A file is written beside its place under a name of its own, forced to the disk, and then renamed, so
+// that what can be opened is whole and stays. An object appears when its last part has come.
 //
-// gocloud.dev's fileblob does not force files to the disk, and what a crash leaves behind has names
-// that are its own business; so it stays out until there is a second kind of store to share an
-// interface with, which is biz.Blobs.
+// gocloud.dev has both behind one API and is not used: its fileblob does not force files to the disk, and
+// neither half says what a crash has left behind, which Each has to sweep.
 package blob
 
 import (
@@ -32,7 +31,7 @@ const (
 	listed = 256
 )
 
-// Dir is a biz.Blobs in a folder.
+// Dir is a biz.Blobs in a folder, which nodes may share.
 type Dir struct {
 	root *os.Root
 	log  *slog.Logger

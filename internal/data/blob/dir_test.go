@@ -2,7 +2,6 @@ package blob_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -323,27 +322,6 @@ func TestEach(t *testing.T) {
 	}
 	if err := w.Discard(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestCanceled(t *testing.T) {
-	t.Parallel()
-	d := open(t, t.TempDir())
-	commit(t, d, "a")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, createErr := d.Create(ctx, "b")
-	_, openErr := d.Open(ctx, "a")
-	for what, err := range map[string]error{
-		"create": createErr, "open": openErr, "delete": d.Delete(ctx, "a"),
-		"each": d.Each(ctx, time.Now().Add(time.Hour), func(string) error { return nil }),
-	} {
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	if got := read(t, d, "a"); got != "" {
-		t.Error("it is not there any more")
 	}
 }
 
