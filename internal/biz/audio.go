@@ -70,6 +70,22 @@ type BlobWriter interface {
 	Discard() error
 }
 
+// AudioFacts is what the bytes of a recording say of it.
+type AudioFacts struct {
+	Format   string        // empty: none that is recognised
+	Names    []string      // what clients may call the format, itself among them
+	Duration time.Duration // 0: not known
+}
+
+// AudioInspector reads what a recording is. Both methods return soon after ctx has ended, and their errors
+// are of reading: what is wrong with a file makes its facts fewer.
+type AudioInspector interface {
+	// Inspect tells what a file of size bytes is.
+	Inspect(ctx context.Context, r io.ReadSeeker, size int64) (AudioFacts, error)
+	// Waveform returns the loudness of 64 equal parts from 0 to 255, nil where it cannot be told.
+	Waveform(ctx context.Context, r io.ReadSeeker, size int64, facts AudioFacts) ([]byte, error)
+}
+
 // Waker is told that there is a transcript to be made.
 type Waker interface {
 	// Wake returns at once.
