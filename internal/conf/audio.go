@@ -22,4 +22,26 @@ func checkAudio(a *Audio, ps *Problems) {
 		}
 		seen[f] = true
 	}
+	checkURLSecrets(a.GetUrl().Keys(), ps)
+}
+
+// minURLSecret is what a secret must have so that nobody finds it by trying.
+const minURLSecret = 32
+
+// Keys are what addresses are signed with and verified by, the signing one first.
+func (u *Audio_Url) Keys() []string { return commaList(u.GetSecrets()) }
+
+// checkURLSecrets says what is wrong with a secret without showing it.
+func checkURLSecrets(secrets []string, ps *Problems) {
+	const at = "audio.url.secrets"
+	seen := map[string]bool{}
+	for i, secret := range secrets {
+		if len(secret) < minURLSecret {
+			ps.add(at, "number %d has %d characters; it needs %d or more, such as what openssl rand -hex 32 prints", i+1, len(secret), minURLSecret)
+		}
+		if seen[secret] {
+			ps.add(at, "number %d is there twice", i+1)
+		}
+		seen[secret] = true
+	}
 }

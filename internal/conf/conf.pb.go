@@ -328,6 +328,7 @@ type Data struct {
 	Database      *Data_Database         `protobuf:"bytes,2,opt,name=database,proto3" json:"database,omitempty"`
 	Log           *Data_Log              `protobuf:"bytes,3,opt,name=log,proto3" json:"log,omitempty"`
 	Retention     *Data_Retention        `protobuf:"bytes,4,opt,name=retention,proto3" json:"retention,omitempty"`
+	Blobs         *Data_Blobs            `protobuf:"bytes,5,opt,name=blobs,proto3" json:"blobs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -386,6 +387,13 @@ func (x *Data) GetLog() *Data_Log {
 func (x *Data) GetRetention() *Data_Retention {
 	if x != nil {
 		return x.Retention
+	}
+	return nil
+}
+
+func (x *Data) GetBlobs() *Data_Blobs {
+	if x != nil {
+		return x.Blobs
 	}
 	return nil
 }
@@ -954,7 +962,9 @@ type Audio struct {
 	MaxUploadsPerUser int32                  `protobuf:"varint,4,opt,name=max_uploads_per_user,json=maxUploadsPerUser,proto3" json:"max_uploads_per_user,omitempty"`
 	IdleTimeout       *durationpb.Duration   `protobuf:"bytes,5,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`       // without a byte from the sender
 	UploadTimeout     *durationpb.Duration   `protobuf:"bytes,6,opt,name=upload_timeout,json=uploadTimeout,proto3" json:"upload_timeout,omitempty"` // for an upload as a whole
-	Transcriber       string                 `protobuf:"bytes,10,opt,name=transcriber,proto3" json:"transcriber,omitempty"`                         // empty: none; openai, or the name of a transcriber that was linked in
+	Unreferenced      *durationpb.Duration   `protobuf:"bytes,7,opt,name=unreferenced,proto3" json:"unreferenced,omitempty"`                        // how long a recording is kept that no message refers to; 0: for ever
+	Url               *Audio_Url             `protobuf:"bytes,8,opt,name=url,proto3" json:"url,omitempty"`
+	Transcriber       string                 `protobuf:"bytes,10,opt,name=transcriber,proto3" json:"transcriber,omitempty"` // empty: none; openai, or the name of a transcriber that was linked in
 	Transcription     *Audio_Transcription   `protobuf:"bytes,11,opt,name=transcription,proto3" json:"transcription,omitempty"`
 	Openai            *Audio_OpenAI          `protobuf:"bytes,12,opt,name=openai,proto3" json:"openai,omitempty"`
 	unknownFields     protoimpl.UnknownFields
@@ -1029,6 +1039,20 @@ func (x *Audio) GetIdleTimeout() *durationpb.Duration {
 func (x *Audio) GetUploadTimeout() *durationpb.Duration {
 	if x != nil {
 		return x.UploadTimeout
+	}
+	return nil
+}
+
+func (x *Audio) GetUnreferenced() *durationpb.Duration {
+	if x != nil {
+		return x.Unreferenced
+	}
+	return nil
+}
+
+func (x *Audio) GetUrl() *Audio_Url {
+	if x != nil {
+		return x.Url
 	}
 	return nil
 }
@@ -2056,6 +2080,184 @@ func (x *Data_Retention) GetMaxMessages() int32 {
 	return 0
 }
 
+// Blobs is where the bytes of recordings are.
+type Data_Blobs struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Store         string                 `protobuf:"bytes,1,opt,name=store,proto3" json:"store,omitempty"` // dir, s3
+	S3            *Data_Blobs_S3         `protobuf:"bytes,2,opt,name=s3,proto3" json:"s3,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Data_Blobs) Reset() {
+	*x = Data_Blobs{}
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Data_Blobs) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Data_Blobs) ProtoMessage() {}
+
+func (x *Data_Blobs) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Data_Blobs.ProtoReflect.Descriptor instead.
+func (*Data_Blobs) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{3, 3}
+}
+
+func (x *Data_Blobs) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *Data_Blobs) GetS3() *Data_Blobs_S3 {
+	if x != nil {
+		return x.S3
+	}
+	return nil
+}
+
+// S3 is any service that speaks S3's API.
+type Data_Blobs_S3 struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Endpoint        string                 `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"` // http or https
+	Region          string                 `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+	Bucket          string                 `protobuf:"bytes,3,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	Prefix          string                 `protobuf:"bytes,4,opt,name=prefix,proto3" json:"prefix,omitempty"`                        // of the names of all objects; may be empty
+	AccessKey       string                 `protobuf:"bytes,5,opt,name=access_key,json=accessKey,proto3" json:"access_key,omitempty"` // empty: credentials_file, or the environment
+	SecretKey       string                 `protobuf:"bytes,6,opt,name=secret_key,json=secretKey,proto3" json:"secret_key,omitempty"`
+	CredentialsFile string                 `protobuf:"bytes,7,opt,name=credentials_file,json=credentialsFile,proto3" json:"credentials_file,omitempty"` // as the AWS command line has it
+	Profile         string                 `protobuf:"bytes,8,opt,name=profile,proto3" json:"profile,omitempty"`                                        // in credentials_file; empty: default
+	PathStyle       bool                   `protobuf:"varint,9,opt,name=path_style,json=pathStyle,proto3" json:"path_style,omitempty"`                  // http://host/bucket rather than http://bucket.host
+	CaFile          string                 `protobuf:"bytes,10,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`                           // PEM; empty: the system's
+	Timeout         *durationpb.Duration   `protobuf:"bytes,11,opt,name=timeout,proto3" json:"timeout,omitempty"`                                       // to connect, and for an answer to begin
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Data_Blobs_S3) Reset() {
+	*x = Data_Blobs_S3{}
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Data_Blobs_S3) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Data_Blobs_S3) ProtoMessage() {}
+
+func (x *Data_Blobs_S3) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Data_Blobs_S3.ProtoReflect.Descriptor instead.
+func (*Data_Blobs_S3) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{3, 3, 0}
+}
+
+func (x *Data_Blobs_S3) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *Data_Blobs_S3) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Data_Blobs_S3) GetBucket() string {
+	if x != nil {
+		return x.Bucket
+	}
+	return ""
+}
+
+func (x *Data_Blobs_S3) GetPrefix() string {
+	if x != nil {
+		return x.Prefix
+	}
+	return ""
+}
+
+func (x *Data_Blobs_S3) GetAccessKey() string {
+	if x != nil {
+		return x.AccessKey
+	}
+	return ""
+}
+
+func (x *Data_Blobs_S3) GetSecretKey() string {
+	if x != nil {
+		return x.SecretKey
+	}
+	return ""
+}
+
+func (x *Data_Blobs_S3) GetCredentialsFile() string {
+	if x != nil {
+		return x.CredentialsFile
+	}
+	return ""
+}
+
+func (x *Data_Blobs_S3) GetProfile() string {
+	if x != nil {
+		return x.Profile
+	}
+	return ""
+}
+
+func (x *Data_Blobs_S3) GetPathStyle() bool {
+	if x != nil {
+		return x.PathStyle
+	}
+	return false
+}
+
+func (x *Data_Blobs_S3) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *Data_Blobs_S3) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
 // Defaults is what a new room starts with.
 type Room_Defaults struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -2072,7 +2274,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2084,7 +2286,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2160,7 +2362,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2374,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2218,7 +2420,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2432,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +2510,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2320,7 +2522,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +2579,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2389,7 +2591,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,6 +2635,67 @@ func (x *Auth_Claims) GetRoles() string {
 	return ""
 }
 
+// Url is the addresses that are signed, so that whoever has one fetches the recording until it expires.
+type Audio_Url struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Secrets       string                 `protobuf:"bytes,1,opt,name=secrets,proto3" json:"secrets,omitempty"`                             // with commas; the first signs, all verify; empty: one is made
+	Lifetime      *durationpb.Duration   `protobuf:"bytes,2,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                           // of an address, at most
+	SignUploads   bool                   `protobuf:"varint,3,opt,name=sign_uploads,json=signUploads,proto3" json:"sign_uploads,omitempty"` // audio_url in the answer to an upload is signed as well
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Audio_Url) Reset() {
+	*x = Audio_Url{}
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Audio_Url) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Audio_Url) ProtoMessage() {}
+
+func (x *Audio_Url) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Audio_Url.ProtoReflect.Descriptor instead.
+func (*Audio_Url) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 0}
+}
+
+func (x *Audio_Url) GetSecrets() string {
+	if x != nil {
+		return x.Secrets
+	}
+	return ""
+}
+
+func (x *Audio_Url) GetLifetime() *durationpb.Duration {
+	if x != nil {
+		return x.Lifetime
+	}
+	return nil
+}
+
+func (x *Audio_Url) GetSignUploads() bool {
+	if x != nil {
+		return x.SignUploads
+	}
+	return false
+}
+
 // Transcription bounds how transcripts are made.
 type Audio_Transcription struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2446,7 +2709,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2458,7 +2721,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2471,7 +2734,7 @@ func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio_Transcription.ProtoReflect.Descriptor instead.
 func (*Audio_Transcription) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 1}
 }
 
 func (x *Audio_Transcription) GetWorkers() int32 {
@@ -2516,7 +2779,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2528,7 +2791,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2541,7 +2804,7 @@ func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio_OpenAI.ProtoReflect.Descriptor instead.
 func (*Audio_OpenAI) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 2}
 }
 
 func (x *Audio_OpenAI) GetBaseUrl() string {
@@ -2592,7 +2855,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2604,7 +2867,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +2928,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2677,7 +2940,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2718,7 +2981,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2730,7 +2993,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2777,7 +3040,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2789,7 +3052,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2830,7 +3093,7 @@ type Upstream_Zone struct {
 
 func (x *Upstream_Zone) Reset() {
 	*x = Upstream_Zone{}
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2842,7 +3105,7 @@ func (x *Upstream_Zone) String() string {
 func (*Upstream_Zone) ProtoMessage() {}
 
 func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2886,7 +3149,7 @@ type Upstream_Service struct {
 
 func (x *Upstream_Service) Reset() {
 	*x = Upstream_Service{}
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2898,7 +3161,7 @@ func (x *Upstream_Service) String() string {
 func (*Upstream_Service) ProtoMessage() {}
 
 func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2968,7 +3231,7 @@ type Upstream_Route struct {
 
 func (x *Upstream_Route) Reset() {
 	*x = Upstream_Route{}
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2980,7 +3243,7 @@ func (x *Upstream_Route) String() string {
 func (*Upstream_Route) ProtoMessage() {}
 
 func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3034,7 +3297,7 @@ type Upstream_Breaker struct {
 
 func (x *Upstream_Breaker) Reset() {
 	*x = Upstream_Breaker{}
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3046,7 +3309,7 @@ func (x *Upstream_Breaker) String() string {
 func (*Upstream_Breaker) ProtoMessage() {}
 
 func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3086,7 +3349,7 @@ type Upstream_Lease struct {
 
 func (x *Upstream_Lease) Reset() {
 	*x = Upstream_Lease{}
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3098,7 +3361,7 @@ func (x *Upstream_Lease) String() string {
 func (*Upstream_Lease) ProtoMessage() {}
 
 func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3141,7 +3404,7 @@ type Upstream_TLS struct {
 
 func (x *Upstream_TLS) Reset() {
 	*x = Upstream_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3153,7 +3416,7 @@ func (x *Upstream_TLS) String() string {
 func (*Upstream_TLS) ProtoMessage() {}
 
 func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3217,7 +3480,7 @@ type Cluster_TLS struct {
 
 func (x *Cluster_TLS) Reset() {
 	*x = Cluster_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3229,7 +3492,7 @@ func (x *Cluster_TLS) String() string {
 func (*Cluster_TLS) ProtoMessage() {}
 
 func (x *Cluster_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3291,7 +3554,7 @@ type Cluster_Embedded struct {
 
 func (x *Cluster_Embedded) Reset() {
 	*x = Cluster_Embedded{}
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3303,7 +3566,7 @@ func (x *Cluster_Embedded) String() string {
 func (*Cluster_Embedded) ProtoMessage() {}
 
 func (x *Cluster_Embedded) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3349,7 +3612,7 @@ type Cluster_Redis struct {
 
 func (x *Cluster_Redis) Reset() {
 	*x = Cluster_Redis{}
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3361,7 +3624,7 @@ func (x *Cluster_Redis) String() string {
 func (*Cluster_Redis) ProtoMessage() {}
 
 func (x *Cluster_Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3445,12 +3708,13 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x1ao\n" +
 	"\tKeepalive\x12-\n" +
 	"\x04time\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04time\x123\n" +
-	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xc6\x04\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xa1\b\n" +
 	"\x04Data\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\tR\x03dir\x126\n" +
 	"\bdatabase\x18\x02 \x01(\v2\x1a.hermod.conf.Data.DatabaseR\bdatabase\x12'\n" +
 	"\x03log\x18\x03 \x01(\v2\x15.hermod.conf.Data.LogR\x03log\x129\n" +
-	"\tretention\x18\x04 \x01(\v2\x1b.hermod.conf.Data.RetentionR\tretention\x1a\xbd\x01\n" +
+	"\tretention\x18\x04 \x01(\v2\x1b.hermod.conf.Data.RetentionR\tretention\x12-\n" +
+	"\x05blobs\x18\x05 \x01(\v2\x17.hermod.conf.Data.BlobsR\x05blobs\x1a\xbd\x01\n" +
 	"\bDatabase\x12\x16\n" +
 	"\x06driver\x18\x01 \x01(\tR\x06driver\x12\x15\n" +
 	"\x03dsn\x18\x02 \x01(\tB\x03\x80\x01\x01R\x03dsn\x12 \n" +
@@ -3465,7 +3729,26 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"queueBytes\x1ab\n" +
 	"\tRetention\x122\n" +
 	"\amax_age\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12!\n" +
-	"\fmax_messages\x18\x02 \x01(\x05R\vmaxMessages\"\xb7\x03\n" +
+	"\fmax_messages\x18\x02 \x01(\x05R\vmaxMessages\x1a\xa9\x03\n" +
+	"\x05Blobs\x12\x14\n" +
+	"\x05store\x18\x01 \x01(\tR\x05store\x12*\n" +
+	"\x02s3\x18\x02 \x01(\v2\x1a.hermod.conf.Data.Blobs.S3R\x02s3\x1a\xdd\x02\n" +
+	"\x02S3\x12\x1a\n" +
+	"\bendpoint\x18\x01 \x01(\tR\bendpoint\x12\x16\n" +
+	"\x06region\x18\x02 \x01(\tR\x06region\x12\x16\n" +
+	"\x06bucket\x18\x03 \x01(\tR\x06bucket\x12\x16\n" +
+	"\x06prefix\x18\x04 \x01(\tR\x06prefix\x12\x1d\n" +
+	"\n" +
+	"access_key\x18\x05 \x01(\tR\taccessKey\x12\"\n" +
+	"\n" +
+	"secret_key\x18\x06 \x01(\tB\x03\x80\x01\x01R\tsecretKey\x12)\n" +
+	"\x10credentials_file\x18\a \x01(\tR\x0fcredentialsFile\x12\x18\n" +
+	"\aprofile\x18\b \x01(\tR\aprofile\x12\x1d\n" +
+	"\n" +
+	"path_style\x18\t \x01(\bR\tpathStyle\x12\x17\n" +
+	"\aca_file\x18\n" +
+	" \x01(\tR\x06caFile\x123\n" +
+	"\atimeout\x18\v \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xb7\x03\n" +
 	"\x04Room\x12\x1f\n" +
 	"\vauto_create\x18\x01 \x01(\bR\n" +
 	"autoCreate\x12 \n" +
@@ -3553,7 +3836,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x10\n" +
 	"\x03gid\x18\x02 \x01(\tR\x03gid\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12\x14\n" +
-	"\x05roles\x18\x04 \x01(\tR\x05roles\"\xed\x05\n" +
+	"\x05roles\x18\x04 \x01(\tR\x05roles\"\xd6\a\n" +
 	"\x05Audio\x12\x1b\n" +
 	"\tmax_bytes\x18\x01 \x01(\x03R\bmaxBytes\x12\x18\n" +
 	"\aformats\x18\x02 \x03(\tR\aformats\x12\x1f\n" +
@@ -3561,11 +3844,17 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"maxUploads\x12/\n" +
 	"\x14max_uploads_per_user\x18\x04 \x01(\x05R\x11maxUploadsPerUser\x12<\n" +
 	"\fidle_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\vidleTimeout\x12@\n" +
-	"\x0eupload_timeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\ruploadTimeout\x12 \n" +
+	"\x0eupload_timeout\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\ruploadTimeout\x12=\n" +
+	"\funreferenced\x18\a \x01(\v2\x19.google.protobuf.DurationR\funreferenced\x12(\n" +
+	"\x03url\x18\b \x01(\v2\x16.hermod.conf.Audio.UrlR\x03url\x12 \n" +
 	"\vtranscriber\x18\n" +
 	" \x01(\tR\vtranscriber\x12F\n" +
 	"\rtranscription\x18\v \x01(\v2 .hermod.conf.Audio.TranscriptionR\rtranscription\x121\n" +
-	"\x06openai\x18\f \x01(\v2\x19.hermod.conf.Audio.OpenAIR\x06openai\x1a\xaf\x01\n" +
+	"\x06openai\x18\f \x01(\v2\x19.hermod.conf.Audio.OpenAIR\x06openai\x1a~\n" +
+	"\x03Url\x12\x1d\n" +
+	"\asecrets\x18\x01 \x01(\tB\x03\x80\x01\x01R\asecrets\x125\n" +
+	"\blifetime\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\blifetime\x12!\n" +
+	"\fsign_uploads\x18\x03 \x01(\bR\vsignUploads\x1a\xaf\x01\n" +
 	"\rTranscription\x12\x18\n" +
 	"\aworkers\x18\x01 \x01(\x05R\aworkers\x123\n" +
 	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12\x1a\n" +
@@ -3691,7 +3980,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -3718,27 +4007,30 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Data_Database)(nil),       // 22: hermod.conf.Data.Database
 	(*Data_Log)(nil),            // 23: hermod.conf.Data.Log
 	(*Data_Retention)(nil),      // 24: hermod.conf.Data.Retention
-	(*Room_Defaults)(nil),       // 25: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 26: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 27: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 28: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 29: hermod.conf.Auth.Claims
-	(*Audio_Transcription)(nil), // 30: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 31: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 32: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 33: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 34: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 35: hermod.conf.Registry.Entry
-	(*Upstream_Zone)(nil),       // 36: hermod.conf.Upstream.Zone
-	(*Upstream_Service)(nil),    // 37: hermod.conf.Upstream.Service
-	(*Upstream_Route)(nil),      // 38: hermod.conf.Upstream.Route
-	(*Upstream_Breaker)(nil),    // 39: hermod.conf.Upstream.Breaker
-	(*Upstream_Lease)(nil),      // 40: hermod.conf.Upstream.Lease
-	(*Upstream_TLS)(nil),        // 41: hermod.conf.Upstream.TLS
-	(*Cluster_TLS)(nil),         // 42: hermod.conf.Cluster.TLS
-	(*Cluster_Embedded)(nil),    // 43: hermod.conf.Cluster.Embedded
-	(*Cluster_Redis)(nil),       // 44: hermod.conf.Cluster.Redis
-	(*durationpb.Duration)(nil), // 45: google.protobuf.Duration
+	(*Data_Blobs)(nil),          // 25: hermod.conf.Data.Blobs
+	(*Data_Blobs_S3)(nil),       // 26: hermod.conf.Data.Blobs.S3
+	(*Room_Defaults)(nil),       // 27: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 28: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 29: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 30: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 31: hermod.conf.Auth.Claims
+	(*Audio_Url)(nil),           // 32: hermod.conf.Audio.Url
+	(*Audio_Transcription)(nil), // 33: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 34: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 35: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 36: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 37: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 38: hermod.conf.Registry.Entry
+	(*Upstream_Zone)(nil),       // 39: hermod.conf.Upstream.Zone
+	(*Upstream_Service)(nil),    // 40: hermod.conf.Upstream.Service
+	(*Upstream_Route)(nil),      // 41: hermod.conf.Upstream.Route
+	(*Upstream_Breaker)(nil),    // 42: hermod.conf.Upstream.Breaker
+	(*Upstream_Lease)(nil),      // 43: hermod.conf.Upstream.Lease
+	(*Upstream_TLS)(nil),        // 44: hermod.conf.Upstream.TLS
+	(*Cluster_TLS)(nil),         // 45: hermod.conf.Cluster.TLS
+	(*Cluster_Embedded)(nil),    // 46: hermod.conf.Cluster.Embedded
+	(*Cluster_Redis)(nil),       // 47: hermod.conf.Cluster.Redis
+	(*durationpb.Duration)(nil), // 48: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -3765,67 +4057,73 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	22, // 21: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
 	23, // 22: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
 	24, // 23: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
-	25, // 24: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	45, // 25: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
-	45, // 26: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
-	45, // 27: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	45, // 28: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	45, // 29: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	45, // 30: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	45, // 31: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	45, // 32: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	45, // 33: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	26, // 34: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	45, // 35: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
-	45, // 36: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	45, // 37: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	27, // 38: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	45, // 39: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	45, // 40: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	30, // 41: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	31, // 42: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	32, // 43: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	45, // 44: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	35, // 45: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	33, // 46: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	34, // 47: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	38, // 48: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
-	37, // 49: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
-	36, // 50: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
-	39, // 51: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
-	40, // 52: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
-	41, // 53: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
-	42, // 54: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
-	43, // 55: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
-	44, // 56: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
-	15, // 57: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	15, // 58: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	15, // 59: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	15, // 60: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	45, // 61: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	45, // 62: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	45, // 63: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	45, // 64: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	45, // 65: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	45, // 66: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
-	45, // 67: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
-	45, // 68: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	45, // 69: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	28, // 70: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	45, // 71: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	45, // 72: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	29, // 73: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	45, // 74: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	45, // 75: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	45, // 76: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	45, // 77: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	45, // 78: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	45, // 79: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	80, // [80:80] is the sub-list for method output_type
-	80, // [80:80] is the sub-list for method input_type
-	80, // [80:80] is the sub-list for extension type_name
-	80, // [80:80] is the sub-list for extension extendee
-	0,  // [0:80] is the sub-list for field type_name
+	25, // 24: hermod.conf.Data.blobs:type_name -> hermod.conf.Data.Blobs
+	27, // 25: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	48, // 26: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
+	48, // 27: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
+	48, // 28: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	48, // 29: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	48, // 30: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	48, // 31: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	48, // 32: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	48, // 33: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	48, // 34: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	28, // 35: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	48, // 36: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
+	48, // 37: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	48, // 38: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	29, // 39: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	48, // 40: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	48, // 41: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	48, // 42: hermod.conf.Audio.unreferenced:type_name -> google.protobuf.Duration
+	32, // 43: hermod.conf.Audio.url:type_name -> hermod.conf.Audio.Url
+	33, // 44: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	34, // 45: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	35, // 46: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	48, // 47: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	38, // 48: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	36, // 49: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	37, // 50: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	41, // 51: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	40, // 52: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	39, // 53: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	42, // 54: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	43, // 55: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	44, // 56: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	45, // 57: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
+	46, // 58: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
+	47, // 59: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
+	15, // 60: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	15, // 61: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	15, // 62: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	15, // 63: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	48, // 64: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	48, // 65: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	48, // 66: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	48, // 67: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	48, // 68: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	48, // 69: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
+	48, // 70: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
+	26, // 71: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
+	48, // 72: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
+	48, // 73: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	48, // 74: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	30, // 75: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	48, // 76: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	48, // 77: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	31, // 78: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	48, // 79: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
+	48, // 80: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	48, // 81: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	48, // 82: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	48, // 83: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	48, // 84: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	48, // 85: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	86, // [86:86] is the sub-list for method output_type
+	86, // [86:86] is the sub-list for method input_type
+	86, // [86:86] is the sub-list for extension type_name
+	86, // [86:86] is the sub-list for extension extendee
+	0,  // [0:86] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -3839,7 +4137,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   45,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -84,6 +84,8 @@ var limits = map[string]limit{
 	"hermod.conf.Data.Log.batch_rows":             count(1, 4096),
 	"hermod.conf.Data.Log.queue_messages":         count(1, 10*million),
 	"hermod.conf.Data.Log.queue_bytes":            size(mib, 16*gib),
+	"hermod.conf.Data.Blobs.store":                oneOf(BlobsDir, BlobsS3),
+	"hermod.conf.Data.Blobs.S3.timeout":           lasting(100*time.Millisecond, 10*time.Minute),
 	"hermod.conf.Data.Retention.max_age":          lasting(0, forever),
 	"hermod.conf.Data.Retention.max_messages":     count(0, 1000*million),
 
@@ -133,6 +135,8 @@ var limits = map[string]limit{
 	"hermod.conf.Audio.max_uploads_per_user": count(1, 10000),
 	"hermod.conf.Audio.idle_timeout":         lasting(time.Second, 10*time.Minute),
 	"hermod.conf.Audio.upload_timeout":       lasting(time.Second, 24*time.Hour),
+	"hermod.conf.Audio.unreferenced":         lasting(0, forever),
+	"hermod.conf.Audio.Url.lifetime":         lasting(time.Minute, 30*24*time.Hour),
 
 	"hermod.conf.Auth.expiry_grace":     lasting(0, 10*time.Minute),
 	"hermod.conf.Auth.JWT.jwks_refresh": lasting(10*time.Second, 24*time.Hour),

@@ -84,6 +84,10 @@ var live = map[string]effect{
 	"hermod.conf.Audio.max_uploads_per_user": atOnce,
 	"hermod.conf.Audio.idle_timeout":         atOnce,
 	"hermod.conf.Audio.upload_timeout":       atOnce,
+	"hermod.conf.Audio.unreferenced":         atOnce,
+	"hermod.conf.Audio.Url.secrets":          atOnce,
+	"hermod.conf.Audio.Url.lifetime":         atOnce,
+	"hermod.conf.Audio.Url.sign_uploads":     atOnce,
 
 	// Of attempts that begin from then on.
 	"hermod.conf.Audio.Transcription.workers":  atOnce,

@@ -233,6 +233,12 @@ func FuzzInspector(f *testing.F) {
 		f.Add(b[:len(b)/2])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		begun := time.Now()
+		defer func() {
+			if took := time.Since(begun); took > 20*time.Second {
+				t.Errorf("%d bytes took %s", len(b), took)
+			}
+		}()
 		facts := inspect(t, b)
 		if facts.Duration < 0 || facts.Duration.Seconds()*25 > float64(len(b))+25 {
 			t.Fatalf("%d bytes last %s", len(b), facts.Duration)
