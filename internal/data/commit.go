@@ -180,6 +180,9 @@ func (c *committer) raiseHeads(now time.Time) {
 	for i := range c.groups.list {
 		g := &c.groups.list[i]
 		c.db.memory.stored(g, now)
+		if g.stored {
+			c.db.wanted.hear(g.room)
+		}
 		for _, change := range g.changes {
 			c.db.tell(change)
 		}

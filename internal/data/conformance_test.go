@@ -75,6 +75,12 @@ func conformance(t *testing.T, empty func(*testing.T) data.Options) {
 			Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, History: data.NewHistory(db), Watch: data.NewWatches(db), Cursors: cursors, Inbox: inbox,
 			PushKeys: data.NewPushKeys(db, quiet),
 			Audios:   data.NewAudios(db), Transcripts: transcripts, Queue: transcripts,
+			Search: data.NewSearch(db),
+			CatchUp: func(ctx context.Context) error {
+				return data.NewIndexer(db, datatest.SearchReader{}, quiet).CatchUp(ctx)
+			},
+			Rewrite:  db.Rewrite,
+			DropRoom: db.DropRoom,
 			Purge: func(ctx context.Context, now time.Time, keep biz.Retention) error {
 				j := data.NewJanitor(db, 0, quiet)
 				j.SetRetention(keep)

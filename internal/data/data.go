@@ -70,6 +70,10 @@ type DB struct {
 	logger  *slog.Logger
 
 	tell func(Change) // see OnChange
+
+	indexing *writer      // of the index; where a server takes several writers, one of its own
+	readers  int          // connections
+	wanted   *wantedRooms // what this node has stored and its index does not have
 }
 
 // Open opens the database that opts name, creating it and its schema where there is none yet. It
@@ -111,12 +115,19 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 		return nil, err
 	}
 	m := newMetrics()
-	return &DB{
+	db := &DB{
 		writer: newWriter(p.write, &drv.dialect, opts.StatementTimeout, m, log),
 		reader: newReader(p.read, &drv.dialect, opts.StatementTimeout), orm: read, pools: p, dialect: &drv.dialect,
 		shared: opts.Shared, memory: remembered, senders: senders, metrics: m, logger: log,
-		tell: func(Change) {},
-	}, nil
+		tell: func(Change) {}, readers: opts.Readers, wanted: newWantedRooms(),
+	}
+	db.indexing = db.writer
+	if p.index != nil {
+		own := *m // what becomes of the index says nothing of what messages meet
+		own.writable, own.conflicts = newWritable(), newConflicts()
+		db.indexing = newWriter(p.index, &drv.dialect, opts.StatementTimeout, &own, log)
+	}
+	return db, nil
 }
 
 // openGORM never begins transactions, since it reads, and reports errors to its caller alone.
@@ -131,7 +142,7 @@ func openGORM(d gorm.Dialector) (*gorm.DB, error) {
 // Close waits for a transaction that is running and closes every connection. Nothing can be read
 // or written afterwards.
 func (db *DB) Close() error {
-	return errors.Join(db.writer.close(), db.pools.close())
+	return errors.Join(db.indexing.close(), db.writer.close(), db.pools.close())
 }
 
 // Collectors returns the instruments of the store, the repositories' included.

@@ -42,16 +42,21 @@ func driverOf(name string) (driver, error) {
 	return d, nil
 }
 
-// pools are the connections to an opened database. write has exactly one.
+// pools are the connections to an opened database. write has exactly one, and so has index; without it, who writes
+// the index uses write.
 type pools struct {
 	name        string // of the database, for people
 	write, read *sql.DB
+	index       *sql.DB
 	dialector   func(gorm.ConnPool) gorm.Dialector
 	release     func() error // of what Hold holds; nil: nothing
 }
 
 func (p pools) close() error {
 	err := errors.Join(p.read.Close(), p.write.Close())
+	if p.index != nil {
+		err = errors.Join(err, p.index.Close())
+	}
 	if p.release != nil {
 		err = errors.Join(err, p.release())
 	}
@@ -74,6 +79,8 @@ type dialect struct {
 	// bulk writes whole batches in few statements. Without it each row has a statement of its own, which is
 	// faster where statements do not travel.
 	bulk bulk
+	// search is the index of what messages say.
+	search searchEngine
 }
 
 // placed returns the query with arguments as the database names them. No statement of this package

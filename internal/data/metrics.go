@@ -28,6 +28,7 @@ type metrics struct {
 	settled    *prometheus.CounterVec
 
 	retentionLag prometheus.Gauge
+	search       searchMetrics
 }
 
 func newMetrics() *metrics {
@@ -46,12 +47,8 @@ func newMetrics() *metrics {
 		queued: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hermod_store_queued_messages", Help: "Messages appended and not answered yet.",
 		}),
-		writable: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "hermod_store_writable", Help: "1 when the last transaction was committed or failed by its own fault, 0 when the store failed it.",
-		}),
-		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "hermod_store_conflicts_total", Help: "Times that a transaction began anew since another one stood in its way.",
-		}),
+		writable:  newWritable(),
+		conflicts: newConflicts(),
 		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hermod_store_duplicates_total", Help: "Messages answered with the receipt of an earlier send.",
 		}),
@@ -72,8 +69,21 @@ func newMetrics() *metrics {
 	for _, outcome := range []string{settledDelivered, settledExpired, settledDropped} {
 		m.settled.WithLabelValues(outcome) // present from the start, so that rates are right
 	}
+	m.search = newSearchMetrics()
 	m.writable.Set(1) // a store that has just been opened
 	return m
+}
+
+func newWritable() prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "hermod_store_writable", Help: "1 when the last transaction was committed or failed by its own fault, 0 when the store failed it.",
+	})
+}
+
+func newConflicts() prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hermod_store_conflicts_total", Help: "Times that a transaction began anew since another one stood in its way.",
+	})
 }
 
 func counterVec(name, help, label string) *prometheus.CounterVec {
@@ -81,8 +91,8 @@ func counterVec(name, help, label string) *prometheus.CounterVec {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{
+	return append([]prometheus.Collector{
 		m.batches, m.batchRows, m.commitTime, m.queued, m.writable, m.conflicts, m.duplicates, m.failures, m.panics,
 		m.flushed, m.flushFails, m.purged, m.lookedBack, m.settled, m.retentionLag,
-	}
+	}, m.search.collectors()...)
 }

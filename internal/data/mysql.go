@@ -30,7 +30,8 @@ var mysqlDriver = driver{
 		},
 		raiseCursor: ` ON DUPLICATE KEY UPDATE
 			delivered = greatest(delivered, VALUES(delivered)), updated_at = VALUES(updated_at)`,
-		bulk: values{},
+		bulk:   values{},
+		search: mysqlSearch,
 	},
 }
 
@@ -45,10 +46,12 @@ func openMySQL(o Options) (pools, error) {
 	}
 	write := sql.OpenDB(readCommitted{connector, letGo(o.StatementTimeout)})
 	write.SetMaxOpenConns(1)
+	index := sql.OpenDB(readCommitted{connector, letGo(o.StatementTimeout)})
+	index.SetMaxOpenConns(1)
 	read := sql.OpenDB(readCommitted{connector, ""})
 	keep(read, o)
 	return pools{
-		name: c.DBName + " on " + c.Addr, write: write, read: read,
+		name: c.DBName + " on " + c.Addr, write: write, read: read, index: index,
 		dialector: func(p gorm.ConnPool) gorm.Dialector {
 			return gormmysql.New(gormmysql.Config{Conn: p, SkipInitializeWithVersion: true})
 		},

@@ -5,10 +5,14 @@ import (
 	"time"
 )
 
-// pace has deleting give way to whoever sends. A transaction deletes as many rows as take about paceAim,
-// and none is begun before senders have had the writer for at least as long as the last one took, or for
-// paceYield times as long if somebody was waiting for it. The zero value is ready; one goroutine uses it.
+// pace has work in the background, such as deleting, give way to whoever sends. A transaction has as many rows as
+// take about aim, and none is begun before senders have had the writer for at least as long as the last one took, or
+// for yield times as long if somebody was waiting for it. Zero values mean those of deleting; one goroutine uses it.
 type pace struct {
+	aim       time.Duration
+	yield     int
+	few, most int // rows
+
 	size int
 	last time.Duration
 	busy bool
@@ -21,10 +25,10 @@ const (
 	mostRows  = 2000
 )
 
-// rows is how many rows the next transaction may delete.
+// rows is how many rows the next transaction may have.
 func (p *pace) rows() int {
 	if p.size == 0 {
-		p.size = fewRows
+		p.size = orDefault(p.few, fewRows)
 	}
 	return p.size
 }
@@ -33,10 +37,10 @@ func (p *pace) rows() int {
 func (p *pace) took(d time.Duration, busy bool) {
 	p.last, p.busy = d, busy
 	switch {
-	case d > paceAim:
-		p.size = max(fewRows, p.rows()/2)
-	case d < paceAim/2:
-		p.size = min(mostRows, p.rows()*2)
+	case d > orDefault(p.aim, paceAim):
+		p.size = max(orDefault(p.few, fewRows), p.rows()/2)
+	case d < orDefault(p.aim, paceAim)/2:
+		p.size = min(orDefault(p.most, mostRows), p.rows()*2)
 	}
 }
 
@@ -44,9 +48,14 @@ func (p *pace) took(d time.Duration, busy bool) {
 func (p *pace) rest(ctx context.Context) error {
 	d := p.last
 	if p.busy {
-		d *= paceYield
+		d *= time.Duration(orDefault(p.yield, paceYield))
 	}
-	timer := time.NewTimer(min(d, time.Second))
+	return rest(ctx, min(d, time.Second))
+}
+
+// rest waits, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

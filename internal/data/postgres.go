@@ -27,7 +27,8 @@ var postgresDriver = driver{
 		once:      onConflictDoNothing,
 		raiseCursor: ` ON CONFLICT (user_id, room_id, device_id) DO UPDATE
 			SET delivered = greatest(cursors.delivered, excluded.delivered), updated_at = excluded.updated_at`,
-		bulk: arrays{},
+		bulk:   arrays{},
+		search: postgresSearch,
 	},
 }
 
@@ -36,11 +37,12 @@ func openPostgres(o Options) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
-	read, write := stdlib.OpenDB(*c), stdlib.OpenDB(*lookingUp(c))
+	read, write, index := stdlib.OpenDB(*c), stdlib.OpenDB(*lookingUp(c)), stdlib.OpenDB(*lookingUp(c))
 	write.SetMaxOpenConns(1)
+	index.SetMaxOpenConns(1)
 	keep(read, o)
 	return pools{
-		name: fmt.Sprintf("%s on %s:%d", c.Database, c.Host, c.Port), write: write, read: read,
+		name: fmt.Sprintf("%s on %s:%d", c.Database, c.Host, c.Port), write: write, read: read, index: index,
 		dialector: func(p gorm.ConnPool) gorm.Dialector { return postgres.New(postgres.Config{Conn: p}) },
 	}, nil
 }

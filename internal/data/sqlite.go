@@ -22,6 +22,7 @@ var sqliteDriver = driver{
 		once:  onConflictDoNothing,
 		raiseCursor: ` ON CONFLICT (user_id, room_id, device_id) DO UPDATE
 			SET delivered = max(delivered, excluded.delivered), updated_at = excluded.updated_at`,
+		search: fts5{},
 	},
 }
 

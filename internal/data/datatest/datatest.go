@@ -26,6 +26,14 @@ type Stores struct {
 	Transcripts biz.TranscriptRepo
 	Queue       biz.TranscriptQueue
 
+	Search biz.SearchRepo
+	// CatchUp brings the index up to date, of contents that SearchReader reads. It is a node of its own that does.
+	CatchUp func(ctx context.Context) error
+	// Rewrite gives a stored message another content, and DropRoom deletes a room with all that is in it, without
+	// a word to anybody.
+	Rewrite  func(room biz.RoomID, seq int64, content string) error
+	DropRoom func(room biz.RoomID) error
+
 	// Purge deletes what keep and the rooms themselves do not let be kept any more at now.
 	Purge func(ctx context.Context, now time.Time, keep biz.Retention) error
 }
@@ -56,6 +64,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Inbox", func(t *testing.T) { runAll(t, open, inboxSuite) })
 	t.Run("PushKeys", func(t *testing.T) { runAll(t, open, pushKeySuite) })
 	t.Run("AudioRepo", func(t *testing.T) { runAll(t, open, audioSuite) })
+	t.Run("Search", func(t *testing.T) { runAll(t, open, searchSuite) })
 	RunTranscripts(t, open)
 }
 
