@@ -25,7 +25,7 @@ func fill(tb testing.TB, db *DB, room biz.RoomID, messages int, created time.Tim
 	joinRoom(tb, db, room, "u")
 	err := db.writer.transact(func(t *tx) error {
 		const rows = `WITH RECURSIVE n (seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < ?)
-			INSERT INTO messages (` + messageColumns + `)
+			INSERT INTO messages (` + plainColumns + `)
 			SELECT ?, seq, 'id-' || seq, 'u', '', 1, zeroblob(128), NULL, 0, ? FROM n`
 		if err := t.execOnce(rows, messages, string(room), created.UnixMicro()); err != nil {
 			return err

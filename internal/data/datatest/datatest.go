@@ -23,6 +23,7 @@ type Stores struct {
 	PushKeys biz.PushKeys
 	Audios   biz.AudioRepo
 
+	Revisions   biz.RevisionRepo
 	Transcripts biz.TranscriptRepo
 	Queue       biz.TranscriptQueue
 
@@ -43,7 +44,11 @@ func Events(e biz.Event) ([]byte, error) {
 	if e.Type == "unspeakable" {
 		return nil, errors.New("nobody can say that")
 	}
-	return fmt.Appendf(nil, "%s by %s of %v", e.Type, e.By, e.Data), nil
+	told := fmt.Appendf(nil, "%s by %s of %v", e.Type, e.By, e.Data)
+	if len(e.Content) > 0 {
+		told = fmt.Appendf(told, " says %q", e.Content)
+	}
+	return told, nil
 }
 
 // Opener returns repositories on an empty database, everything running, the log delivering to
@@ -57,6 +62,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("MemberRepo", func(t *testing.T) { runAll(t, open, memberSuite) })
 	t.Run("MessageLog", func(t *testing.T) { runAll(t, open, logSuite) })
 	t.Run("Acts", func(t *testing.T) { runAll(t, open, actSuite) })
+	t.Run("Revisions", func(t *testing.T) { runAll(t, open, revisionSuite) })
 	t.Run("HistoryRepo", func(t *testing.T) { runAll(t, open, historySuite) })
 	t.Run("WatchRepo", func(t *testing.T) { runAll(t, open, watchSuite) })
 	t.Run("Retention", func(t *testing.T) { runAll(t, open, retentionSuite) })
