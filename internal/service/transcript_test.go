@@ -12,6 +12,7 @@ import (
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/plugin"
@@ -43,13 +44,15 @@ func newScribeIM(t *testing.T, on chan struct{}) (*service.IM, *data.MessageLog)
 		t.Fatal(err)
 	}
 	l := &live{}
-	log, err := data.NewMessageLog(db, l, data.LogOptions{}, quiet)
+	log, err := data.NewMessageLog(db, l, data.LogOptions{Events: im.EventContent}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	rooms, members, audios, transcripts := data.NewRooms(db), data.NewMembers(db), data.NewAudios(db), data.NewTranscripts(db)
 	messages := biz.NewMessages(rooms, log, l, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 100})
-	stores := biz.TranscriptStores{Transcripts: transcripts, Queue: transcripts, Audios: audios, Rooms: rooms, Members: members}
+	history := biz.NewHistory(data.NewHistory(db))
+	revisions := biz.NewRevisions(messages, history, data.NewRevisions(db), imcall.Transcribed, quiet)
+	stores := biz.TranscriptStores{Transcripts: transcripts, Queue: transcripts, Audios: audios, Rooms: rooms, Members: members, Heard: revisions}
 	rules := biz.TranscriptRules{Workers: 1, Timeout: time.Minute, Attempts: 2, Backoff: time.Second}
 	made := biz.NewTranscripts(stores, scribe{on}, messages, im.EventContent, rules, service.NewTranscriptMetrics(), quiet)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -64,7 +67,7 @@ func newScribeIM(t *testing.T, on chan struct{}) (*service.IM, *data.MessageLog)
 	})
 	s := service.NewIM(service.IMRules{
 		Rooms:    biz.NewRooms(rooms, members, l, l, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
-		Messages: messages, History: biz.NewHistory(data.NewHistory(db)), Transcripts: made,
+		Messages: messages, History: history, Transcripts: made, Revisions: revisions,
 	}, nil, readiness{}, quiet)
 	join(t, s, "alice", nil)
 	join(t, s, "bob", nil)
