@@ -45,6 +45,7 @@ type app struct {
 	Janitor     *data.Janitor
 	Transcripts *biz.Transcripts
 	Revisions   *biz.Revisions
+	Idle        *biz.IdleRooms
 	Services    *biz.Services
 	Shared      *protocol.Services
 	Finder      *registry.Finder
@@ -60,7 +61,7 @@ type app struct {
 //	not ready → deregistered → consumers notice → sessions close, spread over a window, with a code that says
 //	come back → uploads are cut → commits and cursors are flushed → servers stop, by force at the deadline
 //
-// What is being transcribed is put back meanwhile, before the log stops in which rooms are told.
+// What is being transcribed is put back meanwhile, and no room is ended any more, before the log stops in which rooms are told.
 func (a *app) run(ctx context.Context, out io.Writer) error {
 	a.Node.ReadFrom(protocol.NewRoomLog(a.Messages, a.Watches))
 	defer keepHeapFloor()()
@@ -76,7 +77,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			a.stop(k)
 		}
 		realtime = background(failure, a.Node.Run, a.Leaves.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Shared.Run, a.Finder.Run)
-		work     = background(failure, a.Transcripts.Run, a.Revisions.Run)
+		work     = background(failure, a.Transcripts.Run, a.Revisions.Run, a.Idle.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
 		listed   = background(failure, a.Registry.Run)

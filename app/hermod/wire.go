@@ -34,6 +34,7 @@ var (
 		data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)),
 		data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)),
 		logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)),
+		data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)),
 		data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)),
 		data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)),
 		data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)),
@@ -67,7 +68,7 @@ var (
 		eventEncoder, transcriptEncoder,
 	)
 	bizSet = wire.NewSet(
-		roomRules, biz.NewRooms,
+		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms,
 		messageRules, biz.NewMessages, biz.NewRevisions,
 		biz.NewBacklog, biz.NewHistory, biz.NewWatch,
 		pushRules, biz.NewPushes, biz.NewSessions,
@@ -87,7 +88,8 @@ var (
 		wire.Struct(new(server.Callers), "*"),
 	)
 	serverSet = wire.NewSet(
-		wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"),
+		wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"),
+		service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"),
 		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)),
 		service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)),
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),

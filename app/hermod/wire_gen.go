@@ -50,8 +50,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	tracker := newPresence(c)
 	nodeNode := node.New(core, cluster, tracker)
 	deliverer := protocol.NewDeliverer(nodeNode)
-	bizRoomRules := roomRules(c)
-	bizRooms := biz.NewRooms(rooms, members, deliverer, deliverer, bizRoomRules)
 	dataLogOptions := logOptions(c)
 	messageLog, err := data.NewMessageLog(db, deliverer, dataLogOptions, log)
 	if err != nil {
@@ -59,6 +57,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
+	bizRoomRules := roomRules(c)
+	bizRooms := biz.NewRooms(rooms, members, messageLog, deliverer, deliverer, bizRoomRules)
 	bizMessageRules := messageRules(c)
 	messages := biz.NewMessages(rooms, messageLog, deliverer, bizMessageRules)
 	history := data.NewHistory(db)
@@ -138,8 +138,11 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	upstreamMetrics := service.NewUpstreamMetrics()
 	services := newServices(c, caller, upstreamMetrics, log)
+	roomBook := data.NewRoomBook(db)
+	roomAdmin := biz.NewRoomAdmin(bizRooms, roomBook, bizHistory, bizEventEncoder)
 	imactionsRules := imactions.Rules{
 		Rooms:       bizRooms,
+		Admin:       roomAdmin,
 		Messages:    messages,
 		Backlog:     backlog,
 		History:     bizHistory,
@@ -191,7 +194,12 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	audioMetrics := service.NewAudioMetrics()
 	uploads := service.NewUploads(bizAudios, http, audioMetrics, log)
 	serviceIM := service.NewIM(imRules, uploads, readiness, log)
-	serverIM, cleanup7, err := server.NewIM(c, serviceIM, streams, callers, readiness, metrics, log)
+	serviceRooms := service.NewRooms(roomAdmin, log)
+	imapi := server.IMAPI{
+		IM:    serviceIM,
+		Rooms: serviceRooms,
+	}
+	serverIM, cleanup7, err := server.NewIM(c, imapi, streams, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -316,6 +324,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	leaves := protocol.NewLeaves(nodeNode, watch, log)
 	moves := newMoves(nodeNode, handler, gatewayHandler, log)
 	janitor := newJanitor(c, db, dataLogOptions, log)
+	idleRooms := biz.NewIdleRooms(roomAdmin, log)
 	protocolServices := protocol.NewServices(nodeNode, services)
 	finder, err := newFinder(c, services, log)
 	if err != nil {
@@ -368,6 +377,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Janitor:      janitor,
 		Transcripts:  bizTranscripts,
 		Revisions:    bizRevisions,
+		Idle:         idleRooms,
 		Services:     services,
 		Shared:       protocolServices,
 		Finder:       finder,
@@ -394,7 +404,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor, data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor, data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
@@ -402,12 +412,12 @@ var (
 	)
 	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, messageRules, biz.NewMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, biz.NewMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	serverSet   = wire.NewSet(wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

@@ -15,8 +15,11 @@ type Act interface {
 
 // ActNeeds names what a decision rests on; zero values need nothing.
 type ActNeeds struct {
-	Member  UserID // whose membership, ban and invitation
-	Message int64  // seq of the message
+	Member UserID // whose membership, ban and invitation
+	Heir   UserID // without whom the room would be whose
+	// Invitations counts those of the room, and of Member in all rooms.
+	Invitations bool
+	Message     int64 // seq of the message
 	// Reaction is one of the sender to Message.
 	Reaction string
 }
@@ -29,6 +32,9 @@ type ActState struct {
 	Member     *Member // as all below: nil when there is none, or none was needed
 	Ban        *Ban
 	Invitation *Invitation
+	Heir       *Member  // of the highest role among the others, and of those the one who joined first
+	Invited    int      // how many invitations the room has, and
+	Invites    int      // how many Member has
 	Message    *Message // nil also when it is no longer kept
 	Reacted    bool     // the sender has that reaction there
 }

@@ -29,3 +29,18 @@ type Presence interface {
 	// second or two at most: who is online on a node that does not answer is not, nor when ctx ends.
 	Online(ctx context.Context, users []UserID) []UserID
 }
+
+// Attendance is a Presence that counts who follows a room.
+type Attendance interface {
+	// Attending returns how many users have a session that follows the room, on all nodes. Who is on a node that
+	// does not answer is not counted; then complete is false.
+	Attending(ctx context.Context, room RoomID) (users int, complete bool)
+}
+
+// Usher is a Deliverer for what concerns a room as a whole, or somebody who is not in it.
+type Usher interface {
+	// Ended takes all sessions off a room that is no more, on all nodes.
+	Ended(room RoomID)
+	// Tell tells the sessions of a user, on all nodes, what has no place in a room that he follows.
+	Tell(user UserID, m *Message)
+}

@@ -47,6 +47,40 @@ func DefaultRoomConfig() RoomConfig {
 	return RoomConfig{Persistent: true, AllowAudio: true, AllowRichText: true}
 }
 
+// Bounds of what rooms are called.
+const (
+	MaxRoomName        = 255  // bytes
+	MaxRoomDescription = 4096 // bytes
+	// maxRoomSpan bounds the spans of a configuration, so that a clock can take them.
+	maxRoomSpan = 100 * 365 * 24 * time.Hour
+)
+
+// check refuses a configuration that makes no sense.
+func (c RoomConfig) check() error {
+	switch {
+	case c.MaxUsers < 0:
+		return Errorf(KindInvalid, "INVALID_ARGUMENT", "max_users is %d; it is not negative, and 0 is no limit", c.MaxUsers)
+	case c.MessageTTL < 0 || c.MessageTTL > maxRoomSpan:
+		return Errorf(KindInvalid, "INVALID_ARGUMENT", "message_ttl_seconds must be between 0, for ever, and %d", int64(maxRoomSpan/time.Second))
+	case c.IdleTimeout < 0 || c.IdleTimeout > maxRoomSpan:
+		return Errorf(KindInvalid, "INVALID_ARGUMENT", "idle_timeout_seconds must be between 0, never, and %d", int64(maxRoomSpan/time.Second))
+	}
+	return nil
+}
+
+func checkRoomTexts(name, description string) error {
+	if len(name) > MaxRoomName {
+		return Errorf(KindInvalid, "INVALID_ARGUMENT", "name has %d bytes; at most %d are allowed", len(name), MaxRoomName)
+	}
+	if len(description) > MaxRoomDescription {
+		return Errorf(KindInvalid, "INVALID_ARGUMENT", "description has %d bytes; at most %d are allowed", len(description), MaxRoomDescription)
+	}
+	if err := checkText("name", name); err != nil {
+		return err
+	}
+	return checkText("description", description)
+}
+
 // accepts tells whether a message of this type may be sent to the room.
 func (c RoomConfig) accepts(t MessageType) error {
 	switch {

@@ -39,7 +39,8 @@ type MemberRepo interface {
 	// Join calls decide with the present state and applies its plan, both in one transaction. An
 	// error of decide changes nothing and is returned as it is. decide may run more than once.
 	Join(ctx context.Context, room RoomID, user UserID, decide func(JoinState) (JoinPlan, error)) (JoinResult, error)
-	// Leave removes a membership and tells whether there was one.
+	// Leave removes a membership and tells whether it has. Of an admin, and in a direct room, it leaves it
+	// alone: that takes a decision.
 	Leave(ctx context.Context, room RoomID, user UserID) (left bool, err error)
 }
 
@@ -48,12 +49,16 @@ type JoinState struct {
 	Room   *Room   // nil: there is no such room
 	Member *Member // nil: not a member yet
 	Rooms  int     // how many rooms the user is in
+	// Of one who is no member yet; nil: there is none.
+	Ban        *Ban
+	Invitation *Invitation
 }
 
 // JoinPlan is the decision.
 type JoinPlan struct {
 	Create *Room // the room to create first, or nil
 	Member Member
+	With   []Member // who are its members as well, if it is created
 }
 
 // JoinResult is what came of it. Member.JoinSeq is the room's head for a new membership and stays
@@ -78,14 +83,15 @@ type RoomRules struct {
 type Rooms struct {
 	rooms    RoomRepo
 	members  MemberRepo
+	log      MessageLog
 	live     Deliverer
 	presence Presence
 	rules    atomic.Pointer[RoomRules]
 }
 
-// NewRooms returns the use cases of rooms and members.
-func NewRooms(rooms RoomRepo, members MemberRepo, live Deliverer, presence Presence, rules RoomRules) *Rooms {
-	r := &Rooms{rooms: rooms, members: members, live: live, presence: presence}
+// NewRooms returns the use cases of rooms and members. If presence is Attendance as well, it tells how many are there.
+func NewRooms(rooms RoomRepo, members MemberRepo, log MessageLog, live Deliverer, presence Presence, rules RoomRules) *Rooms {
+	r := &Rooms{rooms: rooms, members: members, log: log, live: live, presence: presence}
 	r.SetRules(rules)
 	return r
 }
@@ -111,6 +117,7 @@ type RoomView struct {
 	Room    Room
 	Members []Member // at most MaxListedMembers
 	Online  []UserID // those of Members who are online
+	There   int      // how many members follow the room now, whether they are in Members or not
 }
 
 // Join makes the user a member, creating the room where that is allowed. Joining again updates
@@ -156,41 +163,30 @@ func (r *Rooms) decideJoin(s JoinState, by Identity, user UserID, wanted Role, r
 			return plan, nil
 		}
 		highest = s.Member.Role
+	case s.Room == nil && isDirect(req.Room):
+		return JoinPlan{}, errDirectID(req.Room)
 	case s.Room == nil && !rules.AutoCreate:
 		return JoinPlan{}, ErrRoomNotFound(req.Room)
+	case s.Room != nil && s.Room.Kind == KindDirect:
+		return JoinPlan{}, errDirect(req.Room, "joins it")
 	case rules.MaxPerUser > 0 && s.Rooms >= rules.MaxPerUser:
-		return JoinPlan{}, Errorf(KindResourceLimit, "TOO_MANY_ROOMS", "user %q is in %d rooms; at most %d are allowed", user, s.Rooms, rules.MaxPerUser)
+		return JoinPlan{}, errTooManyRooms(user, s.Rooms, rules.MaxPerUser)
 	case s.Room == nil:
 		plan.Create = &Room{ID: req.Room, Name: string(req.Room), Config: rules.Defaults, CreatedAt: now, LastActive: now}
 		plan.Member.Role = RoleAdmin
 		return plan, nil
 	case s.Room.Config.MaxUsers > 0 && s.Room.Members >= s.Room.Config.MaxUsers:
 		return JoinPlan{}, Errorf(KindResourceLimit, "ROOM_FULL", "room %q has %d members; at most %d are allowed", req.Room, s.Room.Members, s.Room.Config.MaxUsers)
+	default:
+		if err := mayEnter(s, by, user); err != nil {
+			return JoinPlan{}, err
+		}
 	}
 	if slices.Contains(by.Roles, RoleService) {
 		highest = RoleAdmin
 	}
 	plan.Member.Role = min(wanted, highest)
 	return plan, nil
-}
-
-// Leave ends a membership. It is no error when there was none.
-func (r *Rooms) Leave(ctx context.Context, by Identity, room RoomID, named UserID) error {
-	user, err := by.ActAs(named)
-	if err != nil {
-		return err
-	}
-	if err := checkID("room_id", string(room)); err != nil {
-		return err
-	}
-	left, err := r.members.Leave(ctx, room, user)
-	if err != nil {
-		return err
-	}
-	if left {
-		r.live.Left(room, user)
-	}
-	return nil
 }
 
 // Info describes a room to one of its members, to a service, or to a trusted caller who speaks
@@ -223,7 +219,16 @@ func (r *Rooms) View(ctx context.Context, room RoomID) (RoomView, error) {
 	for i, m := range members {
 		users[i] = m.User
 	}
-	return RoomView{Room: info, Members: members, Online: r.presence.Online(ctx, users)}, nil
+	view := RoomView{Room: info, Members: members, Online: r.presence.Online(ctx, users)}
+	view.There = len(view.Online)
+	if there, ok := r.presence.(Attendance); ok {
+		view.There, _ = there.Attending(ctx, room)
+	}
+	return view, nil
+}
+
+func errTooManyRooms(user UserID, rooms, most int) error {
+	return Errorf(KindResourceLimit, "TOO_MANY_ROOMS", "user %q is in %d rooms; at most %d are allowed", user, rooms, most)
 }
 
 // explainNoMember turns "no such membership" into what the caller can act on: an unknown room, or

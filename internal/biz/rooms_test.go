@@ -12,7 +12,7 @@ import (
 var openRules = biz.RoomRules{AutoCreate: true, MaxPerUser: 100, Defaults: biz.DefaultRoomConfig()}
 
 func newRooms(s *store, l *live, rules biz.RoomRules) *biz.Rooms {
-	return biz.NewRooms(s, s, l, l, rules)
+	return biz.NewRooms(s, s, s, l, l, rules)
 }
 
 func TestJoinNewRoom(t *testing.T) {

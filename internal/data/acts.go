@@ -90,6 +90,16 @@ func (a *acting) read(needs biz.ActNeeds) (biz.ActState, error) {
 			return state, err
 		}
 	}
+	if needs.Heir != "" {
+		if state.Heir, err = loadHeir(a.t, a.g.room, needs.Heir); err != nil {
+			return state, err
+		}
+	}
+	if needs.Invitations {
+		if err := a.countInvitations(&state, needs.Member); err != nil {
+			return state, err
+		}
+	}
 	if needs.Message > 0 {
 		return state, a.readTarget(&state, needs)
 	}

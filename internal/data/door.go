@@ -79,3 +79,31 @@ func loadInvitation(read scan, room biz.RoomID, user biz.UserID) (*biz.Invitatio
 	}
 	return &biz.Invitation{Room: room, User: user, Inviter: biz.UserID(inviter), At: fromMicros(created)}, nil
 }
+
+const (
+	countInvitationsOf   = `SELECT count(*) FROM invitations WHERE room_id = ?`
+	countInvitationsUser = `SELECT count(*) FROM invitations WHERE user_id = ?`
+)
+
+func (a *acting) countInvitations(state *biz.ActState, user biz.UserID) error {
+	if err := a.t.scan(countInvitationsOf, []any{string(a.g.room)}, &state.Invited); err != nil {
+		return err
+	}
+	return a.t.scan(countInvitationsUser, []any{string(user)}, &state.Invites)
+}
+
+const selectHeir = `SELECT ` + memberColumns + ` FROM members WHERE room_id = ? AND user_id <> ? ORDER BY role DESC, no LIMIT 1`
+
+// loadHeir returns nil where nobody else is. It looks at all members, which only what concerns admins takes.
+func loadHeir(t *tx, room biz.RoomID, but biz.UserID) (*biz.Member, error) {
+	var row memberRow
+	err := t.scan(selectHeir, []any{string(room), string(but)}, row.fields()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := fromMemberRow(row)
+	return &m, nil
+}

@@ -25,9 +25,9 @@ const (
 	standingColumns = `r.id, r.persistent, r.head_seq, r.floor_seq, m.join_seq, m.read_seq`
 
 	selectStanding = `SELECT ` + standingColumns + `
-		FROM rooms r LEFT JOIN members m ON m.room_id = r.id AND m.user_id = ? WHERE r.id = ?`
+		FROM rooms r LEFT JOIN members m ON m.room_id = r.id AND m.user_id = ? WHERE r.id = ? AND r.deleted_at = 0`
 	selectStandings = `SELECT ` + standingColumns + `
-		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = ? AND m.room_id > ? ORDER BY m.room_id LIMIT ?`
+		FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = ? AND m.room_id > ? AND r.deleted_at = 0 ORDER BY m.room_id LIMIT ?`
 )
 
 // standingRow is what a standing is read into.

@@ -22,8 +22,8 @@ const (
 )
 
 // Janitor deletes what has had its time: idempotency keys of messages and pushes after 24 hours,
-// pushes that expired, cursors that nobody used for 30 days, and messages and recordings as their room
-// and the node's retention say.
+// pushes that expired, cursors that nobody used for 30 days, bans that are over, invitations that nobody took up,
+// what is left of deleted rooms, and messages and recordings as their room and the node's retention say.
 type Janitor struct {
 	db         *DB
 	logger     *slog.Logger
@@ -32,6 +32,7 @@ type Janitor struct {
 	keep       atomic.Pointer[biz.Retention]
 	messages   retention
 	recordings recordings
+	ended      clearing
 }
 
 // NewJanitor returns a janitor for db. It deletes idempotency keys after window, which is
@@ -39,7 +40,7 @@ type Janitor struct {
 func NewJanitor(db *DB, window time.Duration, logger *slog.Logger) *Janitor {
 	j := &Janitor{
 		db: db, logger: logger, window: orDefault(window, idempotencyWindow),
-		messages: retention{db: db}, recordings: recordings{db: db},
+		messages: retention{db: db}, recordings: recordings{db: db}, ended: clearing{db: db},
 	}
 	j.SetRetention(biz.Retention{})
 	return j
@@ -74,6 +75,10 @@ const purgePushKeys = `DELETE FROM push_keys WHERE created_at < ?
 
 const purgePushes = `DELETE FROM inbox WHERE no IN (SELECT no FROM (SELECT no FROM inbox WHERE expires_at <= ? LIMIT ?) AS expired)`
 
+const purgeBans = `DELETE FROM bans WHERE until > 0 AND until <= ?`
+
+const purgeInvitations = `DELETE FROM invitations WHERE created_at < ?`
+
 // Cursors are written all the time, which an index on updated_at would make dearer. They are looked
 // through part by part instead.
 const purgeCursors = `DELETE FROM cursors WHERE updated_at < ? AND no > ? AND no <= ?`
@@ -84,6 +89,8 @@ func (j *Janitor) Sweep(ctx context.Context, now time.Time) error {
 		j.sweepTable(ctx, "idempotency", purgeKeys, now.Add(-j.window)),
 		j.sweepTable(ctx, "push_keys", purgePushKeys, now.Add(-biz.PushKeyLife)),
 		j.sweepTable(ctx, "inbox", purgePushes, now),
+		j.sweepDoors(ctx, now),
+		j.ended.sweep(ctx),
 		j.sweepCursors(ctx, now.Add(-cursorLife)),
 		j.recordings.sweep(ctx, now, *j.keep.Load()),
 		j.messages.sweep(ctx, now, *j.keep.Load(), j.logger),
@@ -119,6 +126,13 @@ func (j *Janitor) sweepCursors(ctx context.Context, before time.Time) error {
 		j.cursor += purgeRows
 	}
 	return nil
+}
+
+// sweepDoors deletes bans and invitations, of which there are few.
+func (j *Janitor) sweepDoors(ctx context.Context, now time.Time) error {
+	_, bans := j.purge(ctx, "bans", purgeBans, now.UnixMicro())
+	_, invitations := j.purge(ctx, "invitations", purgeInvitations, now.Add(-biz.InvitationLife).UnixMicro())
+	return errors.Join(bans, invitations)
 }
 
 func (j *Janitor) purge(ctx context.Context, table, statement string, args ...any) (n int64, err error) {

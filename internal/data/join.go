@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"time"
 
 	"github.com/game-im/hermod/internal/biz"
 )
@@ -79,7 +80,12 @@ func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (b
 		return changeMember(t, *state.Room, *had, plan.Member)
 	}
 	if state.Room == nil {
-		if state.Room, err = createRoom(t, ended, room, plan.Create); err != nil {
+		if state.Room, err = createRoom(t, ended, room, &plan); err != nil {
+			return biz.JoinResult{}, false, err
+		}
+	}
+	if state.Invitation != nil {
+		if _, err := t.exec(deleteInvitation, string(room), string(user)); err != nil {
 			return biz.JoinResult{}, false, err
 		}
 	}
@@ -113,13 +119,22 @@ func loadJoinState(read, lock scan, room biz.RoomID, user biz.UserID) (state biz
 		}
 		state.Room = &info
 	}
+	if state.Room != nil && state.Member == nil {
+		if state.Ban, err = loadBan(read, room, user, time.Now()); err != nil {
+			return state, nil, err
+		}
+		if state.Invitation, err = loadInvitation(read, room, user); err != nil {
+			return state, nil, err
+		}
+	}
 	state.Rooms, err = countRooms(read, user)
 	return state, ended, err
 }
 
 func notFound(err error) bool { return biz.KindOf(err) == biz.KindNotFound }
 
-const selectRoomCount = `SELECT count(*) FROM members WHERE user_id = ?`
+// Of rooms that were deleted, members may be left for a while.
+const selectRoomCount = `SELECT count(*) FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = ? AND r.deleted_at = 0`
 
 func countRooms(read scan, user biz.UserID) (n int, err error) {
 	err = read(selectRoomCount, []any{string(user)}, &n)
@@ -160,12 +175,13 @@ func addMember(t *tx, room biz.Room, m biz.Member) (biz.JoinResult, error) {
 	return biz.JoinResult{Room: room, Member: fromMemberRow(row), Fresh: true}, raiseVersion(t, room.ID, 1)
 }
 
-// createRoom makes a room that a plan has. One that was deleted goes on behind its head.
-func createRoom(t *tx, ended *biz.Room, id biz.RoomID, want *biz.Room) (*biz.Room, error) {
-	if want == nil {
+// createRoom makes the room of a plan, with those in it who are to be in it from the start. One that was deleted goes
+// on behind its head.
+func createRoom(t *tx, ended *biz.Room, id biz.RoomID, plan *biz.JoinPlan) (*biz.Room, error) {
+	if plan.Create == nil {
 		return nil, biz.ErrRoomNotFound(id)
 	}
-	row := toRoomRow(*want)
+	row := toRoomRow(*plan.Create)
 	row.ID, row.HeadSeq, row.FloorSeq, row.Members, row.Version, row.DeletedAt = string(id), 0, 0, 0, 0, 0
 	if ended != nil {
 		if err := clearEnded(t, id); err != nil {
@@ -180,5 +196,13 @@ func createRoom(t *tx, ended *biz.Room, id biz.RoomID, want *biz.Room) (*biz.Roo
 		return nil, err
 	}
 	created := fromRoomRow(row)
+	for _, m := range plan.With {
+		m.Room = id
+		res, err := addMember(t, created, m)
+		if err != nil {
+			return nil, err
+		}
+		created = res.Room
+	}
 	return &created, nil
 }

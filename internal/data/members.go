@@ -33,7 +33,8 @@ func (r *Members) Member(ctx context.Context, room biz.RoomID, user biz.UserID) 
 	return m.Member, err
 }
 
-const selectMember = `SELECT ` + memberColumns + ` FROM members WHERE room_id = ? AND user_id = ?`
+var selectMember = `SELECT ` + of("m", memberColumns) + ` FROM members m JOIN rooms r ON r.id = m.room_id
+	WHERE m.room_id = ? AND m.user_id = ? AND r.deleted_at = 0`
 
 func loadMember(read scan, room biz.RoomID, user biz.UserID) (biz.Member, error) {
 	var row memberRow
@@ -63,7 +64,8 @@ func (r *Members) Members(ctx context.Context, room biz.RoomID, limit int) ([]bi
 	return members, nil
 }
 
-const selectRoomsOf = `SELECT room_id FROM members WHERE user_id = ? ORDER BY no`
+const selectRoomsOf = `SELECT m.room_id FROM members m JOIN rooms r ON r.id = m.room_id
+	WHERE m.user_id = ? AND r.deleted_at = 0 ORDER BY m.no`
 
 // RoomsOf returns the rooms that the user is a member of, in the order in which he joined them.
 func (r *Members) RoomsOf(ctx context.Context, user biz.UserID) ([]biz.RoomID, error) {
@@ -81,11 +83,12 @@ func (r *Members) RoomsOf(ctx context.Context, user biz.UserID) ([]biz.RoomID, e
 }
 
 const (
-	selectVersion = `SELECT version FROM rooms WHERE id = ?`
+	selectVersion = `SELECT version, kind FROM rooms WHERE id = ? AND deleted_at = 0`
 	deleteMember  = `DELETE FROM members WHERE room_id = ? AND user_id = ?`
+	deletePlain   = deleteMember + ` AND role < ?`
 )
 
-// Leave removes a membership and tells whether there was one.
+// Leave removes a membership and tells whether it has; see biz.MemberRepo.
 func (r *Members) Leave(ctx context.Context, room biz.RoomID, user biz.UserID) (left bool, err error) {
 	var version int64
 	err = r.db.writer.doFor(ctx, lockRoom(room), func(t *tx) (err error) {
@@ -102,14 +105,15 @@ func (r *Members) Leave(ctx context.Context, room biz.RoomID, user biz.UserID) (
 
 // leave locks the room first, as all do that change who is in it, and returns its new version.
 func leave(t *tx, room biz.RoomID, user biz.UserID) (left bool, version int64, err error) {
-	err = t.locked(selectVersion, []any{string(room)}, &version)
+	var kind biz.RoomKind
+	err = t.locked(selectVersion, []any{string(room)}, &version, &kind)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, 0, nil
 	}
-	if err != nil {
+	if err != nil || kind == biz.KindDirect {
 		return false, 0, err
 	}
-	n, err := t.exec(deleteMember, string(room), string(user))
+	n, err := t.exec(deletePlain, string(room), string(user), biz.RoleAdmin)
 	if err != nil || n == 0 {
 		return false, 0, err
 	}

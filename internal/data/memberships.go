@@ -33,7 +33,7 @@ func (r *membershipRow) membership() biz.Membership {
 }
 
 var (
-	selectMemberships = `SELECT ` + membershipColumns + ` FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = ? AND m.room_id `
+	selectMemberships = `SELECT ` + membershipColumns + ` FROM members m JOIN rooms r ON r.id = m.room_id WHERE r.deleted_at = 0 AND m.user_id = ? AND m.room_id `
 
 	selectOneMembership   = selectMemberships + `= ?`
 	selectManyMemberships = selectMemberships + `IN (` + places(askedRooms) + `)`
@@ -63,7 +63,7 @@ func (db *DB) memberships(ctx context.Context, user biz.UserID, rooms []biz.Room
 }
 
 var selectKeptMember = `SELECT r.version, ` + of("m", memberColumns) + `
-	FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.room_id = ? AND m.user_id = ?`
+	FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.room_id = ? AND m.user_id = ? AND r.deleted_at = 0`
 
 // loadKeptMember reads a member with the version of his room.
 func loadKeptMember(read scan, room biz.RoomID, user biz.UserID) (keptMember, error) {

@@ -74,10 +74,13 @@ func (p *publisher) publishDeed(e *entry) {
 	answer()
 }
 
-// end takes off the room who is no longer in it, which was told of that first.
+// end takes off the room who is no longer in it, or everybody if it is no more, which was told first.
 func (p *publisher) end(e *entry) {
 	if user := e.deed.left; user != "" {
 		p.guarded(func() { p.live.Left(e.draft.Room, user) })
+	}
+	if usher, ok := p.live.(biz.Usher); ok && e.deed.ended {
+		p.guarded(func() { usher.Ended(e.draft.Room) })
 	}
 }
 

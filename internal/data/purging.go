@@ -79,10 +79,7 @@ func (p *purging) purge(t *tx, room biz.RoomID, limit int) (n int, err error) {
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	if err := purgeAbout(t, room, floor, upTo); err != nil {
-		return 0, err
-	}
-	deleted, err := t.exec(purgeMessages, string(room), floor, upTo)
+	deleted, err := deleteMessages(t, string(room), floor, upTo)
 	if err != nil {
 		return 0, err
 	}
@@ -90,4 +87,12 @@ func (p *purging) purge(t *tx, room biz.RoomID, limit int) (n int, err error) {
 	p.floors = append(p.floors, raisedFloor{room, upTo})
 	_, err = t.exec(raiseFloor, upTo, string(room))
 	return n, err
+}
+
+// deleteMessages deletes those above after up to a seq, with all that is kept of them.
+func deleteMessages(t *tx, room string, after, upTo int64) (int64, error) {
+	if err := purgeAbout(t, room, after, upTo); err != nil {
+		return 0, err
+	}
+	return t.exec(purgeMessages, room, after, upTo)
 }

@@ -15,7 +15,7 @@ const (
 	recordingRounds = 50
 )
 
-// recordings deletes uploads that are older than what their room keeps, and their transcripts. Their
+// recordings deletes uploads that are older than what their room keeps, or whose room was deleted, and their transcripts. Their
 // blobs, which no row names then, are swept by biz.Audios. One goroutine uses it; two nodes that delete
 // the same do no harm.
 type recordings struct {
@@ -24,9 +24,9 @@ type recordings struct {
 	pace pace
 }
 
-// A room that is gone keeps recordings for as long as the node does.
-const selectSweptRecordings = `SELECT a.id, a.created_at, coalesce(r.message_ttl, 0) FROM audios a
-	LEFT JOIN rooms r ON r.id = a.room_id WHERE a.id > ? AND (r.message_ttl > 0 OR ? > 0) ORDER BY a.id LIMIT ?`
+// A room that is not known keeps recordings for as long as the node does.
+const selectSweptRecordings = `SELECT a.id, a.created_at, coalesce(r.message_ttl, 0), coalesce(r.deleted_at, 0) FROM audios a
+	LEFT JOIN rooms r ON r.id = a.room_id WHERE a.id > ? AND (r.message_ttl > 0 OR r.deleted_at > 0 OR ? > 0) ORDER BY a.id LIMIT ?`
 
 func (r *recordings) sweep(ctx context.Context, now time.Time, keep biz.Retention) error {
 	for range recordingRounds {
@@ -49,12 +49,12 @@ func (r *recordings) sweepPart(ctx context.Context, now time.Time, keep biz.Rete
 	var due []string
 	last := r.last
 	err = r.db.reader.each(ctx, selectSweptRecordings, []any{r.last, limiting(keep), sweptRecordings}, func(rows *sql.Rows) error {
-		var created, ttl int64
-		if err := rows.Scan(&last, &created, &ttl); err != nil {
+		var created, ttl, deleted int64
+		if err := rows.Scan(&last, &created, &ttl, &deleted); err != nil {
 			return err
 		}
 		seen++
-		if keep.Horizon(time.Duration(ttl)*time.Microsecond, 0, now).Passed(1, fromMicros(created)) {
+		if deleted > 0 || keep.Horizon(time.Duration(ttl)*time.Microsecond, 0, now).Passed(1, fromMicros(created)) {
 			due = append(due, last)
 		}
 		return nil

@@ -121,17 +121,17 @@ var selectAbout = func() string {
 }()
 
 // purgeAbout deletes what is known about the messages of a room above after, up to upTo, which are deleted with it.
-func purgeAbout(t *tx, room biz.RoomID, after, upTo int64) error {
+func purgeAbout(t *tx, room string, after, upTo int64) error {
 	var args []any
 	for range aboutMessages {
-		args = append(args, string(room), after, upTo)
+		args = append(args, room, after, upTo)
 	}
 	var any bool
 	if err := t.scan(selectAbout, args, &any); err != nil || !any {
 		return err
 	}
 	for _, table := range aboutMessages {
-		if _, err := t.exec(`DELETE FROM `+table+` WHERE room_id = ? AND seq > ? AND seq <= ?`, string(room), after, upTo); err != nil {
+		if _, err := t.exec(`DELETE FROM `+table+` WHERE room_id = ? AND seq > ? AND seq <= ?`, room, after, upTo); err != nil {
 			return err
 		}
 	}

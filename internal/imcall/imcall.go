@@ -30,8 +30,8 @@ func Draft(req *imv1.SendMessageRequest) *biz.Draft {
 }
 
 // Sent answers a SendMessage.
-func Sent(r biz.Receipt) *imv1.SendMessageResponse {
-	return &imv1.SendMessageResponse{MessageId: r.ID, Timestamp: timestamp(r.Time), Status: OK(), Seq: r.Seq}
+func Sent(room biz.RoomID, r biz.Receipt) *imv1.SendMessageResponse {
+	return &imv1.SendMessageResponse{MessageId: r.ID, Timestamp: timestamp(r.Time), Status: OK(), Seq: r.Seq, RoomId: string(room)}
 }
 
 // Join is what a JoinRoom asks for.
@@ -58,7 +58,7 @@ func Left() *imv1.LeaveRoomResponse { return &imv1.LeaveRoomResponse{Status: OK(
 
 // Room answers a GetRoomInfo.
 func Room(view biz.RoomView) *imv1.GetRoomInfoResponse {
-	resp := &imv1.GetRoomInfoResponse{Status: OK(), RoomInfo: roomInfo(view.Room)}
+	resp := &imv1.GetRoomInfoResponse{Status: OK(), RoomInfo: roomInfo(view.Room), OnlineCount: int32(view.There)}
 	for i := range view.Members {
 		resp.Users = append(resp.Users, roomUser(&view.Members[i]))
 	}
@@ -111,7 +111,7 @@ func roomUser(m *biz.Member) *imv1.RoomUser {
 		UserId:   string(m.User),
 		Nickname: m.Nickname,
 		Role:     imv1.UserRole(m.Role),
-		Muted:    m.Muted,
+		Muted:    m.MutedAt(time.Now()),
 		JoinedAt: timestamp(m.JoinedAt),
 
 		MutedUntil: timestamp(m.MutedUntil),

@@ -27,7 +27,8 @@ func RoomOf(channel string) (_ biz.RoomID, ok bool) {
 	return biz.RoomID(room), ok
 }
 
-// Deliverer implements biz.Deliverer and biz.Sequencer on a node, and biz.Presence on it and those that it knows.
+// Deliverer implements biz.Deliverer, biz.Sequencer and biz.Usher on a node, and biz.Presence and biz.Attendance on it
+// and those that it knows.
 type Deliverer struct {
 	node      *node.Node
 	members   *memberships
@@ -39,6 +40,7 @@ type Deliverer struct {
 func NewDeliverer(n *node.Node) *Deliverer {
 	d := &Deliverer{node: n, members: newMemberships(n), sequencer: newSequencer(n)}
 	d.online.init(n)
+	d.answersOfRooms()
 	return d
 }
 

@@ -27,6 +27,7 @@ import (
 // Names of the services on the wire.
 var (
 	imService       = imv1.IMService_ServiceDesc.ServiceName
+	roomService     = imv1.RoomService_ServiceDesc.ServiceName
 	sessionService  = gatewayv1.SessionService_ServiceDesc.ServiceName
 	gatewayServices = []string{gatewayv1.GatewayService_ServiceDesc.ServiceName, "gatesvr.proto.GatewayService"}
 )
@@ -89,8 +90,15 @@ type Streams struct {
 	Load    *overload.Guard
 }
 
-// NewIM opens the listener of clients: IMService, and ClientService with the gateway protocol. The cleanup closes it if it was never served.
-func NewIM(c *conf.Config, s *service.IM, h Streams, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*IM, func(), error) {
+// IMAPI is what clients call, beside their streams.
+type IMAPI struct {
+	IM    *service.IM
+	Rooms *service.Rooms
+}
+
+// NewIM opens the listener of clients: IMService, RoomService, and ClientService with the gateway protocol. The
+// cleanup closes it if it was never served.
+func NewIM(c *conf.Config, api IMAPI, h Streams, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*IM, func(), error) {
 	lis, cleanup, err := listen("im", c.GetServer().GetIm().GetAddr(), m, h.Load)
 	if err != nil {
 		return nil, nil, err
@@ -101,7 +109,7 @@ func NewIM(c *conf.Config, s *service.IM, h Streams, by Callers, ready *Readines
 		kgrpc.TLSConfig(by.Certificates.config("im")),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
-		kgrpc.Middleware(m.unary(), recovery.Recovery(), identify(by.Clients, log)),
+		kgrpc.Middleware(m.unary(), recovery.Recovery(), identify(imService, by.Clients, log), identify(roomService, by.Clients, log)),
 		kgrpc.Options(append(connection(c, limit),
 			grpc.InitialWindowSize(streamWindow),
 			grpc.InitialConnWindowSize(connWindow),
@@ -110,7 +118,8 @@ func NewIM(c *conf.Config, s *service.IM, h Streams, by Callers, ready *Readines
 		)...),
 	)
 	malformed := refuseMalformed(m, log)
-	srv.RegisterService(strict(imv1.IMService_ServiceDesc, imService, malformed), &imServer{IM: s, handler: h.IM, log: log})
+	srv.RegisterService(strict(imv1.IMService_ServiceDesc, imService, malformed), &imServer{IM: api.IM, handler: h.IM, log: log})
+	srv.RegisterService(strict(imv1.RoomService_ServiceDesc, roomService, malformed), api.Rooms)
 	srv.RegisterService(&gatewayv1.ClientService_ServiceDesc, &clientServer{handler: h.Gateway, log: log})
 	healthpb.RegisterHealthServer(srv, ready.health)
 	return &IM{listener{srv, lis.Addr()}}, cleanup, nil

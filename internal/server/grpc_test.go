@@ -210,7 +210,7 @@ func TestAUsedPortIsNamed(t *testing.T) {
 	m, ready := server.NewMetrics(), server.NewReadiness()
 	for key, open := range map[string]func(c *conf.Config) error{
 		"server.im.addr": func(c *conf.Config) error {
-			_, _, err := server.NewIM(c, nil, server.Streams{}, server.Callers{}, ready, m, nil)
+			_, _, err := server.NewIM(c, server.IMAPI{}, server.Streams{}, server.Callers{}, ready, m, nil)
 			return err
 		},
 		"server.gateway.addr": func(c *conf.Config) error {

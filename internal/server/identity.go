@@ -26,9 +26,9 @@ const (
 	keyDevice        = "device-id"
 )
 
-// identify puts who is calling into the context of unary calls of the IM service.
-func identify(v *auth.Verifier, log *slog.Logger) middleware.Middleware {
-	return onService(imv1.IMService_ServiceDesc.ServiceName, imv1.IMService_HealthCheck_FullMethodName,
+// identify puts who is calling into the context of unary calls of a service of clients.
+func identify(serviceName string, v *auth.Verifier, log *slog.Logger) middleware.Middleware {
+	return onService(serviceName, imv1.IMService_HealthCheck_FullMethodName,
 		func(ctx context.Context, header func(string) string) (context.Context, error) {
 			id, err := identity(ctx, v, header)
 			if err != nil {

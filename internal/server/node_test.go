@@ -142,7 +142,10 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 		t.Fatal(err)
 	}
 	uploads := service.NewUploads(parts.audios, web, audioMetrics, log)
-	imServer, _, err := server.NewIM(c, service.NewIM(service.IMRules{Rooms: parts.rules.Rooms, Messages: parts.rules.Messages, History: parts.history}, uploads, b.ready, log), streams, callers, b.ready, metrics, log)
+	imServer, _, err := server.NewIM(c, server.IMAPI{
+		IM:    service.NewIM(service.IMRules{Rooms: parts.rules.Rooms, Messages: parts.rules.Messages, History: parts.history}, uploads, b.ready, log),
+		Rooms: service.NewRooms(parts.admin, log),
+	}, streams, callers, b.ready, metrics, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +190,7 @@ func config(t *testing.T, overrides ...conf.Override) *conf.Config {
 // parts is what is behind the listeners.
 type parts struct {
 	history *biz.History
+	admin   *biz.RoomAdmin
 	node    *node.Node
 	rules   im.Rules
 	audios  *biz.Audios
@@ -206,7 +210,7 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 	n := node.New(core, broker.NewMemory(), presence.New(0))
 	live := protocol.NewDeliverer(n)
 	rooms, members, cursors, inbox := data.NewRooms(db), data.NewMembers(db), data.NewCursors(db, log), data.NewInbox(db, log)
-	messages, err := data.NewMessageLog(db, live, data.LogOptions{}, log)
+	messages, err := data.NewMessageLog(db, live, data.LogOptions{Events: im.EventContent}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,8 +231,11 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 		MaxUploads: 20, MaxUploadsPerUser: 2, IdleTimeout: c.GetAudio().GetIdleTimeout().AsDuration(), UploadTimeout: time.Minute,
 	}, log)
 	size := int(c.GetMessage().GetMaxContentBytes())
-	return parts{node: n, audios: audios, blobs: dir, history: biz.NewHistory(data.NewHistory(db)), rules: im.Rules{
-		Rooms:    biz.NewRooms(rooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
+	inRooms := biz.NewRooms(rooms, members, messages, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()})
+	history := biz.NewHistory(data.NewHistory(db))
+	admin := biz.NewRoomAdmin(inRooms, data.NewRoomBook(db), history, im.EventContent)
+	return parts{node: n, audios: audios, blobs: dir, history: history, admin: admin, rules: im.Rules{
+		Rooms:    inRooms,
 		Messages: biz.NewMessages(rooms, messages, live, biz.MessageRules{MaxContentBytes: size, MaxMetadataBytes: 1000}),
 		Backlog:  biz.NewBacklog(rooms, members, messages, cursors),
 		Pushes:   biz.NewPushes(protocol.NewPusher(n), inbox, data.NewPushKeys(db, log), biz.PushRules{MaxBytes: int(c.GetPush().GetMaxBytes()), MaxTargets: 10, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 10, Bytes: 1 << 20}}),

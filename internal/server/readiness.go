@@ -39,6 +39,7 @@ func (r *Readiness) SetServing(serving bool) {
 	}
 	r.health.SetServingStatus("", status)
 	r.health.SetServingStatus(imService, status)
+	r.health.SetServingStatus(roomService, status)
 	for _, name := range gatewayServices {
 		r.health.SetServingStatus(name, status)
 	}

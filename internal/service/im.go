@@ -47,13 +47,18 @@ func (s *IM) SendMessage(ctx context.Context, req *imv1.SendMessageRequest) (*im
 		err     error
 	}
 	done := make(chan outcome, 1)
-	s.rules.Messages.Send(ctx, biz.IdentityFrom(ctx), imcall.Draft(req), func(r biz.Receipt, err error) { done <- outcome{r, err} })
+	draft := imcall.Draft(req)
+	if err := s.rules.Rooms.Address(ctx, biz.IdentityFrom(ctx), draft, biz.UserID(req.GetToUserId())); err != nil {
+		return nil, Error(s.log, err)
+	}
+	room := draft.Room
+	s.rules.Messages.Send(ctx, biz.IdentityFrom(ctx), draft, func(r biz.Receipt, err error) { done <- outcome{r, err} })
 	select {
 	case o := <-done:
 		if o.err != nil {
 			return nil, Error(s.log, o.err)
 		}
-		return imcall.Sent(o.receipt), nil
+		return imcall.Sent(room, o.receipt), nil
 	case <-ctx.Done():
 		return nil, Error(s.log, ctx.Err())
 	}

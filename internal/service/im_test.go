@@ -78,7 +78,7 @@ func newIMWith(t *testing.T, ready readiness, wrap func(biz.MessageLog) biz.Mess
 	messages := biz.NewMessages(rooms, wrap(log), l, biz.MessageRules{MaxContentBytes: 100, MaxMetadataBytes: 100})
 	history := biz.NewHistory(data.NewHistory(db))
 	return service.NewIM(service.IMRules{
-		Rooms: biz.NewRooms(rooms, members, l, l, rules), Messages: messages, History: history,
+		Rooms: biz.NewRooms(rooms, members, log, l, l, rules), Messages: messages, History: history,
 		Revisions: biz.NewRevisions(messages, history, data.NewRevisions(db), imcall.Transcribed, quiet),
 	}, nil, ready, quiet)
 }

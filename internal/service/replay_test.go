@@ -95,7 +95,7 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	rooms := data.NewRooms(db)
-	inRooms := biz.NewRooms(rooms, data.NewMembers(db), w, w, biz.RoomRules{AutoCreate: true, MaxPerUser: 1 << 20, Defaults: biz.DefaultRoomConfig()})
+	inRooms := biz.NewRooms(rooms, data.NewMembers(db), log, w, w, biz.RoomRules{AutoCreate: true, MaxPerUser: 1 << 20, Defaults: biz.DefaultRoomConfig()})
 	messages := biz.NewMessages(rooms, log, w, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
 	history := biz.NewHistory(data.NewHistory(db))
 	revisions := biz.NewRevisions(messages, history, data.NewRevisions(db), imcall.Transcribed, quiet)

@@ -66,7 +66,7 @@ func newScribeIM(t *testing.T, on chan struct{}) (*service.IM, *data.MessageLog)
 		}
 	})
 	s := service.NewIM(service.IMRules{
-		Rooms:    biz.NewRooms(rooms, members, l, l, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
+		Rooms:    biz.NewRooms(rooms, members, log, l, l, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()}),
 		Messages: messages, History: history, Transcripts: made, Revisions: revisions,
 	}, nil, readiness{}, quiet)
 	join(t, s, "alice", nil)

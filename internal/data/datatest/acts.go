@@ -317,7 +317,14 @@ func testActEnds(s scene) {
 	s.equal("members", s.room("r").Members, 1)
 	s.equal("no place is given out twice", s.mustAppend(text("r", "w", "", "y")).Seq, int64(2))
 	s.equal("floor", s.room("r").FloorSeq, int64(1))
-	s.equal("above the floor", len(s.page("r", 1, 10)), 1)
+	if err := s.Purge(s.context(), time.Now(), biz.Retention{}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.equal("what was said before is gone", len(s.page("r", 0, 10)), 1)
+	s.equal("who is there stays", s.room("r").Members, 1)
+	if _, err := s.Members.Member(s.context(), "r", "w"); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func testActNotKept(s scene) {

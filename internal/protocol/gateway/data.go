@@ -53,7 +53,7 @@ func said(payload any) (*outgoing, error) {
 }
 
 // sent is the answer to a send, at the message's place in the room.
-func sent(a *protocol.Ack) *outgoing { return answered(a.MsgID, imcall.Sent(a.Receipt), nil) }
+func sent(a *protocol.Ack) *outgoing { return answered(a.MsgID, imcall.Sent(a.Room, a.Receipt), nil) }
 
 // encodedBody returns the body with its data in it.
 func (o *outgoing) encodedBody(marshal func(proto.Message) ([]byte, error)) (proto.Message, error) {

@@ -69,7 +69,7 @@ func inBubble(t *testing.T, cfg im.Config, test func(t *testing.T, b *bench)) {
 		b.node.ReadFrom(protocol.NewRoomLog(b.store, nil))
 		live := protocol.NewDeliverer(b.node)
 		b.store.live = live
-		b.rooms = biz.NewRooms(b.store, b.store, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()})
+		b.rooms = biz.NewRooms(b.store, b.store, b.store, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()})
 		b.messages = biz.NewMessages(b.store, b.store, live, biz.MessageRules{MaxContentBytes: 100, MaxMetadataBytes: 100})
 		b.pushes = biz.NewPushes(protocol.NewPusher(b.node), b.inbox, nil, biz.PushRules{MaxBytes: 100, MaxTargets: 9, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}})
 		rules := im.Rules{Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.store, b.store, b.store, b.store), Pushes: b.pushes}

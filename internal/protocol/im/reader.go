@@ -181,7 +181,14 @@ func (r *reader) send(ctx context.Context, req *imv1.MessageRequest) {
 		ExpiresIn: imcall.ExpiresIn(req.GetExpiresInSeconds()),
 		Audio:     imcall.AudioOf(req.GetType(), req.GetContent()),
 	}
-	if d.Room == "" {
+	switch to := biz.UserID(req.GetToUserId()); {
+	case to != "":
+		if err := r.h.rooms.Address(ctx, *r.identity, d, to); err != nil {
+			r.refuse(req, biz.AsError(err))
+			<-r.inFlight
+			return
+		}
+	case d.Room == "":
 		d.Room = r.room
 	}
 	r.h.messages.Send(ctx, *r.identity, d, func(receipt biz.Receipt, err error) {

@@ -3,6 +3,8 @@ package hub
 import (
 	"slices"
 	"strings"
+
+	"github.com/game-im/hermod/internal/realtime/session"
 )
 
 // Following returns the channels with a prefix that somebody follows, in no order.
@@ -31,4 +33,19 @@ func (h *Hub) Users(channel string) []string {
 	ch.mu.Unlock()
 	slices.Sort(users)
 	return slices.Compact(users)
+}
+
+// SessionsOn returns the sessions on a channel.
+func (h *Hub) SessionsOn(name string) []*session.Session {
+	ch := h.find(name)
+	if ch == nil {
+		return nil
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	all := make([]*session.Session, len(ch.subs))
+	for i, sub := range ch.subs {
+		all[i] = sub.Session
+	}
+	return all
 }

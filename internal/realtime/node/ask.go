@@ -25,6 +25,9 @@ const (
 	KindSupersede Kind = 12 // a new session takes the place of older ones
 	KindResume    Kind = 13 // hand over the state of a session whose client has come here
 	KindAdopt     Kind = 14 // take the state of a session whose client will come
+	KindEnded     Kind = 30 // a room is no more
+	KindTold      Kind = 31 // tell a user something that has no place in his rooms
+	KindAttending Kind = 32 // who follows a room
 	KindSequence  Kind = 20 // give a publication its place in a channel without a log
 )
 

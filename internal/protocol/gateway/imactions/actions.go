@@ -21,6 +21,7 @@ const prefix = "im."
 // Rules are the use cases that Actions call.
 type Rules struct {
 	Rooms       *biz.Rooms
+	Admin       *biz.RoomAdmin
 	Messages    *biz.Messages
 	Backlog     *biz.Backlog
 	History     *biz.History
@@ -59,38 +60,10 @@ func (a *Actions) Perform(ctx context.Context, r *gateway.Request) {
 }
 
 func (a *Actions) perform(ctx context.Context, r *gateway.Request) error {
-	switch strings.ToLower(r.Action) {
-	case "im.open":
-		return a.open(ctx, r)
-	case "im.join":
-		return a.join(ctx, r)
-	case "im.leave":
-		return a.leave(ctx, r)
-	case "im.send":
-		return a.send(ctx, r)
-	case "im.room":
-		return a.room(ctx, r)
-	case "im.users":
-		return a.users(ctx, r)
-	case "im.transcript":
-		return a.transcript(ctx, r)
-	case "im.history":
-		return a.history(ctx, r)
-	case "im.sync":
-		return a.sync(ctx, r)
-	case "im.read":
-		return a.read(ctx, r)
-	case "im.edit":
-		return a.edit(ctx, r)
-	case "im.recall":
-		return a.recall(ctx, r)
-	case "im.react":
-		return a.react(ctx, r)
-	case "im.reactions":
-		return a.reactions(ctx, r)
+	if do := table[strings.ToLower(r.Action)]; do != nil {
+		return do(a, ctx, r)
 	}
-	return biz.Errorf(biz.KindNotFound, "UNKNOWN_ACTION",
-		"%.64q is no action of the IM; im.open, im.join, im.leave, im.send, im.room, im.users, im.transcript, im.history, im.sync, im.read, im.edit, im.recall, im.react and im.reactions are", r.Action)
+	return biz.Errorf(biz.KindNotFound, "UNKNOWN_ACTION", "%.64q is no action of the IM; these are: %s", r.Action, known)
 }
 
 // Inherit implements gateway.Actions.

@@ -173,7 +173,7 @@ func newBench(t *testing.T, s settings) *bench {
 	inRooms, members, kept, inbox := data.NewRooms(db), data.NewMembers(db), data.NewCursors(db, quiet), data.NewInbox(db, quiet)
 	b.background(b.node.Run, kept.Run, inbox.Run, stored.Run)
 	b.log, b.cursors, b.places = &messageLog{MessageLog: stored}, &cursors{CursorRepo: kept}, &rooms{RoomRepo: inRooms}
-	b.rooms = biz.NewRooms(inRooms, members, live, live, biz.RoomRules{AutoCreate: true, Defaults: s.defaults})
+	b.rooms = biz.NewRooms(inRooms, members, stored, live, live, biz.RoomRules{AutoCreate: true, Defaults: s.defaults})
 	b.messages = biz.NewMessages(inRooms, b.log, live, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
 	pushes := biz.NewPushes(protocol.NewPusher(b.node), inbox, data.NewPushKeys(db, quiet), biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}})
 	history := biz.NewHistory(data.NewHistory(db))

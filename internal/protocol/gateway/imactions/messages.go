@@ -61,3 +61,13 @@ func (a *Actions) reactions(ctx context.Context, r *gateway.Request) error {
 	r.Answer(imcall.Reactions(page), nil)
 	return nil
 }
+
+// messageActions are those about what was said.
+func messageActions() map[string]action {
+	return map[string]action{
+		"im.edit":      (*Actions).edit,
+		"im.recall":    (*Actions).recall,
+		"im.react":     (*Actions).react,
+		"im.reactions": (*Actions).reactions,
+	}
+}

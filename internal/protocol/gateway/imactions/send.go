@@ -21,6 +21,9 @@ func (a *Actions) send(ctx context.Context, r *gateway.Request) error {
 		return err
 	}
 	d := imcall.Draft(req)
+	if err := a.rules.Rooms.Address(ctx, r.Identity, d, biz.UserID(req.GetToUserId())); err != nil {
+		return err
+	}
 	if d.ClientID == "" { // by it a session tells what it sends from what others of its user do
 		id, err := uuid.NewV7()
 		if err != nil {
@@ -34,7 +37,7 @@ func (a *Actions) send(ctx context.Context, r *gateway.Request) error {
 	done := make(chan error, 1)
 	a.rules.Messages.Send(ctx, r.Identity, d, func(receipt biz.Receipt, err error) {
 		if err == nil {
-			r.Answer(imcall.Sent(receipt), nil)
+			r.Answer(imcall.Sent(d.Room, receipt), nil)
 		}
 		done <- err
 	})

@@ -1,0 +1,98 @@
+package biz
+
+import "context"
+
+// MyRoom is a room as one of its members finds it.
+type MyRoom struct {
+	OwnRoom
+	State RoomState
+	Last  *Message // nil: none that he can read
+}
+
+// MyRooms is a page of the rooms of a user.
+type MyRooms struct {
+	Rooms       []MyRoom
+	Invitations []NamedInvitation // on the first page
+	Next        string
+}
+
+// Mine pages through the rooms of a user, in the order in which he joined them.
+func (a *RoomAdmin) Mine(ctx context.Context, by Identity, req ListRequest) (MyRooms, error) {
+	user, err := by.ActAs(req.User)
+	if err != nil {
+		return MyRooms{}, err
+	}
+	limit, err := req.limit(DefaultMyRooms, MaxMyRooms)
+	if err != nil {
+		return MyRooms{}, err
+	}
+	after, err := readNumber(req.Token)
+	if err != nil {
+		return MyRooms{}, err
+	}
+	rooms, last, err := a.book.RoomsOf(ctx, user, after, limit)
+	if err != nil {
+		return MyRooms{}, err
+	}
+	var page MyRooms
+	if page.Rooms, err = a.states(ctx, user, rooms, req.Bytes); err != nil {
+		return MyRooms{}, err
+	}
+	if len(rooms) == limit {
+		page.Next = numberToken(last)
+	}
+	if req.Token == "" {
+		page.Invitations, err = a.book.Invitations(ctx, user, MaxInvitationsUser)
+	}
+	return page, err
+}
+
+// states adds what is unread and was said last.
+func (a *RoomAdmin) states(ctx context.Context, user UserID, rooms []OwnRoom, bytes int) ([]MyRoom, error) {
+	mine, standings := make([]MyRoom, len(rooms)), make([]Standing, len(rooms))
+	for i, r := range rooms {
+		mine[i].OwnRoom = r
+		standings[i] = Standing{
+			Room: r.Room.ID, Persistent: r.Room.Config.Persistent, Head: r.Room.HeadSeq, Floor: r.Room.FloorSeq,
+			Member: true, Joined: r.Member.JoinSeq, Read: r.Read,
+		}.seenBy(true)
+	}
+	for done := 0; done < len(mine); {
+		states, err := a.past.states(ctx, user, standings[done:])
+		if err != nil {
+			return nil, err
+		}
+		for i, s := range states {
+			mine[done+i].State = s
+		}
+		done += len(states)
+	}
+	return mine, a.last(ctx, mine, standings, bytes)
+}
+
+// last reads the last message of each room. One that is gone meanwhile is left out.
+func (a *RoomAdmin) last(ctx context.Context, mine []MyRoom, standings []Standing, bytes int) error {
+	if bytes == 0 {
+		bytes = PageBytes
+	}
+	var spans []Span
+	var places []int
+	for i, s := range standings {
+		if s.Head > s.Floor {
+			spans, places = append(spans, Span{Room: s.Room, After: s.Head - 1, To: s.Head}), append(places, i)
+		}
+	}
+	for len(spans) > 0 && bytes > 0 {
+		found, err := a.past.repo.Messages(ctx, spans, bytes)
+		if err != nil {
+			return err
+		}
+		for i, m := range found {
+			mine[places[i]].Last = m
+			bytes -= m.Bytes()
+		}
+		n := min(len(spans), len(found)+1) // the one behind them is not there, or does not fit
+		spans, places = spans[n:], places[n:]
+	}
+	return nil
+}
