@@ -12,6 +12,7 @@ import (
 var openRules = biz.RoomRules{AutoCreate: true, MaxPerUser: 100, Defaults: biz.DefaultRoomConfig()}
 
 func newRooms(s *store, l *live, rules biz.RoomRules) *biz.Rooms {
+	s.live = l
 	return biz.NewRooms(s, s, s, l, l, rules)
 }
 

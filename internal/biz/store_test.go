@@ -2,6 +2,7 @@ package biz_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -18,6 +19,8 @@ type store struct {
 	members map[biz.RoomID][]biz.Member
 	cursors map[biz.Cursor]bool
 	drafts  []*biz.Draft
+	events  []biz.Event // of acts
+	live    *live // who is told of acts; may be nil
 	err     error // what every read answers, if set
 }
 
@@ -146,14 +149,61 @@ func (s *store) Leave(_ context.Context, room biz.RoomID, user biz.UserID) (bool
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.index(room, user)
-	if at < 0 || s.err != nil {
+	if at < 0 || s.err != nil || s.members[room][at].Role == biz.RoleAdmin || s.rooms[room].Kind == biz.KindDirect {
 		return false, s.err
 	}
 	s.members[room] = slices.Delete(s.members[room], at, at+1)
 	return true, nil
 }
 
+// act does what a log does with an act, as far as members and rooms are concerned.
+func (s *store) act(d *biz.Draft) (biz.Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	room, ok := s.rooms[d.Room]
+	if s.err != nil || !ok {
+		return biz.Receipt{}, errors.Join(s.err, biz.ErrRoomNotFound(d.Room))
+	}
+	state := biz.ActState{Now: time.Now(), Room: room}
+	needs := d.Act.Needs()
+	for _, m := range s.members[d.Room] {
+		if m.User == d.Sender {
+			state.Sender = &m
+		}
+		if m.User == needs.Member {
+			state.Member = &m
+		}
+		if m.User != needs.Heir && (state.Heir == nil || m.Role > state.Heir.Role) {
+			state.Heir = &m
+		}
+	}
+	plan, err := d.Act.Decide(state)
+	if err != nil {
+		return biz.Receipt{}, err
+	}
+	if plan.Member != nil {
+		s.members[d.Room][s.index(d.Room, plan.Member.User)] = *plan.Member
+	}
+	if at := s.index(d.Room, plan.Remove); at >= 0 {
+		s.members[d.Room] = slices.Delete(s.members[d.Room], at, at+1)
+		if s.live != nil {
+			s.live.Left(d.Room, plan.Remove)
+		}
+	}
+	if plan.Room != nil {
+		s.rooms[d.Room] = *plan.Room
+	}
+	if plan.Event != nil {
+		s.events = append(s.events, *plan.Event)
+	}
+	return biz.Receipt{}, nil
+}
+
 func (s *store) Append(d *biz.Draft, done func(biz.Receipt, error)) {
+	if d.Act != nil {
+		done(s.act(d))
+		return
+	}
 	s.mu.Lock()
 	room := s.rooms[d.Room]
 	room.HeadSeq++
