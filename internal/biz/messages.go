@@ -150,7 +150,7 @@ func (m *Messages) stored(ctx context.Context, room RoomID, user UserID) (Member
 		return Membership{}, err
 	}
 	if len(found) == 0 {
-		return Membership{}, errNotIn(room, user)
+		return Membership{}, explainNoMember(ctx, m.rooms, room, user, ErrNotAMember(room, user))
 	}
 	return found[0], nil
 }
