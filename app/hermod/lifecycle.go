@@ -43,6 +43,7 @@ type app struct {
 	Inbox       *data.Inbox
 	Audios      *biz.Audios
 	Janitor     *data.Janitor
+	Indexer     *data.Indexer // nil: nothing is searched
 	Transcripts *biz.Transcripts
 	Revisions   *biz.Revisions
 	Idle        *biz.IdleRooms
@@ -77,7 +78,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			a.stop(k)
 		}
 		realtime = background(failure, a.Node.Run, a.Leaves.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Shared.Run, a.Finder.Run)
-		work     = background(failure, a.Transcripts.Run, a.Revisions.Run, a.Idle.Run)
+		work     = background(failure, a.Transcripts.Run, a.Revisions.Run, a.Idle.Run, a.index)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
 		listed   = background(failure, a.Registry.Run)
@@ -131,6 +132,14 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	return failed
+}
+
+// index has messages found, where that is wanted.
+func (a *app) index(ctx context.Context) error {
+	if a.Indexer == nil {
+		return nil
+	}
+	return a.Indexer.Run(ctx)
 }
 
 func (a *app) stop(k *kratos.App) {

@@ -82,6 +82,18 @@ func newJanitor(c *conf.Config, db *data.DB, o data.LogOptions, log *slog.Logger
 	return j
 }
 
+func searchRules(c *conf.Config) biz.SearchRules {
+	return biz.SearchRules{Enabled: c.GetSearch().GetEnabled()}
+}
+
+// newIndexer returns what indexes for Search, or nil where nothing is searched.
+func newIndexer(c *conf.Config, db *data.DB, log *slog.Logger) *data.Indexer {
+	if !c.GetSearch().GetEnabled() {
+		return nil
+	}
+	return data.NewIndexer(db, imcall.Reader{}, log)
+}
+
 func retention(c *conf.Config) biz.Retention {
 	r := c.GetData().GetRetention()
 	return biz.Retention{MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: int64(r.GetMaxMessages())}

@@ -20,8 +20,8 @@ type store struct {
 	cursors map[biz.Cursor]bool
 	drafts  []*biz.Draft
 	events  []biz.Event // of acts
-	live    *live // who is told of acts; may be nil
-	err     error // what every read answers, if set
+	live    *live       // who is told of acts; may be nil
+	err     error       // what every read answers, if set
 }
 
 func newStore() *store {

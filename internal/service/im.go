@@ -30,6 +30,7 @@ type IMRules struct {
 	Messages    *biz.Messages
 	Revisions   *biz.Revisions
 	History     *biz.History
+	Search      *biz.Search
 	Transcripts *biz.Transcripts
 }
 

@@ -80,6 +80,7 @@ func newIMWith(t *testing.T, ready readiness, wrap func(biz.MessageLog) biz.Mess
 	return service.NewIM(service.IMRules{
 		Rooms: biz.NewRooms(rooms, members, log, l, l, rules), Messages: messages, History: history,
 		Revisions: biz.NewRevisions(messages, history, data.NewRevisions(db), imcall.Transcribed, quiet),
+		Search:    biz.NewSearch(data.NewSearch(db), data.NewHistory(db), imcall.Reader{}, biz.SearchRules{Enabled: true}),
 	}, nil, ready, quiet)
 }
 

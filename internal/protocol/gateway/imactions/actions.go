@@ -26,6 +26,7 @@ type Rules struct {
 	Backlog     *biz.Backlog
 	History     *biz.History
 	Revisions   *biz.Revisions
+	Search      *biz.Search
 	Transcripts *biz.Transcripts
 }
 

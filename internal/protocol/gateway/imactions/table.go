@@ -25,6 +25,7 @@ var table = tableOf(
 		"im.history":    (*Actions).history,
 		"im.sync":       (*Actions).sync,
 		"im.read":       (*Actions).read,
+		"im.search":     (*Actions).search,
 	},
 	messageActions(),
 	roomActions(),
