@@ -12,13 +12,25 @@ import (
 // newest ones it reads from the end, and stops.
 type fts5 struct{}
 
-// A message that has gone meanwhile has no row to be found by.
-const putSearched = `INSERT OR REPLACE INTO search (rowid, terms) SELECT no, ? FROM messages WHERE room_id = ? AND seq = ?`
+const (
+	selectNo = `SELECT no FROM messages WHERE room_id = ? AND seq = ?`
+	// putSearched inserts one row that it is given. With a query in it the statement would be one that may have to
+	// be undone by itself, and before each of those the index writes out what it has gathered in memory.
+	putSearched = `INSERT OR REPLACE INTO search (rowid, terms) VALUES (?, ?)`
+)
 
 func (fts5) put(t *tx, docs []searchDoc) error {
 	for i := range docs {
 		d := &docs[i]
-		if _, err := t.exec(putSearched, d.text(), string(d.room), d.seq); err != nil {
+		var no int64
+		err := t.scan(selectNo, []any{string(d.room), d.seq}, &no)
+		if isNoRow(err) { // it has gone meanwhile
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(putSearched, no, d.text()); err != nil {
 			return err
 		}
 	}
