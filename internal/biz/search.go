@@ -130,7 +130,8 @@ func (s *Search) Find(ctx context.Context, by Identity, req SearchRequest) (Sear
 	}
 	limited, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
-	l := &looking{Search: s, user: user, query: query, req: req, limit: orElse(req.Limit, DefaultSearch), bytes: orElse(req.Bytes, PageBytes)}
+	l := &looking{Search: s, user: user, query: query, req: req, begun: time.Now(),
+		limit: orElse(req.Limit, DefaultSearch), bytes: orElse(req.Bytes, PageBytes)}
 	page, err := l.page(limited, at)
 	if errors.Is(limited.Err(), context.DeadlineExceeded) && ctx.Err() == nil && err != nil {
 		return SearchPage{}, Errorf(KindUnavailable, "SEARCH_TOO_BROAD",

@@ -20,6 +20,7 @@ type looking struct {
 	last    SearchPlace // of the page's last message
 	more    bool        // there is one behind that
 	nowhere bool        // the user is in no room
+	begun   time.Time
 	looked  int
 	read    int
 }
@@ -35,7 +36,7 @@ func (l *looking) page(ctx context.Context, at SearchPlace) (SearchPage, error) 
 		return SearchPage{}, err
 	}
 	ask := l.lookUp()
-	for begun := time.Now(); ; {
+	for {
 		ask.After, ask.Limit = at, min(max(fewestCandidates, 4*l.looked), mostCandidates)
 		found, err := l.index.LookUp(ctx, ask)
 		if err != nil {
@@ -55,11 +56,14 @@ func (l *looking) page(ctx context.Context, at SearchPlace) (SearchPage, error) 
 			return l.result, nil
 		}
 		at = found.Next
-		if l.looked >= maxCandidates || l.read >= maxCompared || time.Since(begun) > searchPause {
+		if l.looked >= maxCandidates || l.enough() {
 			return l.upTo(at), nil
 		}
 	}
 }
+
+// enough tells whether the page has read so much, or for so long, that the next one had better go on.
+func (l *looking) enough() bool { return l.read >= maxCompared || time.Since(l.begun) > searchPause }
 
 // upTo is the page, which the next one follows from a place on.
 func (l *looking) upTo(at SearchPlace) SearchPage {
@@ -112,7 +116,7 @@ func (l *looking) lookUp() LookUp {
 func (l *looking) compare(ctx context.Context, places []SearchPlace) (end SearchPlace, err error) {
 	var before SearchPlace // the one that was compared last
 	for len(places) > 0 {
-		if l.read >= maxCompared && before != (SearchPlace{}) {
+		if before != (SearchPlace{}) && l.enough() {
 			return before, nil
 		}
 		part := places[:min(len(places), max(8, 2*(l.limit-len(l.result.Messages))))]
