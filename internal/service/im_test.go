@@ -65,9 +65,12 @@ func newIMWith(t *testing.T, ready readiness, wrap func(biz.MessageLog) biz.Mess
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- log.Run(ctx) }()
+	indexed := make(chan error, 1)
+	index := data.NewIndexer(db, imcall.Reader{}, quiet)
+	go func() { indexed <- index.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := errors.Join(<-done, db.Close()); err != nil {
+		if err := errors.Join(<-done, <-indexed, db.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -171,7 +171,7 @@ func newBench(t *testing.T, s settings) *bench {
 		t.Fatal(err)
 	}
 	inRooms, members, kept, inbox := data.NewRooms(db), data.NewMembers(db), data.NewCursors(db, quiet), data.NewInbox(db, quiet)
-	b.background(b.node.Run, kept.Run, inbox.Run, stored.Run)
+	b.background(b.node.Run, kept.Run, inbox.Run, stored.Run, data.NewIndexer(db, imcall.Reader{}, quiet).Run)
 	b.log, b.cursors, b.places = &messageLog{MessageLog: stored}, &cursors{CursorRepo: kept}, &rooms{RoomRepo: inRooms}
 	b.rooms = biz.NewRooms(inRooms, members, stored, live, live, biz.RoomRules{AutoCreate: true, Defaults: s.defaults})
 	b.messages = biz.NewMessages(inRooms, b.log, live, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
@@ -180,6 +180,7 @@ func newBench(t *testing.T, s settings) *bench {
 	actions := imactions.New(b.node, imactions.Rules{
 		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.places, members, b.log, b.cursors),
 		History: history, Revisions: biz.NewRevisions(b.messages, history, data.NewRevisions(db), imcall.Transcribed, quiet),
+		Search: biz.NewSearch(data.NewSearch(db), data.NewHistory(db), imcall.Reader{}, biz.SearchRules{Enabled: true}),
 	}, quiet)
 	b.handler = gateway.NewHandler(b.node, pushes, services{t: t}, actions, trusting{}, s.gateway, quiet)
 	return b

@@ -61,9 +61,9 @@ func TestUnknownActionsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, usual())
 	alice := b.login(gateway.Proto, "alice", "")
-	for _, action := range []string{"im.search", "im.", "IM.nonsense"} {
+	for _, action := range []string{"im.find", "im.", "IM.nonsense"} {
 		a := alice.refused(action, nil, 404, "UNKNOWN_ACTION")
-		for _, known := range []string{action, "im.open", "im.join", "im.leave", "im.send", "im.room", "im.users", "im.transcript", "im.history", "im.sync", "im.read"} {
+		for _, known := range []string{action, "im.open", "im.join", "im.leave", "im.send", "im.room", "im.users", "im.transcript", "im.history", "im.sync", "im.read", "im.search"} {
 			if !strings.Contains(a.text, known) {
 				t.Errorf("%s: %q does not name %s", action, a.text, known)
 			}
@@ -99,7 +99,7 @@ func TestRefusals(t *testing.T) {
 			alice.refused("im.send", foreign, 403, "FOREIGN_USER")
 			alice.refused("im.send", textTo("r", "1", strings.Repeat("x", 1001)), 400, "CONTENT_TOO_LARGE")
 			alice.refused("im.send", &imv1.SendMessageRequest{RoomId: "r"}, 400, "INVALID_TYPE")
-			for _, action := range []string{"im.join", "im.leave", "im.send", "im.room", "im.users", "im.transcript", "im.history", "im.sync", "im.read"} {
+			for _, action := range []string{"im.join", "im.leave", "im.send", "im.room", "im.users", "im.transcript", "im.history", "im.sync", "im.read", "im.search"} {
 				id := alice.say(action, []byte("{\xff"))
 				if p := alice.take(); p.GetMsgId() != id || alice.read(p).reason != "MALFORMED" {
 					t.Errorf("%s with nonsense: %v", action, p)
