@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"math"
+	"runtime/debug"
 	"slices"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -179,7 +180,18 @@ func (b *indexBatch) readAgain(ctx context.Context, p *indexPart, seq int64) err
 }
 
 func (b *indexBatch) docOf(m *biz.Message) searchDoc {
-	return searchDoc{room: m.Room, seq: m.Seq, created: m.Time, terms: biz.SearchTerms(m.Room, m.Sender, b.reader.Text(m))}
+	return searchDoc{room: m.Room, seq: m.Seq, created: m.Time, terms: biz.SearchTerms(m.Room, m.Sender, b.textOf(m))}
+}
+
+// textOf finds nothing in a content that its reader cannot stand: it would end the node each time that the index
+// comes to it.
+func (b *indexBatch) textOf(m *biz.Message) (text string) {
+	defer func() {
+		if p := recover(); p != nil {
+			b.db.logger.Error("panic in the reading of a message for the index", "room", m.Room, "seq", m.Seq, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	return b.reader.Text(m)
 }
 
 // putBack has the rooms of the batch indexed later.
@@ -232,7 +244,7 @@ func (b *indexBatch) runPart(t *tx, p *indexPart) (err error) {
 	}
 	if !p.indexed.Valid {
 		p.lost, err = insertedNot(t.exec(insertInto("search_marks", `room_id, created_at, indexed_seq, cleared_seq`)+t.dialect.once("room_id"),
-			string(p.room), p.made, p.to, p.floor))
+			string(p.room), p.made, p.to, 0)) // what a lost mark left behind is cleared as well
 		return err
 	}
 	if p.to == p.indexed.Int64 && cleared == p.cleared.Int64 {
