@@ -40,6 +40,9 @@ type app struct {
 	Moves       *protocol.Moves
 	Messages    *data.MessageLog
 	Cursors     *data.Cursors
+	Seen        *data.Acquaintances
+	Watching    *protocol.Watches
+	Witness     *protocol.Witness
 	Inbox       *data.Inbox
 	Audios      *biz.Audios
 	Janitor     *data.Janitor
@@ -77,15 +80,15 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			<-started
 			a.stop(k)
 		}
-		realtime = background(failure, a.Node.Run, a.Leaves.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Shared.Run, a.Finder.Run)
-		work     = background(failure, a.Transcripts.Run, a.Revisions.Run, a.Idle.Run, a.index)
+		realtime = background(failure, a.Node.Run, a.Leaves.Run, a.Watching.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Shared.Run, a.Finder.Run)
+		work     = background(failure, a.Transcripts.Run, a.Revisions.Run, a.Idle.Run, a.Witness.Run, a.index)
 		log      = background(failure, a.Messages.Run)
-		marks    = background(failure, a.Cursors.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
+		marks    = background(failure, a.Cursors.Run, a.Seen.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
 		listed   = background(failure, a.Registry.Run)
 		drained  sync.Once
 		forced   deadline
 	)
-	spreadChanges(a.Node, a.Store)
+	spreadChanges(a.Node, a.Store, a.Watching)
 	k = kratos.New(
 		kratos.Name("hermod"),
 		kratos.Version(Version),

@@ -22,6 +22,8 @@ type tunable struct {
 	Level       *slog.LevelVar
 	Rooms       *biz.Rooms
 	Messages    *biz.Messages
+	Ephemerals  *biz.Ephemerals
+	Watermarks  *biz.Watermarks
 	Pushes      *biz.Pushes
 	Audios      *biz.Audios
 	Transcripts *biz.Transcripts
@@ -37,6 +39,8 @@ func (t *tunable) apply(c *conf.Config) {
 	t.Level.Set(logLevel(c.GetLog()))
 	t.Rooms.SetRules(roomRules(c))
 	t.Messages.SetRules(messageRules(c))
+	t.Ephemerals.SetRules(ephemeralRules(c))
+	t.Watermarks.SetRules(watermarkRules(c))
 	t.Pushes.SetRules(pushRules(c))
 	t.Audios.SetRules(audioRules(c))
 	t.Transcripts.SetRules(transcriptRules(c))

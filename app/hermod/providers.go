@@ -209,6 +209,23 @@ func newPresence(c *conf.Config) *presence.Tracker {
 	return presence.New(c.GetSession().GetPresenceGrace().AsDuration())
 }
 
+func ephemeralRules(c *conf.Config) biz.EphemeralRules {
+	s := c.GetSession()
+	return biz.EphemeralRules{PerSecond: float64(s.GetEphemeralsPerSecond()), Burst: int(s.GetEphemeralBurst())}
+}
+
+func watermarkRules(c *conf.Config) biz.WatermarkRules {
+	return biz.WatermarkRules{MaxTold: int(c.GetRoom().GetLiveReadsUpTo())}
+}
+
+func presenceRules(c *conf.Config) biz.PresenceRules {
+	return biz.PresenceRules{MaxNamed: int(c.GetPresence().GetMaxNamed())}
+}
+
+func newWitness(c *conf.Config, n *node.Node, seen protocol.Seen) *protocol.Witness {
+	return protocol.NewWitness(n, seen, c.GetPresence().GetLastSeenInterval().AsDuration())
+}
+
 func imConfig(c *conf.Config) im.Config {
 	s := c.GetSession()
 	return im.Config{
@@ -338,6 +355,7 @@ type meters struct {
 	Audio       *service.AudioMetrics
 	Transcripts *service.TranscriptMetrics
 	Streams     server.Streams
+	Watches     *protocol.Watches
 	Registry    *registry.Metrics
 	Upstream    *service.UpstreamMetrics
 	Services    *biz.Services
@@ -354,7 +372,7 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
-		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Registry, m.Upstream,
+		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Watches, m.Registry, m.Upstream,
 		service.NewInstanceGauges(m.Services), m.Live, m.Certificates,
 	} {
 		all = append(all, owner.Collectors()...)

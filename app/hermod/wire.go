@@ -46,6 +46,8 @@ var (
 		data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)),
 		newJanitor,
 		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)),
+		data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)),
+		data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)),
 		data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
@@ -58,6 +60,8 @@ var (
 		protocol.NewDeliverer, protocol.NewLeaves,
 		wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)),
 		wire.Bind(new(biz.Presence), new(*protocol.Deliverer)),
+		wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)),
+		protocol.NewWatches, newWitness,
 		protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)),
 		protocol.NewServices,
 		protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)),
@@ -74,6 +78,7 @@ var (
 		messageRules, biz.NewMessages, biz.NewRevisions,
 		biz.NewBacklog, biz.NewHistory, biz.NewWatch,
 		searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)),
+		ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences,
 		pushRules, biz.NewPushes, biz.NewSessions,
 		wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
 		audioRules, biz.NewAudios,
@@ -91,7 +96,7 @@ var (
 		wire.Struct(new(server.Callers), "*"),
 	)
 	serverSet = wire.NewSet(
-		wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"),
+		wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"),
 		service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"),
 		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)),
 		service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)),

@@ -100,6 +100,19 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	bizTranscriptRules := transcriptRules(c)
 	transcriptMetrics := service.NewTranscriptMetrics()
 	bizTranscripts := biz.NewTranscripts(transcriptStores, pluginTranscriber, messages, bizEventEncoder, bizTranscriptRules, transcriptMetrics, log)
+	bizEphemeralRules := ephemeralRules(c)
+	ephemerals := biz.NewEphemerals(rooms, deliverer, bizEphemeralRules)
+	watermarks := data.NewWatermarks(db)
+	bizWatermarkRules := watermarkRules(c)
+	bizWatermarks := biz.NewWatermarks(bizHistory, watermarks, rooms, members, deliverer, bizWatermarkRules)
+	acquaintances := data.NewAcquaintances(db, log)
+	bizPresenceRules := presenceRules(c)
+	presences := biz.NewPresences(deliverer, acquaintances, rooms, members, bizPresenceRules)
+	serviceLive := service.Live{
+		Ephemerals: ephemerals,
+		Watermarks: bizWatermarks,
+		Presences:  presences,
+	}
 	imRules := service.IMRules{
 		Rooms:       bizRooms,
 		Messages:    messages,
@@ -107,6 +120,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		History:     bizHistory,
 		Search:      bizSearch,
 		Transcripts: bizTranscripts,
+		Live:        serviceLive,
 	}
 	bizAudioRules := audioRules(c)
 	bizAudios := biz.NewAudios(rooms, members, audios, dir, bizTranscripts, bizAudioRules, log)
@@ -117,11 +131,14 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	pushKeys := data.NewPushKeys(db, log)
 	bizPushRules := pushRules(c)
 	pushes := biz.NewPushes(pusher, inbox, pushKeys, bizPushRules)
+	watches := protocol.NewWatches(nodeNode, presences, acquaintances, log)
 	rules := im.Rules{
-		Rooms:    bizRooms,
-		Messages: messages,
-		Backlog:  backlog,
-		Pushes:   pushes,
+		Rooms:      bizRooms,
+		Messages:   messages,
+		Backlog:    backlog,
+		Pushes:     pushes,
+		Ephemerals: ephemerals,
+		Watches:    watches,
 	}
 	confAuth := c.Auth
 	authenticator, cleanup4, err := auth.New(confAuth, plugins, log)
@@ -155,6 +172,10 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Revisions:   bizRevisions,
 		Search:      bizSearch,
 		Transcripts: bizTranscripts,
+		Ephemerals:  ephemerals,
+		Watermarks:  bizWatermarks,
+		Presences:   presences,
+		Watches:     watches,
 	}
 	actions := imactions.New(nodeNode, imactionsRules, log)
 	config3 := gatewayConfig(c)
@@ -274,6 +295,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Audio:        audioMetrics,
 		Transcripts:  transcriptMetrics,
 		Streams:      streams,
+		Watches:      watches,
 		Registry:     registryMetrics,
 		Upstream:     upstreamMetrics,
 		Services:     services,
@@ -326,10 +348,11 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	watches := data.NewWatches(db)
-	watch := biz.NewWatch(watches)
+	dataWatches := data.NewWatches(db)
+	watch := biz.NewWatch(dataWatches)
 	leaves := protocol.NewLeaves(nodeNode, watch, log)
 	moves := newMoves(nodeNode, handler, gatewayHandler, log)
+	witness := newWitness(c, nodeNode, acquaintances)
 	janitor := newJanitor(c, db, dataLogOptions, log)
 	indexer := newIndexer(c, db, log)
 	idleRooms := biz.NewIdleRooms(roomAdmin, log)
@@ -352,6 +375,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Level:       level,
 		Rooms:       bizRooms,
 		Messages:    messages,
+		Ephemerals:  ephemerals,
+		Watermarks:  bizWatermarks,
 		Pushes:      pushes,
 		Audios:      bizAudios,
 		Transcripts: bizTranscripts,
@@ -373,13 +398,16 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Ops:          ops,
 		Registry:     keeper,
 		Store:        db,
-		Watches:      watches,
+		Watches:      dataWatches,
 		Leaves:       leaves,
 		Cluster:      cluster,
 		Node:         nodeNode,
 		Moves:        moves,
 		Messages:     messageLog,
 		Cursors:      cursors,
+		Seen:         acquaintances,
+		Watching:     watches,
+		Witness:      witness,
 		Inbox:        inbox,
 		Audios:       bizAudios,
 		Janitor:      janitor,
@@ -418,20 +446,20 @@ var (
 var (
 	dataSet = wire.NewSet(
 		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
-		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
+		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
 		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, biz.NewMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, biz.NewMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

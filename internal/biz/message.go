@@ -18,6 +18,8 @@ const (
 	TypeJoinRoom  MessageType = 6
 	TypeLeaveRoom MessageType = 7
 	TypeHeartbeat MessageType = 8
+	TypeEphemeral MessageType = 9
+	TypePresence  MessageType = 10
 )
 
 // Message is what one user said in a room, as it is when it is read: what he has changed since shows. Content is

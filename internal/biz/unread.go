@@ -28,31 +28,37 @@ func (h *History) MarkRead(ctx context.Context, by Identity, room RoomID, named 
 	if err != nil {
 		return RoomState{}, err
 	}
+	state, _, err := h.markRead(ctx, room, user, seq)
+	return state, err
+}
+
+// markRead tells besides whether the mark was raised.
+func (h *History) markRead(ctx context.Context, room RoomID, user UserID, seq int64) (_ RoomState, rose bool, err error) {
 	if err := checkID("room_id", string(room)); err != nil {
-		return RoomState{}, err
+		return RoomState{}, false, err
 	}
 	s, err := h.membership(ctx, room, user)
 	switch {
 	case err != nil:
-		return RoomState{}, err
+		return RoomState{}, false, err
 	case seq < 0:
-		return RoomState{}, Errorf(KindInvalid, "INVALID_ARGUMENT", "seq is %d; it is not negative", seq)
+		return RoomState{}, false, Errorf(KindInvalid, "INVALID_ARGUMENT", "seq is %d; it is not negative", seq)
 	case seq > s.Head:
-		return RoomState{}, Errorf(KindInvalid, "ABOVE_HEAD", "seq %d is not given out yet; the newest message of room %q is %d", seq, room, s.Head)
+		return RoomState{}, false, Errorf(KindInvalid, "ABOVE_HEAD", "seq %d is not given out yet; the newest message of room %q is %d", seq, room, s.Head)
 	}
-	if seq > s.Read {
+	if rose = seq > s.Read; rose {
 		if err := h.repo.MarkRead(ctx, room, user, seq); err != nil {
-			return RoomState{}, err
+			return RoomState{}, false, err
 		}
 		if s, err = h.membership(ctx, room, user); err != nil {
-			return RoomState{}, err
+			return RoomState{}, rose, err
 		}
 	}
 	states, err := h.states(ctx, user, []Standing{s})
 	if err != nil {
-		return RoomState{}, err
+		return RoomState{}, rose, err
 	}
-	return states[0], nil
+	return states[0], rose, nil
 }
 
 // membership is the standing of a member.

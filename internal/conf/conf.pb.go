@@ -44,6 +44,7 @@ type Config struct {
 	Overload      *Overload              `protobuf:"bytes,13,opt,name=overload,proto3" json:"overload,omitempty"`
 	Cluster       *Cluster               `protobuf:"bytes,14,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Search        *Search                `protobuf:"bytes,15,opt,name=search,proto3" json:"search,omitempty"`
+	Presence      *Presence              `protobuf:"bytes,20,opt,name=presence,proto3" json:"presence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -179,6 +180,13 @@ func (x *Config) GetCluster() *Cluster {
 func (x *Config) GetSearch() *Search {
 	if x != nil {
 		return x.Search
+	}
+	return nil
+}
+
+func (x *Config) GetPresence() *Presence {
+	if x != nil {
+		return x.Presence
 	}
 	return nil
 }
@@ -412,6 +420,7 @@ type Room struct {
 	AutoCreate    bool                   `protobuf:"varint,1,opt,name=auto_create,json=autoCreate,proto3" json:"auto_create,omitempty"`   // joining an unknown room creates it
 	MaxPerUser    int32                  `protobuf:"varint,2,opt,name=max_per_user,json=maxPerUser,proto3" json:"max_per_user,omitempty"` // most rooms that one user is a member of
 	Defaults      *Room_Defaults         `protobuf:"bytes,3,opt,name=defaults,proto3" json:"defaults,omitempty"`
+	LiveReadsUpTo int32                  `protobuf:"varint,20,opt,name=live_reads_up_to,json=liveReadsUpTo,proto3" json:"live_reads_up_to,omitempty"` // members up to which they are told how far each has read
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -465,6 +474,13 @@ func (x *Room) GetDefaults() *Room_Defaults {
 		return x.Defaults
 	}
 	return nil
+}
+
+func (x *Room) GetLiveReadsUpTo() int32 {
+	if x != nil {
+		return x.LiveReadsUpTo
+	}
+	return 0
 }
 
 // Message bounds one message.
@@ -583,17 +599,19 @@ func (x *Search) GetEnabled() bool {
 
 // Session bounds the life of a client's session.
 type Session struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ResumeWindow   *durationpb.Duration   `protobuf:"bytes,1,opt,name=resume_window,json=resumeWindow,proto3" json:"resume_window,omitempty"` // how long a lost session can be resumed; 0: never
-	Heartbeat      *durationpb.Duration   `protobuf:"bytes,2,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`                           // the interval that clients are told
-	QueueBytes     int64                  `protobuf:"varint,3,opt,name=queue_bytes,json=queueBytes,proto3" json:"queue_bytes,omitempty"`      // outbound bytes that may wait in one session
-	StallTimeout   *durationpb.Duration   `protobuf:"bytes,4,opt,name=stall_timeout,json=stallTimeout,proto3" json:"stall_timeout,omitempty"` // closed as slow when its queue stands still that long
-	SendsPerSecond int32                  `protobuf:"varint,5,opt,name=sends_per_second,json=sendsPerSecond,proto3" json:"sends_per_second,omitempty"`
-	SendBurst      int32                  `protobuf:"varint,6,opt,name=send_burst,json=sendBurst,proto3" json:"send_burst,omitempty"`
-	PresenceGrace  *durationpb.Duration   `protobuf:"bytes,7,opt,name=presence_grace,json=presenceGrace,proto3" json:"presence_grace,omitempty"` // from a lost connection to offline
-	StartTimeout   *durationpb.Duration   `protobuf:"bytes,8,opt,name=start_timeout,json=startTimeout,proto3" json:"start_timeout,omitempty"`    // how long a client may take to say who it is
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state               protoimpl.MessageState `protogen:"open.v1"`
+	ResumeWindow        *durationpb.Duration   `protobuf:"bytes,1,opt,name=resume_window,json=resumeWindow,proto3" json:"resume_window,omitempty"` // how long a lost session can be resumed; 0: never
+	Heartbeat           *durationpb.Duration   `protobuf:"bytes,2,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`                           // the interval that clients are told
+	QueueBytes          int64                  `protobuf:"varint,3,opt,name=queue_bytes,json=queueBytes,proto3" json:"queue_bytes,omitempty"`      // outbound bytes that may wait in one session
+	StallTimeout        *durationpb.Duration   `protobuf:"bytes,4,opt,name=stall_timeout,json=stallTimeout,proto3" json:"stall_timeout,omitempty"` // closed as slow when its queue stands still that long
+	SendsPerSecond      int32                  `protobuf:"varint,5,opt,name=sends_per_second,json=sendsPerSecond,proto3" json:"sends_per_second,omitempty"`
+	SendBurst           int32                  `protobuf:"varint,6,opt,name=send_burst,json=sendBurst,proto3" json:"send_burst,omitempty"`
+	PresenceGrace       *durationpb.Duration   `protobuf:"bytes,7,opt,name=presence_grace,json=presenceGrace,proto3" json:"presence_grace,omitempty"`                       // from a lost connection to offline
+	StartTimeout        *durationpb.Duration   `protobuf:"bytes,8,opt,name=start_timeout,json=startTimeout,proto3" json:"start_timeout,omitempty"`                          // how long a client may take to say who it is
+	EphemeralsPerSecond int32                  `protobuf:"varint,20,opt,name=ephemerals_per_second,json=ephemeralsPerSecond,proto3" json:"ephemerals_per_second,omitempty"` // of one user on this node
+	EphemeralBurst      int32                  `protobuf:"varint,21,opt,name=ephemeral_burst,json=ephemeralBurst,proto3" json:"ephemeral_burst,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Session) Reset() {
@@ -682,6 +700,73 @@ func (x *Session) GetStartTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *Session) GetEphemeralsPerSecond() int32 {
+	if x != nil {
+		return x.EphemeralsPerSecond
+	}
+	return 0
+}
+
+func (x *Session) GetEphemeralBurst() int32 {
+	if x != nil {
+		return x.EphemeralBurst
+	}
+	return 0
+}
+
+// Presence says what is told of who is there.
+type Presence struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	MaxNamed         int32                  `protobuf:"varint,1,opt,name=max_named,json=maxNamed,proto3" json:"max_named,omitempty"`                          // members up to which whoever watches a room hears of each; above, counts
+	LastSeenInterval *durationpb.Duration   `protobuf:"bytes,2,opt,name=last_seen_interval,json=lastSeenInterval,proto3" json:"last_seen_interval,omitempty"` // how often it is noted that a user is there; 0: when he goes
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Presence) Reset() {
+	*x = Presence{}
+	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Presence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Presence) ProtoMessage() {}
+
+func (x *Presence) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Presence.ProtoReflect.Descriptor instead.
+func (*Presence) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Presence) GetMaxNamed() int32 {
+	if x != nil {
+		return x.MaxNamed
+	}
+	return 0
+}
+
+func (x *Presence) GetLastSeenInterval() *durationpb.Duration {
+	if x != nil {
+		return x.LastSeenInterval
+	}
+	return nil
+}
+
 // Gateway says how sessions of the gateway protocol behave.
 type Gateway struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
@@ -697,7 +782,7 @@ type Gateway struct {
 
 func (x *Gateway) Reset() {
 	*x = Gateway{}
-	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	mi := &file_internal_conf_conf_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +794,7 @@ func (x *Gateway) String() string {
 func (*Gateway) ProtoMessage() {}
 
 func (x *Gateway) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[8]
+	mi := &file_internal_conf_conf_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +807,7 @@ func (x *Gateway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gateway.ProtoReflect.Descriptor instead.
 func (*Gateway) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Gateway) GetAckTimeout() *durationpb.Duration {
@@ -782,7 +867,7 @@ type Overload struct {
 
 func (x *Overload) Reset() {
 	*x = Overload{}
-	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +879,7 @@ func (x *Overload) String() string {
 func (*Overload) ProtoMessage() {}
 
 func (x *Overload) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[9]
+	mi := &file_internal_conf_conf_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +892,7 @@ func (x *Overload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Overload.ProtoReflect.Descriptor instead.
 func (*Overload) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Overload) GetMaxConnections() int32 {
@@ -867,7 +952,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -879,7 +964,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[10]
+	mi := &file_internal_conf_conf_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -892,7 +977,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{10}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Push) GetMaxBytes() int64 {
@@ -950,7 +1035,7 @@ type Auth struct {
 
 func (x *Auth) Reset() {
 	*x = Auth{}
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -962,7 +1047,7 @@ func (x *Auth) String() string {
 func (*Auth) ProtoMessage() {}
 
 func (x *Auth) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[11]
+	mi := &file_internal_conf_conf_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -975,7 +1060,7 @@ func (x *Auth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth.ProtoReflect.Descriptor instead.
 func (*Auth) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Auth) GetMode() string {
@@ -1026,7 +1111,7 @@ type Audio struct {
 
 func (x *Audio) Reset() {
 	*x = Audio{}
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +1123,7 @@ func (x *Audio) String() string {
 func (*Audio) ProtoMessage() {}
 
 func (x *Audio) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[12]
+	mi := &file_internal_conf_conf_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +1136,7 @@ func (x *Audio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio.ProtoReflect.Descriptor instead.
 func (*Audio) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Audio) GetMaxBytes() int64 {
@@ -1156,7 +1241,7 @@ type Registry struct {
 
 func (x *Registry) Reset() {
 	*x = Registry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1168,7 +1253,7 @@ func (x *Registry) String() string {
 func (*Registry) ProtoMessage() {}
 
 func (x *Registry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[13]
+	mi := &file_internal_conf_conf_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1181,7 +1266,7 @@ func (x *Registry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry.ProtoReflect.Descriptor instead.
 func (*Registry) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Registry) GetType() string {
@@ -1313,7 +1398,7 @@ type Upstream struct {
 
 func (x *Upstream) Reset() {
 	*x = Upstream{}
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1410,7 @@ func (x *Upstream) String() string {
 func (*Upstream) ProtoMessage() {}
 
 func (x *Upstream) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[14]
+	mi := &file_internal_conf_conf_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1423,7 @@ func (x *Upstream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream.ProtoReflect.Descriptor instead.
 func (*Upstream) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Upstream) GetRoutes() []*Upstream_Route {
@@ -1417,7 +1502,7 @@ type Cluster struct {
 
 func (x *Cluster) Reset() {
 	*x = Cluster{}
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1514,7 @@ func (x *Cluster) String() string {
 func (*Cluster) ProtoMessage() {}
 
 func (x *Cluster) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[15]
+	mi := &file_internal_conf_conf_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1527,7 @@ func (x *Cluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster.ProtoReflect.Descriptor instead.
 func (*Cluster) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Cluster) GetType() string {
@@ -1535,7 +1620,7 @@ type Server_TLS struct {
 
 func (x *Server_TLS) Reset() {
 	*x = Server_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1547,7 +1632,7 @@ func (x *Server_TLS) String() string {
 func (*Server_TLS) ProtoMessage() {}
 
 func (x *Server_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[16]
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1601,7 +1686,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1613,7 +1698,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1739,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1666,7 +1751,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,7 +1800,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +1812,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +1867,7 @@ type Server_Quic struct {
 
 func (x *Server_Quic) Reset() {
 	*x = Server_Quic{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1794,7 +1879,7 @@ func (x *Server_Quic) String() string {
 func (*Server_Quic) ProtoMessage() {}
 
 func (x *Server_Quic) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +1927,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +1939,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +1986,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1913,7 +1998,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1956,7 +2041,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1968,7 +2053,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2116,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2043,7 +2128,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2091,7 +2176,7 @@ type Data_Retention struct {
 
 func (x *Data_Retention) Reset() {
 	*x = Data_Retention{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2188,7 @@ func (x *Data_Retention) String() string {
 func (*Data_Retention) ProtoMessage() {}
 
 func (x *Data_Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2144,7 +2229,7 @@ type Data_Blobs struct {
 
 func (x *Data_Blobs) Reset() {
 	*x = Data_Blobs{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2241,7 @@ func (x *Data_Blobs) String() string {
 func (*Data_Blobs) ProtoMessage() {}
 
 func (x *Data_Blobs) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2291,7 @@ type Data_Blobs_S3 struct {
 
 func (x *Data_Blobs_S3) Reset() {
 	*x = Data_Blobs_S3{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2218,7 +2303,7 @@ func (x *Data_Blobs_S3) String() string {
 func (*Data_Blobs_S3) ProtoMessage() {}
 
 func (x *Data_Blobs_S3) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2327,7 +2412,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2339,7 +2424,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2415,7 +2500,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2427,7 +2512,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2440,7 +2525,7 @@ func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gateway_Devices.ProtoReflect.Descriptor instead.
 func (*Gateway_Devices) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{8, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{9, 0}
 }
 
 func (x *Gateway_Devices) GetPolicy() string {
@@ -2473,7 +2558,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2485,7 +2570,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2498,7 +2583,7 @@ func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth_JWT.ProtoReflect.Descriptor instead.
 func (*Auth_JWT) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 0}
 }
 
 func (x *Auth_JWT) GetIssuer() string {
@@ -2563,7 +2648,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2575,7 +2660,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2588,7 +2673,7 @@ func (x *Auth_Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth_Key.ProtoReflect.Descriptor instead.
 func (*Auth_Key) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 1}
 }
 
 func (x *Auth_Key) GetId() string {
@@ -2632,7 +2717,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2644,7 +2729,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2657,7 +2742,7 @@ func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Auth_Claims.ProtoReflect.Descriptor instead.
 func (*Auth_Claims) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{11, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 2}
 }
 
 func (x *Auth_Claims) GetUser() string {
@@ -2700,7 +2785,7 @@ type Audio_Url struct {
 
 func (x *Audio_Url) Reset() {
 	*x = Audio_Url{}
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2712,7 +2797,7 @@ func (x *Audio_Url) String() string {
 func (*Audio_Url) ProtoMessage() {}
 
 func (x *Audio_Url) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2725,7 +2810,7 @@ func (x *Audio_Url) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio_Url.ProtoReflect.Descriptor instead.
 func (*Audio_Url) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 0}
 }
 
 func (x *Audio_Url) GetSecrets() string {
@@ -2762,7 +2847,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2774,7 +2859,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2787,7 +2872,7 @@ func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio_Transcription.ProtoReflect.Descriptor instead.
 func (*Audio_Transcription) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 1}
 }
 
 func (x *Audio_Transcription) GetWorkers() int32 {
@@ -2832,7 +2917,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2844,7 +2929,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2857,7 +2942,7 @@ func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio_OpenAI.ProtoReflect.Descriptor instead.
 func (*Audio_OpenAI) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{12, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 2}
 }
 
 func (x *Audio_OpenAI) GetBaseUrl() string {
@@ -2908,7 +2993,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2920,7 +3005,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2933,7 +3018,7 @@ func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_TLS.ProtoReflect.Descriptor instead.
 func (*Registry_TLS) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 0}
 }
 
 func (x *Registry_TLS) GetEnabled() bool {
@@ -2981,7 +3066,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2993,7 +3078,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3006,7 +3091,7 @@ func (x *Registry_Names) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_Names.ProtoReflect.Descriptor instead.
 func (*Registry_Names) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 1}
 }
 
 func (x *Registry_Names) GetIm() string {
@@ -3034,7 +3119,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3046,7 +3131,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3059,7 +3144,7 @@ func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_Advertise.ProtoReflect.Descriptor instead.
 func (*Registry_Advertise) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 2}
 }
 
 func (x *Registry_Advertise) GetHost() string {
@@ -3093,7 +3178,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3105,7 +3190,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3118,7 +3203,7 @@ func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Registry_Entry.ProtoReflect.Descriptor instead.
 func (*Registry_Entry) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{13, 3}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 3}
 }
 
 func (x *Registry_Entry) GetName() string {
@@ -3146,7 +3231,7 @@ type Upstream_Zone struct {
 
 func (x *Upstream_Zone) Reset() {
 	*x = Upstream_Zone{}
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3158,7 +3243,7 @@ func (x *Upstream_Zone) String() string {
 func (*Upstream_Zone) ProtoMessage() {}
 
 func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3171,7 +3256,7 @@ func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Zone.ProtoReflect.Descriptor instead.
 func (*Upstream_Zone) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15, 0}
 }
 
 func (x *Upstream_Zone) GetName() string {
@@ -3202,7 +3287,7 @@ type Upstream_Service struct {
 
 func (x *Upstream_Service) Reset() {
 	*x = Upstream_Service{}
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3214,7 +3299,7 @@ func (x *Upstream_Service) String() string {
 func (*Upstream_Service) ProtoMessage() {}
 
 func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3227,7 +3312,7 @@ func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Service.ProtoReflect.Descriptor instead.
 func (*Upstream_Service) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15, 1}
 }
 
 func (x *Upstream_Service) GetName() string {
@@ -3284,7 +3369,7 @@ type Upstream_Route struct {
 
 func (x *Upstream_Route) Reset() {
 	*x = Upstream_Route{}
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3296,7 +3381,7 @@ func (x *Upstream_Route) String() string {
 func (*Upstream_Route) ProtoMessage() {}
 
 func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3309,7 +3394,7 @@ func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Route.ProtoReflect.Descriptor instead.
 func (*Upstream_Route) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15, 2}
 }
 
 func (x *Upstream_Route) GetAction() string {
@@ -3350,7 +3435,7 @@ type Upstream_Breaker struct {
 
 func (x *Upstream_Breaker) Reset() {
 	*x = Upstream_Breaker{}
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3362,7 +3447,7 @@ func (x *Upstream_Breaker) String() string {
 func (*Upstream_Breaker) ProtoMessage() {}
 
 func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3375,7 +3460,7 @@ func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Breaker.ProtoReflect.Descriptor instead.
 func (*Upstream_Breaker) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 3}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15, 3}
 }
 
 func (x *Upstream_Breaker) GetFailures() int32 {
@@ -3402,7 +3487,7 @@ type Upstream_Lease struct {
 
 func (x *Upstream_Lease) Reset() {
 	*x = Upstream_Lease{}
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +3499,7 @@ func (x *Upstream_Lease) String() string {
 func (*Upstream_Lease) ProtoMessage() {}
 
 func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +3512,7 @@ func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_Lease.ProtoReflect.Descriptor instead.
 func (*Upstream_Lease) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 4}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15, 4}
 }
 
 func (x *Upstream_Lease) GetMax() *durationpb.Duration {
@@ -3457,7 +3542,7 @@ type Upstream_TLS struct {
 
 func (x *Upstream_TLS) Reset() {
 	*x = Upstream_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[45]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3469,7 +3554,7 @@ func (x *Upstream_TLS) String() string {
 func (*Upstream_TLS) ProtoMessage() {}
 
 func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[45]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3482,7 +3567,7 @@ func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream_TLS.ProtoReflect.Descriptor instead.
 func (*Upstream_TLS) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{14, 5}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15, 5}
 }
 
 func (x *Upstream_TLS) GetEnabled() bool {
@@ -3533,7 +3618,7 @@ type Cluster_TLS struct {
 
 func (x *Cluster_TLS) Reset() {
 	*x = Cluster_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[46]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3545,7 +3630,7 @@ func (x *Cluster_TLS) String() string {
 func (*Cluster_TLS) ProtoMessage() {}
 
 func (x *Cluster_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[46]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3558,7 +3643,7 @@ func (x *Cluster_TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster_TLS.ProtoReflect.Descriptor instead.
 func (*Cluster_TLS) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15, 0}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{16, 0}
 }
 
 func (x *Cluster_TLS) GetEnabled() bool {
@@ -3607,7 +3692,7 @@ type Cluster_Embedded struct {
 
 func (x *Cluster_Embedded) Reset() {
 	*x = Cluster_Embedded{}
-	mi := &file_internal_conf_conf_proto_msgTypes[47]
+	mi := &file_internal_conf_conf_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3619,7 +3704,7 @@ func (x *Cluster_Embedded) String() string {
 func (*Cluster_Embedded) ProtoMessage() {}
 
 func (x *Cluster_Embedded) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[47]
+	mi := &file_internal_conf_conf_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3632,7 +3717,7 @@ func (x *Cluster_Embedded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster_Embedded.ProtoReflect.Descriptor instead.
 func (*Cluster_Embedded) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15, 1}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{16, 1}
 }
 
 func (x *Cluster_Embedded) GetListen() string {
@@ -3665,7 +3750,7 @@ type Cluster_Redis struct {
 
 func (x *Cluster_Redis) Reset() {
 	*x = Cluster_Redis{}
-	mi := &file_internal_conf_conf_proto_msgTypes[48]
+	mi := &file_internal_conf_conf_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3677,7 +3762,7 @@ func (x *Cluster_Redis) String() string {
 func (*Cluster_Redis) ProtoMessage() {}
 
 func (x *Cluster_Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[48]
+	mi := &file_internal_conf_conf_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3690,7 +3775,7 @@ func (x *Cluster_Redis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cluster_Redis.ProtoReflect.Descriptor instead.
 func (*Cluster_Redis) Descriptor() ([]byte, []int) {
-	return file_internal_conf_conf_proto_rawDescGZIP(), []int{15, 2}
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{16, 2}
 }
 
 func (x *Cluster_Redis) GetSharded() bool {
@@ -3704,7 +3789,7 @@ var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xa5\x05\n" +
+	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xd8\x05\n" +
 	"\x06Config\x12\"\n" +
 	"\x03log\x18\x01 \x01(\v2\x10.hermod.conf.LogR\x03log\x12+\n" +
 	"\x06server\x18\x02 \x01(\v2\x13.hermod.conf.ServerR\x06server\x12%\n" +
@@ -3721,7 +3806,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\bupstream\x18\f \x01(\v2\x15.hermod.conf.UpstreamR\bupstream\x121\n" +
 	"\boverload\x18\r \x01(\v2\x15.hermod.conf.OverloadR\boverload\x12.\n" +
 	"\acluster\x18\x0e \x01(\v2\x14.hermod.conf.ClusterR\acluster\x12+\n" +
-	"\x06search\x18\x0f \x01(\v2\x13.hermod.conf.SearchR\x06search\"3\n" +
+	"\x06search\x18\x0f \x01(\v2\x13.hermod.conf.SearchR\x06search\x121\n" +
+	"\bpresence\x18\x14 \x01(\v2\x15.hermod.conf.PresenceR\bpresence\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\"\xa1\t\n" +
@@ -3802,13 +3888,14 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"path_style\x18\t \x01(\bR\tpathStyle\x12\x17\n" +
 	"\aca_file\x18\n" +
 	" \x01(\tR\x06caFile\x123\n" +
-	"\atimeout\x18\v \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xb7\x03\n" +
+	"\atimeout\x18\v \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xe0\x03\n" +
 	"\x04Room\x12\x1f\n" +
 	"\vauto_create\x18\x01 \x01(\bR\n" +
 	"autoCreate\x12 \n" +
 	"\fmax_per_user\x18\x02 \x01(\x05R\n" +
 	"maxPerUser\x126\n" +
-	"\bdefaults\x18\x03 \x01(\v2\x1a.hermod.conf.Room.DefaultsR\bdefaults\x1a\xb3\x02\n" +
+	"\bdefaults\x18\x03 \x01(\v2\x1a.hermod.conf.Room.DefaultsR\bdefaults\x12'\n" +
+	"\x10live_reads_up_to\x18\x14 \x01(\x05R\rliveReadsUpTo\x1a\xb3\x02\n" +
 	"\bDefaults\x12\x1b\n" +
 	"\tmax_users\x18\x01 \x01(\x05R\bmaxUsers\x12\x1e\n" +
 	"\n" +
@@ -3828,7 +3915,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"editWindow\x12>\n" +
 	"\rrecall_window\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\frecallWindow\"\"\n" +
 	"\x06Search\x12\x18\n" +
-	"\aenabled\x18\x01 \x01(\bR\aenabled\"\xae\x03\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\"\x8b\x04\n" +
 	"\aSession\x12>\n" +
 	"\rresume_window\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\fresumeWindow\x127\n" +
 	"\theartbeat\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\theartbeat\x12\x1f\n" +
@@ -3839,7 +3926,12 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
 	"send_burst\x18\x06 \x01(\x05R\tsendBurst\x12@\n" +
 	"\x0epresence_grace\x18\a \x01(\v2\x19.google.protobuf.DurationR\rpresenceGrace\x12>\n" +
-	"\rstart_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\fstartTimeout\"\xe5\x02\n" +
+	"\rstart_timeout\x18\b \x01(\v2\x19.google.protobuf.DurationR\fstartTimeout\x122\n" +
+	"\x15ephemerals_per_second\x18\x14 \x01(\x05R\x13ephemeralsPerSecond\x12'\n" +
+	"\x0fephemeral_burst\x18\x15 \x01(\x05R\x0eephemeralBurst\"p\n" +
+	"\bPresence\x12\x1b\n" +
+	"\tmax_named\x18\x01 \x01(\x05R\bmaxNamed\x12G\n" +
+	"\x12last_seen_interval\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x10lastSeenInterval\"\xe5\x02\n" +
 	"\aGateway\x12:\n" +
 	"\vack_timeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"ackTimeout\x12\x1f\n" +
@@ -4036,7 +4128,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -4046,48 +4138,49 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Message)(nil),             // 5: hermod.conf.Message
 	(*Search)(nil),              // 6: hermod.conf.Search
 	(*Session)(nil),             // 7: hermod.conf.Session
-	(*Gateway)(nil),             // 8: hermod.conf.Gateway
-	(*Overload)(nil),            // 9: hermod.conf.Overload
-	(*Push)(nil),                // 10: hermod.conf.Push
-	(*Auth)(nil),                // 11: hermod.conf.Auth
-	(*Audio)(nil),               // 12: hermod.conf.Audio
-	(*Registry)(nil),            // 13: hermod.conf.Registry
-	(*Upstream)(nil),            // 14: hermod.conf.Upstream
-	(*Cluster)(nil),             // 15: hermod.conf.Cluster
-	(*Server_TLS)(nil),          // 16: hermod.conf.Server.TLS
-	(*Server_Listener)(nil),     // 17: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 18: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 19: hermod.conf.Server.Http
-	(*Server_Quic)(nil),         // 20: hermod.conf.Server.Quic
-	(*Server_Stop)(nil),         // 21: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 22: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 23: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 24: hermod.conf.Data.Log
-	(*Data_Retention)(nil),      // 25: hermod.conf.Data.Retention
-	(*Data_Blobs)(nil),          // 26: hermod.conf.Data.Blobs
-	(*Data_Blobs_S3)(nil),       // 27: hermod.conf.Data.Blobs.S3
-	(*Room_Defaults)(nil),       // 28: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 29: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 30: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 31: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 32: hermod.conf.Auth.Claims
-	(*Audio_Url)(nil),           // 33: hermod.conf.Audio.Url
-	(*Audio_Transcription)(nil), // 34: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 35: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 36: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 37: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 38: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 39: hermod.conf.Registry.Entry
-	(*Upstream_Zone)(nil),       // 40: hermod.conf.Upstream.Zone
-	(*Upstream_Service)(nil),    // 41: hermod.conf.Upstream.Service
-	(*Upstream_Route)(nil),      // 42: hermod.conf.Upstream.Route
-	(*Upstream_Breaker)(nil),    // 43: hermod.conf.Upstream.Breaker
-	(*Upstream_Lease)(nil),      // 44: hermod.conf.Upstream.Lease
-	(*Upstream_TLS)(nil),        // 45: hermod.conf.Upstream.TLS
-	(*Cluster_TLS)(nil),         // 46: hermod.conf.Cluster.TLS
-	(*Cluster_Embedded)(nil),    // 47: hermod.conf.Cluster.Embedded
-	(*Cluster_Redis)(nil),       // 48: hermod.conf.Cluster.Redis
-	(*durationpb.Duration)(nil), // 49: google.protobuf.Duration
+	(*Presence)(nil),            // 8: hermod.conf.Presence
+	(*Gateway)(nil),             // 9: hermod.conf.Gateway
+	(*Overload)(nil),            // 10: hermod.conf.Overload
+	(*Push)(nil),                // 11: hermod.conf.Push
+	(*Auth)(nil),                // 12: hermod.conf.Auth
+	(*Audio)(nil),               // 13: hermod.conf.Audio
+	(*Registry)(nil),            // 14: hermod.conf.Registry
+	(*Upstream)(nil),            // 15: hermod.conf.Upstream
+	(*Cluster)(nil),             // 16: hermod.conf.Cluster
+	(*Server_TLS)(nil),          // 17: hermod.conf.Server.TLS
+	(*Server_Listener)(nil),     // 18: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 19: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 20: hermod.conf.Server.Http
+	(*Server_Quic)(nil),         // 21: hermod.conf.Server.Quic
+	(*Server_Stop)(nil),         // 22: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 23: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 24: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 25: hermod.conf.Data.Log
+	(*Data_Retention)(nil),      // 26: hermod.conf.Data.Retention
+	(*Data_Blobs)(nil),          // 27: hermod.conf.Data.Blobs
+	(*Data_Blobs_S3)(nil),       // 28: hermod.conf.Data.Blobs.S3
+	(*Room_Defaults)(nil),       // 29: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 30: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 31: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 32: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 33: hermod.conf.Auth.Claims
+	(*Audio_Url)(nil),           // 34: hermod.conf.Audio.Url
+	(*Audio_Transcription)(nil), // 35: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 36: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 37: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 38: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 39: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 40: hermod.conf.Registry.Entry
+	(*Upstream_Zone)(nil),       // 41: hermod.conf.Upstream.Zone
+	(*Upstream_Service)(nil),    // 42: hermod.conf.Upstream.Service
+	(*Upstream_Route)(nil),      // 43: hermod.conf.Upstream.Route
+	(*Upstream_Breaker)(nil),    // 44: hermod.conf.Upstream.Breaker
+	(*Upstream_Lease)(nil),      // 45: hermod.conf.Upstream.Lease
+	(*Upstream_TLS)(nil),        // 46: hermod.conf.Upstream.TLS
+	(*Cluster_TLS)(nil),         // 47: hermod.conf.Cluster.TLS
+	(*Cluster_Embedded)(nil),    // 48: hermod.conf.Cluster.Embedded
+	(*Cluster_Redis)(nil),       // 49: hermod.conf.Cluster.Redis
+	(*durationpb.Duration)(nil), // 50: google.protobuf.Duration
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -4096,92 +4189,94 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	4,  // 3: hermod.conf.Config.room:type_name -> hermod.conf.Room
 	5,  // 4: hermod.conf.Config.message:type_name -> hermod.conf.Message
 	7,  // 5: hermod.conf.Config.session:type_name -> hermod.conf.Session
-	10, // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
-	11, // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
-	12, // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
-	13, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
-	8,  // 10: hermod.conf.Config.gateway:type_name -> hermod.conf.Gateway
-	14, // 11: hermod.conf.Config.upstream:type_name -> hermod.conf.Upstream
-	9,  // 12: hermod.conf.Config.overload:type_name -> hermod.conf.Overload
-	15, // 13: hermod.conf.Config.cluster:type_name -> hermod.conf.Cluster
+	11, // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
+	12, // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
+	13, // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
+	14, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
+	9,  // 10: hermod.conf.Config.gateway:type_name -> hermod.conf.Gateway
+	15, // 11: hermod.conf.Config.upstream:type_name -> hermod.conf.Upstream
+	10, // 12: hermod.conf.Config.overload:type_name -> hermod.conf.Overload
+	16, // 13: hermod.conf.Config.cluster:type_name -> hermod.conf.Cluster
 	6,  // 14: hermod.conf.Config.search:type_name -> hermod.conf.Search
-	17, // 15: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	17, // 16: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	18, // 17: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	21, // 18: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	22, // 19: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	19, // 20: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	20, // 21: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
-	23, // 22: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	24, // 23: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	25, // 24: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
-	26, // 25: hermod.conf.Data.blobs:type_name -> hermod.conf.Data.Blobs
-	28, // 26: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	49, // 27: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
-	49, // 28: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
-	49, // 29: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	49, // 30: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	49, // 31: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	49, // 32: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	49, // 33: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	49, // 34: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	49, // 35: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	29, // 36: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	49, // 37: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
-	49, // 38: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	49, // 39: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	30, // 40: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	49, // 41: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	49, // 42: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	49, // 43: hermod.conf.Audio.unreferenced:type_name -> google.protobuf.Duration
-	33, // 44: hermod.conf.Audio.url:type_name -> hermod.conf.Audio.Url
-	34, // 45: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	35, // 46: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	36, // 47: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	49, // 48: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	39, // 49: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	37, // 50: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	38, // 51: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	42, // 52: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
-	41, // 53: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
-	40, // 54: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
-	43, // 55: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
-	44, // 56: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
-	45, // 57: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
-	46, // 58: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
-	47, // 59: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
-	48, // 60: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
-	16, // 61: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	16, // 62: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	16, // 63: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	16, // 64: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	49, // 65: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	49, // 66: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	49, // 67: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	49, // 68: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	49, // 69: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	49, // 70: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
-	49, // 71: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
-	27, // 72: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
-	49, // 73: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
-	49, // 74: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	49, // 75: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	31, // 76: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	49, // 77: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	49, // 78: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	32, // 79: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	49, // 80: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
-	49, // 81: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	49, // 82: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	49, // 83: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	49, // 84: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	49, // 85: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	49, // 86: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	87, // [87:87] is the sub-list for method output_type
-	87, // [87:87] is the sub-list for method input_type
-	87, // [87:87] is the sub-list for extension type_name
-	87, // [87:87] is the sub-list for extension extendee
-	0,  // [0:87] is the sub-list for field type_name
+	8,  // 15: hermod.conf.Config.presence:type_name -> hermod.conf.Presence
+	18, // 16: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	18, // 17: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	19, // 18: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	22, // 19: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	23, // 20: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	20, // 21: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	21, // 22: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
+	24, // 23: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	25, // 24: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	26, // 25: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
+	27, // 26: hermod.conf.Data.blobs:type_name -> hermod.conf.Data.Blobs
+	29, // 27: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	50, // 28: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
+	50, // 29: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
+	50, // 30: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	50, // 31: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	50, // 32: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	50, // 33: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	50, // 34: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	50, // 35: hermod.conf.Presence.last_seen_interval:type_name -> google.protobuf.Duration
+	50, // 36: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	50, // 37: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	30, // 38: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	50, // 39: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
+	50, // 40: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	50, // 41: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	31, // 42: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	50, // 43: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	50, // 44: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	50, // 45: hermod.conf.Audio.unreferenced:type_name -> google.protobuf.Duration
+	34, // 46: hermod.conf.Audio.url:type_name -> hermod.conf.Audio.Url
+	35, // 47: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	36, // 48: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	37, // 49: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	50, // 50: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	40, // 51: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	38, // 52: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	39, // 53: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	43, // 54: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	42, // 55: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	41, // 56: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	44, // 57: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	45, // 58: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	46, // 59: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	47, // 60: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
+	48, // 61: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
+	49, // 62: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
+	17, // 63: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	17, // 64: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	17, // 65: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	17, // 66: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	50, // 67: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	50, // 68: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	50, // 69: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	50, // 70: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	50, // 71: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	50, // 72: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
+	50, // 73: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
+	28, // 74: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
+	50, // 75: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
+	50, // 76: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	50, // 77: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	32, // 78: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	50, // 79: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	50, // 80: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	33, // 81: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	50, // 82: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
+	50, // 83: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	50, // 84: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	50, // 85: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	50, // 86: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	50, // 87: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	50, // 88: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	89, // [89:89] is the sub-list for method output_type
+	89, // [89:89] is the sub-list for method input_type
+	89, // [89:89] is the sub-list for extension type_name
+	89, // [89:89] is the sub-list for extension extendee
+	0,  // [0:89] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -4195,7 +4290,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   49,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -89,7 +89,12 @@ var limits = map[string]limit{
 	"hermod.conf.Data.Retention.max_age":          lasting(0, forever),
 	"hermod.conf.Data.Retention.max_messages":     count(0, 1000*million),
 
-	"hermod.conf.Room.max_per_user":          count(1, million),
+	"hermod.conf.Room.max_per_user":     count(1, million),
+	"hermod.conf.Room.live_reads_up_to": count(0, million),
+
+	"hermod.conf.Presence.max_named":          count(0, 1000),
+	"hermod.conf.Presence.last_seen_interval": lasting(0, time.Hour),
+
 	"hermod.conf.Room.Defaults.max_users":    count(0, million),
 	"hermod.conf.Room.Defaults.message_ttl":  lasting(0, forever),
 	"hermod.conf.Room.Defaults.idle_timeout": lasting(0, forever),
@@ -99,14 +104,16 @@ var limits = map[string]limit{
 	"hermod.conf.Message.edit_window":        lasting(0, forever),
 	"hermod.conf.Message.recall_window":      lasting(0, forever),
 
-	"hermod.conf.Session.resume_window":    lasting(0, 24*time.Hour),
-	"hermod.conf.Session.heartbeat":        lasting(5*time.Second, 10*time.Minute),
-	"hermod.conf.Session.queue_bytes":      size(64*kib, gib),
-	"hermod.conf.Session.stall_timeout":    lasting(time.Second, time.Hour),
-	"hermod.conf.Session.sends_per_second": count(1, million),
-	"hermod.conf.Session.send_burst":       count(1, 10*million),
-	"hermod.conf.Session.presence_grace":   lasting(0, 10*time.Minute),
-	"hermod.conf.Session.start_timeout":    lasting(time.Second, time.Hour),
+	"hermod.conf.Session.resume_window":         lasting(0, 24*time.Hour),
+	"hermod.conf.Session.heartbeat":             lasting(5*time.Second, 10*time.Minute),
+	"hermod.conf.Session.queue_bytes":           size(64*kib, gib),
+	"hermod.conf.Session.stall_timeout":         lasting(time.Second, time.Hour),
+	"hermod.conf.Session.sends_per_second":      count(1, million),
+	"hermod.conf.Session.send_burst":            count(1, 10*million),
+	"hermod.conf.Session.ephemerals_per_second": count(1, 10_000),
+	"hermod.conf.Session.ephemeral_burst":       count(1, 100_000),
+	"hermod.conf.Session.presence_grace":        lasting(0, 10*time.Minute),
+	"hermod.conf.Session.start_timeout":         lasting(time.Second, time.Hour),
 
 	"hermod.conf.Gateway.ack_timeout":     lasting(time.Second, 10*time.Minute),
 	"hermod.conf.Gateway.max_resends":     count(0, 100),

@@ -22,8 +22,9 @@ var live = map[string]effect{
 	"hermod.conf.Data.Retention.max_age":      atOnce,
 	"hermod.conf.Data.Retention.max_messages": atOnce,
 
-	"hermod.conf.Room.auto_create":  atOnce,
-	"hermod.conf.Room.max_per_user": atOnce,
+	"hermod.conf.Room.auto_create":      atOnce,
+	"hermod.conf.Room.max_per_user":     atOnce,
+	"hermod.conf.Room.live_reads_up_to": atOnce,
 	// The defaults of rooms that are made from then on.
 	"hermod.conf.Room.Defaults.max_users":       atOnce,
 	"hermod.conf.Room.Defaults.persistent":      atOnce,
@@ -38,13 +39,15 @@ var live = map[string]effect{
 	"hermod.conf.Message.edit_window":        atOnce,
 	"hermod.conf.Message.recall_window":      atOnce,
 
-	"hermod.conf.Session.resume_window":    atOnce,
-	"hermod.conf.Session.heartbeat":        atOnce, // of sessions that open from then on
-	"hermod.conf.Session.queue_bytes":      atOnce,
-	"hermod.conf.Session.stall_timeout":    atOnce,
-	"hermod.conf.Session.sends_per_second": atOnce,
-	"hermod.conf.Session.send_burst":       atOnce,
-	"hermod.conf.Session.start_timeout":    atOnce,
+	"hermod.conf.Session.resume_window":         atOnce,
+	"hermod.conf.Session.heartbeat":             atOnce, // of sessions that open from then on
+	"hermod.conf.Session.queue_bytes":           atOnce,
+	"hermod.conf.Session.stall_timeout":         atOnce,
+	"hermod.conf.Session.sends_per_second":      atOnce,
+	"hermod.conf.Session.send_burst":            atOnce,
+	"hermod.conf.Session.start_timeout":         atOnce,
+	"hermod.conf.Session.ephemerals_per_second": atOnce,
+	"hermod.conf.Session.ephemeral_burst":       atOnce,
 
 	"hermod.conf.Upstream.routes":            atOnce,
 	"hermod.conf.Upstream.services":          atOnce,

@@ -76,6 +76,8 @@ type dialect struct {
 	once func(key string) string
 	// raiseCursor ends the insertion of a cursor that may be there already, and then only ever rises.
 	raiseCursor string
+	// raiseSeen is that for the time when a user was last there.
+	raiseSeen string
 	// bulk writes whole batches in few statements. Without it each row has a statement of its own, which is
 	// faster where statements do not travel.
 	bulk bulk

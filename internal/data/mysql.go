@@ -30,8 +30,9 @@ var mysqlDriver = driver{
 		},
 		raiseCursor: ` ON DUPLICATE KEY UPDATE
 			delivered = greatest(delivered, VALUES(delivered)), updated_at = VALUES(updated_at)`,
-		bulk:   values{},
-		search: mysqlSearch,
+		raiseSeen: ` ON DUPLICATE KEY UPDATE seen_at = greatest(seen_at, VALUES(seen_at))`,
+		bulk:      values{},
+		search:    mysqlSearch,
 	},
 }
 

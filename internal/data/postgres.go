@@ -27,8 +27,9 @@ var postgresDriver = driver{
 		once:      onConflictDoNothing,
 		raiseCursor: ` ON CONFLICT (user_id, room_id, device_id) DO UPDATE
 			SET delivered = greatest(cursors.delivered, excluded.delivered), updated_at = excluded.updated_at`,
-		bulk:   arrays{},
-		search: postgresSearch,
+		raiseSeen: ` ON CONFLICT (user_id) DO UPDATE SET seen_at = greatest(last_seen.seen_at, excluded.seen_at)`,
+		bulk:      arrays{},
+		search:    postgresSearch,
 	},
 }
 

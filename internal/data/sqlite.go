@@ -22,7 +22,8 @@ var sqliteDriver = driver{
 		once:  onConflictDoNothing,
 		raiseCursor: ` ON CONFLICT (user_id, room_id, device_id) DO UPDATE
 			SET delivered = max(delivered, excluded.delivered), updated_at = excluded.updated_at`,
-		search: fts5{},
+		search:    fts5{},
+		raiseSeen: ` ON CONFLICT (user_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at)`,
 	},
 }
 

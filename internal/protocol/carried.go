@@ -15,7 +15,8 @@ func toWireCarried(c *session.Carried, protocol string, part []byte) *wire.Carri
 		Resend: c.Resend, Numbered: c.Numbered, Replies: c.Replies, Barred: c.Hold, Follows: c.Follows,
 		Started: nanoseconds(c.Started), Expiry: nanoseconds(c.Expiry), Ticket: c.Ticket, Spent: c.Spent,
 		Acked: c.Acked, Reached: c.Reached, Asked: c.Asked,
-		Queue: toWireFrames(c.Queue), Held: toWireFrames(c.Held), Bound: toWireFrames(c.Bound),
+		Events: c.Events,
+		Queue:  toWireFrames(c.Queue), Held: toWireFrames(c.Held), Bound: toWireFrames(c.Bound),
 		Names: c.Names, Protocol: protocol, Part: part,
 	}
 	for i := range c.Places {
@@ -36,7 +37,7 @@ func fromWireCarried(w *wire.Carried) (*session.Carried, error) {
 	c := &session.Carried{
 		Options: session.Options{
 			ID: w.GetId(), User: w.GetUser(), GID: w.GetGid(), Device: w.GetDevice(), Format: format, Resume: true,
-			Resend: w.GetResend(), Numbered: w.GetNumbered(), Replies: w.GetReplies(), Hold: w.GetBarred(), Asked: w.GetAsked(),
+			Resend: w.GetResend(), Numbered: w.GetNumbered(), Replies: w.GetReplies(), Events: w.GetEvents(), Hold: w.GetBarred(), Asked: w.GetAsked(),
 		},
 		Follows: w.GetFollows(), Names: w.GetNames(), Started: moment(w.GetStarted()), Expiry: moment(w.GetExpiry()),
 		Ticket: w.GetTicket(), Spent: w.GetSpent(), Acked: w.GetAcked(), Reached: w.GetReached(),

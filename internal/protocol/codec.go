@@ -29,6 +29,10 @@ func (Codec) Append(dst []byte, payload any) ([]byte, error) {
 		p.Kind = &wire.Payload_Notice{Notice: &wire.Notice{
 			Type: int32(v.Type), Id: v.ID, Room: string(v.Room), User: string(v.User), Metadata: v.Metadata, Time: nanoseconds(v.Time),
 		}}
+	case *biz.Ephemeral:
+		p.Kind = &wire.Payload_Ephemeral{Ephemeral: &wire.Ephemeral{
+			Room: string(v.Room), User: string(v.User), Kind: v.Kind, Data: v.Data, Time: nanoseconds(v.Time),
+		}}
 	default:
 		return nil, fmt.Errorf("protocol: %T is not sent to other nodes", payload)
 	}
@@ -51,6 +55,11 @@ func (Codec) Decode(b []byte) (any, error) {
 		return &Notice{
 			Type: biz.MessageType(n.GetType()), ID: n.GetId(), Room: biz.RoomID(n.GetRoom()), User: biz.UserID(n.GetUser()),
 			Metadata: n.GetMetadata(), Time: moment(n.GetTime()),
+		}, nil
+	case *wire.Payload_Ephemeral:
+		e := v.Ephemeral
+		return &biz.Ephemeral{
+			Room: biz.RoomID(e.GetRoom()), User: biz.UserID(e.GetUser()), Kind: e.GetKind(), Data: e.GetData(), Time: moment(e.GetTime()),
 		}, nil
 	}
 	return nil, errPayload

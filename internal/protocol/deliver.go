@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -118,23 +117,13 @@ func (d *Deliverer) notify(t biz.MessageType, room biz.RoomID, user biz.UserID, 
 	})
 }
 
-// Online implements biz.Presence.
-func (d *Deliverer) Online(ctx context.Context, users []biz.UserID) []biz.UserID {
-	var elsewhere map[biz.UserID]bool
-	if !d.node.Alone() {
-		away := make([]biz.UserID, 0, len(users))
-		for _, u := range users {
-			if !d.node.Online(string(u)) {
-				away = append(away, u)
-			}
-		}
-		elsewhere = d.online.among(ctx, away)
-	}
-	online := make([]biz.UserID, 0, len(users))
-	for _, u := range users {
-		if elsewhere[u] || d.node.Online(string(u)) {
-			online = append(online, u)
-		}
-	}
-	return online
+// DeliverEphemeral implements biz.Teller.
+func (d *Deliverer) DeliverEphemeral(e *biz.Ephemeral) {
+	d.node.Publish(&frame.Publication{
+		Channel:   RoomChannel(e.Room),
+		Ephemeral: string(e.Room) + "\x00" + string(e.User) + "\x00" + e.Kind,
+		Frame:     frame.New(e),
+		From:      string(e.User),
+		Origin:    string(e.Origin),
+	})
 }

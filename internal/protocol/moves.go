@@ -130,7 +130,7 @@ func (m *Moves) resume(ctx context.Context, r broker.Request) proto.Message {
 	if !w.GetHeir() {
 		return &wire.Resumed{}
 	}
-	legacy := &wire.Legacy{Protocol: name, Part: p.Part(s), Follows: s.Follows(), Channels: s.Channels(), Names: append(m.node.Names(s), s.ID)}
+	legacy := &wire.Legacy{Protocol: name, Part: p.Part(s), Follows: s.Follows(), Events: s.Events(), Channels: s.Channels(), Names: append(m.node.Names(s), s.ID)}
 	m.node.End(s, transport.Replaced)
 	m.node.MovedTo(s.ID, r.Node)
 	return &wire.Resumed{Legacy: legacy}
@@ -183,6 +183,7 @@ type Wanted struct {
 type Legacy struct {
 	Part     []byte
 	Follows  bool
+	Events   bool
 	Channels []string
 	Names    []string // by which it was known
 }
@@ -208,10 +209,10 @@ func (m *Moves) Fetch(ctx context.Context, w Wanted) (here bool, legacy *Legacy)
 			return true, nil
 		}
 		m.log.Warn("a session of another node cannot go on here; its client starts anew", "session", c.GetId(), "error", err)
-		return false, &Legacy{Part: c.GetPart(), Follows: c.GetFollows(), Channels: channelsOf(c), Names: append(c.GetNames(), c.GetId())}
+		return false, &Legacy{Part: c.GetPart(), Follows: c.GetFollows(), Events: c.GetEvents(), Channels: channelsOf(c), Names: append(c.GetNames(), c.GetId())}
 	}
 	l := got.GetLegacy()
-	return false, &Legacy{Part: l.GetPart(), Follows: l.GetFollows(), Channels: l.GetChannels(), Names: l.GetNames()}
+	return false, &Legacy{Part: l.GetPart(), Follows: l.GetFollows(), Events: l.GetEvents(), Channels: l.GetChannels(), Names: l.GetNames()}
 }
 
 func channelsOf(c *wire.Carried) (channels []string) {

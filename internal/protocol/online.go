@@ -11,6 +11,7 @@ import (
 	"github.com/game-im/hermod/internal/protocol/wire"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/presence"
 )
 
 const (
@@ -38,8 +39,8 @@ type online struct {
 
 // presentAt is what is known of a user at a moment.
 type presentAt struct {
-	online bool
-	asked  time.Time
+	state presence.State
+	asked time.Time
 }
 
 func (o *online) init(n *node.Node) {
@@ -48,9 +49,9 @@ func (o *online) init(n *node.Node) {
 	n.HandleApart(node.KindOnline, maxViews, o.answer)
 }
 
-// among returns which of the users are online elsewhere. It returns what is known when ctx ends.
-func (o *online) among(ctx context.Context, users []biz.UserID) map[biz.UserID]bool {
-	there := make(map[biz.UserID]bool, len(users))
+// among returns where the users are elsewhere. It returns what is known when ctx ends.
+func (o *online) among(ctx context.Context, users []biz.UserID) map[biz.UserID]presence.State {
+	there := make(map[biz.UserID]presence.State, len(users))
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for {
@@ -67,11 +68,11 @@ func (o *online) among(ctx context.Context, users []biz.UserID) map[biz.UserID]b
 }
 
 // lookLocked puts what is known into there, and what is not into what is asked for next.
-func (o *online) lookLocked(users []biz.UserID, there map[biz.UserID]bool) (missing bool) {
+func (o *online) lookLocked(users []biz.UserID, there map[biz.UserID]presence.State) (missing bool) {
 	now := time.Now()
 	for _, u := range users {
 		if at, ok := o.known[u]; ok && now.Sub(at.asked) < onlineFor {
-			there[u] = at.online
+			there[u] = at.state
 			continue
 		}
 		if _, answered := there[u]; answered {
@@ -111,25 +112,40 @@ func (o *online) askLocked() {
 	o.idle.Broadcast()
 }
 
-func (o *online) ask(users []biz.UserID) (found map[biz.UserID]bool) {
+func (o *online) ask(users []biz.UserID) (found map[biz.UserID]presence.State) {
 	ctx, cancel := context.WithTimeout(context.Background(), onlineWithin) // it is not asked for one caller alone
 	defer cancel()
 	q := &wire.OnlineRequest{Users: make([]string, len(users))}
 	for i, u := range users {
 		q.Users[i] = string(u)
 	}
-	found = make(map[biz.UserID]bool)
+	found = make(map[biz.UserID]presence.State)
+	online := 0
 	_ = askEverybody(ctx, o.node, node.KindOnline, marshal(q), func(a broker.Answer) (ok, more bool) {
 		var answer wire.OnlineAnswer
 		if proto.Unmarshal(a.Body, &answer) != nil {
 			return false, true
 		}
+		there := make(map[int32]presence.State, len(answer.GetOnline()))
 		for _, i := range answer.GetOnline() {
 			if i >= 0 && int(i) < len(users) {
-				found[users[i]] = true
+				there[i] = presence.Online
 			}
 		}
-		return true, len(found) < len(users)
+		for _, i := range answer.GetAway() {
+			if _, ok := there[i]; ok {
+				there[i] = presence.Away
+			}
+		}
+		for i, state := range there {
+			if user := users[i]; state > found[user] {
+				found[user] = state
+				if state == presence.Online {
+					online++
+				}
+			}
+		}
+		return true, online < len(users)
 	}) // nobody is online on a node that says nothing
 	return found
 }
@@ -141,7 +157,11 @@ func (o *online) answer(r broker.Request) {
 	}
 	var answer wire.OnlineAnswer
 	for i, u := range q.GetUsers() {
-		if o.node.Online(u) {
+		switch o.node.Presence().State(u) {
+		case presence.Away:
+			answer.Away = append(answer.Away, int32(i))
+			fallthrough // for nodes that know nothing of being away
+		case presence.Online:
 			answer.Online = append(answer.Online, int32(i))
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 )
 
-// These are the payloads that a frame may have, beside *biz.Message and *biz.Push. Every wire
+// These are the payloads that a frame may have, beside *biz.Message, *biz.Ephemeral and *biz.Push. Every wire
 // format knows how to write each of them.
 type (
 	// Own is a message as the sender's other sessions get it: with his own id for it.
@@ -58,6 +58,19 @@ type (
 // NewExpired returns one under an id that can be acknowledged like a message's.
 func NewExpired(room biz.RoomID, seq int64, now time.Time) *Expired {
 	return &Expired{ID: biz.NewMessageID(room, seq, now), Room: room, Seq: seq, Time: now}
+}
+
+// News is what a session hears of those whom its client watches.
+type News struct {
+	Users  []biz.UserPresence
+	Counts []RoomCount
+	Time   time.Time
+}
+
+// RoomCount is how many users follow a room.
+type RoomCount struct {
+	Room   biz.RoomID
+	Online int
 }
 
 // Greeting tells a client that cannot read its transport's headers what they say.

@@ -25,12 +25,3 @@ func (s *IM) Sync(ctx context.Context, req *imv1.SyncRequest) (*imv1.SyncRespons
 	}
 	return imcall.Missed(page), nil
 }
-
-// MarkRead implements imv1.IMServiceServer.
-func (s *IM) MarkRead(ctx context.Context, req *imv1.MarkReadRequest) (*imv1.MarkReadResponse, error) {
-	state, err := s.rules.History.MarkRead(ctx, biz.IdentityFrom(ctx), biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()), req.GetSeq())
-	if err != nil {
-		return nil, Error(s.log, err)
-	}
-	return imcall.Marked(state), nil
-}

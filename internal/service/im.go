@@ -32,6 +32,14 @@ type IMRules struct {
 	History     *biz.History
 	Search      *biz.Search
 	Transcripts *biz.Transcripts
+	Live        Live
+}
+
+// Live are the use cases of what is told to those who are there.
+type Live struct {
+	Ephemerals *biz.Ephemerals
+	Watermarks *biz.Watermarks
+	Presences  *biz.Presences
 }
 
 // NewIM returns the service.

@@ -20,11 +20,27 @@ import (
 )
 
 // live is a Deliverer that reaches nobody, and a Presence of some.
-type live struct{ online []biz.UserID }
+type live struct {
+	online []biz.UserID
+	told   []biz.Ephemeral
+}
 
 func (*live) Deliver(*biz.Draft)          {}
 func (*live) Joined(biz.JoinResult)       {}
 func (*live) Left(biz.RoomID, biz.UserID) {}
+
+func (l *live) DeliverEphemeral(e *biz.Ephemeral) { l.told = append(l.told, *e) }
+
+func (l *live) States(_ context.Context, users []biz.UserID) (states []biz.PresenceState) {
+	for _, u := range users {
+		state := biz.PresenceOffline
+		if slices.Contains(l.online, u) {
+			state = biz.PresenceOnline
+		}
+		states = append(states, state)
+	}
+	return states
+}
 
 func (l *live) Online(_ context.Context, users []biz.UserID) (online []biz.UserID) {
 	for _, u := range users {
@@ -84,6 +100,11 @@ func newIMWith(t *testing.T, ready readiness, wrap func(biz.MessageLog) biz.Mess
 		Rooms: biz.NewRooms(rooms, members, log, l, l, rules), Messages: messages, History: history,
 		Revisions: biz.NewRevisions(messages, history, data.NewRevisions(db), imcall.Transcribed, quiet),
 		Search:    biz.NewSearch(data.NewSearch(db), data.NewHistory(db), imcall.Reader{}, biz.SearchRules{Enabled: true}),
+		Live: service.Live{
+			Ephemerals: biz.NewEphemerals(rooms, l, biz.EphemeralRules{PerSecond: 1, Burst: 2}),
+			Watermarks: biz.NewWatermarks(history, data.NewWatermarks(db), rooms, members, l, biz.WatermarkRules{MaxTold: 10}),
+			Presences:  biz.NewPresences(l, data.NewAcquaintances(db, quiet), rooms, members, biz.PresenceRules{MaxNamed: 10}),
+		},
 	}, nil, ready, quiet)
 }
 

@@ -39,6 +39,9 @@ type Request struct {
 // Asked is the request as a draft carries it, whose delivery then is the answer.
 func (r *Request) Asked() *biz.Asked { return &r.b.asked }
 
+// Param is a parameter of the request; empty: it has none of the name.
+func (r *Request) Param(name string) string { return r.b.ask.GetParams()[name] }
+
 // Read decodes the request's data, which is in JSON or in protobuf where the session speaks JSON, and
 // otherwise in protobuf.
 func (r *Request) Read(into proto.Message) error {

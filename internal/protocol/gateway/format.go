@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/frame"
 )
 
@@ -39,12 +41,11 @@ var Proto = frame.NewFormat(frame.Encoders{
 })
 
 // JSON is the gateway protocol in protobuf JSON. What a payload holds is in JSON as well, so that a
-// client needs no protobuf at all. A body alone is no JSON: every frame of a gateway session has its
-// number, which brings the opening brace.
+// client needs no protobuf at all. A body alone is no JSON: the opening brace comes with its number, or without one.
 var JSON = frame.NewFormat(frame.Encoders{
 	Name: "gateway.v1/json",
 	Body: func(dst []byte, payload any) ([]byte, error) {
-		push, err := serverPush(payload, protojson.Marshal)
+		push, err := serverPush(payload, marshalJSON)
 		if err != nil {
 			return nil, err
 		}
@@ -58,6 +59,7 @@ var JSON = frame.NewFormat(frame.Encoders{
 		dst = append(dst, `{"seqId":"`...)
 		return append(strconv.AppendUint(dst, link, 10), `",`...)
 	},
+	Bare: []byte{'{'}, // of what has no number, since nobody needs to have it
 	Decode: func(body []byte) (any, error) {
 		push := &gatewayv1.ServerPush{}
 		if err := protojson.Unmarshal(append([]byte{'{'}, body...), push); err != nil {
@@ -66,6 +68,19 @@ var JSON = frame.NewFormat(frame.Encoders{
 		return readServerPush(push, protojson.Unmarshal)
 	},
 })
+
+// marshalJSON writes a message in JSON, and what is in an ephemeral one, too.
+func marshalJSON(m proto.Message) ([]byte, error) {
+	said, ok := m.(*imv1.MessageResponse)
+	if !ok || said.GetType() != imv1.MessageType_MESSAGE_TYPE_EPHEMERAL && said.GetType() != imv1.MessageType_MESSAGE_TYPE_PRESENCE {
+		return protojson.Marshal(m)
+	}
+	readable, err := im.InJSON(said)
+	if err != nil {
+		return nil, err
+	}
+	return protojson.Marshal(readable)
+}
 
 // serverPush encodes what a payload holds and wraps it.
 func serverPush(from any, marshal func(proto.Message) ([]byte, error)) (*gatewayv1.ServerPush, error) {

@@ -15,6 +15,7 @@ type past struct {
 	session  *session.Session // on this node; nil: it has ended on another one
 	life     *life
 	channels []string // that it followed; nil: it followed no rooms
+	events   bool     // it wanted events
 	names    []string // by which it was known
 }
 
@@ -23,7 +24,7 @@ func pastOf(s *session.Session) *past {
 	if s == nil {
 		return nil
 	}
-	p := &past{session: s, life: lifeOf(s)}
+	p := &past{session: s, life: lifeOf(s), events: s.Events()}
 	if s.Follows() {
 		p.channels = s.Channels()
 	}
@@ -39,7 +40,7 @@ func pastIn(l *protocol.Legacy) *past {
 	if err != nil {
 		return nil
 	}
-	p := &past{life: life, names: l.Names}
+	p := &past{life: life, names: l.Names, events: l.Events}
 	if l.Follows {
 		p.channels = append([]string{}, l.Channels...)
 	}

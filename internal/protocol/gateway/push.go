@@ -71,7 +71,7 @@ func outgoingOf(payload any) (*outgoing, error) {
 		return p, nil
 	case *biz.Push:
 		return pushed(p), nil
-	case *biz.Message, protocol.Own, *protocol.Notice, *protocol.Expired, *protocol.Missed:
+	case *biz.Message, protocol.Own, *protocol.Notice, *protocol.Expired, *protocol.Missed, *biz.Ephemeral, *protocol.News:
 		return said(p)
 	case *protocol.Ack:
 		return sent(p), nil

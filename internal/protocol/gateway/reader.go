@@ -9,6 +9,7 @@ import (
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/session"
 )
@@ -91,6 +92,13 @@ func (r *reader) heartbeat(ctx context.Context, req *gatewayv1.ClientRequest) *b
 		}
 		r.life.prove(id)
 		r.session.SetExpiry(id.Expiry)
+	}
+	if presence := req.GetHeaders()["presence"]; presence != "" {
+		away, err := protocol.LooksAway(presence)
+		if err != nil {
+			return err
+		}
+		r.h.node.SetAway(r.session, away)
 	}
 	r.session.Reply(frame.New(&outgoing{
 		msgID: req.GetMsgId(),

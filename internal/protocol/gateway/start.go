@@ -129,6 +129,7 @@ func (h *Handler) nextPlace(ctx context.Context, user biz.UserID) int64 {
 // succeed has a session go on where a former one ends.
 func (h *Handler) succeed(n *newcomer, former *past, s *session.Session) {
 	n.channels = former.channels
+	s.SetEvents(former.events)
 	if former.session == nil {
 		h.node.Named(s, former.names...)
 		return

@@ -84,6 +84,10 @@ func Response(payload any) (*imv1.MessageResponse, error) {
 			MessageId: p.ID, RoomId: string(p.Room), Type: imv1.MessageType_MESSAGE_TYPE_SYSTEM, Content: content,
 			Metadata: map[string]string{metaEventType: eventMissed}, Timestamp: timestamppb.New(p.Time),
 		}, err
+	case *biz.Ephemeral:
+		return ephemeral(p)
+	case *protocol.News:
+		return news(p)
 	case *protocol.Heartbeat:
 		return &imv1.MessageResponse{
 			Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Content: p.Content, Timestamp: timestamppb.New(p.Time),

@@ -43,6 +43,8 @@ type Handler struct {
 	messages *biz.Messages
 	follower *protocol.Follower
 	pushes   *biz.Pushes
+	tells    *biz.Ephemerals
+	watches  *protocol.Watches
 	moves    *protocol.Moves // nil: sessions stay on this node
 	auth     Refresher
 	cfg      atomic.Pointer[Config]
@@ -57,12 +59,15 @@ type Rules struct {
 	Messages *biz.Messages
 	Backlog  *biz.Backlog
 	Pushes   *biz.Pushes
+
+	Ephemerals *biz.Ephemerals
+	Watches    *protocol.Watches
 }
 
 // NewHandler returns a Handler.
 func NewHandler(n *node.Node, rules Rules, auth Refresher, cfg Config, log *slog.Logger) *Handler {
 	h := &Handler{
-		node: n, rooms: rules.Rooms, messages: rules.Messages, pushes: rules.Pushes,
+		node: n, rooms: rules.Rooms, messages: rules.Messages, pushes: rules.Pushes, tells: rules.Ephemerals, watches: rules.Watches,
 		follower: protocol.NewFollower(n, rules.Backlog, sentByHim, log),
 		auth:     auth, metrics: newMetrics(), log: log,
 		opening: make(chan struct{}, maxOpening),
@@ -256,7 +261,7 @@ func (h *Handler) start(ctx context.Context, conn transport.Conn, o Opening, wel
 	}
 	s := session.New(h.node.Core(), session.Options{
 		ID: id, User: string(o.Identity.User), GID: o.Identity.GID, Device: string(o.Identity.Device),
-		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Protocol: stream{}, Follow: h.follower.Later(o.holder),
+		Format: o.Format, Resume: o.Resume, Replies: o.Ack, Events: o.Events, Protocol: stream{}, Follow: h.follower.Later(o.holder),
 	}, conn, o.Identity.Expiry)
 	// The session is whole before the client hears of it: from then on it may send, be pushed to, or
 	// lose its connection and resume on another one.

@@ -20,7 +20,7 @@ var JSON = frame.NewFormat(frame.Encoders{
 		if err != nil {
 			return nil, err
 		}
-		if m, err = withAck(m, proto.Unmarshal, protojson.Marshal); err != nil {
+		if m, err = InJSON(m); err != nil {
 			return nil, err
 		}
 		text, err := protojson.Marshal(m)
@@ -42,16 +42,23 @@ var JSON = frame.NewFormat(frame.Encoders{
 		if err := protojson.Unmarshal(append([]byte{'{'}, body...), m); err != nil {
 			return nil, err
 		}
-		return withAck(m, protojson.Unmarshal, proto.Marshal)
+		return withContent(m, protojson.Unmarshal, proto.Marshal)
 	},
 })
 
-// withAck returns a message whose content, if it is an ACK, has changed its notation.
-func withAck(m *imv1.MessageResponse, read func([]byte, proto.Message) error, write func(proto.Message) ([]byte, error)) (*imv1.MessageResponse, error) {
-	if m.GetType() != imv1.MessageType_MESSAGE_TYPE_ACK {
+// withContent returns a message whose content, if the protocol knows what that is, has changed its notation.
+func withContent(m *imv1.MessageResponse, read func([]byte, proto.Message) error, write func(proto.Message) ([]byte, error)) (*imv1.MessageResponse, error) {
+	var content proto.Message
+	switch m.GetType() {
+	case imv1.MessageType_MESSAGE_TYPE_ACK:
+		content = &imv1.AckContent{}
+	case imv1.MessageType_MESSAGE_TYPE_EPHEMERAL:
+		content = &imv1.EphemeralContent{}
+	case imv1.MessageType_MESSAGE_TYPE_PRESENCE:
+		content = &imv1.PresenceContent{}
+	default:
 		return m, nil
 	}
-	content := &imv1.AckContent{}
 	if err := read(m.GetContent(), content); err != nil {
 		return nil, err
 	}
@@ -60,9 +67,14 @@ func withAck(m *imv1.MessageResponse, read func([]byte, proto.Message) error, wr
 		return nil, err
 	}
 	return &imv1.MessageResponse{
-		MessageId: m.GetMessageId(), RoomId: m.GetRoomId(), Type: m.GetType(), Seq: m.GetSeq(),
+		MessageId: m.GetMessageId(), FromUserId: m.GetFromUserId(), RoomId: m.GetRoomId(), Type: m.GetType(), Seq: m.GetSeq(),
 		Timestamp: m.GetTimestamp(), Metadata: m.GetMetadata(), Content: changed,
 	}, nil
+}
+
+// InJSON returns a message whose content is in JSON too, if the protocol knows what that is.
+func InJSON(m *imv1.MessageResponse) (*imv1.MessageResponse, error) {
+	return withContent(m, proto.Unmarshal, protojson.Marshal)
 }
 
 // request reads what a client has written in a format.

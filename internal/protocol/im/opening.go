@@ -33,6 +33,7 @@ type Opening struct {
 	Batch    bool // understands envelopes
 	Rooms    bool // follows all of its user's rooms even if it names one
 	Greeting bool // wants the response headers as a frame, since it cannot read them
+	Events   bool // wants what is told to those who are there: EPHEMERAL and PRESENCE
 
 	holder *biz.Identity // whose session it is, for what lives as long as the session
 }
@@ -63,6 +64,8 @@ func ReadOpening(id biz.Identity, get func(key string) string) (Opening, error) 
 			o.Rooms = true
 		case "greeting":
 			o.Greeting = true
+		case "events":
+			o.Events = true
 		}
 	}
 	return o, nil

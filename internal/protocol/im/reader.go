@@ -94,6 +94,12 @@ func (r *reader) handle(ctx context.Context, req *imv1.MessageRequest) {
 	case imv1.MessageType_MESSAGE_TYPE_ACK:
 		r.h.metrics.acks.Inc()
 		r.ack(req)
+	case imv1.MessageType_MESSAGE_TYPE_EPHEMERAL:
+		r.h.metrics.ephemerals.Inc()
+		r.tell(ctx, req)
+	case imv1.MessageType_MESSAGE_TYPE_PRESENCE:
+		r.h.metrics.presences.Inc()
+		r.watch(req)
 	default:
 		r.h.metrics.sends.Inc()
 		r.send(ctx, req)
@@ -109,6 +115,10 @@ func (r *reader) heartbeat(ctx context.Context, req *imv1.MessageRequest) {
 		}
 		r.identity = &id
 		r.session.SetExpiry(id.Expiry)
+	}
+	if err := r.look(req.GetMetadata()[keyPresence]); err != nil {
+		r.refuse(req, err)
+		return
 	}
 	r.session.Reply(frame.New(&protocol.Heartbeat{Content: req.GetContent(), Time: time.Now()}))
 }

@@ -32,6 +32,7 @@ type Payload struct {
 	//	*Payload_Message
 	//	*Payload_Own
 	//	*Payload_Notice
+	//	*Payload_Ephemeral
 	Kind          isPayload_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -101,6 +102,15 @@ func (x *Payload) GetNotice() *Notice {
 	return nil
 }
 
+func (x *Payload) GetEphemeral() *Ephemeral {
+	if x != nil {
+		if x, ok := x.Kind.(*Payload_Ephemeral); ok {
+			return x.Ephemeral
+		}
+	}
+	return nil
+}
+
 type isPayload_Kind interface {
 	isPayload_Kind()
 }
@@ -117,11 +127,17 @@ type Payload_Notice struct {
 	Notice *Notice `protobuf:"bytes,3,opt,name=notice,proto3,oneof"`
 }
 
+type Payload_Ephemeral struct {
+	Ephemeral *Ephemeral `protobuf:"bytes,4,opt,name=ephemeral,proto3,oneof"`
+}
+
 func (*Payload_Message) isPayload_Kind() {}
 
 func (*Payload_Own) isPayload_Kind() {}
 
 func (*Payload_Notice) isPayload_Kind() {}
+
+func (*Payload_Ephemeral) isPayload_Kind() {}
 
 // Message is a biz.Message.
 type Message struct {
@@ -511,15 +527,93 @@ func (x *Notice) GetTime() int64 {
 	return 0
 }
 
+// Ephemeral is a biz.Ephemeral.
+type Ephemeral struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Room          string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Data          map[string]string      `protobuf:"bytes,4,rep,name=data,proto3" json:"data,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Time          int64                  `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ephemeral) Reset() {
+	*x = Ephemeral{}
+	mi := &file_internal_protocol_wire_payload_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ephemeral) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ephemeral) ProtoMessage() {}
+
+func (x *Ephemeral) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_protocol_wire_payload_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ephemeral.ProtoReflect.Descriptor instead.
+func (*Ephemeral) Descriptor() ([]byte, []int) {
+	return file_internal_protocol_wire_payload_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Ephemeral) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *Ephemeral) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Ephemeral) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Ephemeral) GetData() map[string]string {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *Ephemeral) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
 var File_internal_protocol_wire_payload_proto protoreflect.FileDescriptor
 
 const file_internal_protocol_wire_payload_proto_rawDesc = "" +
 	"\n" +
-	"$internal/protocol/wire/payload.proto\x12\vhermod.wire\"\x9c\x01\n" +
+	"$internal/protocol/wire/payload.proto\x12\vhermod.wire\"\xd4\x01\n" +
 	"\aPayload\x120\n" +
 	"\amessage\x18\x01 \x01(\v2\x14.hermod.wire.MessageH\x00R\amessage\x12(\n" +
 	"\x03own\x18\x02 \x01(\v2\x14.hermod.wire.MessageH\x00R\x03own\x12-\n" +
-	"\x06notice\x18\x03 \x01(\v2\x13.hermod.wire.NoticeH\x00R\x06noticeB\x06\n" +
+	"\x06notice\x18\x03 \x01(\v2\x13.hermod.wire.NoticeH\x00R\x06notice\x126\n" +
+	"\tephemeral\x18\x04 \x01(\v2\x16.hermod.wire.EphemeralH\x00R\tephemeralB\x06\n" +
 	"\x04kind\"\xdd\x03\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -565,6 +659,15 @@ const file_internal_protocol_wire_payload_proto_rawDesc = "" +
 	"\x04time\x18\x06 \x01(\x03R\x04time\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xca\x01\n" +
+	"\tEphemeral\x12\x12\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x124\n" +
+	"\x04data\x18\x04 \x03(\v2 .hermod.wire.Ephemeral.DataEntryR\x04data\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\x03R\x04time\x1a7\n" +
+	"\tDataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B7Z5github.com/game-im/hermod/internal/protocol/wire;wireb\x06proto3"
 
 var (
@@ -579,29 +682,33 @@ func file_internal_protocol_wire_payload_proto_rawDescGZIP() []byte {
 	return file_internal_protocol_wire_payload_proto_rawDescData
 }
 
-var file_internal_protocol_wire_payload_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_internal_protocol_wire_payload_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_internal_protocol_wire_payload_proto_goTypes = []any{
 	(*Payload)(nil),       // 0: hermod.wire.Payload
 	(*Message)(nil),       // 1: hermod.wire.Message
 	(*MessageState)(nil),  // 2: hermod.wire.MessageState
 	(*ReactionCount)(nil), // 3: hermod.wire.ReactionCount
 	(*Notice)(nil),        // 4: hermod.wire.Notice
-	nil,                   // 5: hermod.wire.Message.MetadataEntry
-	nil,                   // 6: hermod.wire.Notice.MetadataEntry
+	(*Ephemeral)(nil),     // 5: hermod.wire.Ephemeral
+	nil,                   // 6: hermod.wire.Message.MetadataEntry
+	nil,                   // 7: hermod.wire.Notice.MetadataEntry
+	nil,                   // 8: hermod.wire.Ephemeral.DataEntry
 }
 var file_internal_protocol_wire_payload_proto_depIdxs = []int32{
 	1, // 0: hermod.wire.Payload.message:type_name -> hermod.wire.Message
 	1, // 1: hermod.wire.Payload.own:type_name -> hermod.wire.Message
 	4, // 2: hermod.wire.Payload.notice:type_name -> hermod.wire.Notice
-	5, // 3: hermod.wire.Message.metadata:type_name -> hermod.wire.Message.MetadataEntry
-	2, // 4: hermod.wire.Message.state:type_name -> hermod.wire.MessageState
-	3, // 5: hermod.wire.MessageState.reactions:type_name -> hermod.wire.ReactionCount
-	6, // 6: hermod.wire.Notice.metadata:type_name -> hermod.wire.Notice.MetadataEntry
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5, // 3: hermod.wire.Payload.ephemeral:type_name -> hermod.wire.Ephemeral
+	6, // 4: hermod.wire.Message.metadata:type_name -> hermod.wire.Message.MetadataEntry
+	2, // 5: hermod.wire.Message.state:type_name -> hermod.wire.MessageState
+	3, // 6: hermod.wire.MessageState.reactions:type_name -> hermod.wire.ReactionCount
+	7, // 7: hermod.wire.Notice.metadata:type_name -> hermod.wire.Notice.MetadataEntry
+	8, // 8: hermod.wire.Ephemeral.data:type_name -> hermod.wire.Ephemeral.DataEntry
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_internal_protocol_wire_payload_proto_init() }
@@ -613,6 +720,7 @@ func file_internal_protocol_wire_payload_proto_init() {
 		(*Payload_Message)(nil),
 		(*Payload_Own)(nil),
 		(*Payload_Notice)(nil),
+		(*Payload_Ephemeral)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -620,7 +728,7 @@ func file_internal_protocol_wire_payload_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_protocol_wire_payload_proto_rawDesc), len(file_internal_protocol_wire_payload_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

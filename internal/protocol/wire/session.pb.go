@@ -423,6 +423,7 @@ type Legacy struct {
 	Follows       bool                   `protobuf:"varint,3,opt,name=follows,proto3" json:"follows,omitempty"`
 	Channels      []string               `protobuf:"bytes,4,rep,name=channels,proto3" json:"channels,omitempty"`
 	Names         []string               `protobuf:"bytes,5,rep,name=names,proto3" json:"names,omitempty"`
+	Events        bool                   `protobuf:"varint,6,opt,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,6 +491,13 @@ func (x *Legacy) GetNames() []string {
 		return x.Names
 	}
 	return nil
+}
+
+func (x *Legacy) GetEvents() bool {
+	if x != nil {
+		return x.Events
+	}
+	return false
 }
 
 // Adopted answers to a Carried that a node is asked to take.
@@ -564,6 +572,7 @@ type Carried struct {
 	Names         []string               `protobuf:"bytes,22,rep,name=names,proto3" json:"names,omitempty"` // older ids by which it is known
 	Protocol      string                 `protobuf:"bytes,23,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	Part          []byte                 `protobuf:"bytes,24,opt,name=part,proto3" json:"part,omitempty"` // the protocol's own
+	Events        bool                   `protobuf:"varint,25,opt,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -764,6 +773,13 @@ func (x *Carried) GetPart() []byte {
 		return x.Part
 	}
 	return nil
+}
+
+func (x *Carried) GetEvents() bool {
+	if x != nil {
+		return x.Events
+	}
+	return false
 }
 
 // CarriedFrame is a frame, encoded in the session's format.
@@ -1170,15 +1186,16 @@ const file_internal_protocol_wire_session_proto_rawDesc = "" +
 	"\aResumed\x12.\n" +
 	"\acarried\x18\x01 \x01(\v2\x14.hermod.wire.CarriedR\acarried\x12+\n" +
 	"\x06legacy\x18\x02 \x01(\v2\x13.hermod.wire.LegacyR\x06legacy\x12\x12\n" +
-	"\x04node\x18\x03 \x01(\tR\x04node\"\x84\x01\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node\"\x9c\x01\n" +
 	"\x06Legacy\x12\x1a\n" +
 	"\bprotocol\x18\x01 \x01(\tR\bprotocol\x12\x12\n" +
 	"\x04part\x18\x02 \x01(\fR\x04part\x12\x18\n" +
 	"\afollows\x18\x03 \x01(\bR\afollows\x12\x1a\n" +
 	"\bchannels\x18\x04 \x03(\tR\bchannels\x12\x14\n" +
-	"\x05names\x18\x05 \x03(\tR\x05names\"\x1f\n" +
+	"\x05names\x18\x05 \x03(\tR\x05names\x12\x16\n" +
+	"\x06events\x18\x06 \x01(\bR\x06events\"\x1f\n" +
 	"\aAdopted\x12\x14\n" +
-	"\x05taken\x18\x01 \x01(\bR\x05taken\"\x9f\x05\n" +
+	"\x05taken\x18\x01 \x01(\bR\x05taken\"\xb7\x05\n" +
 	"\aCarried\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x10\n" +
@@ -1204,7 +1221,8 @@ const file_internal_protocol_wire_session_proto_rawDesc = "" +
 	"\x06places\x18\x15 \x03(\v2\x19.hermod.wire.CarriedPlaceR\x06places\x12\x14\n" +
 	"\x05names\x18\x16 \x03(\tR\x05names\x12\x1a\n" +
 	"\bprotocol\x18\x17 \x01(\tR\bprotocol\x12\x12\n" +
-	"\x04part\x18\x18 \x01(\fR\x04part\"\xc8\x01\n" +
+	"\x04part\x18\x18 \x01(\fR\x04part\x12\x16\n" +
+	"\x06events\x18\x19 \x01(\bR\x06events\"\xc8\x01\n" +
 	"\fCarriedFrame\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x18\n" +
 	"\aexpires\x18\x02 \x01(\x03R\aexpires\x12\x18\n" +

@@ -71,7 +71,9 @@ func (x *OnlineRequest) GetUsers() []string {
 type OnlineAnswer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Their places in the request.
-	Online        []int32 `protobuf:"varint,1,rep,packed,name=online,proto3" json:"online,omitempty"`
+	Online []int32 `protobuf:"varint,1,rep,packed,name=online,proto3" json:"online,omitempty"`
+	// Those of them who do not look.
+	Away          []int32 `protobuf:"varint,2,rep,packed,name=away,proto3" json:"away,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -109,6 +111,13 @@ func (*OnlineAnswer) Descriptor() ([]byte, []int) {
 func (x *OnlineAnswer) GetOnline() []int32 {
 	if x != nil {
 		return x.Online
+	}
+	return nil
+}
+
+func (x *OnlineAnswer) GetAway() []int32 {
+	if x != nil {
+		return x.Away
 	}
 	return nil
 }
@@ -609,9 +618,10 @@ const file_internal_protocol_wire_sessions_proto_rawDesc = "" +
 	"\n" +
 	"%internal/protocol/wire/sessions.proto\x12\vhermod.wire\"%\n" +
 	"\rOnlineRequest\x12\x14\n" +
-	"\x05users\x18\x01 \x03(\tR\x05users\"&\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\":\n" +
 	"\fOnlineAnswer\x12\x16\n" +
-	"\x06online\x18\x01 \x03(\x05R\x06online\"u\n" +
+	"\x06online\x18\x01 \x03(\x05R\x06online\x12\x12\n" +
+	"\x04away\x18\x02 \x03(\x05R\x04away\"u\n" +
 	"\vFindRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x10\n" +
 	"\x03gid\x18\x02 \x01(\x03R\x03gid\x12\x14\n" +

@@ -13,6 +13,9 @@ type Publication struct {
 	Frame *Frame
 	// Bytes is about what it takes in memory; 0: little. What waits for its turn is bounded by it.
 	Bytes int
+	// Ephemeral names what is told to those who are there and want events, and is not kept. Of one name a
+	// session that is slow gets only the last. It has neither Seq nor Turn. Empty: this is none.
+	Ephemeral string
 	// AckRequired marks an item that only an explicit ack confirms.
 	AckRequired bool
 

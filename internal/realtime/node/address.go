@@ -39,8 +39,28 @@ func HomeOf(session string) (node string) {
 	return node
 }
 
+// claim is who knows whether channels are wanted that no session follows.
+type claim struct {
+	prefix string
+	wanted func(rest string) bool
+}
+
+// Claim has wanted asked whether this node wants what is told on the channels with a prefix, by what follows
+// that; Reconsider has it asked anew. It is called before Run; wanted must not block.
+func (n *Node) Claim(prefix string, wanted func(rest string) bool) {
+	n.claims = append(n.claims, claim{prefix, wanted})
+}
+
+// Reconsider asks whether a claimed channel is wanted, and follows it or no longer.
+func (n *Node) Reconsider(channel string) { n.updateInterest(channel) }
+
 // wanted tells whether this node has somebody on a channel.
 func (n *Node) wanted(channel string) bool {
+	for _, c := range n.claims {
+		if rest, ok := strings.CutPrefix(channel, c.prefix); ok {
+			return c.wanted(rest)
+		}
+	}
 	if user, ok := strings.CutPrefix(channel, userPrefix); ok {
 		return len(n.hub.OfUser(user)) > 0
 	}

@@ -29,6 +29,8 @@ const (
 	KindTold      Kind = 31 // tell a user something that has no place in his rooms
 	KindAttending Kind = 32 // who follows a room
 	KindSequence  Kind = 20 // give a publication its place in a channel without a log
+	KindPresence  Kind = 21 // a user has come, gone or looked away
+	KindWatched   Kind = 22 // which of these users are there, and who follows these rooms
 )
 
 // Answers begin with a byte that tells whether there is one.
@@ -77,6 +79,15 @@ func (n *Node) Ask(ctx context.Context, channel string, k Kind, body []byte, tak
 // OnMissed has told called when something on a channel may not have come, or, without a name, on any channel and
 // of what nodes tell each other. It is called before Run; told must not block.
 func (n *Node) OnMissed(told func(channel string)) { n.onMissed = append(n.onMissed, told) }
+
+// OnMember has told called when another node has come, or is gone. It is called before Run; told must not block.
+func (n *Node) OnMember(told func(node string, here bool)) { n.onMember = append(n.onMember, told) }
+
+func (n *Node) member(m broker.Member, here bool) {
+	for _, told := range n.onMember {
+		told(m.ID, here)
+	}
+}
 
 // Others returns the ids of the other nodes that are here now.
 func (n *Node) Others() (ids []string) {

@@ -22,7 +22,8 @@ func (n *Node) Take(s *session.Session, r *session.Return, most int, why transpo
 		n.updateInterest(sub.Name)
 	}
 	n.updateAddresses(s, c.GID)
-	n.presence.Depart(s.User, false) // he is about to be online at the other node
+	n.lost(s)
+	n.presence.Depart(s.User, s.Away(), false) // he is about to be online at the other node
 	return c
 }
 

@@ -32,6 +32,9 @@ type Node struct {
 	interest   interest
 	requests   [256]func(r broker.Request, refuse func()) // by Kind
 	onMissed   []func(channel string)
+	onMember   []func(node string, here bool)
+	onLost     []func(s *session.Session)
+	claims     []claim
 	broadcasts broadcasts
 	recheck    recheck
 	moved      moved
@@ -48,7 +51,7 @@ func New(core *session.Core, b broker.Cluster, p *presence.Tracker) *Node {
 	n.broadcasts.returned.L = &n.broadcasts.mu
 	n.recheck.init()
 	n.sequencer.init()
-	b.Attach(broker.Handlers{Publication: n.deliver, Missed: n.missed, Request: n.request})
+	b.Attach(broker.Handlers{Publication: n.deliver, Missed: n.missed, Request: n.request, Member: n.member})
 	return n
 }
 
@@ -160,7 +163,8 @@ func (n *Node) End(s *session.Session, why transport.Disconnect) {
 		n.updateInterest(sub.Name)
 	}
 	n.updateAddresses(s, s.CurrentGID())
-	n.presence.Depart(s.User, why.Code == transport.Ended.Code)
+	n.lost(s)
+	n.presence.Depart(s.User, s.Away(), why.Code == transport.Ended.Code)
 }
 
 // Done is called when the reader of a session's connection has returned: for transport.Ended if the
@@ -169,6 +173,20 @@ func (n *Node) End(s *session.Session, why transport.Disconnect) {
 func (n *Node) Done(s *session.Session, conn transport.Conn, why transport.Disconnect) {
 	if s.Detach(conn, why.Code == transport.Ended.Code) {
 		n.End(s, why)
+		return
+	}
+	if s.State() == session.Detached {
+		n.lost(s)
+	}
+}
+
+// OnLost has told called when a session has lost its connection, or has ended. It is called before Run; told must
+// not block.
+func (n *Node) OnLost(told func(s *session.Session)) { n.onLost = append(n.onLost, told) }
+
+func (n *Node) lost(s *session.Session) {
+	for _, told := range n.onLost {
+		told(s)
 	}
 }
 
@@ -187,6 +205,7 @@ func (n *Node) Resume(id, user string, r session.Return) (s *session.Session, ne
 		n.core.Metrics.Resumes.WithLabelValues("resync").Inc()
 		return nil, "", false
 	}
+	n.SetAway(s, false) // until the client says so again
 	n.core.Metrics.Resumes.WithLabelValues("resumed").Inc()
 	return s, next, true
 }
@@ -230,6 +249,16 @@ func (n *Node) updateInterest(channel string) {
 
 // Online tells whether a user is online.
 func (n *Node) Online(user string) bool { return n.presence.Online(user) }
+
+// Presence is who is online on this node.
+func (n *Node) Presence() *presence.Tracker { return n.presence }
+
+// SetAway notes what a session's client says of its user: that he does not look, or that he does again.
+func (n *Node) SetAway(s *session.Session, away bool) {
+	if s.SetAway(away) {
+		n.presence.Look(s.User, !away)
+	}
+}
 
 // OfUser returns the user's sessions on this node.
 func (n *Node) OfUser(user string) []*session.Session { return n.hub.OfUser(user) }

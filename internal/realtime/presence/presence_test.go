@@ -17,8 +17,8 @@ const grace = 10 * time.Second
 func TestOnline(t *testing.T) {
 	t.Parallel()
 	arrive := func(p *presence.Tracker) { p.Arrive("alice") }
-	end := func(p *presence.Tracker) { p.Depart("alice", true) }
-	lose := func(p *presence.Tracker) { p.Depart("alice", false) }
+	end := func(p *presence.Tracker) { p.Depart("alice", false, true) }
+	lose := func(p *presence.Tracker) { p.Depart("alice", false, false) }
 	wait := func(d time.Duration) func(*presence.Tracker) {
 		return func(p *presence.Tracker) { time.Sleep(d); p.Sweep(time.Now()) }
 	}
@@ -64,7 +64,7 @@ func TestWithoutGrace(t *testing.T) {
 	t.Parallel()
 	p := presence.New(0)
 	p.Arrive("alice")
-	p.Depart("alice", false)
+	p.Depart("alice", false, false)
 	if p.Online("alice") {
 		t.Error("online after a lost connection")
 	}
@@ -99,7 +99,7 @@ func compare(steps []string) string {
 		case step == "wait 9s":
 			time.Sleep(9 * time.Second)
 		case sessions > 0:
-			p.Depart("alice", step == "end")
+			p.Depart("alice", false, step == "end")
 			sessions--
 			until = time.Time{}
 			if step == "lose" && sessions == 0 {
@@ -126,7 +126,7 @@ func TestManyAtOnce(t *testing.T) {
 					t.Error("offline with a session")
 				}
 				p.Sweep(time.Now())
-				p.Depart(user, i%3 == 0)
+				p.Depart(user, false, i%3 == 0)
 			}
 		})
 	}

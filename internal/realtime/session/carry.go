@@ -100,6 +100,7 @@ func (s *Session) Take(r *Return, most int, why transport.Disconnect) (c *Carrie
 		sub.gone = true
 	}
 	s.moveAwaitedLocked()
+	s.dropAsidesLocked()
 	s.subs, s.behind, s.dirty = nil, nil, nil
 	s.queue.end()
 	s.drainedLocked()
@@ -134,7 +135,7 @@ func (s *Session) carriedLocked() *Carried {
 		Options: s.Options, Follows: s.follow != nil, Started: s.Started, Expiry: s.expiry, Ticket: s.ticket, Spent: s.spent,
 		Acked: s.queue.acked, Reached: s.queue.reached,
 	}
-	c.Format, c.GID, c.Hold, c.Protocol, c.Follow = s.format, s.gid, s.barred, nil, nil
+	c.Format, c.GID, c.Hold, c.Events, c.Protocol, c.Follow = s.format, s.gid, s.barred, s.events, nil, nil
 	if s.requests != nil {
 		c.Asked = s.requests.asked
 	}
@@ -201,7 +202,7 @@ func Restore(core *Core, c *Carried, a Arrival) (*Session, []*Subscription, erro
 	now := time.Now()
 	s := &Session{
 		Options: o, core: core, Started: c.Started, format: o.Format, gid: o.GID, follow: a.Follow, expiry: c.Expiry,
-		progress: now, detached: now, state: Detached, ticket: c.Ticket, spent: c.Spent, barred: o.Hold,
+		progress: now, detached: now, state: Detached, ticket: c.Ticket, spent: c.Spent, barred: o.Hold, events: o.Events,
 	}
 	s.heard.Store(now.UnixNano())
 	s.queue.tally = core.Load.NewTally()

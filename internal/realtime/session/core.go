@@ -65,6 +65,8 @@ type Metrics struct {
 	Disconnects  *prometheus.CounterVec
 	EncodeErrors prometheus.Counter
 	Expired      prometheus.Counter
+	ephemerals   *prometheus.CounterVec
+	asides       [asideOutcomes]prometheus.Counter // of ephemerals, looked up once
 	settled      *prometheus.CounterVec
 }
 
@@ -86,7 +88,11 @@ func NewMetrics() *Metrics {
 		Disconnects:  vec("disconnects_total", "Connections closed by the node, by code.", "code"),
 		EncodeErrors: counter("encode_errors_total", "Frames dropped because they could not be encoded; always 0 unless there is a bug."),
 		Expired:      counter("expired_total", "Frames dropped because their time was over before they were written."),
+		ephemerals:   vec("ephemerals_total", "Ephemeral frames for sessions that want events, by what became of them (queued, conflated, dropped).", "outcome"),
 		settled:      vec("settled_pushes_total", "Push targets that were answered queued and waited in sessions, by what became of them in the end.", "outcome"),
+	}
+	for i, outcome := range [asideOutcomes]string{"queued", "conflated", "dropped"} {
+		m.asides[i] = m.ephemerals.WithLabelValues(outcome)
 	}
 	for _, o := range []Offered{Acked, Expired, Unsure, Gone} {
 		m.settled.WithLabelValues(o.end()) // present from the start, so that rates are right
@@ -114,7 +120,7 @@ func (m *Metrics) Settled(o Offered) { m.settled.WithLabelValues(o.end()).Inc() 
 func (m *Metrics) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.Deliveries, m.Writes, m.Retransmits, m.FellBehind, m.CaughtUp, m.Resumes, m.Disconnects, m.EncodeErrors,
-		m.Expired, m.settled,
+		m.Expired, m.ephemerals, m.settled,
 	}
 }
 

@@ -82,6 +82,9 @@ func (s *Session) deliverLocked(sub *Subscription, p *frame.Publication, origin 
 		return s.keepLocked(item{}, f)
 	}
 	if p.Seq == 0 {
+		if p.Ephemeral != "" {
+			return f != nil && s.asideTakesLocked(p.Ephemeral, f)
+		}
 		return f != nil && s.keepLocked(item{}, f)
 	}
 	if f == nil {
@@ -238,7 +241,7 @@ func (s *Session) cannotEncode(err error) {
 
 // wakeLocked tells whether a writer has to be woken for what is queued.
 func (s *Session) wakeLocked() bool {
-	if s.state != Active || s.greeting || s.writing || s.queue.unsent() == 0 {
+	if s.state != Active || s.greeting || s.writing || !s.pendingLocked() {
 		return false
 	}
 	s.writing = true

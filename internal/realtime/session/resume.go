@@ -41,6 +41,7 @@ func (s *Session) Reattach(r Return) (next string, ok bool) {
 	receipts := s.ackLinkLocked(r.Last)
 	s.expireLocked(time.Now())
 	s.core.Metrics.Retransmits.Add(float64(s.queue.rewind()))
+	s.dropAsidesLocked()
 	s.conn, s.state, s.progress = r.Conn, Active, time.Now()
 	s.unacked, s.resends = s.progress, 0
 	s.greeting, s.closing = true, false

@@ -48,6 +48,8 @@ type Options struct {
 	Numbered bool
 	// Replies means that the client wants replies to what it sends.
 	Replies bool
+	// Events means that the client wants what is told to those who are there, and not kept; see SetEvents.
+	Events bool
 	// Asked is the number of the last request that the client has sent in an earlier session; 0: none.
 	Asked uint64
 	// Protocol is the protocol's own part of the session, carried from connection to connection.
@@ -69,6 +71,7 @@ type Session struct {
 	unproven atomic.Bool
 
 	mu       sync.Mutex
+	away     bool           // the client says that nobody looks; beside mu, where there is room for it
 	conn     transport.Conn // nil unless Active
 	format   *frame.Format
 	gid      int64
@@ -81,6 +84,7 @@ type Session struct {
 	barred   bool            // the client is not let in yet
 	held     *held           // nil: the session holds nothing back
 	requests *requests       // nil: there were none, and nothing is bound to any
+	asides   *asides         // nil: nothing of the kind waits
 	unacked  time.Time       // since when the first frame that was written waits to be acknowledged
 	resends  int             // since the client acknowledged something
 	unread   time.Time       // since when the log could not be read; zero: it can
@@ -99,6 +103,7 @@ type Session struct {
 	closing  bool // the connection is being closed
 	overfull bool // a frame was kept beyond every limit, the last one that is
 	lost     bool // a frame is missing, so that the session cannot be resumed
+	events   bool // see Options.Events
 }
 
 // New makes an active session on a connection. It gathers what comes for it and writes nothing before
@@ -107,7 +112,7 @@ func New(core *Core, o Options, conn transport.Conn, expiry time.Time) *Session 
 	now := time.Now()
 	s := &Session{
 		Options: o, core: core, Started: now, conn: conn, format: o.Format, gid: o.GID,
-		follow: o.Follow, expiry: expiry, progress: now, greeting: true,
+		follow: o.Follow, expiry: expiry, progress: now, greeting: true, events: o.Events,
 	}
 	s.heard.Store(now.UnixNano())
 	s.queue.tally = core.Load.NewTally()
@@ -283,6 +288,7 @@ func (s *Session) Detach(conn transport.Conn, clean bool) (over bool) {
 		return true
 	}
 	s.state, s.detached = Detached, time.Now()
+	s.dropAsidesLocked()
 	s.detachAwaitedLocked()
 	return false
 }
@@ -302,6 +308,7 @@ func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool
 		sub.gone = true
 	}
 	s.endAwaitedLocked()
+	s.dropAsidesLocked()
 	s.subs, s.behind, s.dirty = nil, nil, nil
 	s.queue.end()
 	s.drainedLocked()
@@ -340,7 +347,7 @@ func (s *Session) Overdue(now time.Time) (why transport.Disconnect, end, overdue
 	defer s.mu.Unlock()
 	s.expireLocked(now)
 	c := s.core.Config()
-	waiting := s.writing || s.queue.unsent() > 0 || s.queue.bytes > s.core.queueBytes()/2
+	waiting := s.writing && !s.asideLocked() || s.queue.unsent() > 0 || s.queue.bytes > s.core.queueBytes()/2
 	switch {
 	case s.state == Detached && (s.lost || now.Sub(s.detached) > c.ResumeWindow):
 		return transport.ConnLost, true, true

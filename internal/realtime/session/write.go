@@ -32,11 +32,18 @@ func (b *batch) reset() {
 func (s *Session) fill(b *batch) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn == nil || s.greeting || s.queue.unsent() == 0 {
+	if s.conn == nil || s.greeting {
 		s.restLocked()
 		return false
 	}
 	b.conn = s.conn
+	if s.queue.unsent() == 0 {
+		if s.fillAsideLocked(b) {
+			return true
+		}
+		s.restLocked()
+		return false
+	}
 	b.items, b.first = s.queue.take(b.items, maxWriteFrames, maxWriteBytes, s.Resume)
 	for i, it := range b.items {
 		out := transport.Outgoing{Frame: it.enc}
@@ -82,7 +89,7 @@ func (s *Session) written(b *batch, err error) (again *Session) {
 	if err != nil {
 		more = s.writeFailed(b.conn)
 	} else {
-		s.core.Metrics.Deliveries.Add(float64(len(b.items)))
+		s.core.Metrics.Deliveries.Add(float64(len(b.out)))
 		s.core.Metrics.Writes.Inc()
 		more = s.wrote(b)
 	}
@@ -96,7 +103,7 @@ func (s *Session) wrote(b *batch) (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.progress = time.Now()
-	if b.first == s.queue.acked+1 {
+	if len(b.items) > 0 && b.first == s.queue.acked+1 {
 		s.unacked = s.progress
 	}
 	if s.state == Closed {
@@ -116,7 +123,8 @@ func (s *Session) wrote(b *batch) (more bool) {
 		s.writtenLocked(it.sub, it.seq)
 	}
 	s.catchUpLocked()
-	if s.queue.unsent() == 0 {
+	s.wroteAsideLocked()
+	if !s.pendingLocked() {
 		s.restLocked()
 		return false
 	}
@@ -129,7 +137,8 @@ func (s *Session) writeFailed(conn transport.Conn) (more bool) {
 	conn.Close(transport.ConnLost)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn != nil && s.conn != conn && !s.greeting && s.queue.unsent() > 0 {
+	s.wroteAsideLocked()
+	if s.conn != nil && s.conn != conn && !s.greeting && s.pendingLocked() {
 		return true // resumed on another connection meanwhile
 	}
 	s.restLocked()

@@ -28,6 +28,11 @@ type Rules struct {
 	Revisions   *biz.Revisions
 	Search      *biz.Search
 	Transcripts *biz.Transcripts
+
+	Ephemerals *biz.Ephemerals
+	Watermarks *biz.Watermarks
+	Presences  *biz.Presences
+	Watches    *protocol.Watches
 }
 
 // Actions implements gateway.Actions. Safe for concurrent use.

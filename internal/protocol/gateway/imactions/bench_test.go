@@ -171,16 +171,21 @@ func newBench(t *testing.T, s settings) *bench {
 		t.Fatal(err)
 	}
 	inRooms, members, kept, inbox := data.NewRooms(db), data.NewMembers(db), data.NewCursors(db, quiet), data.NewInbox(db, quiet)
-	b.background(b.node.Run, kept.Run, inbox.Run, stored.Run, data.NewIndexer(db, imcall.Reader{}, quiet).Run)
 	b.log, b.cursors, b.places = &messageLog{MessageLog: stored}, &cursors{CursorRepo: kept}, &rooms{RoomRepo: inRooms}
 	b.rooms = biz.NewRooms(inRooms, members, stored, live, live, biz.RoomRules{AutoCreate: true, Defaults: s.defaults})
 	b.messages = biz.NewMessages(inRooms, b.log, live, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
 	pushes := biz.NewPushes(protocol.NewPusher(b.node), inbox, data.NewPushKeys(db, quiet), biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}})
-	history := biz.NewHistory(data.NewHistory(db))
+	history, seen := biz.NewHistory(data.NewHistory(db)), data.NewAcquaintances(db, quiet)
+	presences := biz.NewPresences(live, seen, inRooms, members, biz.PresenceRules{MaxNamed: 10})
+	watches := protocol.NewWatches(b.node, presences, seen, quiet)
+	b.background(b.node.Run, kept.Run, inbox.Run, stored.Run, seen.Run, watches.Run, data.NewIndexer(db, imcall.Reader{}, quiet).Run)
 	actions := imactions.New(b.node, imactions.Rules{
-		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.places, members, b.log, b.cursors),
-		History: history, Revisions: biz.NewRevisions(b.messages, history, data.NewRevisions(db), imcall.Transcribed, quiet),
-		Search: biz.NewSearch(data.NewSearch(db), data.NewHistory(db), imcall.Reader{}, biz.SearchRules{Enabled: true}),
+		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.places, members, b.log, b.cursors), History: history,
+		Revisions:  biz.NewRevisions(b.messages, history, data.NewRevisions(db), imcall.Transcribed, quiet),
+		Search:     biz.NewSearch(data.NewSearch(db), data.NewHistory(db), imcall.Reader{}, biz.SearchRules{Enabled: true}),
+		Ephemerals: biz.NewEphemerals(inRooms, live, biz.EphemeralRules{PerSecond: 1, Burst: 5}),
+		Watermarks: biz.NewWatermarks(history, data.NewWatermarks(db), inRooms, members, live, biz.WatermarkRules{MaxTold: 10}),
+		Presences:  presences, Watches: watches,
 	}, quiet)
 	b.handler = gateway.NewHandler(b.node, pushes, services{t: t}, actions, trusting{}, s.gateway, quiet)
 	return b

@@ -3,6 +3,7 @@ package imactions
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
@@ -26,9 +27,26 @@ func (a *Actions) open(ctx context.Context, r *gateway.Request) error {
 		}
 		return err
 	}
+	r.Session.SetEvents(named(r.Param(paramCapabilities), capabilityEvents))
 	r.Answer(nil, map[string]string{headerRooms: strconv.Itoa(rooms)})
 	begin()
 	return nil
+}
+
+// With these im.open says what the client can do besides.
+const (
+	paramCapabilities = "capabilities"
+	capabilityEvents  = "events"
+)
+
+// named tells whether a name is in a list with commas.
+func named(list, name string) bool {
+	for n := range strings.SplitSeq(list, ",") {
+		if strings.TrimSpace(n) == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *Actions) followAll(ctx context.Context, r *gateway.Request) (begin func(), count int, err error) {

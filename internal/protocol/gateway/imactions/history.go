@@ -4,7 +4,6 @@ import (
 	"context"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
-	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 )
@@ -43,18 +42,5 @@ func (a *Actions) sync(ctx context.Context, r *gateway.Request) error {
 		return err
 	}
 	r.Answer(imcall.Missed(page), nil)
-	return nil
-}
-
-func (a *Actions) read(ctx context.Context, r *gateway.Request) error {
-	req := &imv1.MarkReadRequest{}
-	if err := r.Read(req); err != nil {
-		return err
-	}
-	state, err := a.rules.History.MarkRead(ctx, r.Identity, biz.RoomID(req.GetRoomId()), biz.UserID(req.GetUserId()), req.GetSeq())
-	if err != nil {
-		return err
-	}
-	r.Answer(imcall.Marked(state), nil)
 	return nil
 }

@@ -28,6 +28,7 @@ var table = tableOf(
 		"im.search":     (*Actions).search,
 	},
 	messageActions(),
+	liveActions(),
 	roomActions(),
 	memberActions(),
 )

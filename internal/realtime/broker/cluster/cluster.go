@@ -199,7 +199,11 @@ func (b *Broker) Publish(_ context.Context, p *frame.Publication) error {
 	if p.Seq > 0 || p.Turn.Number > 0 {
 		b.heads.note(p.Channel, p.Seq, p.Turn)
 	}
-	if !b.out.push(Message{Subject: b.subject(p.Channel), Data: data}, p.Channel) {
+	holed := p.Channel
+	if p.Ephemeral != "" {
+		holed = "" // nobody could make up for it
+	}
+	if !b.out.push(Message{Subject: b.subject(p.Channel), Data: data}, holed) {
 		b.metrics.dropped("outbox", 1)
 	}
 	return nil

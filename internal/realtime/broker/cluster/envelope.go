@@ -38,6 +38,8 @@ type envelope struct {
 	expires int64 // of the frame, nanoseconds since 1970; 0: never
 	turn    frame.Turn
 	name    string // by which a node knows what it had another one number
+
+	ephemeral string
 }
 
 const (
@@ -62,10 +64,11 @@ const (
 	numEpoch
 	numNumber
 	numName
+	numEphemeral
 )
 
 func (e *envelope) size() int {
-	return 64 + len(e.node) + len(e.channel) + len(e.frame) + len(e.own) + len(e.from) + len(e.body) + len(e.turn.Epoch) + len(e.name)
+	return 64 + len(e.node) + len(e.channel) + len(e.frame) + len(e.own) + len(e.from) + len(e.body) + len(e.turn.Epoch) + len(e.name) + len(e.ephemeral)
 }
 
 // marshal returns the envelope's bytes.
@@ -100,6 +103,7 @@ func (e *envelope) marshal() []byte {
 	text(numEpoch, e.turn.Epoch)
 	number(numNumber, uint64(e.turn.Number))
 	text(numName, e.name)
+	text(numEphemeral, e.ephemeral)
 	return b
 }
 
@@ -177,6 +181,8 @@ func (e *envelope) data(n protowire.Number, v []byte) {
 		e.turn.Epoch = string(v)
 	case numName:
 		e.name = string(v)
+	case numEphemeral:
+		e.ephemeral = string(v)
 	}
 }
 
@@ -194,7 +200,7 @@ type Codec interface {
 
 // seal makes an envelope of a publication. Origin and Reply stay: the session is on this node.
 func seal(c Codec, node string, p *frame.Publication) (e envelope, err error) {
-	e = envelope{kind: kindPublication, node: node, channel: p.Channel, seq: p.Seq, from: p.From, turn: p.Turn, name: p.ID}
+	e = envelope{kind: kindPublication, node: node, channel: p.Channel, seq: p.Seq, from: p.From, turn: p.Turn, name: p.ID, ephemeral: p.Ephemeral}
 	if p.AckRequired {
 		e.flags |= flagAckRequired
 	}
@@ -233,7 +239,7 @@ func follows(c Codec, p *frame.Publication) bool {
 // open makes a publication of an envelope.
 func (e *envelope) open(c Codec) (*frame.Publication, error) {
 	p := &frame.Publication{
-		Channel: e.channel, Seq: e.seq, From: e.from, Turn: e.turn, ID: e.name, Bytes: len(e.frame) + len(e.own),
+		Channel: e.channel, Seq: e.seq, From: e.from, Turn: e.turn, ID: e.name, Ephemeral: e.ephemeral, Bytes: len(e.frame) + len(e.own),
 		AckRequired: e.flags&flagAckRequired != 0, NotToFrom: e.flags&flagNotToFrom != 0,
 	}
 	var expires time.Time

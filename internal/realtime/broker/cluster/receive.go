@@ -108,7 +108,9 @@ func (b *Broker) receive(e *envelope) {
 	p, err := e.open(b.opt.Codec)
 	if err != nil { // of a newer node, perhaps
 		b.metrics.refused.Inc()
-		b.missed(e.channel)
+		if e.ephemeral == "" {
+			b.missed(e.channel)
+		}
 		return
 	}
 	b.metrics.received.Inc()
