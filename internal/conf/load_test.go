@@ -168,7 +168,7 @@ func TestAllProblemsAtOnceSortedByPath(t *testing.T) {
 		`log.level: "verbose" is not known; one of debug, info, warn, error [user.yaml line 4]`,
 		`room.auto_create: "yep" is neither true nor false [user.yaml line 5]`,
 		`server.ops.addr: "8081" is not an address: write host:port, and an IPv6 host in brackets [flag -ops]`,
-		`session.que_bytes: no such key, did you mean queue_bytes?; allowed here: resume_window, heartbeat, queue_bytes, stall_timeout, sends_per_second, send_burst, presence_grace, start_timeout [user.yaml line 3]`,
+		`session.que_bytes: no such key, did you mean queue_bytes?; allowed here: resume_window, heartbeat, queue_bytes, stall_timeout, sends_per_second, send_burst, presence_grace, start_timeout, ephemerals_per_second, ephemeral_burst [user.yaml line 3]`,
 		`session.queue_bytes: 12 is too small; at least 64KiB [user.yaml line 2]`,
 	}
 	if got := lines(t, err); strings.Join(got, "\n") != strings.Join(want, "\n") {

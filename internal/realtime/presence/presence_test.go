@@ -136,3 +136,31 @@ func TestManyAtOnce(t *testing.T) {
 		t.Error("online after everybody has left")
 	}
 }
+
+// TestChangesAreTold once each, also of those whom nobody asks for when their window is over.
+func TestChangesAreTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := presence.New(grace)
+		var told []string
+		p.OnChange(func(user string, now presence.State) { told = append(told, fmt.Sprint(user, " ", now)) })
+		p.Arrive("alice")
+		p.Arrive("alice")
+		p.Look("alice", false)
+		p.Look("alice", false)
+		p.Look("alice", true)
+		p.Depart("alice", false, true)
+		p.Look("alice", true)
+		p.Depart("alice", false, false)
+		time.Sleep(grace / 2)
+		p.Sweep(time.Now())
+		time.Sleep(grace)
+		p.Sweep(time.Now())
+		p.Arrive("alice")
+		p.Depart("alice", false, true)
+		want := []string{"alice 2", "alice 1", "alice 2", "alice 1", "alice 2", "alice 0", "alice 2", "alice 0"}
+		if fmt.Sprint(told) != fmt.Sprint(want) {
+			t.Errorf("told %v, want %v", told, want)
+		}
+	})
+}
