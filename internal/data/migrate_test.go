@@ -49,6 +49,7 @@ func seeds(now time.Time) []seed {
 		{2, "audios", audioColumns, []any{"a", "r", "u", "opus", 5, 7, at}},
 		{2, "transcripts", `audio_id, status, text, confidence, reason, attempts, due_at, created_at, updated_at`,
 			[]any{"a", 3, "said", 0.5, "", 1, nil, at, at}},
+		{10, "last_seen", `user_id, seen_at`, []any{"u", at}},
 		{3, "push_keys", `caller, "key", request_hash, push_id, answer, created_at`, []any{"c", "k", []byte{1}, "p", `{}`, at}},
 	}
 	for seq := 2; seq <= 3; seq++ {

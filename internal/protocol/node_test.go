@@ -39,6 +39,10 @@ var words = frame.NewFormat(frame.Encoders{
 			return fmt.Appendf(dst, "notice %d of %s %v", p.Type, p.User, p.Metadata), nil
 		case *protocol.Missed:
 			return append(dst, "missed"...), nil
+		case *biz.Ephemeral:
+			return fmt.Appendf(dst, "%s of %s %v", p.Kind, p.User, p.Data), nil
+		case *protocol.News:
+			return append(dst, newsText(p)...), nil
 		case *biz.Push:
 			return fmt.Appendf(dst, "push %s", p.Title), nil
 		}
@@ -54,10 +58,16 @@ type bench struct {
 
 	directory *protocol.Directory
 	office    *office
+	town      *townOf
+	watches   *protocol.Watches
 }
 
 func newBench(n *node.Node) *bench {
-	return &bench{n, protocol.NewDeliverer(n), protocol.NewPusher(n), protocol.NewDirectory(n), newOffice(n)}
+	b := &bench{Node: n, live: protocol.NewDeliverer(n), push: protocol.NewPusher(n), directory: protocol.NewDirectory(n), office: newOffice(n)}
+	b.town = &townOf{newTown()}
+	rules := biz.NewPresences(b.live, b.town, b.town, b.town, biz.PresenceRules{MaxNamed: 3})
+	b.watches = protocol.NewWatches(n, rules, b.town, slog.New(slog.DiscardHandler))
+	return b
 }
 
 func run(t *testing.T, test func(t *testing.T, b *bench)) {
@@ -95,7 +105,7 @@ func (b *bench) connect(o session.Options) *recorded {
 	s := session.New(b.Core(), o, conn, time.Time{})
 	b.Open(s)
 	s.Continue()
-	return &recorded{s, conn}
+	return &recorded{Session: s, conn: conn}
 }
 
 // member opens a session on room r, which keeps nothing.
@@ -109,6 +119,7 @@ func (b *bench) member(id, user string) *recorded {
 type recorded struct {
 	*session.Session
 	conn *transporttest.Conn
+	read int // of what came, by last
 }
 
 // away loses a session's connection.

@@ -1,7 +1,9 @@
 package protocol
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -134,6 +136,8 @@ func (w *Watches) newsFor(v *watch) *News {
 	if !waits && len(n.Users)+len(n.Counts) == 0 {
 		delete(w.untold, v)
 	}
+	slices.SortFunc(n.Users, func(a, b biz.UserPresence) int { return cmp.Compare(a.User, b.User) })
+	slices.SortFunc(n.Counts, func(a, b RoomCount) int { return cmp.Compare(a.Room, b.Room) })
 	return n
 }
 

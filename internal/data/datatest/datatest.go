@@ -23,7 +23,10 @@ type Stores struct {
 	PushKeys biz.PushKeys
 	Audios   biz.AudioRepo
 
-	Revisions   biz.RevisionRepo
+	Revisions     biz.RevisionRepo
+	Watermarks    biz.WatermarkRepo
+	Acquaintances Acquaintances
+
 	Transcripts biz.TranscriptRepo
 	Queue       biz.TranscriptQueue
 
@@ -51,6 +54,14 @@ func Events(e biz.Event) ([]byte, error) {
 	return told, nil
 }
 
+// Acquaintances is a biz.AcquaintanceRepo with what puts times into it.
+type Acquaintances interface {
+	biz.AcquaintanceRepo
+	// Seen notes that a user was there, to be written by Flush or before.
+	Seen(user biz.UserID, at time.Time)
+	Flush(ctx context.Context) error
+}
+
 // Opener returns repositories on an empty database, everything running, the log delivering to
 // live, with Events as its encoder. It has the test clean up.
 type Opener func(t *testing.T, live biz.Deliverer) Stores
@@ -71,6 +82,8 @@ func Run(t *testing.T, open Opener) {
 	t.Run("PushKeys", func(t *testing.T) { runAll(t, open, pushKeySuite) })
 	t.Run("AudioRepo", func(t *testing.T) { runAll(t, open, audioSuite) })
 	t.Run("Search", func(t *testing.T) { runAll(t, open, searchSuite) })
+	t.Run("WatermarkRepo", func(t *testing.T) { runAll(t, open, watermarkSuite) })
+	t.Run("AcquaintanceRepo", func(t *testing.T) { runAll(t, open, acquaintanceSuite) })
 	RunTranscripts(t, open)
 }
 

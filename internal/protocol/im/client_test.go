@@ -35,6 +35,7 @@ type bench struct {
 	pushes   *biz.Pushes
 	handler  *im.Handler
 	auth     *refresher
+	watches  *protocol.Watches
 }
 
 // refresher lets a session have the token "good"; with it the session's user becomes a service.
@@ -72,15 +73,23 @@ func inBubble(t *testing.T, cfg im.Config, test func(t *testing.T, b *bench)) {
 		b.rooms = biz.NewRooms(b.store, b.store, b.store, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()})
 		b.messages = biz.NewMessages(b.store, b.store, live, biz.MessageRules{MaxContentBytes: 100, MaxMetadataBytes: 100})
 		b.pushes = biz.NewPushes(protocol.NewPusher(b.node), b.inbox, nil, biz.PushRules{MaxBytes: 100, MaxTargets: 9, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}})
-		rules := im.Rules{Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.store, b.store, b.store, b.store), Pushes: b.pushes}
+		rules := im.Rules{
+			Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.store, b.store, b.store, b.store), Pushes: b.pushes,
+			Ephemerals: biz.NewEphemerals(b.store, live, biz.EphemeralRules{PerSecond: 5, Burst: 5}),
+			Watches:    protocol.NewWatches(b.node, biz.NewPresences(live, b.store, b.store, b.store, biz.PresenceRules{MaxNamed: 10}), b.store, quiet),
+		}
+		b.watches = rules.Watches
 		b.handler = im.NewHandler(b.node, rules, b.auth, cfg, quiet)
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
+		done := make(chan error, 2)
 		go func() { done <- b.node.Run(ctx) }()
+		go func() { done <- b.watches.Run(ctx) }()
 		test(t, b)
 		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

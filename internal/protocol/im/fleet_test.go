@@ -71,7 +71,12 @@ func (f *fleet) add(t *testing.T, id string, kept *inbox, done chan<- error) {
 	b.rooms = biz.NewRooms(b.store, b.store, b.store, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()})
 	b.messages = biz.NewMessages(b.store, b.store, live, biz.MessageRules{MaxContentBytes: 100, MaxMetadataBytes: 100})
 	b.pushes = biz.NewPushes(protocol.NewPusher(b.node), b.inbox, nil, biz.PushRules{MaxBytes: 100, MaxTargets: 9, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}})
-	rules := im.Rules{Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.store, b.store, b.store, b.store), Pushes: b.pushes}
+	rules := im.Rules{
+		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.store, b.store, b.store, b.store), Pushes: b.pushes,
+		Ephemerals: biz.NewEphemerals(b.store, live, biz.EphemeralRules{PerSecond: 5, Burst: 5}),
+		Watches:    protocol.NewWatches(b.node, biz.NewPresences(live, b.store, b.store, b.store, biz.PresenceRules{MaxNamed: 10}), b.store, quiet),
+	}
+	b.watches = rules.Watches
 	b.handler = im.NewHandler(b.node, rules, b.auth, config, quiet)
 	protocol.NewMoves(b.node, map[string]protocol.Movable{"im": b.handler}, quiet)
 	ctx, cancel := context.WithCancel(t.Context())

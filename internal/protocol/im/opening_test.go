@@ -27,6 +27,7 @@ func TestReadOpening(t *testing.T) {
 			"room-id": "r", "session-id": "s", "resume-ticket": "t", "last-link-seq": "18446744073709551615",
 			"capabilities": "ack,resume,batch,rooms",
 		}, im.Opening{Room: "r", Session: "s", Ticket: "t", LastLink: 1<<64 - 1, Ack: true, Resume: true, Batch: true, Rooms: true}},
+		{"events", map[string]string{"capabilities": "events"}, im.Opening{Events: true}},
 		{"blanks between capabilities", map[string]string{"capabilities": " ack , batch"}, im.Opening{Ack: true, Batch: true}},
 		{"capabilities of a newer client", map[string]string{"capabilities": "teleport,,resume"}, im.Opening{Resume: true}},
 		{"capabilities are case sensitive", map[string]string{"capabilities": "ACK"}, im.Opening{}},

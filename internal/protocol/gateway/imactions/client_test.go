@@ -63,9 +63,9 @@ func (c *client) Write(out []transport.Outgoing) error {
 		push := &gatewayv1.ServerPush{}
 		var err error
 		if c.json {
-			err = protojson.Unmarshal(append(gateway.JSON.Number(nil, o.Link), o.Frame.Body()...), push)
+			err = protojson.Unmarshal(append(gateway.JSON.Prefix(nil, o.Link), o.Frame.Body()...), push)
 		} else {
-			err = proto.Unmarshal(append(gateway.Proto.Number(nil, o.Link), o.Frame.Body()...), push)
+			err = proto.Unmarshal(append(gateway.Proto.Prefix(nil, o.Link), o.Frame.Body()...), push)
 		}
 		if err != nil {
 			c.b.t.Errorf("frame %d: %v", o.Link, err)
@@ -203,12 +203,28 @@ func (c *client) say(action string, data []byte) uint32 {
 	return c.send(gatewayv1.RequestType_REQUEST_BUSINESS, c.seq, &gatewayv1.BusinessRequest{Action: action, Data: data})
 }
 
+// open has the session follow its rooms, with these capabilities.
+func (c *client) open(capabilities string) {
+	c.b.t.Helper()
+	c.seq++
+	id := c.send(gatewayv1.RequestType_REQUEST_BUSINESS, c.seq, &gatewayv1.BusinessRequest{
+		Action: "im.open", Params: map[string]string{"capabilities": capabilities},
+	})
+	if p := c.take(); p.GetMsgId() != id || c.read(p).code != 200 {
+		c.b.t.Fatalf("im.open: %v", p)
+	}
+}
+
 // take returns the next frame, whatever it is; its number is the next one.
 func (c *client) take() *gatewayv1.ServerPush {
 	c.b.t.Helper()
 	select {
 	case a := <-c.frames:
 		p := a.push
+		if p.GetSeqId() == 0 { // of what nobody needs to have
+			c.came = a.encoded
+			return p
+		}
 		if p.GetSeqId() != c.last+1 && c.last != 0 && p.GetSeqId() != 1 {
 			c.b.t.Fatalf("frame %d after %d", p.GetSeqId(), c.last)
 		}
