@@ -28,25 +28,27 @@ type CreateRoom struct {
 	Description string
 	Config      *RoomConfig // nil: as the node has it for new rooms
 	Nickname    string      // of the creator
+	Session     SessionID   // as in JoinRequest
 }
 
 // Create makes a room, whose first member and admin is its creator.
-func (a *RoomAdmin) Create(ctx context.Context, by Identity, req CreateRoom) (Room, error) {
+func (a *RoomAdmin) Create(ctx context.Context, by Identity, req CreateRoom) (JoinResult, error) {
 	user, err := by.ActAs(req.User)
 	if err != nil {
-		return Room{}, err
+		return JoinResult{}, err
 	}
 	if err := req.check(); err != nil {
-		return Room{}, err
+		return JoinResult{}, err
 	}
 	res, err := a.rooms.members.Join(ctx, req.Room, user, func(s JoinState) (JoinPlan, error) {
 		return req.decide(s, user, a.rooms.rules.Load())
 	})
 	if err != nil {
-		return Room{}, err
+		return JoinResult{}, err
 	}
+	res.Session = req.Session
 	a.rooms.live.Joined(res)
-	return res.Room, nil
+	return res, nil
 }
 
 func (req *CreateRoom) check() error {

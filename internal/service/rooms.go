@@ -30,8 +30,8 @@ func answered[R any](log *slog.Logger, resp R, err error) (R, error) {
 
 // CreateRoom implements imv1.RoomServiceServer.
 func (s *Rooms) CreateRoom(ctx context.Context, req *imv1.CreateRoomRequest) (*imv1.CreateRoomResponse, error) {
-	room, err := s.admin.Create(ctx, biz.IdentityFrom(ctx), imcall.CreateRoom(req))
-	return answered(s.log, imcall.RoomCreated(room), err)
+	made, err := s.admin.Create(ctx, biz.IdentityFrom(ctx), imcall.CreateRoom(req))
+	return answered(s.log, imcall.RoomCreated(made.Room), err)
 }
 
 // UpdateRoom implements imv1.RoomServiceServer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -181,6 +182,7 @@ func newBench(t *testing.T, s settings) *bench {
 	b.background(b.node.Run, kept.Run, inbox.Run, stored.Run, seen.Run, watches.Run, data.NewIndexer(db, imcall.Reader{}, quiet).Run)
 	actions := imactions.New(b.node, imactions.Rules{
 		Rooms: b.rooms, Messages: b.messages, Backlog: biz.NewBacklog(b.places, members, b.log, b.cursors), History: history,
+		Admin:      biz.NewRoomAdmin(b.rooms, data.NewRoomBook(db), history, im.EventContent),
 		Revisions:  biz.NewRevisions(b.messages, history, data.NewRevisions(db), imcall.Transcribed, quiet),
 		Search:     biz.NewSearch(data.NewSearch(db), data.NewHistory(db), imcall.Reader{}, biz.SearchRules{Enabled: true}),
 		Ephemerals: biz.NewEphemerals(inRooms, live, biz.EphemeralRules{PerSecond: 1, Burst: 5}),

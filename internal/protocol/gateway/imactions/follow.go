@@ -75,15 +75,24 @@ func (a *Actions) join(ctx context.Context, r *gateway.Request) error {
 	if err != nil {
 		return err
 	}
-	begin := func() {}
-	if joined.Member.User == r.Identity.User { // a service may have asked for somebody else
-		if begin, err = a.follower.Follow(ctx, r.Session, r.Identity, []biz.RoomID{joined.Room.ID}); err != nil {
-			return err
-		}
-		id := r.Identity
-		r.Session.SetFollow(a.follower.Later(&id))
+	begin, err := a.followOwn(ctx, r, joined)
+	if err != nil {
+		return err
 	}
 	r.Answer(imcall.Joined(view), nil)
 	begin()
 	return nil
+}
+
+// followOwn lets a session follow a room that its user has joined by it, and those that he joins from now on.
+func (a *Actions) followOwn(ctx context.Context, r *gateway.Request, joined biz.JoinResult) (begin func(), err error) {
+	if joined.Member.User != r.Identity.User { // a service has asked for somebody else
+		return func() {}, nil
+	}
+	if begin, err = a.follower.Follow(ctx, r.Session, r.Identity, []biz.RoomID{joined.Room.ID}); err != nil {
+		return nil, err
+	}
+	id := r.Identity
+	r.Session.SetFollow(a.follower.Later(&id))
+	return begin, nil
 }

@@ -33,10 +33,7 @@ func call[Req any, P interface {
 // roomActions are the calls of RoomService.
 func roomActions() map[string]action {
 	return map[string]action{
-		"im.create_room": call(func(a *Actions, ctx context.Context, r *gateway.Request, req *imv1.CreateRoomRequest) (proto.Message, error) {
-			room, err := a.rules.Admin.Create(ctx, r.Identity, imcall.CreateRoom(req))
-			return imcall.RoomCreated(room), err
-		}),
+		"im.create_room": (*Actions).createRoom,
 		"im.update_room": call(func(a *Actions, ctx context.Context, r *gateway.Request, req *imv1.UpdateRoomRequest) (proto.Message, error) {
 			room, err := a.rules.Admin.Update(ctx, r.Identity, imcall.UpdateRoom(req))
 			return imcall.RoomUpdated(room), err
@@ -60,6 +57,27 @@ func roomActions() map[string]action {
 			return imcall.Bans(page), err
 		}),
 	}
+}
+
+// createRoom lets the session follow the room that its user has made, as join does.
+func (a *Actions) createRoom(ctx context.Context, r *gateway.Request) error {
+	req := &imv1.CreateRoomRequest{}
+	if err := r.Read(req); err != nil {
+		return err
+	}
+	asked := imcall.CreateRoom(req)
+	asked.Session = biz.SessionID(r.Session.ID)
+	made, err := a.rules.Admin.Create(ctx, r.Identity, asked)
+	if err != nil {
+		return err
+	}
+	begin, err := a.followOwn(ctx, r, made)
+	if err != nil {
+		return err
+	}
+	r.Answer(imcall.RoomCreated(made.Room), nil)
+	begin()
+	return nil
 }
 
 // memberActions are the calls of RoomService that are about one member.
