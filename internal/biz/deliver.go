@@ -39,8 +39,11 @@ type Attendance interface {
 
 // Usher is a Deliverer for what concerns a room as a whole, or somebody who is not in it.
 type Usher interface {
-	// Ended takes all sessions off a room that is no more, on all nodes.
-	Ended(room RoomID)
+	// Ended takes all sessions off a room that is no more, on all nodes. last is what the room was told of that.
+	Ended(last *Message)
+	// Dismiss is Left for a user who did not leave by himself. last is what the room was told of that, which he gets
+	// however far behind he is.
+	Dismiss(user UserID, last *Message)
 	// Tell tells the sessions of a user, on all nodes, what has no place in a room that he follows.
 	Tell(user UserID, m *Message)
 }

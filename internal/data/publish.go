@@ -76,11 +76,16 @@ func (p *publisher) publishDeed(e *entry) {
 
 // end takes off the room who is no longer in it, or everybody if it is no more, which was told first.
 func (p *publisher) end(e *entry) {
-	if user := e.deed.left; user != "" {
-		p.guarded(func() { p.live.Left(e.draft.Room, user) })
-	}
-	if usher, ok := p.live.(biz.Usher); ok && e.deed.ended {
-		p.guarded(func() { usher.Ended(e.draft.Room) })
+	d := e.deed
+	usher, ushers := p.live.(biz.Usher)
+	switch {
+	case d.ended && ushers && d.said != nil:
+		p.guarded(func() { usher.Ended(d.said) })
+	case d.left == "":
+	case ushers && d.said != nil && d.left != e.draft.Sender:
+		p.guarded(func() { usher.Dismiss(d.left, d.said) })
+	default:
+		p.guarded(func() { p.live.Left(e.draft.Room, d.left) })
 	}
 }
 

@@ -45,8 +45,9 @@ func TestARoomEndsOnAllNodes(t *testing.T) {
 			all = append(all, r)
 		}
 		synctest.Wait()
-		f.nodes[0].live.Deliver(&biz.Draft{Message: biz.Message{Room: "r", Sender: "bob", Content: []byte("it ends")}})
-		f.nodes[0].live.Ended("r")
+		last := biz.Message{Room: "r", Sender: "bob", Content: []byte("it ends")}
+		f.nodes[0].live.Deliver(&biz.Draft{Message: last})
+		f.nodes[0].live.Ended(&last)
 		synctest.Wait()
 		f.nodes[1].live.Deliver(&biz.Draft{Message: biz.Message{Room: "r", Sender: "bob", Content: []byte("too late")}})
 		for _, r := range all {

@@ -13,36 +13,68 @@ import (
 func (d *Deliverer) answersOfRooms() {
 	d.node.HandleApart(node.KindAttending, maxViews, d.answerAttending)
 	d.node.Handle(node.KindEnded, func(r broker.Request) {
-		d.endHere(biz.RoomID(r.Body))
+		if payload, err := (Codec{}).Decode(r.Body); err == nil {
+			if last, ok := payload.(*biz.Message); ok {
+				d.endHere(last)
+			}
+		}
 		r.Answer(nil)
 	})
 	d.node.Handle(node.KindTold, func(r broker.Request) {
-		d.told(r.Body)
+		told(r.Body, d.tellHere)
+		r.Answer(nil)
+	})
+	d.node.Handle(node.KindDismissed, func(r broker.Request) {
+		told(r.Body, d.dismissHere)
 		r.Answer(nil)
 	})
 }
 
 // Ended implements biz.Usher. What was published in the room before, such as that it ends, comes first.
-func (d *Deliverer) Ended(room biz.RoomID) {
-	d.endHere(room)
+func (d *Deliverer) Ended(last *biz.Message) {
+	d.endHere(last)
 	if d.node.ID() == "" {
+		return
+	}
+	body, err := Codec{}.Append(nil, last)
+	if err != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), heardWithin)
 	defer cancel()
-	_, _ = d.node.Gather(ctx, RoomChannel(room), node.KindEnded, []byte(room)) // a hint, as of who leaves
+	_, _ = d.node.Gather(ctx, RoomChannel(last.Room), node.KindEnded, body) // a hint, as of who leaves
 }
 
-func (d *Deliverer) endHere(room biz.RoomID) {
-	channel := RoomChannel(room)
+func (d *Deliverer) endHere(last *biz.Message) {
+	channel, f := RoomChannel(last.Room), frame.New(last)
 	for _, s := range d.node.SessionsOn(channel) {
-		d.node.Unsubscribe(s, channel)
+		d.node.Dismiss(s, channel, f)
 	}
 }
 
 // Tell implements biz.Usher.
 func (d *Deliverer) Tell(user biz.UserID, m *biz.Message) {
 	d.tellHere(user, m)
+	d.tellElsewhere(node.KindTold, user, m) // it is kept in the store
+}
+
+// Dismiss implements biz.Usher.
+func (d *Deliverer) Dismiss(user biz.UserID, last *biz.Message) {
+	d.dismissHere(user, last)
+	d.tellElsewhere(node.KindDismissed, user, last)
+	d.Left(last.Room, user)
+}
+
+func (d *Deliverer) dismissHere(user biz.UserID, last *biz.Message) {
+	f := frame.New(last)
+	for _, s := range d.node.OfUser(string(user)) {
+		d.node.Dismiss(s, RoomChannel(last.Room), f)
+	}
+}
+
+// tellElsewhere has the other nodes that have a session of the user do something with a message, and waits for them for
+// a moment.
+func (d *Deliverer) tellElsewhere(k node.Kind, user biz.UserID, m *biz.Message) {
 	if d.node.ID() == "" {
 		return
 	}
@@ -52,18 +84,18 @@ func (d *Deliverer) Tell(user biz.UserID, m *biz.Message) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), heardWithin)
 	defer cancel()
-	_, _ = d.node.Gather(ctx, node.UserChannel(string(user)), node.KindTold, append(body, user...)) // what it tells is kept elsewhere
+	_, _ = d.node.Gather(ctx, node.UserChannel(string(user)), k, append(body, user...)) // a hint
 }
 
-// told takes what another node tells a user: a length, the message, and at its end the user.
-func (d *Deliverer) told(body []byte) {
+// told reads what tellElsewhere writes: a length, the message, and the user, who has it.
+func told(body []byte, do func(biz.UserID, *biz.Message)) {
 	if len(body) == 0 || len(body) < 1+int(body[0]) {
 		return
 	}
 	end := len(body) - int(body[0])
 	payload, err := Codec{}.Decode(body[1:end])
 	if m, ok := payload.(*biz.Message); ok && err == nil {
-		d.tellHere(biz.UserID(body[end:]), m)
+		do(biz.UserID(body[end:]), m)
 	}
 }
 

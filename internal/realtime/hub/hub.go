@@ -109,15 +109,20 @@ func (h *Hub) acquire(name string) *channel {
 // Unsubscribe takes a session off a channel and tells whether it was on it. What was published before
 // reaches it yet.
 func (h *Hub) Unsubscribe(s *session.Session, name string) bool {
-	if ch := h.find(name); ch != nil {
-		ch.Spread()
-	}
+	h.SpreadOn(name)
 	sub := s.Remove(name)
 	if sub == nil {
 		return false
 	}
 	h.drop(sub)
 	return true
+}
+
+// SpreadOn spreads what waits in one channel.
+func (h *Hub) SpreadOn(name string) {
+	if ch := h.find(name); ch != nil {
+		ch.Spread()
+	}
 }
 
 // Followed tells whether anybody follows a channel.

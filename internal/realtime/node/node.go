@@ -234,6 +234,16 @@ func (n *Node) Unsubscribe(s *session.Session, channel string) {
 	}
 }
 
+// Dismiss is Unsubscribe for somebody who is to know why: last is what was published last, which he gets by itself if
+// he has not come that far.
+func (n *Node) Dismiss(s *session.Session, channel string, last *frame.Frame) {
+	n.hub.SpreadOn(channel)
+	if s.Behind(channel) {
+		s.Reply(last)
+	}
+	n.Unsubscribe(s, channel)
+}
+
 // Publish delivers p to everybody on its channel, on every node.
 func (n *Node) Publish(p *frame.Publication) {
 	if err := n.broker.Publish(context.Background(), p); err != nil && !errors.Is(err, context.Canceled) {
