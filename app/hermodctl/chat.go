@@ -25,9 +25,15 @@ func newChat(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chat --user USER --room ROOM",
 		Short: "Chat in a room",
-		Long: `chat enters a room and shows what was missed, who is there and what is said;
-lines that you type are sent. Lines that begin with a slash are commands: /who,
-/join ROOM, /audio FILE, /leave, /help and /quit.
+		Long: `chat enters a room and shows what was missed, who is there and what is said, with
+the number of each message in brackets; lines that you type are sent, and @USER in
+one mentions somebody. Lines that begin with a slash are commands: /reply, /react,
+/edit and /recall are about a message, by its number; /history scrolls up, /search
+looks for words in all your rooms, /read tells who has read what you said, /who who
+is there, and /to USER talks to one person alone. /help lists them all.
+
+On a terminal others are told that you type and how far you have read, and you are
+told who types, comes and goes, where the node knows of that.
 
 With its input piped in, chat sends every line, waits until all are stored and
 ends, with exit code 1 if one was not; --follow makes it stay and listen.
@@ -38,6 +44,7 @@ Colours are off when the output is not a terminal or NO_COLOR is set.`,
   # from a script
   echo "deployed" | hermodctl chat --user bot --room ops
   echo "/audio alarm.opus" | hermodctl chat --user bot --room ops
+  printf '/reply . deployed\n' | hermodctl chat --user bot --room ops
   # listen only
   hermodctl chat --user bot --room ops --follow </dev/null`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runChat(cmd.Context(), f, s) },
@@ -80,7 +87,11 @@ func runChat(ctx context.Context, f chatFlags, s *streams) error {
 		Follow: f.follow && !interactive,
 		Style:  chat.Style{Color: chat.Colors(s.out)},
 	}, screen)
-	im, err := client.NewClient(f.clientConfig(talk, secured))
+	config := f.clientConfig(talk, secured)
+	if interactive { // scripts are not interested in who types, comes and goes
+		config.OnEphemeral, config.OnPresence = talk.Ephemeral, talk.Presence
+	}
+	im, err := client.NewClient(config)
 	if err != nil {
 		return err
 	}

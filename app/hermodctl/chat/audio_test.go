@@ -73,8 +73,8 @@ func TestAScriptSendsARecording(t *testing.T) {
 			"-- sending my voice.Opus, 2.0 KiB",
 			"-- my voice.Opus: 20% of 2.0 KiB", "-- my voice.Opus: 40% of 2.0 KiB",
 			"-- my voice.Opus: 60% of 2.0 KiB", "-- my voice.Opus: 80% of 2.0 KiB",
-			"12:02 Al (you): [audio] opus, 2.0 KiB http://host/audio/id-lobby",
-			"12:02 Al (you): what do you think?",
+			"12:02 [1] Al (you): [audio] opus, 2.0 KiB http://host/audio/id-lobby",
+			"12:02 [2] Al (you): what do you think?",
 		)
 		want := `lobby: {"audio_id":"id-lobby","audio_url":"http://host/audio/id-lobby","format":"opus","size":2000}|lobby: what do you think?`
 		if got := strings.Join(r.sent, "|"); got != want {
@@ -98,7 +98,7 @@ func TestTypingGoesOnDuringAnUpload(t *testing.T) {
 		if err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		if !strings.HasSuffix(out, "12:02 #lobby Al (you): [audio] opus, 2.0 KiB http://host/audio/id-lobby\n") {
+		if !strings.HasSuffix(out, "12:02 #lobby [2] Al (you): [audio] opus, 2.0 KiB http://host/audio/id-lobby\n") {
 			t.Errorf("output:\n%s", out)
 		}
 		if len(r.sent) != 2 || r.sent[0] != "lobby: meanwhile" || !strings.HasPrefix(r.sent[1], "lobby: {") {

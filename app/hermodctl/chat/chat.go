@@ -8,22 +8,13 @@ import (
 	"github.com/game-im/hermod/sdk/client"
 )
 
-// Client is what a chat needs of sdk/client.
-type Client interface {
-	Send(ctx context.Context, req *imv1.MessageRequest) (*client.SendResult, error)
-	JoinRoom(roomID string, metadata map[string]string) (*imv1.JoinRoomResponse, error)
-	LeaveRoom(roomID string) (*imv1.LeaveRoomResponse, error)
-	GetRoomInfo(roomID string) (*imv1.GetRoomInfoResponse, error)
-	UploadAudioFile(ctx context.Context, path string, opts client.UploadOptions) (*imv1.UploadAudioResponse, error)
-}
-
 // Config says who chats, where and how.
 type Config struct {
 	User string
 	Room string
 	Nick string // empty: the user id is shown
 	// Echo prints one's own messages when they are stored, for screens that do not show what was
-	// typed.
+	// typed. Nobody looks at such a screen: nothing is marked as read, and nobody is told of typing.
 	Echo bool
 	// Follow stays after the end of the input.
 	Follow bool
@@ -49,7 +40,11 @@ type Chat struct {
 	room    string   // where lines go; empty: nowhere
 	rooms   []string // all that were joined, the present one last
 	names   map[string]string
-	unnamed bool // somebody has come whose nickname may be known by now
+	threads map[string]*thread // by room
+	company company
+	marks   marks
+	aside   func(func(context.Context)) // runs something beside the chat, until that ends
+	unnamed bool                        // somebody has come whose nickname may be known by now
 	missed  missed
 	pending []string // lines that wait, for a line may change the room of the next
 	working bool     // a job runs
@@ -67,12 +62,13 @@ type job func(context.Context) (then func())
 // callbacks; they wait until Run takes what they bring.
 func New(cfg Config, screen Screen) *Chat {
 	return &Chat{
-		cfg:    cfg,
-		screen: screen,
-		events: make(chan func()),
-		lines:  make(chan string),
-		over:   make(chan struct{}),
-		names:  map[string]string{cfg.User: cfg.Nick},
+		cfg:     cfg,
+		screen:  screen,
+		events:  make(chan func()),
+		lines:   make(chan string),
+		over:    make(chan struct{}),
+		names:   map[string]string{cfg.User: cfg.Nick},
+		threads: map[string]*thread{},
 	}
 }
 
@@ -84,6 +80,8 @@ func (c *Chat) Run(ctx context.Context, with Client) error {
 	defer cancel()
 	defer c.abandon()
 	c.client = with
+	c.aside = func(work func(context.Context)) { go work(ctx) }
+	c.screen.Typing(c.typing)
 	c.enter(ctx, c.cfg.Room)
 	c.screen.Prompt(prompt(c.cfg.Room)) // a terminal draws it when reading begins
 	go c.read()

@@ -26,7 +26,9 @@ type room struct {
 	seq  int64
 	left []string
 	cut  []string // uploads
+	done []string // all else that was asked for
 
+	answers  answers
 	asked    int
 	terminal bool // what is typed is on the screen already
 }
@@ -38,7 +40,7 @@ func (r *room) Send(_ context.Context, req *imv1.MessageRequest) (*client.SendRe
 		return nil, &client.RefusedError{Reason: "MUTED", Message: "you are muted"}
 	}
 	r.seq++
-	r.sent = append(r.sent, req.GetRoomId()+": "+string(req.GetContent()))
+	r.sent = append(r.sent, req.GetRoomId()+": "+string(req.GetContent())+extras(req))
 	return &client.SendResult{Seq: r.seq, Time: noon.Add(time.Minute)}, nil
 }
 
@@ -128,10 +130,10 @@ func TestChat(t *testing.T) {
 			"12:01 carol: two",
 			"-- now --",
 			"12:02 Bobby: three",
-			"12:02 Al (you): hello",
-			"12:02 Al (you): /etc",
+			"12:02 [1] Al (you): hello",
+			"12:02 [2] Al (you): /etc",
 			"-- online: you, Bobby (bob)",
-			"-- away: carol",
+			"-- offline: carol",
 			"-- connection lost: gone",
 			"-- connected again",
 			"* eve joined",
@@ -186,7 +188,7 @@ func TestRefusedSendsAreToldAndCounted(t *testing.T) {
 		expect(t, out,
 			"-- room lobby: 3 members, online: you, Bobby (bob)",
 			`-- not sent: you are muted (MUTED): "forbidden"`,
-			"12:02 Al (you): allowed",
+			"12:02 [1] Al (you): allowed",
 		)
 	})
 }
@@ -205,10 +207,10 @@ func TestRooms(t *testing.T) {
 		expect(t, out,
 			"-- room lobby: 3 members, online: you, Bobby (bob)",
 			"-- room dev: 3 members, online: you, Bobby (bob)",
-			"12:02 Al (you): hi",
+			"12:02 [1] Al (you): hi",
 			"-- not joined: not for you (PermissionDenied)",
 			"-- you have left dev",
-			"12:02 Al (you): back",
+			"12:02 [2] Al (you): back",
 			"-- you have left lobby",
 			"-- you are in no room; /join ROOM enters one",
 			"-- you are in no room",
@@ -228,7 +230,7 @@ func TestWrongCommands(t *testing.T) {
 		})
 		for _, want := range []string{
 			"there is no command /etc/passwd; /help lists them, and //etc/passwd sends it as text",
-			"/join wants ROOM", "/who takes nothing behind it", "-- /join ROOM  enter a room", "-- //text",
+			"/join wants ROOM", "/who takes nothing behind it", "-- /join ROOM       enter a room", "-- //text",
 		} {
 			if !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s", want, out)

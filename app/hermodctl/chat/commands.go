@@ -12,9 +12,26 @@ type command struct {
 	run                  func(c *Chat, ctx context.Context, argument string)
 }
 
+// wants returns how many words a command has to have behind it.
+func (c command) wants() int {
+	if strings.HasPrefix(c.argument, "[") {
+		return 0
+	}
+	return len(strings.Fields(c.argument))
+}
+
 var commands = []command{
-	{"who", "", "who is online, and who else is a member", (*Chat).who},
+	{"who", "", "who is online, who does not look, and who else is a member", (*Chat).who},
 	{"join", "ROOM", "enter a room and talk there", (*Chat).join},
+	{"to", "USER TEXT", "say something to one person alone", (*Chat).direct},
+	{"reply", "N TEXT", "answer message [N]; . is the last one of somebody else", (*Chat).reply},
+	{"react", "N EMOJI", "react to message [N]; . as above", (*Chat).react},
+	{"unreact", "N EMOJI", "take that back", (*Chat).unreact},
+	{"edit", "N TEXT", "give your message [N] another text; . is your last one", (*Chat).edit},
+	{"recall", "N", "take message [N] back; . as above", (*Chat).recall},
+	{"history", "[COUNT]", "scroll up: what was said before what is shown, 10 messages", (*Chat).history},
+	{"read", "[N]", "who has read message [N], or your last one", (*Chat).readers},
+	{"search", "WORDS", "look for words in all your rooms", (*Chat).search},
 	{"audio", "FILE", "send a recording; leaving the chat ends the upload", (*Chat).audio},
 	{"leave", "", "leave this room for good", (*Chat).leave},
 	{"quit", "", "end the chat; you stay a member", func(c *Chat, _ context.Context, _ string) { c.quit = true }},
@@ -45,7 +62,8 @@ func (c *Chat) command(ctx context.Context, line string) {
 	case i < 0:
 		c.problem("there is no command /%s; /help lists them, and //%s sends it as text", name, line)
 		return
-	case commands[i].argument != "" && argument == "":
+	case len(strings.Fields(argument)) < commands[i].wants():
+		c.unsent = true
 		c.problem("/%s wants %s", name, commands[i].argument)
 		return
 	case commands[i].argument == "" && argument != "":
@@ -57,10 +75,11 @@ func (c *Chat) command(ctx context.Context, line string) {
 
 func (c *Chat) help() {
 	for _, cmd := range commands {
-		c.note("%-11s %s", strings.TrimSpace("/"+cmd.name+" "+cmd.argument), cmd.help)
+		c.note("%-16s %s", strings.TrimSpace("/"+cmd.name+" "+cmd.argument), cmd.help)
 	}
-	c.note("%-11s %s", "/help", "this")
-	c.note("%-11s %s", "//text", "send text that begins with a slash")
+	c.note("%-16s %s", "/help", "this")
+	c.note("%-16s %s", "//text", "send text that begins with a slash")
+	c.note("@USER in a text mentions somebody, and @all everybody, for moderators and admins")
 }
 
 // enter is the first room's join; without it there is no chat.
@@ -102,18 +121,16 @@ func (c *Chat) who(ctx context.Context, _ string) {
 		c.problem("you are in no room")
 		return
 	}
-	c.do(ctx, func(context.Context) func() {
+	c.do(ctx, func(ctx context.Context) func() {
 		l, err := c.look(room)
+		c.askPresence(ctx, &l)
 		return func() {
 			if err != nil {
 				c.problem("%s", why(err))
 				return
 			}
 			c.learn(l)
-			c.note("online: %s", c.list(l.online))
-			if away := c.away(l); away != "" {
-				c.note("away: %s", away)
-			}
+			c.whereabouts(l)
 		}
 	})
 }
@@ -131,15 +148,27 @@ func (c *Chat) leave(ctx context.Context, _ string) {
 				c.problem("not left: %s", why(err))
 				return
 			}
-			c.rooms = slices.DeleteFunc(c.rooms, func(r string) bool { return r == room })
-			c.room = ""
-			if n := len(c.rooms); n > 0 {
-				c.settle(c.rooms[n-1])
-			}
-			c.screen.Prompt(prompt(c.room))
+			c.left(room)
 			c.note("you have left %s", room)
 		}
 	})
+}
+
+// left goes on in the room that one was in before, if it was the present one that one has left.
+func (c *Chat) left(room string) {
+	c.rooms = slices.DeleteFunc(c.rooms, func(r string) bool { return r == room })
+	delete(c.threads, room)
+	if room != c.room {
+		c.watch()
+		return
+	}
+	c.room = ""
+	if n := len(c.rooms); n > 0 {
+		c.settle(c.rooms[n-1])
+		return
+	}
+	c.screen.Prompt(prompt(c.room))
+	c.watch()
 }
 
 // settle makes room the one that lines go to.
@@ -147,6 +176,7 @@ func (c *Chat) settle(room string) {
 	c.rooms = append(slices.DeleteFunc(c.rooms, func(r string) bool { return r == room }), room)
 	c.room = room
 	c.screen.Prompt(prompt(c.room))
+	c.watch()
 }
 
 func prompt(room string) string { return clean(room) + "> " }

@@ -14,6 +14,7 @@ type look struct {
 	info   *imv1.RoomInfo
 	online []string
 	users  []*imv1.RoomUser
+	there  map[string]*imv1.UserPresence // nil: not known
 }
 
 // look joins the room, which is how one learns who is online, and reads its members.
@@ -64,6 +65,8 @@ func (c *Chat) learn(l look) {
 	for _, user := range l.users {
 		if user.GetNickname() != "" {
 			c.names[user.GetUserId()] = user.GetNickname()
+		} else if _, known := c.names[user.GetUserId()]; !known {
+			c.names[user.GetUserId()] = ""
 		}
 	}
 }
@@ -73,16 +76,6 @@ func (c *Chat) introduce(room string, l look) {
 	c.learn(l)
 	n := int(l.info.GetUserCount())
 	c.note("room %s: %d %s, online: %s", room, n, plural(n, "member"), c.list(l.online))
-}
-
-func (c *Chat) away(l look) string {
-	var away []string
-	for _, user := range l.users {
-		if !slices.Contains(l.online, user.GetUserId()) {
-			away = append(away, user.GetUserId())
-		}
-	}
-	return c.list(away)
 }
 
 // list names users, oneself first.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 )
@@ -19,6 +20,9 @@ type Screen interface {
 	// Prompt sets what stands before the line being typed, where there is one. It shows with the
 	// next line that is read or printed.
 	Prompt(prompt string)
+	// Typing has typed called with the line as it is whenever it changes, where that can be seen. typed must not
+	// block.
+	Typing(typed func(line string))
 	Close() error
 }
 
@@ -75,6 +79,15 @@ func (s *terminalScreen) Print(line string) {
 
 func (s *terminalScreen) Prompt(prompt string) { s.term.SetPrompt(prompt) }
 
+func (s *terminalScreen) Typing(typed func(line string)) {
+	s.term.AutoCompleteCallback = func(line string, _ int, key rune) (string, int, bool) {
+		if unicode.IsPrint(key) {
+			typed(line)
+		}
+		return "", 0, false
+	}
+}
+
 func (s *terminalScreen) Close() error { return term.Restore(int(s.keyboard.Fd()), s.state) }
 
 // resize is cheap enough to be asked for at every line, and works where no signal tells of it.
@@ -107,5 +120,7 @@ func (s *plainScreen) Print(line string) {
 }
 
 func (s *plainScreen) Prompt(string) {}
+
+func (s *plainScreen) Typing(func(string)) {}
 
 func (s *plainScreen) Close() error { return nil }

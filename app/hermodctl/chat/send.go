@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -16,7 +17,12 @@ func (c *Chat) send(ctx context.Context, text string) {
 		c.nowhere()
 		return
 	}
-	req := &imv1.MessageRequest{RoomId: c.room, Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte(text)}
+	c.say(ctx, &imv1.MessageRequest{RoomId: c.room, Content: []byte(text), Mentions: c.mentioned(text)})
+}
+
+// say sends a text.
+func (c *Chat) say(ctx context.Context, req *imv1.MessageRequest) {
+	req.Type = imv1.MessageType_MESSAGE_TYPE_TEXT
 	c.do(ctx, func(ctx context.Context) func() {
 		result, err := c.client.Send(ctx, req)
 		return func() { c.sent(req, result, err) }
@@ -34,20 +40,27 @@ func (c *Chat) sent(req *imv1.MessageRequest, result *client.SendResult, err err
 		c.problem("not sent: %s: %q", why(err), req.GetContent())
 		return
 	}
-	if !c.cfg.Echo {
+	msg := own(c.cfg.User, req, result)
+	if req.GetToUserId() != "" {
+		c.thread(msg.GetRoomId()).with = req.GetToUserId()
+	}
+	if !c.cfg.Echo && req.GetToUserId() == "" { // it is on the screen, and in its room
+		c.keep(msg)
 		return
 	}
-	c.receive(own(c.cfg.User, req, result))
+	c.receive(msg)
 }
 
 // own returns a message of one's own as the others see it.
 func own(user string, req *imv1.MessageRequest, result *client.SendResult) *imv1.MessageResponse {
 	return &imv1.MessageResponse{
 		FromUserId: user,
-		RoomId:     req.GetRoomId(),
+		RoomId:     cmp.Or(result.RoomID, req.GetRoomId()),
 		Type:       req.GetType(),
 		Content:    req.GetContent(),
 		Seq:        result.Seq,
+		ReplyToSeq: req.GetReplyToSeq(),
+		Mentions:   req.GetMentions(),
 		Timestamp:  timestamppb.New(result.Time),
 	}
 }

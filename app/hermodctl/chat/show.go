@@ -1,6 +1,12 @@
 package chat
 
-import imv1 "github.com/game-im/hermod/api/im/v1"
+import (
+	"cmp"
+	"fmt"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/sdk/client"
+)
 
 // receive shows msg, or holds it back while the block of missed messages is gathered.
 func (c *Chat) receive(msg *imv1.MessageResponse) {
@@ -15,7 +21,7 @@ func (c *Chat) receive(msg *imv1.MessageResponse) {
 // caughtUp ends the block.
 func (c *Chat) caughtUp() {
 	c.missed.done = true
-	n := len(c.missed.old)
+	n := spoken(c.missed.old)
 	long := c.missed.open
 	if n > 0 {
 		c.heading("%d %s while you were away", n, plural(n, "message"))
@@ -24,6 +30,17 @@ func (c *Chat) caughtUp() {
 	if long {
 		c.heading("now")
 	}
+}
+
+// spoken counts the messages that are not about others.
+func spoken(messages []*imv1.MessageResponse) int {
+	n := 0
+	for _, msg := range messages {
+		if e, ok := client.EventOf(msg); !ok || e.Target == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // showHeld shows what was held back.
@@ -41,20 +58,71 @@ func (c *Chat) showHeld() {
 }
 
 func (c *Chat) show(msg *imv1.MessageResponse) {
-	from := msg.GetFromUserId()
 	if msg.GetType() == imv1.MessageType_MESSAGE_TYPE_JOIN_ROOM {
-		c.met(from, msg.GetMetadata()["nickname"])
+		c.met(msg.GetFromUserId(), msg.GetMetadata()["nickname"])
 	}
-	name := c.names[from]
-	if name == "" {
-		name = from
+	c.silent(msg)
+	news := c.keep(msg)
+	e, isEvent := client.EventOf(msg)
+	if isEvent && e.Target > 0 && !news {
+		return // the message that it is about shows it already
 	}
-	if from == c.cfg.User {
+	if text := c.eventText(e); isEvent && text != "" {
+		c.screen.Print(c.cfg.Style.Event(msg, c.place(msg.GetRoomId()), text))
+		c.obey(e)
+	} else {
+		c.print(msg)
+	}
+	c.shown(msg)
+}
+
+// obey leaves a room that one was put out of, or that has ended.
+func (c *Chat) obey(e *client.Event) {
+	out := e.Type == client.EventKicked || e.Type == client.EventBanned
+	if e.Type == client.EventRoomDeleted || out && e.Member.GetUserId() == c.cfg.User {
+		c.left(e.RoomID)
+	}
+}
+
+// print shows a message as it is now.
+func (c *Chat) print(msg *imv1.MessageResponse) {
+	if now, ok := c.thread(msg.GetRoomId()).timeline.Message(msg.GetSeq()); ok {
+		msg = now
+	}
+	c.screen.Print(c.cfg.Style.Line(Line{
+		Msg: msg, Name: c.speaker(msg.GetFromUserId()), Place: c.place(msg.GetRoomId()), Reply: c.quote(msg),
+		Notes: notes(msg.GetState()), ForMe: msg.GetFromUserId() != c.cfg.User && c.mentionsMe(msg),
+	}))
+}
+
+// speaker is how a line calls somebody.
+func (c *Chat) speaker(user string) string {
+	name := cmp.Or(c.names[user], user)
+	if user == c.cfg.User {
 		name += " (you)"
 	}
-	room := msg.GetRoomId()
-	if room == c.room {
-		room = ""
+	return name
+}
+
+// place is how a line calls a room, empty for the present one.
+func (c *Chat) place(room string) string {
+	switch t := c.threads[room]; {
+	case room == c.room || room == "":
+		return ""
+	case t != nil && t.with != "":
+		return "@" + t.with
 	}
-	c.screen.Print(c.cfg.Style.Message(msg, name, room))
+	return "#" + room
+}
+
+// notes says what has become of a message.
+func notes(state *imv1.MessageState) []string {
+	var all []string
+	if state.GetEdits() > 0 {
+		all = append(all, "edited")
+	}
+	for _, r := range state.GetReactions() {
+		all = append(all, fmt.Sprintf("%s %d", r.GetReaction(), r.GetUsers()))
+	}
+	return all
 }

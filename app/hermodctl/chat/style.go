@@ -35,24 +35,83 @@ func (s Style) paint(attribute, text string) string {
 	return "\x1b[" + attribute + "m" + text + "\x1b[0m"
 }
 
-// Message returns the line of a message. room is shown when it is not empty.
+// Line is a message as it is to be shown.
+type Line struct {
+	Msg   *imv1.MessageResponse
+	Name  string
+	Place string   // where it was said; empty: where everything is said
+	Reply string   // what it answers, if anything
+	Notes []string // what has become of it
+	ForMe bool     // it mentions who looks
+}
+
+// Message returns the line of a message of which nothing is known but what it says. room is shown when it is not
+// empty.
 func (s Style) Message(msg *imv1.MessageResponse, name, room string) string {
-	var b strings.Builder
-	b.WriteString(s.stamp(msg))
 	if room != "" {
-		b.WriteString(s.paint(dim, "#"+clean(room)) + " ")
+		room = "#" + room
 	}
-	switch msg.GetType() {
+	return s.Line(Line{Msg: msg, Name: name, Place: room})
+}
+
+// Line returns the line of a message.
+func (s Style) Line(l Line) string {
+	var b strings.Builder
+	b.WriteString(s.stamp(l.Msg))
+	if l.Place != "" {
+		b.WriteString(s.paint(dim, clean(l.Place)) + " ")
+	}
+	switch l.Msg.GetType() {
 	case imv1.MessageType_MESSAGE_TYPE_JOIN_ROOM:
-		b.WriteString(s.paint(dim, "* "+clean(name)+" joined"))
+		b.WriteString(s.paint(dim, "* "+clean(l.Name)+" joined"))
 	case imv1.MessageType_MESSAGE_TYPE_LEAVE_ROOM:
-		b.WriteString(s.paint(dim, "* "+clean(name)+" left"))
+		b.WriteString(s.paint(dim, "* "+clean(l.Name)+" left"))
 	case imv1.MessageType_MESSAGE_TYPE_SYSTEM:
-		b.WriteString(s.paint(yellow, "! "+clean(system(msg, name))))
+		b.WriteString(s.paint(yellow, "! "+clean(system(l.Msg, l.Name))))
 	default:
-		b.WriteString(s.name(name) + ": " + content(msg))
+		s.speech(&b, l)
 	}
 	return b.String()
+}
+
+// speech writes what a member said.
+func (s Style) speech(b *strings.Builder, l Line) {
+	if seq := l.Msg.GetSeq(); seq > 0 {
+		b.WriteString(s.paint(dim, fmt.Sprintf("[%d]", seq)) + " ")
+	}
+	if l.ForMe {
+		b.WriteString(s.paint(bold, "@you") + " ")
+	}
+	b.WriteString(s.name(l.Name) + ": ")
+	if l.Reply != "" {
+		b.WriteString(s.paint(dim, "(to "+clean(l.Reply)+")") + " ")
+	}
+	notes := l.Notes
+	if l.Msg.GetState().GetRecalled() {
+		b.WriteString(s.paint(dim, gone(l.Msg.GetState())))
+		notes = nil
+	} else {
+		b.WriteString(content(l.Msg))
+	}
+	if len(notes) > 0 {
+		b.WriteString(" " + s.paint(dim, clean("("+strings.Join(notes, ", ")+")")))
+	}
+}
+
+// gone is shown in the place of what a message said.
+func gone(state *imv1.MessageState) string {
+	if state.GetRecalledBy() == "" {
+		return "(its time is over)"
+	}
+	return "(taken back)"
+}
+
+// Event returns a line about what happened to a message, to a member or to the room.
+func (s Style) Event(msg *imv1.MessageResponse, place, text string) string {
+	if place != "" {
+		place = s.paint(dim, clean(place)) + " "
+	}
+	return s.stamp(msg) + place + s.paint(dim, "* "+clean(text))
 }
 
 // Note returns a line of the chat's own.
@@ -80,6 +139,11 @@ func (s Style) stamp(msg *imv1.MessageResponse) string {
 	if msg.GetTimestamp() == nil {
 		return ""
 	}
+	return s.paint(dim, s.clock(msg.GetTimestamp().AsTime())) + " "
+}
+
+// clock is a time of day, with the day if that is not today.
+func (s Style) clock(at time.Time) string {
 	location, now := s.Location, s.Now
 	if location == nil {
 		location = time.Local
@@ -87,12 +151,12 @@ func (s Style) stamp(msg *imv1.MessageResponse) string {
 	if now == nil {
 		now = time.Now
 	}
-	at, today := msg.GetTimestamp().AsTime().In(location), now().In(location)
+	at, today := at.In(location), now().In(location)
 	layout := "15:04"
 	if at.YearDay() != today.YearDay() || at.Year() != today.Year() {
 		layout = "2 Jan 15:04"
 	}
-	return s.paint(dim, at.Format(layout)) + " "
+	return at.Format(layout)
 }
 
 func content(msg *imv1.MessageResponse) string {
