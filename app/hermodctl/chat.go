@@ -44,7 +44,6 @@ Colours are off when the output is not a terminal or NO_COLOR is set.`,
   # from a script
   echo "deployed" | hermodctl chat --user bot --room ops
   echo "/audio alarm.opus" | hermodctl chat --user bot --room ops
-  printf '/reply . deployed\n' | hermodctl chat --user bot --room ops
   # listen only
   hermodctl chat --user bot --room ops --follow </dev/null`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runChat(cmd.Context(), f, s) },
