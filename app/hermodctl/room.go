@@ -24,7 +24,7 @@ func newRoom(s *streams) *cobra.Command {
 		Use:   "room",
 		Short: "Show and administer rooms and their members",
 		Long:  `room shows rooms and their members, and changes them.` + "\n" + roomLong,
-		Example: `  hermodctl room create lobby --name "The lobby" --max-users 500
+		Example: `  hermodctl room create lobby --as alice --name "The lobby" --max-users 500
   hermodctl room members lobby
   hermodctl room mute lobby mallory --for 10m --reason "calm down"`,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -91,8 +91,8 @@ func TestRoomCommands(t *testing.T) {
 			map[string][]any{"CreateRoom": {&imv1.CreateRoomResponse{RoomInfo: hall}}},
 			[]string{`user_id:"alice" room_id:"hall" name:"Hall" nickname:"Al" config:{max_users:9 persistent:true message_ttl_seconds:3600 allow_audio:true allow_rich_text:true}`},
 			[]string{hallJSON + "}\n"}},
-		{"create --description d", map[string][]any{"CreateRoom": {&imv1.CreateRoomResponse{RoomInfo: hall}}},
-			[]string{`description:"d"`}, []string{"room            hall\n", "name            The\ufffd[2J hall\n", "members         3 of 9\n", "keeps messages  1h0m0s\n", "rich text       no\n"}},
+		{"create --as al --description d", map[string][]any{"CreateRoom": {&imv1.CreateRoomResponse{RoomInfo: hall}}},
+			[]string{`user_id:"al" description:"d"`}, []string{"room            hall\n", "name            The\ufffd[2J hall\n", "members         3 of 9\n", "keeps messages  1h0m0s\n", "rich text       no\n"}},
 		{"show hall --as bob", map[string][]any{"GetRoomInfo": {&imv1.GetRoomInfoResponse{RoomInfo: hall}}},
 			[]string{`user_id:"bob" room_id:"hall"`}, []string{"audio           yes\n"}},
 		{"update hall --description= --allow-audio=false", map[string][]any{

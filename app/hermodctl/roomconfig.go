@@ -2,6 +2,7 @@ package hermodctl
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,13 +82,13 @@ func newRoomCreate(s *streams) *cobra.Command {
 	cmd := roomCommand{
 		use: "create [ROOM]", short: "Make a room", json: true,
 		long: `create makes a room and shows it; without ROOM the node chooses its id. Its first
-member and admin is the user of --as. What it accepts is as the node has configured
+member and admin is the user of --as, who is required. What it accepts is as the node has configured
 it for new rooms, unless one of the flags from --persistent on is given: then the
 others are as the help shows them.`,
 		example: `  hermodctl room create lobby --as alice --name "The lobby"
   hermodctl room create staff --as alice --invite-only --message-ttl 720h`,
 	}.command(s, func(ctx context.Context, c *roomCall) error {
-		if err := f.check(); err != nil {
+		if err := errors.Join(requireFlags(required{"as", c.as}), f.check()); err != nil {
 			return err
 		}
 		req := &imv1.CreateRoomRequest{UserId: c.as, Name: name, Description: description, Nickname: nick}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/sdk/discovery"
@@ -19,6 +20,7 @@ type Client struct {
 	seen    handed // touched by tasks of queue only
 	joined  rooms
 	wish    wish
+	away    atomic.Bool
 	stats   stats
 	pacer   pacer
 

@@ -116,7 +116,7 @@ func (c *Client) update(cn *connection) {
 		defer cn.passTurn()
 		c.repeatSends(cn)
 	})
-	c.keepWatching(cn)
+	c.keepPresence(cn)
 	c.keepBeating(cn)
 	c.ackSoon()                         // what was handled while there was no connection
 	if !c.session.follows(cn.session) { // a resumed one does, unless its first connection was lost too soon

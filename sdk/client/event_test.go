@@ -187,6 +187,37 @@ func TestWatchPresence(t *testing.T) {
 	wished(ps, "[] []")
 }
 
+// TestSetAway is said at once, and again on every connection for as long as it is so.
+func TestSetAway(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	cfg, ev := p.config()
+	c, ps := p.connect(t, cfg)
+	wait(t, ev.connects, "OnConnect")
+	said := func(ps *peerStream, want string) {
+		t.Helper()
+		if req := wait(t, ps.in, "a heartbeat"); req.GetType() != imv1.MessageType_MESSAGE_TYPE_HEARTBEAT || req.GetMetadata()[keyPresence] != want {
+			t.Errorf("got %v, want that the user is %s", req, want)
+		}
+	}
+	if err := c.SetAway(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	said(ps, presenceAway)
+	ps.end(errLost)
+	ps = p.next(t).accept(t, "s2", false)
+	said(ps, presenceAway)
+	wait(t, ev.connects, "OnConnect")
+	if err := c.SetAway(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	said(ps, presenceOnline)
+	p.disconnect(t, c)
+	if err := c.SetAway(t.Context(), true); !errors.Is(err, ErrNotConnected) {
+		t.Errorf("without a connection: %v", err)
+	}
+}
+
 // TestSendOptions arrive, and a message to a user is in no room of the sender's choice.
 func TestSendOptions(t *testing.T) {
 	t.Parallel()

@@ -27,6 +27,7 @@ const (
 	// In the metadata of a frame.
 	keyLinkSeq  = "link-seq"
 	keyReason   = "reason"
+	keyPresence = "presence" // of a heartbeat
 	keyClientID = "client-message-id"
 )
 

@@ -51,11 +51,14 @@ func (c *Client) WatchPresence(ctx context.Context, userIDs, roomIDs []string) e
 	return c.askPresence(ctx, cn)
 }
 
-// keepWatching tells a new connection whom the program wants to hear of, if anybody: what happened without one is
-// not told later. An error ends the connection, and the next one is told.
-func (c *Client) keepWatching(cn *connection) {
+// keepPresence tells a new connection whom the program wants to hear of, if anybody, since what happened without
+// one is not told later, and that the user is away. An error ends the connection, and the next one is told.
+func (c *Client) keepPresence(cn *connection) {
 	if c.wish.get() != nil {
 		cn.spawn(func() { _ = c.askPresence(cn.ctx, cn) })
+	}
+	if c.away.Load() {
+		cn.spawn(func() { _ = c.sayAway(cn.ctx, cn, true) })
 	}
 }
 
@@ -73,6 +76,39 @@ func (c *Client) askPresence(ctx context.Context, cn *connection) error {
 		UserId: c.cfg.UserID, Type: imv1.MessageType_MESSAGE_TYPE_PRESENCE, Content: content,
 	}); err != nil {
 		return fmt.Errorf("client: watch presence: %w", err)
+	}
+	return nil
+}
+
+// What a heartbeat says of the user, in metadata keyPresence.
+const (
+	presenceAway   = "away"
+	presenceOnline = "online"
+)
+
+// SetAway says whether the user is not looking, now and on every connection that follows until it is called
+// again. Who has told so of all his sessions is away for others, instead of online. Servers that do not know of it
+// take no notice. Without a connection it takes effect with the next one, and the error is ErrNotConnected.
+func (c *Client) SetAway(ctx context.Context, away bool) error {
+	c.away.Store(away)
+	cn := c.current()
+	if cn == nil {
+		return ErrNotConnected
+	}
+	ctx, done := c.bound(ctx)
+	defer done()
+	return c.sayAway(ctx, cn, away)
+}
+
+// sayAway tells it at once, and not with the next heartbeat.
+func (c *Client) sayAway(ctx context.Context, cn *connection, away bool) error {
+	beat := c.heartbeat()
+	beat.Metadata = map[string]string{keyPresence: presenceOnline}
+	if away {
+		beat.Metadata[keyPresence] = presenceAway
+	}
+	if err := cn.write(ctx, beat); err != nil {
+		return fmt.Errorf("client: say away: %w", err)
 	}
 	return nil
 }

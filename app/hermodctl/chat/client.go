@@ -50,4 +50,5 @@ type Past interface {
 type Company interface {
 	Presence(ctx context.Context, userIDs ...string) ([]*imv1.UserPresence, error)
 	WatchPresence(ctx context.Context, userIDs, roomIDs []string) error
+	SetAway(ctx context.Context, away bool) error
 }

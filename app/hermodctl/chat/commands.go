@@ -32,6 +32,7 @@ var commands = []command{
 	{"history", "[COUNT]", "scroll up: what was said before what is shown, 10 messages", (*Chat).history},
 	{"read", "[N]", "who has read message [N], or your last one", (*Chat).readers},
 	{"search", "WORDS", "look for words in all your rooms", (*Chat).search},
+	{"away", "", "you are not looking, until you type again", (*Chat).goAway},
 	{"audio", "FILE", "send a recording; leaving the chat ends the upload", (*Chat).audio},
 	{"leave", "", "leave this room for good", (*Chat).leave},
 	{"quit", "", "end the chat; you stay a member", func(c *Chat, _ context.Context, _ string) { c.quit = true }},
@@ -39,6 +40,7 @@ var commands = []command{
 
 // handle does what a line says. A line that is to begin with a slash begins with two.
 func (c *Chat) handle(ctx context.Context, line string) {
+	c.comeBack()
 	switch {
 	case strings.TrimSpace(line) == "":
 	case strings.HasPrefix(line, "//"):

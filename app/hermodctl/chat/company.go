@@ -26,6 +26,7 @@ const (
 type company struct {
 	typing map[string]time.Time          // since when somebody types in the present room
 	states map[string]imv1.PresenceState // as one was told last
+	away   bool                          // one is, as one has said
 	told   atomic.Int64                  // when others were last told that one is typing, in nanoseconds since 1970
 }
 
@@ -108,6 +109,20 @@ func (c *Chat) typing(line string) {
 			c.aside(func(ctx context.Context) { _ = c.client.Typing(ctx, room) }) // of no use later
 		}
 	})
+}
+
+// goAway says that one is not looking, comeBack that one is again.
+func (c *Chat) goAway(context.Context, string) {
+	c.company.away = true
+	c.aside(func(ctx context.Context) { _ = c.client.SetAway(ctx, true) }) // the next connection says it again
+	c.note("you are away, until you type something")
+}
+
+func (c *Chat) comeBack() {
+	if c.company.away {
+		c.company.away = false
+		c.aside(func(ctx context.Context) { _ = c.client.SetAway(ctx, false) })
+	}
 }
 
 // marks are what is to be marked as read.

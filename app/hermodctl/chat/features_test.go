@@ -284,6 +284,10 @@ func TestCompany(t *testing.T) {
 			time.Sleep(tellTyping)
 			c.typing("hel")
 			time.Sleep(2 * markEvery)
+			fmt.Fprint(typed, "/away\n")
+			time.Sleep(time.Second)
+			fmt.Fprint(typed, "\n")
+			time.Sleep(time.Second)
 			fmt.Fprint(typed, "/quit\n")
 		})
 		if err != nil {
@@ -298,8 +302,9 @@ func TestCompany(t *testing.T) {
 			"-- online: you",
 			"-- away: Bobby (bob)",
 			"-- offline: carol, last seen 12:01",
+			"-- you are away, until you type something",
 		)
-		for what, times := range map[string]int{"watch lobby": 1, "typing lobby": 2, "mark lobby 40": 1, "presence bob carol": 1} {
+		for what, times := range map[string]int{"watch lobby": 1, "typing lobby": 2, "mark lobby 40": 1, "presence bob carol": 1, "away true": 1, "away false": 1} {
 			n := 0
 			for _, did := range r.done {
 				if did == what {

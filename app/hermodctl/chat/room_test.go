@@ -131,3 +131,5 @@ func happened(seq int64, by string, c *imv1.SystemContent) *imv1.MessageResponse
 		Metadata: map[string]string{metaEvent: c.GetEventType()}, Timestamp: timestamppb.New(noon.Add(time.Minute)),
 	}
 }
+
+func (r *room) SetAway(_ context.Context, away bool) error { r.did("away %v", away); return nil }
