@@ -78,6 +78,13 @@
 // there as well if it has not been handled yet. MarkRead keeps how far the user has read, for all his
 // devices, and Unread counts the rest. Servers that know none of this answer ErrUnsupported.
 //
+// # Rooms as they are now
+//
+// What is done in a room, such as an edit, a reaction or a kick, arrives as a SYSTEM message with a place
+// of its own; EventOf reads it. A Timeline takes in messages and events in any order and holds what the
+// room is then. What nobody keeps comes to OnEphemeral and OnPresence, from servers that know of it. Calls
+// about rooms and members over somebody else's connection need Config.RoomService.
+//
 // # Sending
 //
 // Send returns what became of the message: its id and place in the room, or a *RefusedError with

@@ -10,8 +10,8 @@ import (
 // stands: what is read and how much is not. A mark never goes back: a smaller seq than was marked before
 // changes nothing and is no error; a larger one than the room's head is refused.
 //
-// It is a mark of the user's own that other members do not see, and has nothing to do with what was
-// delivered. Repeating it is safe. ErrUnsupported: the server is too old.
+// It has nothing to do with what was delivered. Servers that know of it tell the other members, see Readers and
+// OnEphemeral. Repeating it is safe. ErrUnsupported: the server is too old.
 func (c *Client) MarkRead(ctx context.Context, roomID string, seq int64) (*imv1.RoomState, error) {
 	var resp *imv1.MarkReadResponse
 	err := c.call(ctx, roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
