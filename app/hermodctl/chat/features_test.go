@@ -41,6 +41,7 @@ func TestChangesAreShown(t *testing.T) {
 				EventType: "message_recalled", TargetSeq: 3, State: &imv1.MessageState{Version: 2, Recalled: true, RecalledBy: "bob"},
 				EventData: map[string]string{"reason": "rude\x1b[2J"},
 			}))
+			c.Message(happened(6, "", &imv1.SystemContent{EventType: "message_edited", TargetSeq: 1, Content: []byte(`{"transcription":"x"}`), State: &imv1.MessageState{Version: 9}}))
 			late := numbered(7, "bob", "so be it")
 			late.ReplyToSeq = 3
 			c.Message(late)

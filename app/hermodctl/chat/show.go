@@ -64,8 +64,8 @@ func (c *Chat) show(msg *imv1.MessageResponse) {
 	c.silent(msg)
 	news := c.keep(msg)
 	e, isEvent := client.EventOf(msg)
-	if isEvent && e.Target > 0 && !news {
-		return // the message that it is about shows it already
+	if isEvent && e.Target > 0 && (!news || transcribed(e)) {
+		return // the message that it is about shows it already, or another event tells what is said
 	}
 	if text := c.eventText(e); isEvent && text != "" {
 		c.screen.Print(c.cfg.Style.Event(msg, c.place(msg.GetRoomId()), text))
@@ -75,6 +75,9 @@ func (c *Chat) show(msg *imv1.MessageResponse) {
 	}
 	c.shown(msg)
 }
+
+// transcribed tells whether an edit is that by which the node shows a transcript in the message of a recording.
+func transcribed(e *client.Event) bool { return e.Type == client.EventEdited && e.By == "" }
 
 // obey leaves a room that one was put out of, or that has ended.
 func (c *Chat) obey(e *client.Event) {
