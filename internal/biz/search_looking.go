@@ -20,6 +20,7 @@ type looking struct {
 	last    SearchPlace // of the page's last message
 	more    bool        // there is one behind that
 	nowhere bool        // the user is in no room
+	narrow  bool        // rooms are named to the index from the beginning
 	begun   time.Time
 	looked  int
 	read    int
@@ -37,6 +38,9 @@ func (l *looking) page(ctx context.Context, at SearchPlace) (SearchPage, error) 
 	}
 	ask := l.lookUp()
 	for {
+		if l.narrow || l.looked >= mostCandidates {
+			ask.Any[0] = l.roomTerms()
+		}
 		ask.After, ask.Limit = at, min(max(fewestCandidates, 4*l.looked), mostCandidates)
 		found, err := l.index.LookUp(ctx, ask)
 		if err != nil {
@@ -71,9 +75,27 @@ func (l *looking) upTo(at SearchPlace) SearchPage {
 	return l.result
 }
 
-// scope is the rooms to search, or none when there are too many to name. Rooms that are asked for must be the
-// user's.
+// scope is the rooms to search, or none when there are too many to name.
 func (l *looking) scope(ctx context.Context) (rooms []RoomID, err error) {
+	list, err := l.named(ctx)
+	if err == nil && len(list) == 0 {
+		list, err = l.history.Standings(ctx, l.user, "", MaxSearchRooms+1)
+		l.nowhere = len(list) == 0
+	}
+	if err != nil || len(list) > MaxSearchRooms {
+		return nil, err
+	}
+	messages := int64(0)
+	for _, s := range list {
+		rooms = append(rooms, s.Room)
+		messages += s.Head - s.Floor
+	}
+	l.narrow = len(rooms) <= fewRooms || messages <= fewMessages
+	return rooms, nil
+}
+
+// named are the rooms that are asked for, which must be the user's.
+func (l *looking) named(ctx context.Context) (list []Standing, err error) {
 	for _, room := range l.req.Rooms {
 		s, err := l.history.Standing(ctx, room, l.user)
 		if err != nil {
@@ -82,38 +104,45 @@ func (l *looking) scope(ctx context.Context) (rooms []RoomID, err error) {
 		if !s.Member {
 			return nil, errNotIn(room, l.user)
 		}
-		rooms = append(rooms, room)
+		list = append(list, s)
 	}
-	if len(rooms) > 0 {
-		return rooms, nil
-	}
-	list, err := l.history.Standings(ctx, l.user, "", MaxSearchRooms+1)
-	if err != nil || len(list) > MaxSearchRooms {
-		return nil, err
-	}
-	for _, s := range list {
-		rooms = append(rooms, s.Room)
-	}
-	l.nowhere = len(rooms) == 0
-	return rooms, nil
+	return list, nil
 }
+
+// To name rooms to an index costs about as much as they have messages, which pays where they are few. Elsewhere what
+// says the words is looked through for what is in the rooms, and the rooms are named when that has not filled a page.
+const (
+	fewRooms    = 4
+	fewMessages = 20_000
+)
 
 func (l *looking) lookUp() LookUp {
 	ask := LookUp{User: l.user, All: l.query.terms(), Since: l.req.Since, Until: l.req.Until}
-	rooms, from := make([]string, len(l.rooms)), make([]string, len(l.req.From))
-	for i, room := range l.rooms {
-		rooms[i] = termOfRoom(room)
-	}
+	from := make([]string, len(l.req.From))
 	for i, user := range l.req.From {
 		from[i] = termOfSender(user)
 	}
-	ask.Any = [][]string{rooms, from}
+	ask.Any = [][]string{nil, from}
 	return ask
+}
+
+func (l *looking) roomTerms() []string {
+	terms := make([]string, len(l.rooms))
+	for i, room := range l.rooms {
+		terms[i] = termOfRoom(room)
+	}
+	return terms
+}
+
+// within tells whether a place is in one of the rooms to search.
+func (l *looking) within(p SearchPlace) bool {
+	return len(l.rooms) == 0 || slices.Contains(l.rooms, p.Room)
 }
 
 // compare reads messages and adds those that the query matches. The place that it returns, if any, is where
 // the page has to end.
 func (l *looking) compare(ctx context.Context, places []SearchPlace) (end SearchPlace, err error) {
+	places = slices.DeleteFunc(places, func(p SearchPlace) bool { return !l.within(p) })
 	var before SearchPlace // the one that was compared last
 	for len(places) > 0 {
 		if before != (SearchPlace{}) && l.enough() {
@@ -170,8 +199,6 @@ func (l *looking) add(at SearchPlace, m *Message) {
 func (l *looking) wanted(m *Message) bool {
 	switch {
 	case m.State != nil && m.State.Recalled, !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(time.Now()):
-		return false
-	case len(l.rooms) > 0 && !slices.Contains(l.rooms, m.Room):
 		return false
 	case len(l.req.From) > 0 && !slices.Contains(l.req.From, m.Sender):
 		return false

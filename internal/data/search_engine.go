@@ -38,9 +38,9 @@ func matchOf(l biz.LookUp, and, or, group string) string {
 	for _, term := range l.All {
 		parts = append(parts, group+term)
 	}
-	for _, any := range l.Any {
-		if len(any) > 0 {
-			parts = append(parts, group+"("+strings.Join(any, or)+")")
+	for _, some := range l.Any {
+		if len(some) > 0 {
+			parts = append(parts, group+"("+strings.Join(some, or)+")")
 		}
 	}
 	return strings.Join(parts, and)

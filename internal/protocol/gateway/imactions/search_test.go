@@ -19,7 +19,7 @@ func TestSearching(t *testing.T) {
 			b.say("r", "bob", "hello 天气很好")
 			b.say("r", "bob", "bye")
 			alice, eve := b.login(f, "alice", ""), b.login(f, "eve", "")
-			found := &imv1.SearchResponse{}
+			var found *imv1.SearchResponse
 			for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 				found = call(alice, "im.search", &imv1.SearchRequest{Query: "天气 HELLO"}, &imv1.SearchResponse{})
 				if !found.GetIncomplete() {
