@@ -113,7 +113,7 @@ func (l *looking) named(ctx context.Context) (list []Standing, err error) {
 // says the words is looked through for what is in the rooms, and the rooms are named when that has not filled a page.
 const (
 	fewRooms    = 4
-	fewMessages = 20_000
+	fewMessages = 5000
 )
 
 func (l *looking) lookUp() LookUp {
