@@ -18,7 +18,8 @@ func NewWatches(db *DB) *Watches { return &Watches{db: db} }
 
 var (
 	selectHeads = `SELECT id, head_seq, version FROM rooms WHERE id IN (` + places(biz.MaxWatched) + `)`
-	selectAmong = `SELECT user_id FROM members WHERE room_id = ? AND user_id IN (` + places(biz.MaxWatched) + `)`
+	selectAmong = `SELECT m.user_id FROM members m JOIN rooms r ON r.id = m.room_id
+		WHERE m.room_id = ? AND r.deleted_at = 0 AND m.user_id IN (` + places(biz.MaxWatched) + `)`
 )
 
 // Heads returns where rooms stand, biz.MaxWatched at most. A room that does not exist is absent.
