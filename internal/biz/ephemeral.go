@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// MaxEphemeralKind and MaxEphemeralData bound an ephemeral message, in bytes; of the data keys and values
-	// together.
+	// MaxEphemeralKind bounds what an ephemeral message calls itself, in bytes.
 	MaxEphemeralKind = 64
+	// MaxEphemeralData bounds its data, keys and values together.
 	MaxEphemeralData = 4 << 10
 	// EphemeralRead is the kind by which the server itself tells how far somebody has read.
 	EphemeralRead = "read"

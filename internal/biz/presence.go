@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// MaxPresenceUsers and MaxPresenceRooms bound one request, or subscription, to presence.
+	// MaxPresenceUsers bounds the users that one request for presence names.
 	MaxPresenceUsers = 1000
+	// MaxPresenceRooms bounds the rooms.
 	MaxPresenceRooms = 100
 )
 

@@ -33,6 +33,7 @@ func TestWhatIsToldAndNotKept(t *testing.T) {
 	join(t, im, "r", "alice", "bob", "carol")
 	bob := n.Connect(Hello{User: "bob", Room: "r", Capabilities: "ack,resume,batch,events"})
 	old := n.Connect(Hello{User: "carol", Room: "r", Capabilities: "ack,resume,batch"})
+	n.AwaitMetric(4, "hermod_session_caught_up_total") // the inbox and the room of each: who is behind is not told
 
 	if _, err := im.SendEphemeral(within(t), &imv1.SendEphemeralRequest{UserId: "alice", RoomId: "r", Content: &imv1.EphemeralContent{Kind: "typing"}}); err != nil {
 		t.Fatal(err)

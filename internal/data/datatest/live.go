@@ -29,17 +29,17 @@ func testWatermarks(s scene) {
 	var got []biz.Watermark
 	for deadline := time.Now().Add(time.Minute); !slices.Equal(got, want) && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		var next int64 // cursors are written soon
-		if got, next = s.watermarks("r", 0, 0, 10); next != 0 {
+		if got, next = s.watermarks("r", 0, 0); next != 0 {
 			s.t.Errorf("there is more behind %d", next)
 		}
 	}
 	s.equal("watermarks", got, want)
-	none, next := s.watermarks("nowhere", 0, 0, 10)
+	none, next := s.watermarks("nowhere", 0, 0)
 	s.equal("of no room", len(none)+int(next), 0)
 	if _, err := s.Members.Leave(s.context(), "r", "a"); err != nil {
 		s.t.Fatal(err)
 	}
-	s.equal("who has left is absent", readers(s.watermarks("r", 0, 0, 10)), []biz.UserID{"c", "b"})
+	s.equal("who has left is absent", readers(s.watermarks("r", 0, 0)), []biz.UserID{"c", "b"})
 }
 
 func testWatermarksFrom(s scene) {
@@ -48,8 +48,8 @@ func testWatermarksFrom(s scene) {
 		s.join("r", user)
 		s.mark("r", user, int64(seq))
 	}
-	s.equal("from 2", readers(s.watermarks("r", 0, 2, 10)), []biz.UserID{"u2", "u3"})
-	s.equal("from 9", len(readers(s.watermarks("r", 0, 9, 10))), 0)
+	s.equal("from 2", readers(s.watermarks("r", 0, 2)), []biz.UserID{"u2", "u3"})
+	s.equal("from 9", len(readers(s.watermarks("r", 0, 9))), 0)
 }
 
 func testWatermarksPaged(s scene) {
@@ -61,7 +61,7 @@ func testWatermarksPaged(s scene) {
 	}
 	after := int64(0)
 	for range 100 {
-		page, next := s.watermarks("r", after, 0, 10)
+		page, next := s.watermarks("r", after, 0)
 		got = append(got, readers(page, next)...)
 		if after = next; next == 0 {
 			break
@@ -70,9 +70,9 @@ func testWatermarksPaged(s scene) {
 	s.equal("all of them", got, want)
 }
 
-func (s scene) watermarks(room biz.RoomID, after, seq int64, limit int) ([]biz.Watermark, int64) {
+func (s scene) watermarks(room biz.RoomID, after, seq int64) ([]biz.Watermark, int64) {
 	s.t.Helper()
-	page, next, err := s.Watermarks.Watermarks(s.context(), room, after, seq, limit)
+	page, next, err := s.Watermarks.Watermarks(s.context(), room, after, seq, 10)
 	if err != nil {
 		s.t.Fatal(err)
 	}

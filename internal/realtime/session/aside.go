@@ -103,7 +103,8 @@ func (s *Session) asideTakesLocked(name string, f *frame.Frame) (wake bool) {
 
 // roomAsideLocked tells whether the session has time for what it can do without.
 func (s *Session) roomAsideLocked(f *frame.Frame) bool {
-	if s.state != Active || s.barred || len(s.behind) > 0 || s.queue.bytes > s.core.queueBytes()/asideShare {
+	behind := slices.ContainsFunc(s.behind, func(sub *Subscription) bool { return !sub.live })
+	if s.state != Active || s.barred || behind || s.queue.bytes > s.core.queueBytes()/asideShare {
 		return false
 	}
 	enc, err := f.In(s.format)

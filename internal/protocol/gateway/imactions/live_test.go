@@ -44,6 +44,7 @@ func TestLiveActions(t *testing.T) {
 			alice, bob := b.login(f, "alice", ""), b.login(f, "bob", "")
 			alice.open("")
 			bob.open("teleport, events")
+			b.live(4) // the inbox and the room of each: who is behind is not told
 			typing := &imv1.SendEphemeralRequest{RoomId: "r", Content: &imv1.EphemeralContent{Kind: "typing", Data: map[string]string{"k": "v"}}}
 			call(alice, "im.ephemeral", typing, &imv1.SendEphemeralResponse{})
 			e := &imv1.EphemeralContent{}
@@ -104,13 +105,14 @@ func TestANewSessionWantsWhatTheFormerDid(t *testing.T) {
 	alice, bob := b.login(gateway.Proto, "alice", ""), b.login(gateway.Proto, "bob", "phone")
 	alice.open("")
 	bob.open("events")
+	b.live(4)
 	bob.drop()
 	bob.last += 5 // more than it ever got
 	next, _, headers := bob.back(gateway.Proto)
 	if headers["resync"] != "true" {
 		t.Fatalf("back with %v", headers)
 	}
-	b.live(2)
+	b.live(6)
 	call(alice, "im.ephemeral", &imv1.SendEphemeralRequest{RoomId: "r", Content: &imv1.EphemeralContent{Kind: "typing"}}, &imv1.SendEphemeralResponse{})
 	if e := (&imv1.EphemeralContent{}); next.told(e).GetFromUserId() != "alice" || e.GetKind() != "typing" {
 		t.Errorf("told %v", e)
