@@ -44,6 +44,9 @@ func (c *Chat) met(user, nick string) {
 		c.names[user] = nick
 		return
 	}
+	if _, known := c.names[user]; !known {
+		c.names[user] = "" // he can be mentioned by his id
+	}
 	time.AfterFunc(introductions, func() { c.post(func() { c.unnamed = true }) })
 }
 
