@@ -9,14 +9,16 @@ import (
 // AudioID names an upload; the node gives it out.
 type AudioID string
 
-// Audio is a recording that was uploaded whole. It is never changed.
+// Audio is a recording that was uploaded whole. Its bytes are never changed.
 type Audio struct {
 	ID        AudioID
 	Room      RoomID
 	User      UserID        // who uploaded it
 	Format    string        // in lower case, one of the formats that the node takes
 	Size      int64         // bytes
-	Duration  time.Duration // as its uploader says; 0 when he does not
+	Duration  time.Duration // 0 when it is not known
+	Measured  bool          // Duration is what the file has; otherwise it is as its uploader says
+	Waveform  string        // a byte for each of 64 equal parts, its loudness; empty where it is not known, or not yet
 	CreatedAt time.Time
 }
 
@@ -45,6 +47,29 @@ type AudioRepo interface {
 	Add(ctx context.Context, a Audio, transcribe bool) error
 	// Audio returns an upload, or KindNotFound.
 	Audio(ctx context.Context, id AudioID) (Audio, error)
+}
+
+// AudioUpkeep is what a repository of uploads does beside keeping them.
+type AudioUpkeep interface {
+	// SetWaveform keeps that of an upload. It is no error when there is none any more.
+	SetWaveform(ctx context.Context, id AudioID, waveform string) error
+	// Missing returns those of some ids that no upload has.
+	Missing(ctx context.Context, ids []AudioID) ([]AudioID, error)
+	// Release ends what the message of a room with this seq refers to. An upload that nothing refers to
+	// any more is deleted with its transcript.
+	Release(ctx context.Context, room RoomID, seq int64) error
+	// Waste returns deleted uploads whose blobs are still to be deleted, up to a limit.
+	Waste(ctx context.Context, limit int) ([]AudioID, error)
+	// Cleared forgets waste, whose blobs are gone.
+	Cleared(ctx context.Context, ids []AudioID) error
+}
+
+// AudioStores are where uploads are kept, and who reads what they are.
+type AudioStores struct {
+	Audios    AudioRepo
+	Upkeep    AudioUpkeep
+	Blobs     Blobs
+	Inspector AudioInspector
 }
 
 // Blobs keeps bytes under names. Names are AudioIDs or alike: letters, digits and dashes.
@@ -100,6 +125,7 @@ type AudioRules struct {
 	MaxUploadsPerUser int
 	IdleTimeout       time.Duration // without a byte from the sender
 	UploadTimeout     time.Duration // for an upload as a whole
+	URLs              AudioURLRules
 }
 
 // ErrAudioNotFound is what repositories answer for an upload that does not exist.

@@ -2,7 +2,6 @@ package biz
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"math"
@@ -21,19 +20,20 @@ const maxRecording = 24 * time.Hour
 type Audios struct {
 	rooms       RoomRepo
 	members     MemberRepo
-	audios      AudioRepo
-	blobs       Blobs
+	stores      AudioStores
+	audios      AudioRepo // of stores
 	transcripts Waker
 	rules       atomic.Pointer[AudioRules]
 	log         *slog.Logger
 	uploads     uploads
+	waveforms   *waveforms
 }
 
 // NewAudios returns the use cases of recordings.
-func NewAudios(rooms RoomRepo, members MemberRepo, audios AudioRepo, blobs Blobs, transcripts Waker, rules AudioRules, log *slog.Logger) *Audios {
+func NewAudios(rooms RoomRepo, members MemberRepo, stores AudioStores, transcripts Waker, rules AudioRules, log *slog.Logger) *Audios {
 	a := &Audios{
-		rooms: rooms, members: members, audios: audios, blobs: blobs, transcripts: transcripts, log: log,
-		uploads: newUploads(),
+		rooms: rooms, members: members, stores: stores, audios: stores.Audios, transcripts: transcripts, log: log,
+		uploads: newUploads(), waveforms: newWaveforms(stores, log),
 	}
 	a.SetRules(rules)
 	return a
@@ -73,7 +73,7 @@ func (a *Audios) receive(u *upload, by Identity, src AudioSource) (Audio, error)
 	if err := a.store(u, audio, src); err != nil {
 		return Audio{}, err
 	}
-	if err := a.audios.Add(u.ctx, audio, config.AutoTranscribe); err != nil {
+	if err := a.keep(u.ctx, &audio, config.AutoTranscribe); err != nil {
 		a.forget(u.ctx, audio.ID)
 		return Audio{}, err
 	}
@@ -81,6 +81,19 @@ func (a *Audios) receive(u *upload, by Identity, src AudioSource) (Audio, error)
 		a.transcripts.Wake()
 	}
 	return audio, nil
+}
+
+// keep adds an upload whose bytes are stored, with what they say of it.
+func (a *Audios) keep(ctx context.Context, audio *Audio, transcribe bool) error {
+	facts, err := a.examine(ctx, audio)
+	if err != nil {
+		return err
+	}
+	d := a.waveforms.begin(*audio, facts)
+	audio.Waveform = d.within(ctx, waveformPatience)
+	err = a.audios.Add(ctx, *audio, transcribe)
+	d.without(err == nil && audio.Waveform == "")
+	return err
 }
 
 // check tells what the upload will be, and the settings of its room.
@@ -141,7 +154,7 @@ func (r *AudioRules) describe(d AudioDraft) (Audio, error) {
 
 // store makes the bytes that src has a blob.
 func (a *Audios) store(u *upload, audio Audio, src AudioSource) error {
-	w, err := a.blobs.Create(u.ctx, string(audio.ID))
+	w, err := a.stores.Blobs.Create(u.ctx, string(audio.ID))
 	if err != nil {
 		return err
 	}
@@ -172,7 +185,7 @@ func (a *Audios) forget(ctx context.Context, id AudioID) {
 	if err == nil || KindOf(err) != KindNotFound {
 		return
 	}
-	if err := a.blobs.Delete(ctx, string(id)); err != nil {
+	if err := a.stores.Blobs.Delete(ctx, string(id)); err != nil {
 		a.log.Warn("the bytes of an upload that was not kept could not be deleted", "audio", id, "error", err)
 	}
 }
@@ -210,7 +223,11 @@ func (a *Audios) Open(ctx context.Context, by Identity, id AudioID) (Audio, io.R
 	if err != nil {
 		return Audio{}, nil, err
 	}
-	r, err := a.blobs.Open(ctx, string(id))
+	return a.open(ctx, audio)
+}
+
+func (a *Audios) open(ctx context.Context, audio Audio) (Audio, io.ReadSeekCloser, error) {
+	r, err := a.stores.Blobs.Open(ctx, string(audio.ID))
 	if err != nil && KindOf(err) == KindNotFound {
 		err = Errorf(KindInternal, "AUDIO_LOST", "the bytes of this audio are lost").Because(err)
 	}
@@ -218,65 +235,4 @@ func (a *Audios) Open(ctx context.Context, by Identity, id AudioID) (Audio, io.R
 		return Audio{}, nil, err
 	}
 	return audio, r, nil
-}
-
-// Stop ends the uploads that run, takes no more, and returns when the last has cleaned up, or ctx
-// ends.
-func (a *Audios) Stop(ctx context.Context) error { return a.uploads.stop(ctx) }
-
-const (
-	sweepInterval = time.Hour
-	// orphanAge is far longer than a blob can be without its row while its upload runs.
-	orphanAge = time.Hour
-)
-
-// Run sweeps at once and then every hour, until ctx ends.
-func (a *Audios) Run(ctx context.Context) error {
-	ticker := time.NewTicker(sweepInterval)
-	defer ticker.Stop()
-	for {
-		if err := a.Sweep(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "sweep of the uploads", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
-}
-
-// Sweep deletes what a crash has left between the last byte of an upload and its row: blobs from an
-// hour before now that no upload names. When none has an upload, it deletes none: then the store is
-// more likely to be another one than all uploads to be broken.
-func (a *Audios) Sweep(ctx context.Context, now time.Time) error {
-	kept, orphans := 0, []string(nil)
-	err := a.blobs.Each(ctx, now.Add(-orphanAge), func(name string) error {
-		if uuid.Validate(name) != nil {
-			return nil // not ours
-		}
-		_, err := a.audios.Audio(ctx, AudioID(name))
-		switch {
-		case err == nil:
-			kept++
-		case KindOf(err) == KindNotFound:
-			orphans = append(orphans, name)
-		default:
-			return err
-		}
-		return nil
-	})
-	if err != nil || len(orphans) == 0 {
-		return err
-	}
-	if kept == 0 {
-		a.log.WarnContext(ctx, "there are recordings and the store knows none of them; they are left alone", "recordings", len(orphans))
-		return nil
-	}
-	a.log.InfoContext(ctx, "deleting recordings whose upload was not finished", "recordings", len(orphans))
-	errs := make([]error, len(orphans))
-	for i, name := range orphans {
-		errs[i] = a.blobs.Delete(ctx, name)
-	}
-	return errors.Join(errs...)
 }

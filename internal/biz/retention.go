@@ -6,6 +6,8 @@ import "time"
 type Retention struct {
 	MaxAge      time.Duration
 	MaxMessages int64 // of one room
+	// Unreferenced is how long a recording is kept that no message refers to.
+	Unreferenced time.Duration
 }
 
 // Horizon is where a room's memory ends at some moment. Whatever has passed it and has nothing before it

@@ -84,7 +84,7 @@ func (r *revising) erase() error {
 			return err
 		}
 	}
-	return nil
+	return releaseAudios(r.t, room, seq)
 }
 
 // repeat notes that the event repeats what the message says now, and whom that mentions.

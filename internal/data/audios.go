@@ -20,7 +20,7 @@ var insertAudio = insertInto("audios", audioColumns)
 func (r *Audios) Add(ctx context.Context, a biz.Audio, transcribe bool) error {
 	row := toAudioRow(a)
 	return r.db.writer.do(ctx, func(t *tx) error {
-		if _, err := t.exec(insertAudio, row.ID, row.RoomID, row.UserID, row.Format, row.Size, row.Duration, row.CreatedAt); err != nil {
+		if _, err := t.exec(insertAudio, row.fields()...); err != nil {
 			return err
 		}
 		if !transcribe {

@@ -94,7 +94,10 @@ func (c *committer) writeBulk(t *tx, now time.Time) error {
 	if err := b.flush(t); err != nil {
 		return err
 	}
-	return b.raiseHeads(t)
+	if err := b.raiseHeads(t); err != nil {
+		return err
+	}
+	return c.refer(t)
 }
 
 func (b *bulkBatch) lockHeads(t *tx) error {

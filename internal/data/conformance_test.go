@@ -74,7 +74,7 @@ func conformance(t *testing.T, empty func(*testing.T) data.Options) {
 		return datatest.Stores{
 			Rooms: data.NewRooms(db), Members: data.NewMembers(db), Log: log, History: data.NewHistory(db), Watch: data.NewWatches(db), Cursors: cursors, Inbox: inbox,
 			PushKeys: data.NewPushKeys(db, quiet),
-			Audios:   data.NewAudios(db), Revisions: data.NewRevisions(db), Transcripts: transcripts, Queue: transcripts,
+			Audios:   data.NewAudios(db), Upkeep: data.NewAudios(db), Revisions: data.NewRevisions(db), Transcripts: transcripts, Queue: transcripts,
 			Watermarks: data.NewWatermarks(db), Acquaintances: data.NewAcquaintances(db, quiet),
 			Search: data.NewSearch(db),
 			CatchUp: func(ctx context.Context) error {

@@ -16,6 +16,7 @@ type entry struct {
 	draft    *biz.Draft
 	done     func(biz.Receipt, error)
 	metadata []byte // encoded
+	refs     []biz.AudioID
 	hash     payloadHash
 	size     int
 	asked    time.Time
@@ -40,6 +41,7 @@ func newEntry(d *biz.Draft, done func(biz.Receipt, error)) (*entry, error) {
 		return nil, biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "the metadata cannot be stored").Because(err)
 	}
 	e := &entry{draft: d, done: done, metadata: md, size: len(d.Content) + len(md) + entryOverhead, asked: time.Now()}
+	e.refs = biz.AudioRefs(&d.Message)
 	if d.ClientID != "" {
 		e.hash = hashPayload(d, md)
 	}

@@ -46,10 +46,13 @@ func seeds(now time.Time) []seed {
 		{1, "inbox", `user_id, seq, id, msg_type, title, content, data, metadata, created_at, expires_at`,
 			[]any{"u", 4, "p", "mail", "title", "content", []byte{0, 1, 255}, `{"k":"v"}`, at, at + time.Hour.Microseconds()}},
 		{1, "inbox_heads", `user_id, last_seq`, []any{"u", 4}},
-		{2, "audios", audioColumns, []any{"a", "r", "u", "opus", 5, 7, at}},
+		{2, "audios", `id, room_id, user_id, format, size, duration, created_at`, []any{"a", "r", "u", "opus", 5, 7, at}},
 		{2, "transcripts", `audio_id, status, text, confidence, reason, attempts, due_at, created_at, updated_at`,
 			[]any{"a", 3, "said", 0.5, "", 1, nil, at, at}},
 		{10, "last_seen", `user_id, seen_at`, []any{"u", at}},
+		{12, "audio_refs", audioRefColumns, []any{"r", 3, "a"}},
+		{12, "audio_waste", `id, deleted_at`, []any{"w", at}},
+		{12, "secrets", `name, value, created_at`, []any{"s", []byte{0, 255}, at}},
 		{3, "push_keys", `caller, "key", request_hash, push_id, answer, created_at`, []any{"c", "k", []byte{1}, "p", `{}`, at}},
 	}
 	for seq := 2; seq <= 3; seq++ {

@@ -239,20 +239,27 @@ type audioRow struct {
 	Size      int64
 	Duration  int64 // microseconds
 	CreatedAt int64 `gorm:"autoCreateTime:false"`
+	Measured  bool
+	Waveform  []byte
+	// FollowsMessages is set in every row that this program adds.
+	FollowsMessages bool
 }
 
 func (audioRow) TableName() string { return "audios" }
 
-const audioColumns = `id, room_id, user_id, format, size, duration, created_at`
+const audioColumns = `id, room_id, user_id, format, size, duration, created_at, measured, waveform, follows_messages`
 
 func (r *audioRow) fields() []any {
-	return []any{&r.ID, &r.RoomID, &r.UserID, &r.Format, &r.Size, &r.Duration, &r.CreatedAt}
+	return []any{
+		&r.ID, &r.RoomID, &r.UserID, &r.Format, &r.Size, &r.Duration, &r.CreatedAt, &r.Measured, &r.Waveform, &r.FollowsMessages,
+	}
 }
 
 func toAudioRow(a biz.Audio) audioRow {
 	return audioRow{
 		ID: string(a.ID), RoomID: string(a.Room), UserID: string(a.User), Format: a.Format, Size: a.Size,
 		Duration: a.Duration.Microseconds(), CreatedAt: toMicros(a.CreatedAt),
+		Measured: a.Measured, Waveform: nullableBytes(a.Waveform), FollowsMessages: true,
 	}
 }
 
@@ -260,7 +267,16 @@ func fromAudioRow(r audioRow) biz.Audio {
 	return biz.Audio{
 		ID: biz.AudioID(r.ID), Room: biz.RoomID(r.RoomID), User: biz.UserID(r.UserID), Format: r.Format, Size: r.Size,
 		Duration: time.Duration(r.Duration) * time.Microsecond, CreatedAt: fromMicros(r.CreatedAt),
+		Measured: r.Measured, Waveform: string(r.Waveform),
 	}
+}
+
+// nullableBytes is NULL for an empty text.
+func nullableBytes(text string) []byte {
+	if text == "" {
+		return nil
+	}
+	return []byte(text)
 }
 
 // encodeMetadata writes a map as a JSON object, keys in order, and an empty one as nil.

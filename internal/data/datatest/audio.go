@@ -15,6 +15,9 @@ var audioSuite = map[string]func(scene){
 	"keeps everything": func(s scene) {
 		for id, transcribe := range map[biz.AudioID]bool{"1": false, "2": true} {
 			want := recording(id)
+			if transcribe {
+				want.Measured, want.Waveform = true, "\x00\x01\xff"
+			}
 			s.addAudio(want, transcribe)
 			s.equal("audio", s.audio(id), want)
 		}

@@ -22,6 +22,7 @@ type Stores struct {
 	Inbox    biz.Inbox
 	PushKeys biz.PushKeys
 	Audios   biz.AudioRepo
+	Upkeep   biz.AudioUpkeep // of Audios
 
 	Revisions     biz.RevisionRepo
 	Watermarks    biz.WatermarkRepo
@@ -84,6 +85,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("Search", func(t *testing.T) { runAll(t, open, searchSuite) })
 	t.Run("WatermarkRepo", func(t *testing.T) { runAll(t, open, watermarkSuite) })
 	t.Run("AcquaintanceRepo", func(t *testing.T) { runAll(t, open, acquaintanceSuite) })
+	t.Run("AudioUpkeep", func(t *testing.T) { runAll(t, open, upkeepSuite) })
 	RunTranscripts(t, open)
 }
 

@@ -171,7 +171,8 @@ func testKeepRepeat(s scene) {
 func testKeepRecordings(s scene) {
 	s.joinFor("brief", time.Hour)
 	s.joinFor("long", 0)
-	for id, room := range map[biz.AudioID]biz.RoomID{"a": "brief", "b": "long", "c": "nowhere"} {
+	s.joinFor("other", 0)
+	for id, room := range map[biz.AudioID]biz.RoomID{"a": "brief", "b": "long", "c": "other"} {
 		a := biz.Audio{ID: id, Room: room, User: "u", Format: "opus", CreatedAt: aTime}
 		if err := s.Audios.Add(s.context(), a, true); err != nil {
 			s.t.Fatal(err)
