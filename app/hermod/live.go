@@ -26,6 +26,7 @@ type tunable struct {
 	Watermarks  *biz.Watermarks
 	Pushes      *biz.Pushes
 	Audios      *biz.Audios
+	URLKey      urlKey
 	Transcripts *biz.Transcripts
 	Services    *biz.Services
 	Janitor     *data.Janitor
@@ -42,7 +43,7 @@ func (t *tunable) apply(c *conf.Config) {
 	t.Ephemerals.SetRules(ephemeralRules(c))
 	t.Watermarks.SetRules(watermarkRules(c))
 	t.Pushes.SetRules(pushRules(c))
-	t.Audios.SetRules(audioRules(c))
+	t.Audios.SetRules(audioRules(c, t.URLKey))
 	t.Transcripts.SetRules(transcriptRules(c))
 	t.Services.SetRules(upstreamRules(c))
 	t.Janitor.SetRetention(retention(c))

@@ -53,8 +53,12 @@ func openStore(ctx context.Context, c *conf.Config, log *slog.Logger) (*data.DB,
 	}, nil
 }
 
-// openBlobs opens the folder that uploads are in.
-func openBlobs(c *conf.Config, log *slog.Logger) (*blob.Dir, func(), error) {
+// openBlobs opens the folder, or the bucket, that uploads are in.
+func openBlobs(ctx context.Context, c *conf.Config, log *slog.Logger) (biz.Blobs, func(), error) {
+	if c.GetData().GetBlobs().GetStore() == conf.BlobsS3 {
+		s, err := blob.OpenS3(ctx, s3Options(c.GetData().GetBlobs().GetS3()), log)
+		return s, func() {}, err
+	}
 	d, err := blob.Open(filepath.Join(c.GetData().GetDir(), "blobs"), log)
 	if err != nil {
 		return nil, nil, err
@@ -64,6 +68,14 @@ func openBlobs(c *conf.Config, log *slog.Logger) (*blob.Dir, func(), error) {
 			log.Error("the store of recordings did not close", "error", err)
 		}
 	}, nil
+}
+
+func s3Options(s *conf.Data_Blobs_S3) blob.S3Options {
+	return blob.S3Options{
+		Endpoint: s.GetEndpoint(), Region: s.GetRegion(), Bucket: s.GetBucket(), Prefix: s.GetPrefix(),
+		AccessKey: s.GetAccessKey(), SecretKey: s.GetSecretKey(), CredentialsFile: s.GetCredentialsFile(), Profile: s.GetProfile(),
+		PathStyle: s.GetPathStyle(), CAFile: s.GetCaFile(), Timeout: s.GetTimeout().AsDuration(),
+	}
 }
 
 func logOptions(c *conf.Config) data.LogOptions {
@@ -96,7 +108,10 @@ func newIndexer(c *conf.Config, db *data.DB, log *slog.Logger) *data.Indexer {
 
 func retention(c *conf.Config) biz.Retention {
 	r := c.GetData().GetRetention()
-	return biz.Retention{MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: int64(r.GetMaxMessages())}
+	return biz.Retention{
+		MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: int64(r.GetMaxMessages()),
+		Unreferenced: c.GetAudio().GetUnreferenced().AsDuration(),
+	}
 }
 
 func sessionConfig(c *conf.Config) session.Config {
@@ -262,9 +277,27 @@ func messageRules(c *conf.Config) biz.MessageRules {
 	}
 }
 
-func audioRules(c *conf.Config) biz.AudioRules {
+// urlKey is what signs addresses of recordings where the configuration names nothing. Nodes that share a
+// database have the same.
+type urlKey []byte
+
+func newURLKey(ctx context.Context, secrets *data.Secrets) (urlKey, error) {
+	return secrets.Secret(ctx, "audio url")
+}
+
+func audioRules(c *conf.Config, made urlKey) biz.AudioRules {
 	a := c.GetAudio()
+	keys := [][]byte{made}
+	if given := a.GetUrl().Keys(); len(given) > 0 {
+		keys = nil
+		for _, k := range given {
+			keys = append(keys, []byte(k))
+		}
+	}
 	return biz.AudioRules{
+		URLs: biz.AudioURLRules{
+			Keys: keys, Lifetime: a.GetUrl().GetLifetime().AsDuration(), SignUploads: a.GetUrl().GetSignUploads(),
+		},
 		MaxBytes:          a.GetMaxBytes(),
 		Formats:           a.GetFormats(),
 		MaxUploads:        int(a.GetMaxUploads()),
@@ -306,8 +339,9 @@ func newReadiness(db *data.DB) *server.Readiness {
 }
 
 // newNotes are what /readyz says besides.
-func newNotes(s *registry.Status, live *conf.Live, b broker.Cluster) []server.Note {
+func newNotes(s *registry.Status, live *conf.Live, b broker.Cluster, blobs biz.Blobs) []server.Note {
 	return []server.Note{
+		{Name: "recordings", Text: func() string { return healthOf(blobs) }},
 		{Name: "registry", Text: s.String},
 		{Name: "cluster", Text: func() string { return clusterState(b) }},
 		{Name: "configuration", Text: func() string {
@@ -317,6 +351,15 @@ func newNotes(s *registry.Status, live *conf.Live, b broker.Cluster) []server.No
 			return ""
 		}},
 	}
+}
+
+// healthOf says what is wrong with the store of recordings. A node without one is no use for recordings alone,
+// and so stays ready.
+func healthOf(blobs biz.Blobs) string {
+	if b, ok := blobs.(interface{ Health() string }); ok { // a folder has nothing to say
+		return b.Health()
+	}
+	return ""
 }
 
 func registryWeight(c *conf.Config) int { return int(c.GetRegistry().GetWeight()) }

@@ -34,7 +34,7 @@ func uploaded(t *testing.T, id biz.AudioID, transcribe bool) {
 		t.Fatal(err)
 	}
 	defer closeDB()
-	blobs, closeBlobs, err := openBlobs(c, quiet)
+	blobs, closeBlobs, err := openBlobs(t.Context(), c, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
-	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
@@ -20,6 +19,7 @@ import (
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/recording"
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
@@ -42,7 +42,10 @@ var (
 		data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)),
 		data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)),
 		data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)),
-		openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)),
+		wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey,
+		openBlobs,
+		wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)),
+		wire.Struct(new(biz.AudioStores), "*"),
 		data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)),
 		newJanitor,
 		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)),
@@ -98,10 +101,10 @@ var (
 	serverSet = wire.NewSet(
 		wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"),
 		service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"),
-		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)),
+		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)),
 		service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)),
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),
-		server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes,
+		server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, newNotes,
 		server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps,
 	)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)

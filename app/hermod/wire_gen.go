@@ -12,7 +12,6 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
-	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
@@ -20,6 +19,7 @@ import (
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/recording"
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
@@ -73,7 +73,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	bizSearch := biz.NewSearch(search, history, reader, bizSearchRules)
 	transcripts := data.NewTranscripts(db)
 	audios := data.NewAudios(db)
-	dir, cleanup3, err := openBlobs(c, log)
+	blobs, cleanup3, err := openBlobs(ctx, c, log)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -83,7 +83,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Transcripts: transcripts,
 		Queue:       transcripts,
 		Audios:      audios,
-		Blobs:       dir,
+		Blobs:       blobs,
 		Rooms:       rooms,
 		Members:     members,
 		Heard:       bizRevisions,
@@ -122,8 +122,49 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Transcripts: bizTranscripts,
 		Live:        serviceLive,
 	}
-	bizAudioRules := audioRules(c)
-	bizAudios := biz.NewAudios(rooms, members, audios, dir, bizTranscripts, bizAudioRules, log)
+	inspector := recording.Inspector{}
+	audioStores := biz.AudioStores{
+		Audios:    audios,
+		Upkeep:    audios,
+		Blobs:     blobs,
+		Inspector: inspector,
+	}
+	secrets := data.NewSecrets(db)
+	hermodUrlKey, err := newURLKey(ctx, secrets)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	bizAudioRules := audioRules(c, hermodUrlKey)
+	bizAudios := biz.NewAudios(rooms, members, audioStores, bizTranscripts, bizAudioRules, log)
+	certificates, err := server.NewCertificates(c, log)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	guard := core.Load
+	metrics := server.NewMetrics()
+	public, cleanup4, err := server.NewPublic(c, certificates, guard, metrics)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	audioMetrics := service.NewAudioMetrics()
+	uploads := service.NewUploads(bizAudios, public, audioMetrics, log)
+	serviceIM := service.NewIM(imRules, uploads, readiness, log)
+	roomBook := data.NewRoomBook(db)
+	roomAdmin := biz.NewRoomAdmin(bizRooms, roomBook, bizHistory, bizEventEncoder)
+	serviceRooms := service.NewRooms(roomAdmin, log)
+	imapi := server.IMAPI{
+		IM:    serviceIM,
+		Rooms: serviceRooms,
+	}
 	cursors := data.NewCursors(db, log)
 	backlog := biz.NewBacklog(rooms, members, messageLog, cursors)
 	pusher := protocol.NewPusher(nodeNode)
@@ -141,8 +182,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Watches:    watches,
 	}
 	confAuth := c.Auth
-	authenticator, cleanup4, err := auth.New(confAuth, plugins, log)
+	authenticator, cleanup5, err := auth.New(confAuth, plugins, log)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -151,8 +193,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	verifier := auth.NewVerifier(authenticator, log)
 	config2 := imConfig(c)
 	handler := im.NewHandler(nodeNode, rules, verifier, config2, log)
-	caller, cleanup5, err := newCaller(c)
+	caller, cleanup6, err := newCaller(c)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -161,8 +204,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	upstreamMetrics := service.NewUpstreamMetrics()
 	services := newServices(c, caller, upstreamMetrics, log)
-	roomBook := data.NewRoomBook(db)
-	roomAdmin := biz.NewRoomAdmin(bizRooms, roomBook, bizHistory, bizEventEncoder)
 	imactionsRules := imactions.Rules{
 		Rooms:       bizRooms,
 		Admin:       roomAdmin,
@@ -172,6 +213,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Revisions:   bizRevisions,
 		Search:      bizSearch,
 		Transcripts: bizTranscripts,
+		Audios:      bizAudios,
+		URLs:        public,
 		Ephemerals:  ephemerals,
 		Watermarks:  bizWatermarks,
 		Presences:   presences,
@@ -180,52 +223,16 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	actions := imactions.New(nodeNode, imactionsRules, log)
 	config3 := gatewayConfig(c)
 	gatewayHandler := gateway.NewHandler(nodeNode, pushes, services, actions, verifier, config3, log)
-	guard := core.Load
 	streams := server.Streams{
 		IM:      handler,
 		Gateway: gatewayHandler,
 		Load:    guard,
 	}
-	directory := protocol.NewDirectory(nodeNode)
-	sessions := biz.NewSessions(directory)
 	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
-	monitors := &server.Monitors{
-		Ready:    readiness,
-		Sessions: sessions,
-		Services: serviceGuard,
-		Conf:     c,
-	}
-	certificates, err := server.NewCertificates(c, log)
-	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
 	callers := server.Callers{
 		Clients:      verifier,
 		Services:     serviceGuard,
 		Certificates: certificates,
-	}
-	metrics := server.NewMetrics()
-	http, cleanup6, err := server.NewHTTP(c, bizAudios, streams, monitors, callers, metrics, log)
-	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	audioMetrics := service.NewAudioMetrics()
-	uploads := service.NewUploads(bizAudios, http, audioMetrics, log)
-	serviceIM := service.NewIM(imRules, uploads, readiness, log)
-	serviceRooms := service.NewRooms(roomAdmin, log)
-	imapi := server.IMAPI{
-		IM:    serviceIM,
-		Rooms: serviceRooms,
 	}
 	serverIM, cleanup7, err := server.NewIM(c, imapi, streams, callers, readiness, metrics, log)
 	if err != nil {
@@ -239,6 +246,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	gatewayMetrics := service.NewGatewayMetrics()
 	serviceGateway := service.NewGateway(pushes, services, gatewayMetrics, log)
+	directory := protocol.NewDirectory(nodeNode)
+	sessions := biz.NewSessions(directory)
 	serviceSessions := service.NewSessions(sessions, log)
 	pushAPI := server.PushAPI{
 		Gateway:  serviceGateway,
@@ -255,6 +264,13 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
+	monitors := &server.Monitors{
+		Ready:    readiness,
+		Sessions: sessions,
+		Services: serviceGuard,
+		Conf:     c,
+	}
+	http := server.NewHTTP(public, bizAudios, streams, monitors, callers, metrics, log)
 	quic, cleanup9, err := server.NewQUIC(c, streams, callers, readiness, metrics, log)
 	if err != nil {
 		cleanup8()
@@ -285,7 +301,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Monitors: monitors,
 	}
 	status := &registry.Status{}
-	v := newNotes(status, live, cluster)
+	v := newNotes(status, live, cluster, blobs)
 	registryMetrics := registry.NewMetrics()
 	hermodMeters := meters{
 		Store:        db,
@@ -379,6 +395,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Watermarks:  bizWatermarks,
 		Pushes:      pushes,
 		Audios:      bizAudios,
+		URLKey:      hermodUrlKey,
 		Transcripts: bizTranscripts,
 		Services:    services,
 		Janitor:     janitor,
@@ -445,7 +462,8 @@ var (
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), openBlobs, wire.Bind(new(biz.Blobs), new(*blob.Dir)), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey,
+		openBlobs, wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)), wire.Struct(new(biz.AudioStores), "*"), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
 		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
@@ -460,6 +478,6 @@ var (
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.HTTP)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

@@ -79,6 +79,10 @@ var layers = []layer{
 		why: "it stores for the rules and is seen by nobody but the program that wires it in",
 	},
 	{
+		folder: "internal/recording", may: []string{"internal/biz"},
+		why: "what a file is does not depend on where it is kept, nor on who sends it",
+	},
+	{
 		folder: "internal/registry", may: []string{"internal/conf", "plugin"},
 		why: "where nodes are found is independent of what they do",
 	},
@@ -236,6 +240,14 @@ var bans = []ban{
 	{
 		packages: []string{"github.com/redis"}, except: []string{"internal/realtime/broker", "test/brokers"},
 		why: "an engine is known to its bus alone",
+	},
+	{
+		packages: []string{"github.com/minio"}, except: []string{"internal/data/blob"},
+		why: "where the bytes of recordings are is the business of their store",
+	},
+	{
+		packages: []string{"github.com/abema", "github.com/hajimehoshi", "github.com/jfreymuth", "github.com/pion"}, except: []string{"internal/recording"},
+		why: "decoders see the bytes of strangers, behind the limits of one package",
 	},
 	{
 		packages: []string{"C"},

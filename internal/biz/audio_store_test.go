@@ -26,13 +26,96 @@ type shelf struct {
 	writeErr    error
 	commitErr   error
 	woken       int
+	facts       biz.AudioFacts
+	inspectErr  error
+	waveform    string
+	drawing     chan struct{} // a waveform waits for it; nil: for nothing
+	drawn       chan biz.AudioID
+	waste       map[biz.AudioID]bool
+	deleteErr   error
 }
 
 func newShelf() *shelf {
 	return &shelf{
 		rows: map[biz.AudioID]biz.Audio{}, transcripts: map[biz.AudioID]bool{},
 		blobs: map[string][]byte{}, age: map[string]time.Time{},
+		drawn: make(chan biz.AudioID, 1), waste: map[biz.AudioID]bool{},
 	}
+}
+
+// Inspect implements biz.AudioInspector: what a test says that the file is.
+func (s *shelf) Inspect(ctx context.Context, r io.ReadSeeker, size int64) (biz.AudioFacts, error) {
+	if b, err := io.ReadAll(r); err != nil || int64(len(b)) != size {
+		return biz.AudioFacts{}, errors.New("other bytes than were declared")
+	}
+	return s.facts, errors.Join(ctx.Err(), s.inspectErr)
+}
+
+func (s *shelf) Waveform(ctx context.Context, _ io.ReadSeeker, _ int64, _ biz.AudioFacts) ([]byte, error) {
+	if s.drawing != nil {
+		select {
+		case <-s.drawing:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return []byte(s.waveform), nil
+}
+
+func (s *shelf) SetWaveform(_ context.Context, id biz.AudioID, waveform string) error {
+	s.mu.Lock()
+	a := s.rows[id]
+	a.Waveform = waveform
+	s.rows[id] = a
+	s.mu.Unlock()
+	s.drawn <- id
+	return nil
+}
+
+func (s *shelf) Missing(_ context.Context, ids []biz.AudioID) (missing []biz.AudioID, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		if _, ok := s.rows[id]; !ok {
+			missing = append(missing, id)
+		}
+	}
+	return missing, nil
+}
+
+func (s *shelf) Release(_ context.Context, room biz.RoomID, _ int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, a := range s.rows {
+		if a.Room == room {
+			delete(s.rows, id)
+			s.waste[id] = true
+		}
+	}
+	return nil
+}
+
+func (s *shelf) Waste(_ context.Context, limit int) (ids []biz.AudioID, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.waste {
+		if len(ids) < limit {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+func (s *shelf) Cleared(_ context.Context, ids []biz.AudioID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		if _, there := s.blobs[string(id)]; there {
+			return errors.New("cleared before its blob was gone")
+		}
+		delete(s.waste, id)
+	}
+	return nil
 }
 
 func (s *shelf) Add(ctx context.Context, a biz.Audio, transcribe bool) error {
@@ -92,6 +175,9 @@ func (s *shelf) Open(_ context.Context, name string) (io.ReadSeekCloser, error) 
 func (s *shelf) Delete(ctx context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.deleteErr != nil {
+		return s.deleteErr
+	}
 	delete(s.blobs, name)
 	return ctx.Err()
 }
@@ -201,8 +287,10 @@ func newHall() *hall {
 	rules := biz.AudioRules{
 		MaxBytes: 10, Formats: []string{"opus", "mp3"}, MaxUploads: 3, MaxUploadsPerUser: 2,
 		IdleTimeout: 10 * time.Second, UploadTimeout: time.Minute,
+		URLs: biz.AudioURLRules{Keys: [][]byte{[]byte("first"), []byte("second")}, Lifetime: time.Hour},
 	}
-	return &hall{s, shelf, biz.NewAudios(s, s, shelf, shelf, shelf, rules, slog.New(slog.DiscardHandler))}
+	stores := biz.AudioStores{Audios: shelf, Upkeep: shelf, Blobs: shelf, Inspector: shelf}
+	return &hall{s, shelf, biz.NewAudios(s, s, stores, shelf, rules, slog.New(slog.DiscardHandler))}
 }
 
 // wantNothing fails unless the shelf is empty.

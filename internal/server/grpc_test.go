@@ -218,7 +218,7 @@ func TestAUsedPortIsNamed(t *testing.T) {
 			return err
 		},
 		"server.http.addr": func(c *conf.Config) error {
-			_, _, err := server.NewHTTP(c, nil, server.Streams{}, &server.Monitors{Ready: ready}, server.Callers{}, m, nil)
+			_, _, err := server.NewPublic(c, nil, nil, m)
 			return err
 		},
 		"server.ops.addr": func(c *conf.Config) error {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/service"
 )
 
@@ -33,37 +34,63 @@ const (
 	maxHeader = 32 << 10
 )
 
-// HTTP is the listener of clients that speak HTTP.
-type HTTP struct {
-	*khttp.Server
-	sockets   *sockets
-	publicURL string
+// Public is the listener of clients that speak HTTP before anything is served there: what is served has to
+// know what it is reached as.
+type Public struct {
+	conf   *conf.Config
+	server *khttp.Server
+	url    string
 }
 
-// NewHTTP opens it; the cleanup closes it if it was never served:
-//
-//	/audio/{id}  a recording, for members of its room
-//	/health      whether the node serves, and how many sessions it has
-//	/im          sessions of im.v1 over WebSocket
-//	/stats       how many sessions it has
-//	/ws          sessions of the gateway protocol over WebSocket
-func NewHTTP(c *conf.Config, audios *biz.Audios, h Streams, monitors *Monitors, by Callers, m *Metrics, log *slog.Logger) (*HTTP, func(), error) {
-	lis, cleanup, err := listen("http", c.GetServer().GetHttp().GetAddr(), m, h.Load)
+// NewPublic opens it; the cleanup closes it if it was never served.
+func NewPublic(c *conf.Config, certificates *Certificates, load *overload.Guard, m *Metrics) (*Public, func(), error) {
+	lis, cleanup, err := listen("http", c.GetServer().GetHttp().GetAddr(), m, load)
 	if err != nil {
 		return nil, nil, err
 	}
 	srv := khttp.NewServer(khttp.Listener(lis), khttp.Address(lis.Addr().String()), khttp.Timeout(0),
-		khttp.TLSConfig(by.Certificates.config("http")))
+		khttp.TLSConfig(certificates.config("http")))
 	endpoint, err := srv.Endpoint()
 	if err != nil {
 		cleanup()
 		return nil, nil, fmt.Errorf("server.http.addr: %w", err)
 	}
+	public := c.GetServer().GetHttp().GetPublicUrl()
+	if public == "" {
+		public = endpoint.Scheme + "://" + endpoint.Host
+	}
+	return &Public{conf: c, server: srv, url: strings.TrimRight(public, "/")}, cleanup, nil
+}
+
+// AudioURL returns where members fetch a recording, and with a grant anybody.
+func (p *Public) AudioURL(id biz.AudioID, grant biz.AudioGrant) string {
+	url := p.url + "/audio/" + string(id)
+	if grant.Query != "" {
+		url += "?" + grant.Query
+	}
+	return url
+}
+
+// HTTP serves clients that speak HTTP.
+type HTTP struct {
+	*khttp.Server
+	sockets *sockets
+}
+
+// NewHTTP says what is served at p:
+//
+//	/audio/{id}  a recording, for members of its room, and for who has a signed address
+//	/health      whether the node serves, and how many sessions it has
+//	/im          sessions of im.v1 over WebSocket
+//	/stats       how many sessions it has
+//	/ws          sessions of the gateway protocol over WebSocket
+func NewHTTP(p *Public, audios *biz.Audios, h Streams, monitors *Monitors, by Callers, m *Metrics, log *slog.Logger) *HTTP {
+	srv := p.server
 	// What Kratos would put around each request is a timeout, and it would redirect to paths that
 	// look better: nothing of that is wanted here.
 	routes := &httpRoutes{mux: http.NewServeMux(), metrics: m, log: log}
 	routes.handle("/audio/{id}", "audio", &recordings{audios: audios, clients: by.Clients, log: log})
-	sockets := newSockets(c, h.Load, by, monitors.Ready, m, log)
+	sockets := newSockets(p.conf, h.Load, by, monitors.Ready, m, log)
 	routes.handle("/im", "im", sockets.handler(imDialect(h.IM)))
 	routes.handle("/ws", "ws", sockets.handler(gatewayDialect(h.Gateway)))
 	routes.handle("/health", "health", monitors.health(false))
@@ -75,11 +102,7 @@ func NewHTTP(c *conf.Config, audios *biz.Audios, h Streams, monitors *Monitors, 
 	srv.ReadHeaderTimeout, srv.ReadTimeout, srv.WriteTimeout = httpStall, httpStall, httpStall
 	srv.IdleTimeout, srv.MaxHeaderBytes = httpIdle, maxHeader
 	srv.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
-	public := c.GetServer().GetHttp().GetPublicUrl()
-	if public == "" {
-		public = endpoint.Scheme + "://" + endpoint.Host
-	}
-	return &HTTP{Server: srv, sockets: sockets, publicURL: strings.TrimRight(public, "/")}, cleanup, nil
+	return &HTTP{Server: srv, sockets: sockets}
 }
 
 // Start implements transport.Server. Clients are pinged while it serves.
@@ -97,9 +120,6 @@ func (h *HTTP) Start(ctx context.Context) error {
 func (h *HTTP) Stop(ctx context.Context) error {
 	return errors.Join(h.sockets.Stop(ctx), h.Server.Stop(ctx))
 }
-
-// AudioURL returns where members fetch a recording.
-func (h *HTTP) AudioURL(id biz.AudioID) string { return h.publicURL + "/audio/" + string(id) }
 
 // httpRoutes is what is served where, counted.
 type httpRoutes struct {

@@ -30,6 +30,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/presence"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/recording"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/plugin"
@@ -137,11 +138,12 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	sessions := biz.NewSessions(protocol.NewDirectory(parts.node))
 	b.pushes = parts.rules.Pushes
 	pages := server.OpsPages{Monitors: &server.Monitors{Ready: b.ready, Sessions: sessions, Services: callers.Services, Conf: c}}
-	web, _, err := server.NewHTTP(c, parts.audios, streams, pages.Monitors, callers, metrics, log)
+	public, _, err := server.NewPublic(c, callers.Certificates, streams.Load, metrics)
 	if err != nil {
 		t.Fatal(err)
 	}
-	uploads := service.NewUploads(parts.audios, web, audioMetrics, log)
+	web := server.NewHTTP(public, parts.audios, streams, pages.Monitors, callers, metrics, log)
+	uploads := service.NewUploads(parts.audios, public, audioMetrics, log)
 	imServer, _, err := server.NewIM(c, server.IMAPI{
 		IM:    service.NewIM(service.IMRules{Rooms: parts.rules.Rooms, Messages: parts.rules.Messages, History: parts.history}, uploads, b.ready, log),
 		Rooms: service.NewRooms(parts.admin, log),
@@ -226,9 +228,14 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { blobs.Close() })
-	audios := biz.NewAudios(rooms, members, data.NewAudios(db), blobs, &biz.Transcripts{}, biz.AudioRules{
+	audios := biz.NewAudios(rooms, members, biz.AudioStores{
+		Audios: data.NewAudios(db), Upkeep: data.NewAudios(db), Blobs: blobs, Inspector: recording.Inspector{},
+	}, &biz.Transcripts{}, biz.AudioRules{
 		MaxBytes: c.GetAudio().GetMaxBytes(), Formats: c.GetAudio().GetFormats(),
 		MaxUploads: 20, MaxUploadsPerUser: 2, IdleTimeout: c.GetAudio().GetIdleTimeout().AsDuration(), UploadTimeout: time.Minute,
+		URLs: biz.AudioURLRules{
+			Keys: [][]byte{[]byte("key")}, Lifetime: c.GetAudio().GetUrl().GetLifetime().AsDuration(), SignUploads: c.GetAudio().GetUrl().GetSignUploads(),
+		},
 	}, log)
 	size := int(c.GetMessage().GetMaxContentBytes())
 	inRooms := biz.NewRooms(rooms, members, messages, live, live, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()})

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/game-im/hermod/internal/auth"
@@ -57,10 +59,25 @@ func (s *recordings) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A recording never changes, and who may hear it is for this node to say, not for a cache between.
 	h.Set("Cache-Control", "private, max-age=31536000, immutable")
 	h.Set("Vary", "Authorization, User-Id")
+	if audio.Duration > 0 {
+		h.Set("Audio-Duration", strconv.FormatFloat(audio.Duration.Seconds(), 'f', 3, 64))
+	}
+	if audio.Waveform != "" { // which may not have been there yet when the upload was answered
+		h.Set("Audio-Waveform", base64.StdEncoding.EncodeToString([]byte(audio.Waveform)))
+	}
 	http.ServeContent(w, r, name, audio.CreatedAt, &patient{content, http.NewResponseController(w)})
 }
 
+// open lets in whoever shows a signed address, and members who prove who they are. An address that is good no
+// more does not stand in the way of the latter.
 func (s *recordings) open(r *http.Request) (biz.Audio, io.ReadSeekCloser, error) {
+	query := r.URL.Query()
+	if biz.Granted(query) {
+		audio, content, err := s.audios.OpenGranted(r.Context(), biz.AudioID(r.PathValue("id")), query)
+		if biz.KindOf(err) != biz.KindPermissionDenied || !credentialsShown(r) {
+			return audio, content, err
+		}
+	}
 	id, err := identity(r.Context(), s.clients, credentialsOf(r))
 	if err != nil {
 		return biz.Audio{}, nil, err
@@ -87,6 +104,12 @@ func credentialsOf(r *http.Request) func(key string) string {
 		}
 		return ""
 	}
+}
+
+// credentialsShown tells whether a request says who is calling, besides by its connection.
+func credentialsShown(r *http.Request) bool {
+	credentials := credentialsOf(r)
+	return credentials(keyAuthorization) != "" || credentials(keyUser) != ""
 }
 
 // patient gives a client httpStall for each part of an answer, however many there are.

@@ -12,7 +12,8 @@ import (
 
 // AudioURLs tells where recordings are fetched from.
 type AudioURLs interface {
-	AudioURL(id biz.AudioID) string
+	// AudioURL returns the address of a recording, with what lets anybody fetch it, if that is not empty.
+	AudioURL(id biz.AudioID, grant biz.AudioGrant) string
 }
 
 // Uploads serves the part of im.v1.IMService that takes recordings.
@@ -39,9 +40,11 @@ func (s *Uploads) take(stream grpc.ClientStreamingServer[imv1.UploadAudioRequest
 	if err != nil {
 		return Error(s.log, err)
 	}
-	return stream.SendAndClose(&imv1.UploadAudioResponse{
-		Status: imcall.OK(), AudioId: string(audio.ID), AudioUrl: s.urls.AudioURL(audio.ID),
-	})
+	grant, err := s.audios.GrantUpload(audio.ID)
+	if err != nil {
+		return Error(s.log, err)
+	}
+	return stream.SendAndClose(imcall.Uploaded(audio, s.urls.AudioURL(audio.ID, grant)))
 }
 
 func (s *Uploads) receive(stream grpc.ServerStream) (audio biz.Audio, err error) {

@@ -28,6 +28,8 @@ type Rules struct {
 	Revisions   *biz.Revisions
 	Search      *biz.Search
 	Transcripts *biz.Transcripts
+	Audios      *biz.Audios
+	URLs        AudioURLs
 
 	Ephemerals *biz.Ephemerals
 	Watermarks *biz.Watermarks

@@ -13,6 +13,7 @@ import (
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
+	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/presence"
@@ -54,7 +55,7 @@ func newLargeRoom(b *testing.B, members int) *largeRoom {
 	core := session.NewCore(session.Config{QueueBytes: 1 << 30, ResumeWindow: time.Hour, StallTimeout: time.Hour, AckTimeout: time.Hour}, quiet)
 	n := node.New(core, broker.NewMemory(), presence.New(0))
 	live := protocol.NewDeliverer(n)
-	log, err := data.NewMessageLog(db, live, data.LogOptions{Events: asText}, quiet)
+	log, err := data.NewMessageLog(db, live, data.LogOptions{Events: im.EventContent}, quiet)
 	if err != nil {
 		b.Fatal(err)
 	}

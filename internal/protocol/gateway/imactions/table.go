@@ -22,6 +22,7 @@ var table = tableOf(
 		"im.room":       (*Actions).room,
 		"im.users":      (*Actions).users,
 		"im.transcript": (*Actions).transcript,
+		"im.audio_url":  (*Actions).audioURL,
 		"im.history":    (*Actions).history,
 		"im.sync":       (*Actions).sync,
 		"im.read":       (*Actions).read,
