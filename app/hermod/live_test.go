@@ -42,7 +42,7 @@ func TestWhatIsLiveIsApplied(t *testing.T) {
 	before := handedOn()
 	for _, v := range m.Values() {
 		changes, understood := false, false
-		for _, value := range []string{"true", "false", "1m13s", "7", "1025", "66000", "warn", "json", "127.0.0.1:4711", "normal", "allow", "drop_oldest", "other", "[other]",
+		for _, value := range []string{"true", "false", "1m13s", "7", "1025", "66000", "warn", "json", "127.0.0.1:4711", "normal", "allow", "drop_oldest", "other", "[other]", "a-secret-that-is-as-long-as-it-has-to-be",
 			`[{service: other}]`, `[{name: other}]`, `[{name: other, openids: 1-2}]`} {
 			after := handedOn(setting{v.Path, value})
 			understood = understood || after != ""

@@ -80,6 +80,12 @@ func signAudio(key []byte, id AudioID, expires int64) []byte {
 // Granted tells whether the query of an address has a grant at all.
 func Granted(query url.Values) bool { return query.Has(urlSignature) }
 
+// GrantedUntil is when the grant of an address ends, as it says itself, if it has one.
+func GrantedUntil(query url.Values) (expires time.Time, granted bool) {
+	seconds, err := strconv.ParseInt(query.Get(urlExpires), 10, 64)
+	return time.Unix(seconds, 0), err == nil && Granted(query)
+}
+
 // OpenGranted is Open for whoever shows a grant for it. What is refused is KindPermissionDenied.
 func (a *Audios) OpenGranted(ctx context.Context, id AudioID, query url.Values) (Audio, io.ReadSeekCloser, error) {
 	if err := checkID("audio_id", string(id)); err != nil {

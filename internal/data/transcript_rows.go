@@ -49,7 +49,7 @@ type jobRow struct {
 }
 
 const jobColumns = `t.audio_id, t.status, t.text, t.confidence, t.reason, t.attempts, t.due_at, t.created_at, t.updated_at,
-	a.id, a.room_id, a.user_id, a.format, a.size, a.duration, a.created_at`
+	a.id, a.room_id, a.user_id, a.format, a.size, a.duration, a.created_at, a.measured, a.waveform, a.follows_messages`
 
 func (r *jobRow) fields() []any {
 	return append(r.transcriptRow.fields(), r.audio.fields()...)

@@ -57,7 +57,7 @@ func (s *recordings) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("ETag", `"`+string(audio.ID)+`"`)
 	// A recording never changes, and who may hear it is for this node to say, not for a cache between.
-	h.Set("Cache-Control", "private, max-age=31536000, immutable")
+	h.Set("Cache-Control", "private, max-age="+strconv.Itoa(keptFor(r))+", immutable")
 	h.Set("Vary", "Authorization, User-Id")
 	if audio.Duration > 0 {
 		h.Set("Audio-Duration", strconv.FormatFloat(audio.Duration.Seconds(), 'f', 3, 64))
@@ -66,6 +66,17 @@ func (s *recordings) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Audio-Waveform", base64.StdEncoding.EncodeToString([]byte(audio.Waveform)))
 	}
 	http.ServeContent(w, r, name, audio.CreatedAt, &patient{content, http.NewResponseController(w)})
+}
+
+const year = 365 * 24 * 60 * 60
+
+// keptFor is how many seconds a client may keep an answer: that to a signed address is not to outlive it.
+func keptFor(r *http.Request) int {
+	expires, signed := biz.GrantedUntil(r.URL.Query())
+	if !signed {
+		return year
+	}
+	return int(max(0, min(time.Until(expires), year*time.Second)).Seconds())
 }
 
 // open lets in whoever shows a signed address, and members who prove who they are. An address that is good no
