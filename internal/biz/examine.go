@@ -45,6 +45,9 @@ func (a *Audios) examine(ctx context.Context, audio *Audio) (AudioFacts, error) 
 		return facts, Errorf(KindInvalid, "AUDIO_DURATION", "the recording lasts %s; %s are allowed",
 			facts.Duration.Round(time.Second), maxRecording)
 	}
+	if slices.Contains(a.rules.Load().Formats, facts.Format) { // which says more than, for example, ogg
+		audio.Format = facts.Format
+	}
 	if facts.Duration > 0 {
 		audio.Duration, audio.Measured = facts.Duration.Round(time.Microsecond), true
 	}

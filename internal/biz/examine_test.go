@@ -1,6 +1,7 @@
 package biz_test
 
 import (
+	"cmp"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -18,12 +19,14 @@ func TestDeclaredIsCompared(t *testing.T) {
 		kind   biz.Kind
 		reason string
 		lasts  time.Duration // of what was declared as 1.5 s
+		format string        // empty: opus, as declared
 		wave   string
 	}{
 		"nothing is recognised": {facts: biz.AudioFacts{}, lasts: 1500 * time.Millisecond},
 		"it is as declared":     {facts: biz.AudioFacts{Format: "opus", Names: opus, Duration: 1500 * time.Millisecond}, lasts: 1500 * time.Millisecond, wave: "wave"},
 		"another length":        {facts: biz.AudioFacts{Format: "opus", Names: opus, Duration: time.Minute}, lasts: time.Minute, wave: "wave"},
 		"by another name":       {facts: biz.AudioFacts{Format: "vorbis", Names: []string{"vorbis", "opus"}}, lasts: 1500 * time.Millisecond},
+		"by its own name":       {facts: biz.AudioFacts{Format: "mp3", Names: []string{"mp3", "opus"}}, lasts: 1500 * time.Millisecond, format: "mp3"},
 		"another format":        {facts: biz.AudioFacts{Format: "wav", Names: []string{"wav"}}, kind: biz.KindInvalid, reason: "AUDIO_FORMAT"},
 		"longer than a day":     {facts: biz.AudioFacts{Format: "opus", Names: opus, Duration: 25 * time.Hour}, kind: biz.KindInvalid, reason: "AUDIO_DURATION"},
 		"it cannot be read":     {err: errors.New("a disk"), lasts: 1500 * time.Millisecond},
@@ -40,6 +43,9 @@ func TestDeclaredIsCompared(t *testing.T) {
 			}
 			if audio.Duration != test.lasts || audio.Measured != (test.facts.Duration > 0) || audio.Waveform != test.wave {
 				t.Errorf("%+v", audio)
+			}
+			if want := cmp.Or(test.format, "opus"); audio.Format != want {
+				t.Errorf("format %s, want %s", audio.Format, want)
 			}
 			if h.shelf.rows[audio.ID] != audio {
 				t.Errorf("kept %+v", h.shelf.rows[audio.ID])
