@@ -173,6 +173,11 @@ func (g *Guest) notePlace(l *line, push *gatewayv1.ServerPush) error {
 
 // ask sends a business request and waits for its answer: code 200, or an error.
 func (g *Guest) ask(ctx context.Context, action string, req proto.Message) error {
+	return g.asked(ctx, action, req, nil)
+}
+
+// asked is ask for whoever wants to see the answer, in into if that is not nil.
+func (g *Guest) asked(ctx context.Context, action string, req, into proto.Message) error {
 	answer := make(chan *gatewayv1.ServerPush, 1)
 	l, id, lost, err := g.put(action, req, answer)
 	if err != nil {
@@ -199,7 +204,10 @@ func (g *Guest) ask(ctx context.Context, action string, req proto.Message) error
 		if resp.GetCode() != 200 {
 			return fmt.Errorf("%s: %v", action, resp)
 		}
-		return nil
+		if into == nil {
+			return nil
+		}
+		return l.unmarshal(resp.GetData(), into)
 	case <-lost:
 		return errCut
 	case <-ctx.Done():

@@ -18,28 +18,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
-
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/test/registries"
 )
 
 // bucketOf makes a bucket of a service and says how to open it.
-func bucketOf(t *testing.T, addr, name string) blob.S3Options {
+func bucketOf(t *testing.T, server *registries.Server, name string) blob.S3Options {
 	t.Helper()
-	admin, err := minio.New(addr, &minio.Options{
-		Creds: credentials.NewStaticV4(registries.ObjectsAccessKey, registries.ObjectsSecretKey, ""), Region: registries.ObjectsRegion,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.MakeBucket(t.Context(), name, minio.MakeBucketOptions{Region: registries.ObjectsRegion}); err != nil {
-		t.Fatal(err)
-	}
+	server.MakeBucket(name)
 	return blob.S3Options{
-		Endpoint: "http://" + addr, Region: registries.ObjectsRegion, Bucket: name, Prefix: "recordings/", PathStyle: true,
+		Endpoint: "http://" + server.Addr, Region: registries.ObjectsRegion, Bucket: name, Prefix: "recordings/", PathStyle: true,
 		AccessKey: registries.ObjectsAccessKey, SecretKey: registries.ObjectsSecretKey, Timeout: 10 * time.Second,
 	}
 }
@@ -58,7 +47,7 @@ func TestContractOfS3(t *testing.T) {
 	server := registries.StartObjects(t)
 	var made atomic.Int32
 	runContract(t, func(t *testing.T) biz.Blobs {
-		return openS3(t, bucketOf(t, server.Addr, fmt.Sprintf("bucket-%d", made.Add(1))))
+		return openS3(t, bucketOf(t, server, fmt.Sprintf("bucket-%d", made.Add(1))))
 	})
 }
 
@@ -68,7 +57,7 @@ func TestS3ReadsWhatIsAskedFor(t *testing.T) {
 	server := registries.StartObjects(t)
 	var sent atomic.Int64
 	front := counting(t, server.Addr, &sent)
-	o := bucketOf(t, server.Addr, "bucket")
+	o := bucketOf(t, server, "bucket")
 	b := bench{t, openS3(t, o)}
 	b.commit("long", strings.Repeat("0123456789", 1<<20))
 	o.Endpoint = front
@@ -114,7 +103,7 @@ func (c *countedBody) Read(p []byte) (int, error) {
 func TestS3KeepsToItsPrefix(t *testing.T) {
 	t.Parallel()
 	server := registries.StartObjects(t)
-	o := bucketOf(t, server.Addr, "bucket")
+	o := bucketOf(t, server, "bucket")
 	one := bench{t, openS3(t, o)}
 	o.Prefix = "recordings/other-"
 	two := bench{t, openS3(t, o)}
@@ -136,7 +125,7 @@ func TestS3KeepsToItsPrefix(t *testing.T) {
 func TestS3Outage(t *testing.T) {
 	t.Parallel()
 	server := registries.StartObjects(t)
-	o := bucketOf(t, server.Addr, "bucket")
+	o := bucketOf(t, server, "bucket")
 	o.Timeout = time.Second
 	s := openS3(t, o)
 	b := bench{t, s}
@@ -163,7 +152,7 @@ func TestS3Outage(t *testing.T) {
 func TestS3Refusals(t *testing.T) {
 	t.Parallel()
 	server := registries.StartObjects(t)
-	good := bucketOf(t, server.Addr, "bucket")
+	good := bucketOf(t, server, "bucket")
 	for name, test := range map[string]struct {
 		change func(*blob.S3Options)
 		says   string
@@ -200,7 +189,7 @@ func TestS3Refusals(t *testing.T) {
 func TestS3CredentialsFromAFile(t *testing.T) {
 	t.Parallel()
 	server := registries.StartObjects(t)
-	o := bucketOf(t, server.Addr, "bucket")
+	o := bucketOf(t, server, "bucket")
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server.Addr})
 	rewrite := proxy.Director
 	proxy.Director = func(r *http.Request) { host := r.Host; rewrite(r); r.Host = host }
