@@ -13,8 +13,9 @@ const (
 	// MaxReactionBytes bounds one of them.
 	MaxReactionBytes = 64
 
-	// DefaultReactions and MaxListedReactions bound a page of who has reacted.
-	DefaultReactions   = 100
+	// DefaultReactions is how long a page of who has reacted is that does not say.
+	DefaultReactions = 100
+	// MaxListedReactions bounds such a page.
 	MaxListedReactions = 1000
 )
 

@@ -101,7 +101,9 @@ func (a *acting) read(needs biz.ActNeeds) (biz.ActState, error) {
 		}
 	}
 	if needs.Message > 0 {
-		return state, a.readTarget(&state, needs)
+		if err := a.readTarget(&state, needs); err != nil {
+			return state, err
+		}
 	}
 	return state, nil
 }

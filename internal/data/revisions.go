@@ -126,8 +126,8 @@ func purgeAbout(t *tx, room string, after, upTo int64) error {
 	for range aboutMessages {
 		args = append(args, room, after, upTo)
 	}
-	var any bool
-	if err := t.scan(selectAbout, args, &any); err != nil || !any {
+	var found bool
+	if err := t.scan(selectAbout, args, &found); err != nil || !found {
 		return err
 	}
 	for _, table := range aboutMessages {

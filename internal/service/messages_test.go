@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"bytes"
 	"context"
 	"testing"
 
@@ -144,7 +145,7 @@ func TestATranscriptIsShownInItsMessage(t *testing.T) {
 		}
 		m := only(t, s, target)
 		if err := proto.Unmarshal(m.GetContent(), audio); err != nil || audio.GetTranscription() != "what was said" || audio.GetDuration() != 1.5 ||
-			string(told.GetContent()) != string(m.GetContent()) || m.GetState().GetVersion() != 1 || m.GetState().GetEdits() != 0 {
+			!bytes.Equal(told.GetContent(), m.GetContent()) || m.GetState().GetVersion() != 1 || m.GetState().GetEdits() != 0 {
 			t.Errorf("message %v has %v, %v", m, audio, err)
 		}
 	}

@@ -1,0 +1,246 @@
+package datatest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+)
+
+// lasting sends a message that expires.
+func (s scene) lasting(messages *biz.Messages, d time.Duration) (seq int64) {
+	s.t.Helper()
+	m := text("r", "u", "", "secret")
+	m.Metadata, m.Mentions, m.ExpiresIn = map[string]string{"k": "v"}, []biz.UserID{"v"}, d
+	return s.send(messages, m).Seq
+}
+
+// testExpiry: nobody reads the content of a message whose time is over, and the room is told once, whoever comes
+// first of those that erase.
+func testExpiry(s scene) {
+	messages, revisions := s.revise()
+	_, others := s.revise()
+	s.join("r", "u")
+	s.join("r", "v")
+	s.lasting(messages, time.Hour)
+	const short = 300 * time.Millisecond
+	for range 5 {
+		s.lasting(messages, short)
+	}
+	s.send(messages, text("r", "u", "", "y"))
+	last := s.at(6)
+	s.equal("expires", last.ExpiresAt, last.Time.Add(short))
+	<-time.After(time.Until(last.ExpiresAt)) // as a reader's clock has it
+	before := s.at(6)
+	s.equal("before it is erased", describe(before), describe(&biz.Message{Seq: 6, Sender: "u", ExpiresAt: last.ExpiresAt, State: &biz.MessageState{
+		Version: 1, Recalled: true, RecalledAt: last.ExpiresAt,
+	}}))
+	got := s.revised(revisions.Recall(s.context(), as("u"), biz.RecallRequest{Room: "r", Seq: 2}))
+	s.equal("a recall that is late", s.at(got.Seq).Metadata, map[string]string{biz.MetaEventType: string(biz.EventExpired)})
+
+	ctx, cancel := context.WithCancel(s.context())
+	var running sync.WaitGroup
+	for _, r := range []*biz.Revisions{revisions, others} {
+		running.Go(func() {
+			if err := r.Run(ctx); err != nil {
+				s.t.Error(err)
+			}
+		})
+	}
+	for s.room("r").HeadSeq < 12 && s.context().Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+	}
+	s.send(messages, text("r", "u", "", "z"))
+	cancel()
+	running.Wait()
+	s.equal("head", s.room("r").HeadSeq, int64(13))
+	after := s.at(6)
+	if after.State.RecallSeq < 8 || after.State.RecallSeq > 12 {
+		s.t.Errorf("erased: %s", describe(after))
+	}
+	after.State.RecallSeq = 0
+	s.equal("after it was erased", describe(after), describe(before))
+	told := 0
+	for _, m := range s.page("r", 7, 10) {
+		if m.Metadata[biz.MetaEventType] == string(biz.EventExpired) {
+			s.equal("who tells", m.Sender == "" || m.Seq == got.Seq, true)
+			told++
+		}
+	}
+	s.equal("told", told, 5)
+	s.equal("what lasts", string(s.at(1).Content), "secret")
+	due, err := s.Revisions.Due(s.context(), time.Now().Add(2*time.Hour), 10)
+	if err != nil || len(due) != 1 || due[0] != (biz.Place{Room: "r", Seq: 1}) {
+		s.t.Errorf("due: %v, %v", due, err)
+	}
+}
+
+// testExpiryGone: what was recalled, or is no longer kept, does not expire as well.
+func testExpiryGone(s scene) {
+	messages, revisions := s.revise()
+	s.join("r", "u")
+	s.lasting(messages, time.Hour)
+	s.lasting(messages, time.Hour)
+	s.revised(revisions.Recall(s.context(), as("u"), biz.RecallRequest{Room: "r", Seq: 1}))
+	due, err := s.Revisions.Due(s.context(), time.Now().Add(2*time.Hour), 10)
+	if err != nil || len(due) != 1 {
+		s.t.Errorf("due: %v, %v", due, err)
+	}
+	if err := s.Purge(s.context(), time.Now(), biz.Retention{MaxMessages: 1}); err != nil {
+		s.t.Fatal(err)
+	}
+	due, err = s.Revisions.Due(s.context(), time.Now().Add(2*time.Hour), 10)
+	if err != nil || len(due) != 0 {
+		s.t.Errorf("due: %v, %v", due, err)
+	}
+}
+
+// testAboutGoes: what is known about a message goes with it when it has had its time.
+func testAboutGoes(s scene) {
+	messages, revisions := s.revise()
+	s.join("r", "u")
+	s.join("r", "v")
+	for range 2 {
+		seq := s.lasting(messages, time.Hour)
+		s.revised(revisions.React(s.context(), as("v"), biz.ReactRequest{Room: "r", Seq: seq, Reaction: "ok"}))
+		s.revised(revisions.Edit(s.context(), as("u"), biz.EditRequest{Room: "r", Seq: seq, Content: []byte("y"), Mentions: []biz.UserID{"v"}}))
+		audio := text("r", "u", "", "sound")
+		audio.Type, audio.Audio = biz.TypeAudio, "a"
+		s.send(messages, audio)
+	}
+	about := func() [4]int {
+		first, err1 := s.Revisions.Reactions(s.context(), "r", 1, 0, 10)
+		second, err2 := s.Revisions.Reactions(s.context(), "r", 5, 0, 10)
+		heard, err3 := s.Revisions.HeardIn(s.context(), "r", "a")
+		if err1 != nil || err2 != nil || err3 != nil {
+			s.t.Fatal(err1, err2, err3)
+		}
+		return [4]int{len(first), len(second), len(heard), s.unreadMentions("v")}
+	}
+	s.equal("before", about(), [4]int{1, 1, 2, 2})
+	if err := s.Purge(s.context(), time.Now(), biz.Retention{MaxMessages: 4}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.equal("after", about(), [4]int{0, 1, 1, 1})
+	_, err := revisions.Edit(s.context(), as("u"), biz.EditRequest{Room: "r", Seq: 1, Content: []byte("z")})
+	s.wantReason(err, "MESSAGE_NOT_FOUND")
+	_, err = revisions.Reactions(s.context(), as("u"), biz.ReactionsRequest{Room: "r", Seq: 1})
+	s.wantReason(err, "MESSAGE_NOT_FOUND")
+}
+
+// recorded is a recording whose transcript has ended.
+func (s scene) recorded(id biz.AudioID) *biz.Transcript {
+	s.t.Helper()
+	if err := s.Audios.Add(s.context(), biz.Audio{ID: id, Room: "r", User: "u", Format: "opus", CreatedAt: aTime}, true); err != nil {
+		s.t.Fatal(err)
+	}
+	now := time.Now()
+	jobs, err := s.Queue.Claim(s.context(), now, now.Add(time.Minute), 1)
+	if err != nil || len(jobs) != 1 {
+		s.t.Fatalf("%v, %v", jobs, err)
+	}
+	job := jobs[0]
+	job.Transcript.Status, job.Transcript.Text, job.Transcript.UpdatedAt = biz.TranscriptCompleted, "said", now
+	if held, err := s.Queue.Finish(s.context(), job); !held || err != nil {
+		s.t.Fatal(held, err)
+	}
+	if held, err := s.Queue.Settle(s.context(), job); !held || err != nil {
+		s.t.Fatal(held, err)
+	}
+	return &job.Transcript
+}
+
+func testTranscribed(s scene) {
+	messages, revisions := s.revise()
+	s.join("r", "u")
+	for _, id := range []biz.AudioID{"a", "b", "a", ""} {
+		audio := text("r", "u", "", "sound")
+		audio.Type, audio.Audio, audio.Metadata = biz.TypeAudio, id, map[string]string{"k": "v"}
+		s.send(messages, audio)
+	}
+	s.revised(revisions.Recall(s.context(), as("u"), biz.RecallRequest{Room: "r", Seq: 3}))
+	tr := s.recorded("a")
+	for range 2 {
+		heard, err := revisions.Transcribed(s.context(), "r", tr)
+		if err != nil || heard != 1 {
+			s.t.Fatalf("heard in %d, %v", heard, err)
+		}
+	}
+	m := s.at(1)
+	s.equal("content", string(m.Content), "sound|said")
+	s.equal("metadata", m.Metadata, map[string]string{"k": "v"})
+	s.equal("state", fmt.Sprintf("%+v", *m.State), fmt.Sprintf("%+v", biz.MessageState{Version: 1}))
+	s.equal("of another recording", string(s.at(2).Content), "sound")
+	s.equal("recalled", len(s.at(3).Content), 0)
+	s.equal("event", string(s.at(6).Content), `message_edited by  of map[target_seq:1] says "sound|said"`)
+	s.equal("head", s.room("r").HeadSeq, int64(6))
+	s.revised(revisions.Recall(s.context(), as("u"), biz.RecallRequest{Room: "r", Seq: 1}))
+	s.equal("event of a recalled one", strings.Contains(string(s.at(6).Content), "said"), false)
+}
+
+// testTranscribedBefore: a recording that is sent after its transcript has ended is due again.
+func testTranscribedBefore(s scene) {
+	messages, _ := s.revise()
+	s.join("r", "u")
+	s.recorded("a")
+	due := func() int {
+		jobs, err := s.Queue.Claim(s.context(), time.Now(), time.Now().Add(time.Minute), 9)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, j := range jobs {
+			s.equal("status", j.Transcript.Status, biz.TranscriptCompleted)
+		}
+		return len(jobs)
+	}
+	s.equal("before", due(), 0)
+	audio := text("r", "u", "", "sound")
+	audio.Type, audio.Audio = biz.TypeAudio, "a"
+	s.send(messages, audio)
+	s.equal("afterwards", due(), 1)
+}
+
+func testExtrasConflict(s scene) {
+	s.join("r", "u")
+	s.mustAppend(text("r", "u", "", "first"))
+	draft := func(change func(*biz.Draft)) *biz.Draft {
+		d := text("r", "u", "id", "x")
+		d.ReplyTo, d.Mentions, d.ExpiresIn = 1, []biz.UserID{"a"}, time.Hour
+		change(d)
+		return d
+	}
+	same := func(*biz.Draft) {}
+	first := s.mustAppend(draft(same))
+	again := s.mustAppend(draft(same))
+	s.equal("again", [2]any{again.Duplicate, again.Seq}, [2]any{true, first.Seq})
+	for _, change := range []func(*biz.Draft){
+		func(d *biz.Draft) { d.ReplyTo = 0 }, func(d *biz.Draft) { d.Mentions = nil }, func(d *biz.Draft) { d.ExpiresIn = 0 },
+		func(d *biz.Draft) { d.ReplyTo, d.Mentions, d.ExpiresIn = 0, nil, 0 },
+	} {
+		s.wantReason(s.append(draft(change)).err, "MESSAGE_ID_CONFLICT")
+	}
+}
+
+func testNotPersistent(s scene) {
+	messages, revisions := s.revise()
+	_, err := s.Members.Join(s.context(), "fleeting", "u", func(biz.JoinState) (biz.JoinPlan, error) {
+		return biz.JoinPlan{Create: &biz.Room{ID: "fleeting", Name: "n", CreatedAt: aTime, LastActive: aTime}, Member: biz.Member{Room: "fleeting", User: "u", Role: biz.RoleUser, JoinedAt: aTime}}, nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = revisions.Edit(s.context(), as("u"), biz.EditRequest{Room: "fleeting", Seq: 1})
+	s.wantReason(err, "ROOM_NOT_PERSISTENT")
+	_, err = revisions.Recall(s.context(), as("u"), biz.RecallRequest{Room: "fleeting", Seq: 1})
+	s.wantReason(err, "ROOM_NOT_PERSISTENT")
+	_, err = revisions.React(s.context(), as("u"), biz.ReactRequest{Room: "fleeting", Seq: 1, Reaction: "x"})
+	s.wantReason(err, "ROOM_NOT_PERSISTENT")
+	d := text("fleeting", "u", "", "x")
+	d.ReplyTo = 1
+	messages.Send(s.context(), as("u"), d, func(_ biz.Receipt, err error) { s.wantReason(err, "ROOM_NOT_PERSISTENT") })
+	_, err = revisions.React(s.context(), as("u"), biz.ReactRequest{Room: "nowhere", Seq: 1, Reaction: "x"})
+	s.wantReason(err, "ROOM_NOT_FOUND")
+}
