@@ -10,10 +10,10 @@ import (
 const (
 	// resolvers bounds how many watches are looked up in the store at once.
 	resolvers = 4
-	// resolveWithin bounds one, and resolvePause is how long a resolver rests between two, so that a room that
-	// changes all the time costs a bounded number of queries.
+	// resolveWithin bounds one, and resolvePause is how long a resolver rests between two, so that others have
+	// their turn with the store however many clients come at once.
 	resolveWithin = 10 * time.Second
-	resolvePause  = 50 * time.Millisecond
+	resolvePause  = 5 * time.Millisecond
 	resolveAgain  = 2 * time.Second // after a failure
 )
 

@@ -234,3 +234,25 @@ func TestLiveFramesInJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestASessionThatMovesWantsEvents: on the node to which its client comes as on the one that it left.
+func TestASessionThatMovesWantsEvents(t *testing.T) {
+	runFleet(t, 2, func(t *testing.T, f *fleet) {
+		f.join(t, 0, "r", "bob")
+		f.join(t, 0, "r", "alice")
+		o := withEvents(im.Opening{Identity: biz.Identity{User: "bob"}, Room: "r", Resume: true})
+		first := f.nodes[0].open(o)
+		w := <-first.welcome
+		first.lose()
+		o.Session, o.Ticket, o.Events = w.Session, w.Ticket, false
+		next := f.nodes[1].open(o)
+		if w := <-next.welcome; !w.Resumed {
+			t.Fatal("not resumed")
+		}
+		time.Sleep(time.Second)
+		alice := f.nodes[0].open(as("alice"))
+		alice.send(typing("r", typingContent(t)))
+		time.Sleep(time.Second)
+		next.wantTold("alice typing in r: map[for:s]")
+	})
+}
