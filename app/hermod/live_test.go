@@ -33,7 +33,8 @@ func TestWhatIsLiveIsApplied(t *testing.T) {
 		}
 		c := m.Config
 		return fmt.Sprint(logLevel(c.GetLog()), roomRules(c), messageRules(c), pushRules(c),
-			audioRules(c, urlKey("made")), transcriptRules(c), upstreamRules(c), imConfig(c), gatewayConfig(c), sessionConfig(c), registryWeight(c), retention(c))
+			audioRules(c, urlKey("made")), transcriptRules(c), upstreamRules(c), imConfig(c), gatewayConfig(c), sessionConfig(c), registryWeight(c), retention(c),
+			ephemeralRules(c), watermarkRules(c))
 	}
 	m, err := conf.Set{}.Load(t.Context())
 	if err != nil {
