@@ -59,7 +59,7 @@ func serveRooms(t *testing.T, answers map[string][]any) (addr string, r *roomSer
 	server := grpc.NewServer(grpc.UnaryInterceptor(r.intercept))
 	imv1.RegisterIMServiceServer(server, r)
 	imv1.RegisterRoomServiceServer(server, r)
-	go server.Serve(listener) //nolint:errcheck // ends with Stop
+	go server.Serve(listener)
 	t.Cleanup(server.Stop)
 	return listener.Addr().String(), r
 }

@@ -231,7 +231,7 @@ func TestWalks(t *testing.T) {
 	for _, call := range theWalks() {
 		var second proto.Message
 		away := false
-		p.onCall(func(method string, req proto.Message) (proto.Message, error) {
+		p.onCall(func(_ string, req proto.Message) (proto.Message, error) {
 			resp := withStatus(call.says, &imv1.ResponseStatus{})
 			r := req.ProtoReflect()
 			if r.Get(r.Descriptor().Fields().ByName("page_token")).String() == "" {
@@ -331,7 +331,7 @@ func TestCreatedRoomsAreFollowed(t *testing.T) {
 	cfg, ev := p.config()
 	c, ps := p.connect(t, cfg)
 	wait(t, ev.connects, "OnConnect")
-	p.onCall(func(method string, req proto.Message) (proto.Message, error) {
+	p.onCall(func(_ string, req proto.Message) (proto.Message, error) {
 		switch r := req.(type) {
 		case *imv1.CreateRoomRequest:
 			return &imv1.CreateRoomResponse{RoomInfo: &imv1.RoomInfo{RoomId: "of-" + r.GetName()}}, nil
