@@ -53,6 +53,9 @@ func seeds(now time.Time) []seed {
 		{12, "audio_refs", audioRefColumns, []any{"r", 3, "a"}},
 		{12, "audio_waste", `id, deleted_at`, []any{"w", at}},
 		{12, "secrets", `name, value, created_at`, []any{"s", []byte{0, 255}, at}},
+		{8, "bans", banColumns, []any{"r", "v", "u", "ü", at, at + 1}},
+		{8, "invitations", invitationColumns, []any{"r", "w", "u", at}},
+		{8, "ended_rooms", `room_id, floor_seq, created_at`, []any{"old", 9, at}},
 		{3, "push_keys", `caller, "key", request_hash, push_id, answer, created_at`, []any{"c", "k", []byte{1}, "p", `{}`, at}},
 	}
 	for seq := 2; seq <= 3; seq++ {
