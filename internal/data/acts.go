@@ -101,11 +101,9 @@ func (a *acting) read(needs biz.ActNeeds) (biz.ActState, error) {
 		}
 	}
 	if needs.Message > 0 {
-		if err := a.readTarget(&state, needs); err != nil {
-			return state, err
-		}
+		err = a.readTarget(&state, needs)
 	}
-	return state, nil
+	return state, err
 }
 
 func (a *acting) readMember(state *biz.ActState, user biz.UserID) (err error) {

@@ -73,13 +73,12 @@ func (c *clearing) clear(room endedRoom) (done bool, err error) {
 	var messages, members int64
 	var began time.Time
 	err = c.db.writer.transact(func(t *tx) (err error) {
-		began = time.Now()
+		began, done, members = time.Now(), false, 0 // it may run again
 		rows := c.pace.rows()
 		if messages, err = clearMessages(t, room, rows); err != nil {
 			return err
 		}
 		if messages > 0 { // the members have their turn when none is left
-			done = false
 			return nil
 		}
 		if members, err = clearMembers(t, room, rows); err != nil || members == int64(rows) {
