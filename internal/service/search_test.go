@@ -101,3 +101,36 @@ func TestSearch(t *testing.T) {
 		t.Errorf("eve found %v", resp)
 	}
 }
+
+// TestSearchFollowsChanges: an edited message is found by what it says now, and a recalled one by nothing.
+func TestSearchFollowsChanges(t *testing.T) {
+	t.Parallel()
+	s := newIM(t, readiness{})
+	join(t, s, "alice", nil)
+	for _, text := range []string{"an apple", "a pear", "a plum"} {
+		if _, err := s.SendMessage(by(t, "alice"), &imv1.SendMessageRequest{RoomId: "r", Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := func(query, want string) {
+		t.Helper()
+		if got := said(search(t, s, "alice", &imv1.SearchRequest{Query: query})); got != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	find("a", "r3 r2")
+	if _, err := s.EditMessage(by(t, "alice"), &imv1.EditMessageRequest{RoomId: "r", Seq: 1, Content: []byte("a cherry")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.RecallMessage(by(t, "alice"), &imv1.RecallMessageRequest{RoomId: "r", Seq: 2}); err != nil {
+		t.Fatal(err)
+	}
+	find("a", "r3 r1")
+	find("apple", "")
+	find("cherry", "r1")
+	find("pear", "")
+	found := search(t, s, "alice", &imv1.SearchRequest{Query: "cherry"})
+	if m := found.GetMessages(); len(m) != 1 || m[0].GetState().GetEdits() != 1 || string(m[0].GetContent()) != "a cherry" {
+		t.Errorf("found %v", m)
+	}
+}
