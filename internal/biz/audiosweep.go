@@ -3,7 +3,6 @@ package biz
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,15 +37,15 @@ func (a *Audios) Release(ctx context.Context, room RoomID, seq int64) error {
 // Run deletes the bytes of deleted recordings all the time, and sweeps at once and then every hour, until
 // ctx ends.
 func (a *Audios) Run(ctx context.Context) error {
-	clear, sweep := time.NewTicker(clearInterval), time.NewTicker(sweepInterval)
-	defer clear.Stop()
+	clearing, sweep := time.NewTicker(clearInterval), time.NewTicker(sweepInterval)
+	defer clearing.Stop()
 	defer sweep.Stop()
 	a.try(ctx, "sweep of the uploads", func() error { return a.Sweep(ctx, time.Now()) })
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-clear.C:
+		case <-clearing.C:
 			a.try(ctx, "deleting recordings", func() error { return a.Clear(ctx) })
 		case <-sweep.C:
 			a.try(ctx, "sweep of the uploads", func() error { return a.Sweep(ctx, time.Now()) })
@@ -115,7 +114,7 @@ func (a *Audios) Sweep(ctx context.Context, now time.Time) error {
 	}
 	a.log.InfoContext(ctx, "deleting recordings whose upload was not finished", "recordings", len(orphans))
 	errs := make([]error, 0, len(orphans))
-	for _, id := range slices.Compact(orphans) {
+	for _, id := range orphans {
 		errs = append(errs, a.stores.Blobs.Delete(ctx, string(id)))
 	}
 	return errors.Join(errs...)

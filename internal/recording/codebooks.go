@@ -100,15 +100,15 @@ func (r *bitReader) err() error {
 }
 
 // skipLengths tells whether there is a length at all.
-func (r *bitReader) skipLengths(entries int) (any bool) {
+func (r *bitReader) skipLengths(entries int) (some bool) {
 	sparse := r.read(1) == 1
 	for range entries {
 		if !sparse || r.read(1) == 1 {
 			r.skip(5)
-			any = true
+			some = true
 		}
 	}
-	return any
+	return some
 }
 
 // skipOrdered tells whether the lengths come to an end.

@@ -12,7 +12,7 @@ const window = 32 << 10
 
 // input is a file that is read through a window. Seeking within it reads nothing.
 type input struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the one reading that it is
 	file   io.ReadSeeker
 	size   int64
 	at     int64 // where the next Read reads

@@ -169,6 +169,3 @@ func (s *S3) fails(err error) {
 		s.log.Error("the store of recordings does not do its work", "bucket", s.bucket, "error", err)
 	}
 }
-
-// Close implements io.Closer: there is nothing to close.
-func (s *S3) Close() error { return nil }

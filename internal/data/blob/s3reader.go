@@ -24,7 +24,7 @@ var errClosedBlob = errors.New("blobs: read after close")
 // s3Reader is an object that is fetched range by range. It is used by one goroutine at a time.
 type s3Reader struct {
 	s3     *S3
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the one reading that it is
 	name   string
 	size   int64
 	at     int64         // where the next Read reads

@@ -20,7 +20,7 @@ const (
 // created with ends.
 type s3Writer struct {
 	s3     *S3
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the one upload that it is
 	key    string
 	part   bytes.Buffer // what was not sent yet, less than partSize
 	upload string       // empty until there is more than one part
