@@ -64,6 +64,7 @@ func testVersion(s scene) {
 		{"a role", 1, func() { change(biz.Member{Nickname: "n", Role: biz.RoleAdmin}) }},
 		{"a mute", 1, func() { change(biz.Member{Nickname: "n", Role: biz.RoleAdmin, Muted: true}) }},
 		{"no change", 0, func() { change(biz.Member{Nickname: "n", Role: biz.RoleAdmin, Muted: true}) }},
+		{"a role that lets him leave", 1, func() { change(biz.Member{Nickname: "n", Role: biz.RoleUser, Muted: true}) }},
 		{"another member", 1, func() { s.join("r", "v") }},
 		{"another room", 0, func() { s.join("r2", "u") }},
 		{"a leave", 1, leave},
