@@ -143,7 +143,7 @@ func TestStatementsAndGORMAgree(t *testing.T) {
 	at := time.Date(2031, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	room := biz.Room{
 		Name: "n", Description: "d", CreatedAt: at, LastActive: at.Add(time.Second), HeadSeq: 3, FloorSeq: 2, Members: 4, Version: 5,
-		Kind: biz.KindDirect, // and there: one that was deleted is not read
+		Kind:   biz.KindDirect, // and there: one that was deleted is not read
 		Config: biz.RoomConfig{MaxUsers: 5, Persistent: true, MessageTTL: time.Hour, IdleTimeout: time.Minute, AllowRichText: true},
 	}
 	member := biz.Member{User: "u", Nickname: "n", Role: biz.RoleAdmin, Muted: true, MutedUntil: at.Add(time.Hour), JoinSeq: 9, JoinedAt: at}
