@@ -14,6 +14,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -44,7 +45,8 @@ type Config struct {
 	Overload      *Overload              `protobuf:"bytes,13,opt,name=overload,proto3" json:"overload,omitempty"`
 	Cluster       *Cluster               `protobuf:"bytes,14,opt,name=cluster,proto3" json:"cluster,omitempty"`
 	Search        *Search                `protobuf:"bytes,15,opt,name=search,proto3" json:"search,omitempty"`
-	Presence      *Presence              `protobuf:"bytes,20,opt,name=presence,proto3" json:"presence,omitempty"`
+	Presence      *Presence              `protobuf:"bytes,16,opt,name=presence,proto3" json:"presence,omitempty"`
+	Plugins       []*Plugin              `protobuf:"bytes,17,rep,name=plugins,proto3" json:"plugins,omitempty"` // their order is that in which they are asked
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -187,6 +189,13 @@ func (x *Config) GetSearch() *Search {
 func (x *Config) GetPresence() *Presence {
 	if x != nil {
 		return x.Presence
+	}
+	return nil
+}
+
+func (x *Config) GetPlugins() []*Plugin {
+	if x != nil {
+		return x.Plugins
 	}
 	return nil
 }
@@ -1607,6 +1616,107 @@ func (x *Cluster) GetRedis() *Cluster_Redis {
 	return nil
 }
 
+// Plugin has a plugin used that was linked in, and says within which bounds.
+type Plugin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Deadline      *durationpb.Duration   `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`                       // of one call; 0: 500ms
+	OnFailure     string                 `protobuf:"bytes,3,opt,name=on_failure,json=onFailure,proto3" json:"on_failure,omitempty"`    // closed, open; empty: closed
+	Concurrency   int32                  `protobuf:"varint,4,opt,name=concurrency,proto3" json:"concurrency,omitempty"`                // calls at a time; 0: 64
+	Queue         int32                  `protobuf:"varint,5,opt,name=queue,proto3" json:"queue,omitempty"`                            // what may wait for an observer; 0: 4096
+	Failures      int32                  `protobuf:"varint,6,opt,name=failures,proto3" json:"failures,omitempty"`                      // in a row, after which it is left alone for a while; 0: 5
+	RetryAfter    *durationpb.Duration   `protobuf:"bytes,7,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"` // how long that is; 0: 10s
+	Config        *structpb.Struct       `protobuf:"bytes,8,opt,name=config,proto3" json:"config,omitempty"`                           // its own keys
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Plugin) Reset() {
+	*x = Plugin{}
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Plugin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Plugin) ProtoMessage() {}
+
+func (x *Plugin) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Plugin.ProtoReflect.Descriptor instead.
+func (*Plugin) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Plugin) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Plugin) GetDeadline() *durationpb.Duration {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+func (x *Plugin) GetOnFailure() string {
+	if x != nil {
+		return x.OnFailure
+	}
+	return ""
+}
+
+func (x *Plugin) GetConcurrency() int32 {
+	if x != nil {
+		return x.Concurrency
+	}
+	return 0
+}
+
+func (x *Plugin) GetQueue() int32 {
+	if x != nil {
+		return x.Queue
+	}
+	return 0
+}
+
+func (x *Plugin) GetFailures() int32 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *Plugin) GetRetryAfter() *durationpb.Duration {
+	if x != nil {
+		return x.RetryAfter
+	}
+	return nil
+}
+
+func (x *Plugin) GetConfig() *structpb.Struct {
+	if x != nil {
+		return x.Config
+	}
+	return nil
+}
+
 // TLS secures a listener. Without a certificate it speaks plain text.
 type Server_TLS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1620,7 +1730,7 @@ type Server_TLS struct {
 
 func (x *Server_TLS) Reset() {
 	*x = Server_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1632,7 +1742,7 @@ func (x *Server_TLS) String() string {
 func (*Server_TLS) ProtoMessage() {}
 
 func (x *Server_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[17]
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1796,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +1808,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1849,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1751,7 +1861,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1910,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +1922,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +1977,7 @@ type Server_Quic struct {
 
 func (x *Server_Quic) Reset() {
 	*x = Server_Quic{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +1989,7 @@ func (x *Server_Quic) String() string {
 func (*Server_Quic) ProtoMessage() {}
 
 func (x *Server_Quic) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1927,7 +2037,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1939,7 +2049,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2096,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1998,7 +2108,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2041,7 +2151,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2053,7 +2163,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2226,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2128,7 +2238,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2286,7 @@ type Data_Retention struct {
 
 func (x *Data_Retention) Reset() {
 	*x = Data_Retention{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2188,7 +2298,7 @@ func (x *Data_Retention) String() string {
 func (*Data_Retention) ProtoMessage() {}
 
 func (x *Data_Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2229,7 +2339,7 @@ type Data_Blobs struct {
 
 func (x *Data_Blobs) Reset() {
 	*x = Data_Blobs{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2241,7 +2351,7 @@ func (x *Data_Blobs) String() string {
 func (*Data_Blobs) ProtoMessage() {}
 
 func (x *Data_Blobs) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2291,7 +2401,7 @@ type Data_Blobs_S3 struct {
 
 func (x *Data_Blobs_S3) Reset() {
 	*x = Data_Blobs_S3{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2303,7 +2413,7 @@ func (x *Data_Blobs_S3) String() string {
 func (*Data_Blobs_S3) ProtoMessage() {}
 
 func (x *Data_Blobs_S3) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2412,7 +2522,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2424,7 +2534,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +2610,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2622,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2558,7 +2668,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2570,7 +2680,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2648,7 +2758,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2660,7 +2770,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2717,7 +2827,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2729,7 +2839,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2785,7 +2895,7 @@ type Audio_Url struct {
 
 func (x *Audio_Url) Reset() {
 	*x = Audio_Url{}
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2797,7 +2907,7 @@ func (x *Audio_Url) String() string {
 func (*Audio_Url) ProtoMessage() {}
 
 func (x *Audio_Url) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2847,7 +2957,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2859,7 +2969,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2917,7 +3027,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2929,7 +3039,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2993,7 +3103,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3005,7 +3115,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3176,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3078,7 +3188,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3119,7 +3229,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3131,7 +3241,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3178,7 +3288,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3190,7 +3300,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3231,7 +3341,7 @@ type Upstream_Zone struct {
 
 func (x *Upstream_Zone) Reset() {
 	*x = Upstream_Zone{}
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3243,7 +3353,7 @@ func (x *Upstream_Zone) String() string {
 func (*Upstream_Zone) ProtoMessage() {}
 
 func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3287,7 +3397,7 @@ type Upstream_Service struct {
 
 func (x *Upstream_Service) Reset() {
 	*x = Upstream_Service{}
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3299,7 +3409,7 @@ func (x *Upstream_Service) String() string {
 func (*Upstream_Service) ProtoMessage() {}
 
 func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3369,7 +3479,7 @@ type Upstream_Route struct {
 
 func (x *Upstream_Route) Reset() {
 	*x = Upstream_Route{}
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3381,7 +3491,7 @@ func (x *Upstream_Route) String() string {
 func (*Upstream_Route) ProtoMessage() {}
 
 func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3435,7 +3545,7 @@ type Upstream_Breaker struct {
 
 func (x *Upstream_Breaker) Reset() {
 	*x = Upstream_Breaker{}
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3447,7 +3557,7 @@ func (x *Upstream_Breaker) String() string {
 func (*Upstream_Breaker) ProtoMessage() {}
 
 func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3487,7 +3597,7 @@ type Upstream_Lease struct {
 
 func (x *Upstream_Lease) Reset() {
 	*x = Upstream_Lease{}
-	mi := &file_internal_conf_conf_proto_msgTypes[45]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3499,7 +3609,7 @@ func (x *Upstream_Lease) String() string {
 func (*Upstream_Lease) ProtoMessage() {}
 
 func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[45]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3542,7 +3652,7 @@ type Upstream_TLS struct {
 
 func (x *Upstream_TLS) Reset() {
 	*x = Upstream_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[46]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3554,7 +3664,7 @@ func (x *Upstream_TLS) String() string {
 func (*Upstream_TLS) ProtoMessage() {}
 
 func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[46]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3618,7 +3728,7 @@ type Cluster_TLS struct {
 
 func (x *Cluster_TLS) Reset() {
 	*x = Cluster_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[47]
+	mi := &file_internal_conf_conf_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3630,7 +3740,7 @@ func (x *Cluster_TLS) String() string {
 func (*Cluster_TLS) ProtoMessage() {}
 
 func (x *Cluster_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[47]
+	mi := &file_internal_conf_conf_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3692,7 +3802,7 @@ type Cluster_Embedded struct {
 
 func (x *Cluster_Embedded) Reset() {
 	*x = Cluster_Embedded{}
-	mi := &file_internal_conf_conf_proto_msgTypes[48]
+	mi := &file_internal_conf_conf_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3704,7 +3814,7 @@ func (x *Cluster_Embedded) String() string {
 func (*Cluster_Embedded) ProtoMessage() {}
 
 func (x *Cluster_Embedded) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[48]
+	mi := &file_internal_conf_conf_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3750,7 +3860,7 @@ type Cluster_Redis struct {
 
 func (x *Cluster_Redis) Reset() {
 	*x = Cluster_Redis{}
-	mi := &file_internal_conf_conf_proto_msgTypes[49]
+	mi := &file_internal_conf_conf_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3762,7 +3872,7 @@ func (x *Cluster_Redis) String() string {
 func (*Cluster_Redis) ProtoMessage() {}
 
 func (x *Cluster_Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[49]
+	mi := &file_internal_conf_conf_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3789,7 +3899,7 @@ var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\"\xd8\x05\n" +
+	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x87\x06\n" +
 	"\x06Config\x12\"\n" +
 	"\x03log\x18\x01 \x01(\v2\x10.hermod.conf.LogR\x03log\x12+\n" +
 	"\x06server\x18\x02 \x01(\v2\x13.hermod.conf.ServerR\x06server\x12%\n" +
@@ -3807,7 +3917,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\boverload\x18\r \x01(\v2\x15.hermod.conf.OverloadR\boverload\x12.\n" +
 	"\acluster\x18\x0e \x01(\v2\x14.hermod.conf.ClusterR\acluster\x12+\n" +
 	"\x06search\x18\x0f \x01(\v2\x13.hermod.conf.SearchR\x06search\x121\n" +
-	"\bpresence\x18\x14 \x01(\v2\x15.hermod.conf.PresenceR\bpresence\"3\n" +
+	"\bpresence\x18\x10 \x01(\v2\x15.hermod.conf.PresenceR\bpresence\x12-\n" +
+	"\aplugins\x18\x11 \x03(\v2\x13.hermod.conf.PluginR\aplugins\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\"\xa1\t\n" +
@@ -4114,7 +4225,18 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\tadvertise\x18\x02 \x01(\tR\tadvertise\x12\x16\n" +
 	"\x06routes\x18\x03 \x01(\tR\x06routes\x1a!\n" +
 	"\x05Redis\x12\x18\n" +
-	"\asharded\x18\x01 \x01(\bR\ashardedB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
+	"\asharded\x18\x01 \x01(\bR\asharded\"\xb3\x02\n" +
+	"\x06Plugin\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
+	"\bdeadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12\x1d\n" +
+	"\n" +
+	"on_failure\x18\x03 \x01(\tR\tonFailure\x12 \n" +
+	"\vconcurrency\x18\x04 \x01(\x05R\vconcurrency\x12\x14\n" +
+	"\x05queue\x18\x05 \x01(\x05R\x05queue\x12\x1a\n" +
+	"\bfailures\x18\x06 \x01(\x05R\bfailures\x12:\n" +
+	"\vretry_after\x18\a \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"retryAfter\x12/\n" +
+	"\x06config\x18\b \x01(\v2\x17.google.protobuf.StructR\x06configB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
 
 var (
 	file_internal_conf_conf_proto_rawDescOnce sync.Once
@@ -4128,7 +4250,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -4147,40 +4269,42 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Registry)(nil),            // 14: hermod.conf.Registry
 	(*Upstream)(nil),            // 15: hermod.conf.Upstream
 	(*Cluster)(nil),             // 16: hermod.conf.Cluster
-	(*Server_TLS)(nil),          // 17: hermod.conf.Server.TLS
-	(*Server_Listener)(nil),     // 18: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 19: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 20: hermod.conf.Server.Http
-	(*Server_Quic)(nil),         // 21: hermod.conf.Server.Quic
-	(*Server_Stop)(nil),         // 22: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 23: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 24: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 25: hermod.conf.Data.Log
-	(*Data_Retention)(nil),      // 26: hermod.conf.Data.Retention
-	(*Data_Blobs)(nil),          // 27: hermod.conf.Data.Blobs
-	(*Data_Blobs_S3)(nil),       // 28: hermod.conf.Data.Blobs.S3
-	(*Room_Defaults)(nil),       // 29: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 30: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 31: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 32: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 33: hermod.conf.Auth.Claims
-	(*Audio_Url)(nil),           // 34: hermod.conf.Audio.Url
-	(*Audio_Transcription)(nil), // 35: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 36: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 37: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 38: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 39: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 40: hermod.conf.Registry.Entry
-	(*Upstream_Zone)(nil),       // 41: hermod.conf.Upstream.Zone
-	(*Upstream_Service)(nil),    // 42: hermod.conf.Upstream.Service
-	(*Upstream_Route)(nil),      // 43: hermod.conf.Upstream.Route
-	(*Upstream_Breaker)(nil),    // 44: hermod.conf.Upstream.Breaker
-	(*Upstream_Lease)(nil),      // 45: hermod.conf.Upstream.Lease
-	(*Upstream_TLS)(nil),        // 46: hermod.conf.Upstream.TLS
-	(*Cluster_TLS)(nil),         // 47: hermod.conf.Cluster.TLS
-	(*Cluster_Embedded)(nil),    // 48: hermod.conf.Cluster.Embedded
-	(*Cluster_Redis)(nil),       // 49: hermod.conf.Cluster.Redis
-	(*durationpb.Duration)(nil), // 50: google.protobuf.Duration
+	(*Plugin)(nil),              // 17: hermod.conf.Plugin
+	(*Server_TLS)(nil),          // 18: hermod.conf.Server.TLS
+	(*Server_Listener)(nil),     // 19: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 20: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 21: hermod.conf.Server.Http
+	(*Server_Quic)(nil),         // 22: hermod.conf.Server.Quic
+	(*Server_Stop)(nil),         // 23: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 24: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 25: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 26: hermod.conf.Data.Log
+	(*Data_Retention)(nil),      // 27: hermod.conf.Data.Retention
+	(*Data_Blobs)(nil),          // 28: hermod.conf.Data.Blobs
+	(*Data_Blobs_S3)(nil),       // 29: hermod.conf.Data.Blobs.S3
+	(*Room_Defaults)(nil),       // 30: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 31: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 32: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 33: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 34: hermod.conf.Auth.Claims
+	(*Audio_Url)(nil),           // 35: hermod.conf.Audio.Url
+	(*Audio_Transcription)(nil), // 36: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 37: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 38: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 39: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 40: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 41: hermod.conf.Registry.Entry
+	(*Upstream_Zone)(nil),       // 42: hermod.conf.Upstream.Zone
+	(*Upstream_Service)(nil),    // 43: hermod.conf.Upstream.Service
+	(*Upstream_Route)(nil),      // 44: hermod.conf.Upstream.Route
+	(*Upstream_Breaker)(nil),    // 45: hermod.conf.Upstream.Breaker
+	(*Upstream_Lease)(nil),      // 46: hermod.conf.Upstream.Lease
+	(*Upstream_TLS)(nil),        // 47: hermod.conf.Upstream.TLS
+	(*Cluster_TLS)(nil),         // 48: hermod.conf.Cluster.TLS
+	(*Cluster_Embedded)(nil),    // 49: hermod.conf.Cluster.Embedded
+	(*Cluster_Redis)(nil),       // 50: hermod.conf.Cluster.Redis
+	(*durationpb.Duration)(nil), // 51: google.protobuf.Duration
+	(*structpb.Struct)(nil),     // 52: google.protobuf.Struct
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -4199,84 +4323,88 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	16, // 13: hermod.conf.Config.cluster:type_name -> hermod.conf.Cluster
 	6,  // 14: hermod.conf.Config.search:type_name -> hermod.conf.Search
 	8,  // 15: hermod.conf.Config.presence:type_name -> hermod.conf.Presence
-	18, // 16: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	18, // 17: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	19, // 18: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	22, // 19: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	23, // 20: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	20, // 21: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	21, // 22: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
-	24, // 23: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	25, // 24: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	26, // 25: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
-	27, // 26: hermod.conf.Data.blobs:type_name -> hermod.conf.Data.Blobs
-	29, // 27: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	50, // 28: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
-	50, // 29: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
-	50, // 30: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	50, // 31: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	50, // 32: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	50, // 33: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	50, // 34: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	50, // 35: hermod.conf.Presence.last_seen_interval:type_name -> google.protobuf.Duration
-	50, // 36: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	50, // 37: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	30, // 38: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	50, // 39: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
-	50, // 40: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	50, // 41: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	31, // 42: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	50, // 43: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	50, // 44: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	50, // 45: hermod.conf.Audio.unreferenced:type_name -> google.protobuf.Duration
-	34, // 46: hermod.conf.Audio.url:type_name -> hermod.conf.Audio.Url
-	35, // 47: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	36, // 48: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	37, // 49: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	50, // 50: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	40, // 51: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	38, // 52: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	39, // 53: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	43, // 54: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
-	42, // 55: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
-	41, // 56: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
-	44, // 57: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
-	45, // 58: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
-	46, // 59: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
-	47, // 60: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
-	48, // 61: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
-	49, // 62: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
-	17, // 63: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	17, // 64: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	17, // 65: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	17, // 66: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	50, // 67: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	50, // 68: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	50, // 69: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	50, // 70: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	50, // 71: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	50, // 72: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
-	50, // 73: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
-	28, // 74: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
-	50, // 75: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
-	50, // 76: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	50, // 77: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	32, // 78: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	50, // 79: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	50, // 80: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	33, // 81: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	50, // 82: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
-	50, // 83: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	50, // 84: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	50, // 85: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	50, // 86: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	50, // 87: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	50, // 88: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	89, // [89:89] is the sub-list for method output_type
-	89, // [89:89] is the sub-list for method input_type
-	89, // [89:89] is the sub-list for extension type_name
-	89, // [89:89] is the sub-list for extension extendee
-	0,  // [0:89] is the sub-list for field type_name
+	17, // 16: hermod.conf.Config.plugins:type_name -> hermod.conf.Plugin
+	19, // 17: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	19, // 18: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	20, // 19: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	23, // 20: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	24, // 21: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	21, // 22: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	22, // 23: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
+	25, // 24: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	26, // 25: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	27, // 26: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
+	28, // 27: hermod.conf.Data.blobs:type_name -> hermod.conf.Data.Blobs
+	30, // 28: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	51, // 29: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
+	51, // 30: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
+	51, // 31: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	51, // 32: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	51, // 33: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	51, // 34: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	51, // 35: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	51, // 36: hermod.conf.Presence.last_seen_interval:type_name -> google.protobuf.Duration
+	51, // 37: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	51, // 38: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	31, // 39: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	51, // 40: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
+	51, // 41: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	51, // 42: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	32, // 43: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	51, // 44: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	51, // 45: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	51, // 46: hermod.conf.Audio.unreferenced:type_name -> google.protobuf.Duration
+	35, // 47: hermod.conf.Audio.url:type_name -> hermod.conf.Audio.Url
+	36, // 48: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	37, // 49: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	38, // 50: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	51, // 51: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	41, // 52: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	39, // 53: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	40, // 54: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	44, // 55: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	43, // 56: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	42, // 57: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	45, // 58: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	46, // 59: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	47, // 60: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	48, // 61: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
+	49, // 62: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
+	50, // 63: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
+	51, // 64: hermod.conf.Plugin.deadline:type_name -> google.protobuf.Duration
+	51, // 65: hermod.conf.Plugin.retry_after:type_name -> google.protobuf.Duration
+	52, // 66: hermod.conf.Plugin.config:type_name -> google.protobuf.Struct
+	18, // 67: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	18, // 68: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	18, // 69: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	18, // 70: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	51, // 71: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	51, // 72: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	51, // 73: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	51, // 74: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	51, // 75: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	51, // 76: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
+	51, // 77: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
+	29, // 78: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
+	51, // 79: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
+	51, // 80: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	51, // 81: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	33, // 82: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	51, // 83: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	51, // 84: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	34, // 85: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	51, // 86: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
+	51, // 87: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	51, // 88: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	51, // 89: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	51, // 90: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	51, // 91: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	51, // 92: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	93, // [93:93] is the sub-list for method output_type
+	93, // [93:93] is the sub-list for method input_type
+	93, // [93:93] is the sub-list for extension type_name
+	93, // [93:93] is the sub-list for extension extendee
+	0,  // [0:93] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -4290,7 +4418,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   50,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -3,6 +3,8 @@ package conf
 import (
 	"fmt"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // layer is what one source says: the value of each scalar key and list that it gives, by path. The
@@ -12,9 +14,10 @@ type layer map[string]value
 // value is one scalar as it was written, or one list.
 type value struct {
 	text    string
-	literal bool      // no placeholders in text
-	list    []element // shapeList only
-	words   []value   // shapeWords only, each a text
+	literal bool       // no placeholders in text
+	list    []element  // shapeList only
+	words   []value    // shapeWords only, each a text
+	free    *yaml.Node // shapeFree only, a mapping
 	origin  origin
 }
 

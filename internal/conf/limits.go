@@ -161,5 +161,11 @@ var limits = map[string]limit{
 	"hermod.conf.Registry.Advertise.im_port":      count(0, 65535),
 	"hermod.conf.Registry.Advertise.gateway_port": count(0, 65535),
 
+	"hermod.conf.Plugin.deadline":    lasting(0, time.Minute),
+	"hermod.conf.Plugin.concurrency": count(0, 10_000),
+	"hermod.conf.Plugin.queue":       count(0, million),
+	"hermod.conf.Plugin.failures":    count(0, 10_000),
+	"hermod.conf.Plugin.retry_after": lasting(0, time.Hour),
+
 	"hermod.conf.Cluster.type": oneOf(ClusterNone, ClusterNATS, ClusterRedis),
 }

@@ -94,6 +94,8 @@ func (l *loader) set(m protoreflect.Message, fd protoreflect.FieldDescriptor, v 
 		l.setList(m, fd, v, at)
 	case shapeWords:
 		l.setWords(m, fd, v, at)
+	case shapeFree:
+		l.setFree(m, fd, v, at)
 	default:
 		if parsed, ok := l.scalar(fd, v, at); ok {
 			m.Set(fd, parsed)

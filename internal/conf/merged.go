@@ -82,6 +82,8 @@ func written(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
 		return formatDuration(duration(v))
 	case shapeWords:
 		return "[" + strings.Join(words(v.List()), ", ") + "]"
+	case shapeFree:
+		return writtenFree(v)
 	}
 	return v.String()
 }

@@ -91,6 +91,8 @@ func (p *parser) entry(k, v *yaml.Node, md protoreflect.MessageDescriptor, path 
 		return p.list(v, fd.Message(), at)
 	case shapeWords:
 		return p.words(v, at)
+	case shapeFree:
+		return p.free(v, at)
 	}
 	return p.scalar(v, fd, at)
 }

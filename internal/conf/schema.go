@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // shape is what a key holds, as far as YAML is concerned.
@@ -20,13 +21,17 @@ const (
 	shapeCount
 	shapeSize // bytes
 	shapeDuration
+	shapeFree // a section whose keys the schema does not know
 )
 
 func (s shape) String() string {
-	return [...]string{"section", "list", "words", "text", "bool", "number", "size", "duration"}[s]
+	return [...]string{"section", "list", "words", "text", "bool", "number", "size", "duration", "free"}[s]
 }
 
-var durationName = (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullName()
+var (
+	durationName = (*durationpb.Duration)(nil).ProtoReflect().Descriptor().FullName()
+	freeName     = (*structpb.Struct)(nil).ProtoReflect().Descriptor().FullName()
+)
 
 // shapeOf tells the notation of a field. An integer whose name ends in _bytes is a size.
 func shapeOf(fd protoreflect.FieldDescriptor) shape {
@@ -45,6 +50,8 @@ func shapeOf(fd protoreflect.FieldDescriptor) shape {
 		return shapeCount
 	case fd.Message().FullName() == durationName:
 		return shapeDuration
+	case fd.Message().FullName() == freeName:
+		return shapeFree
 	}
 	return shapeSection
 }

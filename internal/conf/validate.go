@@ -22,6 +22,7 @@ func inspect(c *Config) Problems {
 	checkRegistry(c.GetRegistry(), c.GetAuth().GetMode(), &ps)
 	checkCluster(c, &ps)
 	checkUpstream(c.GetUpstream(), c.GetRegistry().GetType(), &ps)
+	checkPlugins(c.GetPlugins(), &ps)
 	return ps
 }
 

@@ -1,0 +1,30 @@
+package conf
+
+import "strings"
+
+// The values of plugins[].on_failure.
+const (
+	OnFailureClosed = "closed"
+	OnFailureOpen   = "open"
+)
+
+// checkPlugins knows no plugin: which there are, and what their own keys are, is told when they are
+// linked.
+func checkPlugins(plugins []*Plugin, ps *Problems) {
+	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-"
+	seen := map[string]bool{}
+	for i, p := range plugins {
+		at := indexed("plugins", i)
+		switch name := p.GetName(); {
+		case name == "" || len(name) > 64 || strings.Trim(name, allowed) != "":
+			ps.add(at+".name", "is %q; lower case letters, digits and hyphens make a name, of 64 bytes at most", name)
+		case seen[name]:
+			ps.add(at+".name", "%q is there twice", name)
+		}
+		seen[p.GetName()] = true
+		words := []string{OnFailureClosed, OnFailureOpen}
+		if f := p.GetOnFailure(); f != "" && f != OnFailureClosed && f != OnFailureOpen {
+			ps.add(at+".on_failure", "%q is not known%s; one of %s", f, didYouMean(f, words), strings.Join(words, ", "))
+		}
+	}
+}
