@@ -1,0 +1,10 @@
+// Package plugintest checks that a plugin keeps what the package plugin asks of it. A test of a plugin
+// calls the function of each capability that it has:
+//
+//	func TestConformance(t *testing.T) {
+//		plugintest.Plugin(t, func() plugin.Plugin { return mine.New() })
+//		plugintest.MessageInterceptor(t, started(t), plugin.Message{…})
+//	}
+//
+// Run with -race they find as well what a plugin keeps or shares that it may not.
+package plugintest

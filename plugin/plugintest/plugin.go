@@ -1,0 +1,80 @@
+package plugintest
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/game-im/hermod/plugin"
+)
+
+// Plugin checks the name and the keys of the plugins that fresh makes, before any of them starts.
+func Plugin(t *testing.T, fresh func() plugin.Plugin) {
+	t.Helper()
+	if err := checkPlugin(fresh); err != nil {
+		t.Error(err)
+	}
+}
+
+func checkPlugin(fresh func() plugin.Plugin) error {
+	p := fresh()
+	name := p.Name()
+	if name == "" || len(name) > 64 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return fmt.Errorf("the name is %q; lower case letters, digits and dashes make one, 64 bytes at most", name)
+	}
+	if again := fresh().Name(); again != name {
+		return fmt.Errorf("the name is %q and then %q", name, again)
+	}
+	if v, ok := p.(plugin.Validator); ok { // whatever it says: with its defaults alone it may lack something
+		if first, second := v.Validate(), v.Validate(); (first == nil) != (second == nil) {
+			return fmt.Errorf("Validate says %v and then %v", first, second)
+		}
+	}
+	c, ok := p.(plugin.Configurable)
+	if !ok {
+		return nil
+	}
+	v := reflect.ValueOf(c.Config())
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return errors.New("Config returns no pointer to a struct")
+	}
+	return checkKeys(v.Elem().Type(), "")
+}
+
+func checkKeys(s reflect.Type, at string) error {
+	for i := range s.NumField() {
+		f := s.Field(i)
+		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case key == "-" || !f.IsExported():
+			continue
+		case key == "":
+			return fmt.Errorf("the field %s%s has no json tag, and so no key", at, f.Name)
+		}
+		if err := checkKey(f.Type, at+key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkKey(of reflect.Type, at string) error {
+	switch of.Kind() {
+	case reflect.Struct:
+		return checkKeys(of, at+".")
+	case reflect.Slice:
+		return checkKey(of.Elem(), at+"[]")
+	case reflect.Map:
+		if of.Key().Kind() != reflect.String {
+			return fmt.Errorf("the keys of %s are no texts", at)
+		}
+		return checkKey(of.Elem(), at+".*")
+	case reflect.String, reflect.Bool, reflect.Float32, reflect.Float64,
+		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return nil
+	}
+	return fmt.Errorf("%s is a %s, which a configuration cannot have", at, of)
+}
