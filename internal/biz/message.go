@@ -94,6 +94,9 @@ type Draft struct {
 	Service bool
 	// Permit is by what the sender may say it.
 	Permit Permit
+	// Sent is the payload that the client sent, where an Interceptor has replaced it; nil: it has not. A
+	// repetition is recognised by it.
+	Sent *Payload
 }
 
 // Permit is what an accepted draft rests on. The zero Permit rests on nothing: the node itself speaks.

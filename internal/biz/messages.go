@@ -40,6 +40,8 @@ type Messages struct {
 	log   MessageLog
 	live  Deliverer
 	rules atomic.Pointer[MessageRules]
+
+	interceptor Interceptor // nil: none
 }
 
 // NewMessages returns the use cases of messages.
@@ -59,6 +61,10 @@ func (m *Messages) Send(ctx context.Context, by Identity, d *Draft, done func(Re
 	room, err := m.check(ctx, by, d)
 	if err != nil {
 		done(Receipt{}, err)
+		return
+	}
+	if m.intercepts(d) {
+		m.intercept(ctx, room, d, done)
 		return
 	}
 	m.handOn(room, d, done)
@@ -167,6 +173,9 @@ func (m *Messages) checkPayload(by Identity, d *Draft) error {
 	}
 	return m.rules.Load().checkSize(d.Content, d.Metadata)
 }
+
+// fits tells whether what an interceptor has made of a message is no larger than messages may be.
+func (m *Messages) fits(p Payload) error { return m.rules.Load().checkSize(p.Content, p.Metadata) }
 
 func (r *MessageRules) checkSize(content []byte, metadata map[string]string) error {
 	if len(content) > r.MaxContentBytes {

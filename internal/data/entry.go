@@ -42,9 +42,17 @@ func newEntry(d *biz.Draft, done func(biz.Receipt, error)) (*entry, error) {
 	}
 	e := &entry{draft: d, done: done, metadata: md, size: len(d.Content) + len(md) + entryOverhead, asked: time.Now()}
 	e.refs = biz.AudioRefs(&d.Message)
-	if d.ClientID != "" {
-		e.hash = hashPayload(d, md)
+	if d.ClientID == "" {
+		return e, nil
 	}
+	if d.Sent == nil {
+		e.hash = hashPayload(d, d.Content, md)
+		return e, nil
+	}
+	if md, err = encodeMetadata(d.Sent.Metadata); err != nil {
+		return nil, biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "the metadata cannot be stored").Because(err)
+	}
+	e.hash = hashPayload(d, d.Sent.Content, md)
 	return e, nil
 }
 
@@ -61,13 +69,14 @@ func besides(d *biz.Draft) []byte {
 	return fmt.Appendf(nil, "%d %d %d %q", d.ReplyTo, d.ExpiresIn, target, d.Mentions)
 }
 
-// hashPayload covers what was said; whether an ack is wanted is no part of that.
-func hashPayload(d *biz.Draft, metadata []byte) payloadHash {
+// hashPayload covers what was said; whether an ack is wanted is no part of that. Content and metadata are those
+// that the client sent, whatever an interceptor has made of them.
+func hashPayload(d *biz.Draft, content, metadata []byte) payloadHash {
 	var prefix [12]byte
 	binary.BigEndian.PutUint32(prefix[:], uint32(d.Type))
-	binary.BigEndian.PutUint64(prefix[4:], uint64(len(d.Content)))
+	binary.BigEndian.PutUint64(prefix[4:], uint64(len(content)))
 	h := sha256.New()
-	for _, part := range [][]byte{prefix[:], d.Content, metadata, besides(d)} {
+	for _, part := range [][]byte{prefix[:], content, metadata, besides(d)} {
 		_, _ = h.Write(part) // never fails, by the contract of hash.Hash
 	}
 	var sum [sha256.Size]byte
