@@ -13,6 +13,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
@@ -58,6 +59,7 @@ type app struct {
 	Tunable *tunable
 
 	Certificates *server.Certificates
+	Plugins      *plugins.Host
 }
 
 // run serves until ctx ends or the process is told to stop, and stops in this order:
@@ -69,6 +71,10 @@ type app struct {
 func (a *app) run(ctx context.Context, out io.Writer) error {
 	a.Node.ReadFrom(protocol.NewRoomLog(a.Messages, a.Watches))
 	defer keepHeapFloor()()
+	if err := a.Plugins.Start(ctx); err != nil {
+		return err
+	}
+	defer a.Plugins.Stop() // the log has told them of the last message by then
 	var (
 		k       *kratos.App
 		failed  error

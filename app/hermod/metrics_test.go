@@ -16,6 +16,7 @@ import (
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
@@ -109,7 +110,7 @@ func described(t *testing.T) map[string]string {
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
 		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: streams,
 		Registry: registry.NewMetrics(), Upstream: service.NewUpstreamMetrics(), Live: conf.NewLive(set, loaded, quiet), Certificates: certificates,
-		Cluster: joined, Watches: protocol.NewWatches(n, nil, nil, quiet),
+		Cluster: joined, Watches: protocol.NewWatches(n, nil, nil, quiet), Plugins: plugins.NewMetrics(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,10 @@
 package hermod
 
 import (
+	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/plugins"
+	"github.com/game-im/hermod/internal/plugins/wordfilter"
 	"github.com/game-im/hermod/internal/transcriber/openai"
 	"github.com/game-im/hermod/plugin"
 )
@@ -11,5 +14,14 @@ import (
 func standard(c *conf.Config) []plugin.Plugin {
 	return []plugin.Plugin{
 		openai.New(c.GetAudio().GetOpenai()),
+		wordfilter.New(),
 	}
 }
+
+// The functions below put the host of plugins where the parts of a node meet.
+
+func observed(h *plugins.Host, live plugins.Live) biz.Deliverer { return h.Observe(live) }
+
+func intercepted(h *plugins.Host) biz.Interceptor { return h.Interceptor() }
+
+func answering(h *plugins.Host, services *biz.Services) biz.Upstream { return h.Answer(services) }

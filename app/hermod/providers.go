@@ -15,6 +15,7 @@ import (
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/imcall"
+	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
@@ -406,6 +407,7 @@ type meters struct {
 	Cluster     broker.Cluster
 
 	Certificates *server.Certificates
+	Plugins      *plugins.Metrics
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.
@@ -416,7 +418,7 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
 		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Watches, m.Registry, m.Upstream,
-		service.NewInstanceGauges(m.Services), m.Live, m.Certificates,
+		service.NewInstanceGauges(m.Services), m.Live, m.Certificates, m.Plugins,
 	} {
 		all = append(all, owner.Collectors()...)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/imcall"
+	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/gateway/imactions"
@@ -61,7 +62,7 @@ var (
 	)
 	protocolSet = wire.NewSet(
 		protocol.NewDeliverer, protocol.NewLeaves,
-		wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)),
+		wire.Bind(new(plugins.Live), new(*protocol.Deliverer)), observed,
 		wire.Bind(new(biz.Presence), new(*protocol.Deliverer)),
 		wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)),
 		protocol.NewWatches, newWitness,
@@ -78,7 +79,7 @@ var (
 	)
 	bizSet = wire.NewSet(
 		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms,
-		messageRules, biz.NewMessages, biz.NewRevisions,
+		messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions,
 		biz.NewBacklog, biz.NewHistory, biz.NewWatch,
 		searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)),
 		ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences,
@@ -91,7 +92,7 @@ var (
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)),
 		service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)),
-		newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,
+		newServices, answering, newFinder,
 	)
 	authSet = wire.NewSet(
 		auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)),
@@ -107,14 +108,15 @@ var (
 		server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, newNotes,
 		server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps,
 	)
+	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, plugins.New)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	panic(wire.Build(
 		wire.FieldsOf(new(*conf.Config), "Auth"), // what auth needs of the configuration
-		dataSet, realtimeSet, protocolSet, bizSet, upstreamSet, authSet, serverSet, registrySet,
+		dataSet, realtimeSet, protocolSet, bizSet, upstreamSet, authSet, serverSet, registrySet, pluginSet,
 		wire.Struct(new(tunable), "*"), wire.Struct(new(meters), "*"),
 		wire.Struct(new(app), "*"),
 	))

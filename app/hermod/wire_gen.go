@@ -13,6 +13,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/imcall"
+	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/gateway/imactions"
@@ -33,7 +34,7 @@ import (
 // Injectors from wire.go:
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	db, cleanup, err := openStore(ctx, c, log)
 	if err != nil {
 		return nil, nil, err
@@ -41,6 +42,13 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	readiness := newReadiness(db)
 	rooms := data.NewRooms(db)
 	members := data.NewMembers(db)
+	v := c.Plugins
+	metrics := plugins.NewMetrics()
+	host, err := plugins.New(v, linked, metrics, log)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
 	config := sessionConfig(c)
 	core := session.NewCore(config, log)
 	cluster, cleanup2, err := newBroker(c, log)
@@ -51,17 +59,19 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	tracker := newPresence(c)
 	nodeNode := node.New(core, cluster, tracker)
 	deliverer := protocol.NewDeliverer(nodeNode)
+	bizDeliverer := observed(host, deliverer)
 	dataLogOptions := logOptions(c)
-	messageLog, err := data.NewMessageLog(db, deliverer, dataLogOptions, log)
+	messageLog, err := data.NewMessageLog(db, bizDeliverer, dataLogOptions, log)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	bizRoomRules := roomRules(c)
-	bizRooms := biz.NewRooms(rooms, members, messageLog, deliverer, deliverer, bizRoomRules)
+	bizRooms := biz.NewRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules)
 	bizMessageRules := messageRules(c)
-	messages := biz.NewMessages(rooms, messageLog, deliverer, bizMessageRules)
+	interceptor := intercepted(host)
+	messages := biz.NewInterceptedMessages(rooms, messageLog, bizDeliverer, bizMessageRules, interceptor)
 	history := data.NewHistory(db)
 	bizHistory := biz.NewHistory(history)
 	revisions := data.NewRevisions(db)
@@ -89,7 +99,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Heard:       bizRevisions,
 	}
 	audio := c.Audio
-	pluginTranscriber, err := transcriber.New(audio, plugins)
+	pluginTranscriber, err := transcriber.New(audio, linked)
 	if err != nil {
 		cleanup3()
 		cleanup2()
@@ -147,8 +157,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		return nil, nil, err
 	}
 	guard := core.Load
-	metrics := server.NewMetrics()
-	public, cleanup4, err := server.NewPublic(c, certificates, guard, metrics)
+	serverMetrics := server.NewMetrics()
+	public, cleanup4, err := server.NewPublic(c, certificates, guard, serverMetrics)
 	if err != nil {
 		cleanup3()
 		cleanup2()
@@ -182,7 +192,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Watches:    watches,
 	}
 	confAuth := c.Auth
-	authenticator, cleanup5, err := auth.New(confAuth, plugins, log)
+	authenticator, cleanup5, err := auth.New(confAuth, linked, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -204,6 +214,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	upstreamMetrics := service.NewUpstreamMetrics()
 	services := newServices(c, caller, upstreamMetrics, log)
+	upstream := answering(host, services)
 	imactionsRules := imactions.Rules{
 		Rooms:       bizRooms,
 		Admin:       roomAdmin,
@@ -222,7 +233,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 	}
 	actions := imactions.New(nodeNode, imactionsRules, log)
 	config3 := gatewayConfig(c)
-	gatewayHandler := gateway.NewHandler(nodeNode, pushes, services, actions, verifier, config3, log)
+	gatewayHandler := gateway.NewHandler(nodeNode, pushes, upstream, actions, verifier, config3, log)
 	streams := server.Streams{
 		IM:      handler,
 		Gateway: gatewayHandler,
@@ -234,7 +245,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Services:     serviceGuard,
 		Certificates: certificates,
 	}
-	serverIM, cleanup7, err := server.NewIM(c, imapi, streams, callers, readiness, metrics, log)
+	serverIM, cleanup7, err := server.NewIM(c, imapi, streams, callers, readiness, serverMetrics, log)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -253,7 +264,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Gateway:  serviceGateway,
 		Sessions: serviceSessions,
 	}
-	serverGateway, cleanup8, err := server.NewGateway(c, pushAPI, callers, readiness, metrics, log)
+	serverGateway, cleanup8, err := server.NewGateway(c, pushAPI, callers, readiness, serverMetrics, log)
 	if err != nil {
 		cleanup7()
 		cleanup6()
@@ -270,8 +281,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Services: serviceGuard,
 		Conf:     c,
 	}
-	http := server.NewHTTP(public, bizAudios, streams, monitors, callers, metrics, log)
-	quic, cleanup9, err := server.NewQUIC(c, streams, callers, readiness, metrics, log)
+	http := server.NewHTTP(public, bizAudios, streams, monitors, callers, serverMetrics, log)
+	quic, cleanup9, err := server.NewQUIC(c, streams, callers, readiness, serverMetrics, log)
 	if err != nil {
 		cleanup8()
 		cleanup7()
@@ -301,12 +312,12 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Monitors: monitors,
 	}
 	status := &registry.Status{}
-	v := newNotes(status, live, cluster, blobs)
+	v2 := newNotes(status, live, cluster, blobs)
 	registryMetrics := registry.NewMetrics()
 	hermodMeters := meters{
 		Store:        db,
 		Node:         nodeNode,
-		Server:       metrics,
+		Server:       serverMetrics,
 		Gateway:      gatewayMetrics,
 		Audio:        audioMetrics,
 		Transcripts:  transcriptMetrics,
@@ -318,6 +329,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Live:         live,
 		Cluster:      cluster,
 		Certificates: certificates,
+		Plugins:      metrics,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
@@ -332,7 +344,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup10, err := server.NewOps(c, opsPages, v, gatherer, certificates, metrics, log)
+	ops, cleanup10, err := server.NewOps(c, opsPages, v2, gatherer, certificates, serverMetrics, log)
 	if err != nil {
 		cleanup9()
 		cleanup8()
@@ -438,6 +450,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, plugins []pl
 		Live:         live,
 		Tunable:      hermodTunable,
 		Certificates: certificates,
+		Plugins:      host,
 	}
 	return hermodApp, func() {
 		cleanup10()
@@ -470,14 +483,15 @@ var (
 		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(biz.Deliverer), new(*protocol.Deliverer)), wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(plugins.Live), new(*protocol.Deliverer)), observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, biz.NewMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
-		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, wire.Bind(new(biz.Upstream), new(*biz.Services)), newFinder,
+		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, answering, newFinder,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
 	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, plugins.New)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

@@ -71,6 +71,14 @@ var layers = []layer{
 		why: "a transcriber that is shipped is a plugin like those of other people, and knows no more of the node",
 	},
 	{
+		folder: "internal/plugins", may: []string{"internal/biz", "internal/conf", "plugin"},
+		why: "it stands between the rules and plugins, by the interfaces of both; only the program that wires it in sees it",
+	},
+	{
+		folder: "internal/plugins/wordfilter", may: []string{"plugin"},
+		why: "a plugin that is shipped is one like those of other people, and knows no more of the node",
+	},
+	{
 		folder: "internal/auth", may: []string{"internal/biz", "internal/linked", "internal/conf", "plugin"},
 		why: "who somebody is does not depend on how his bytes arrive",
 	},

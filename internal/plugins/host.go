@@ -1,0 +1,217 @@
+package plugins
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/plugin"
+)
+
+const (
+	startWithin = 30 * time.Second
+	stopWithin  = 5 * time.Second
+)
+
+// Host has the plugins that a node uses.
+type Host struct {
+	all          []*member
+	interceptors *Interceptors
+	messages     []observer[plugin.MessageObserver]
+	rooms        []observer[plugin.RoomObserver]
+	handlers     map[string]*handler
+	log          *slog.Logger
+}
+
+// member is one plugin of a host.
+type member struct {
+	plugin plugin.Plugin
+	guard  *guard
+	feed   *feed // nil: it observes nothing
+}
+
+// New returns a host of those linked plugins that the configuration names, in its order, with their keys
+// set and checked. What is wrong with the configuration is told as conf.Problems.
+func New(configured []*conf.Plugin, linked []plugin.Plugin, m *Metrics, log *slog.Logger) (*Host, error) {
+	h := &Host{log: log}
+	var problems conf.Problems
+	for i, c := range configured {
+		at := fmt.Sprintf("plugins[%d]", i)
+		p, problem := find(linked, c.GetName(), at)
+		if problem != nil {
+			problems = append(problems, *problem)
+			continue
+		}
+		problems = append(problems, configure(p, c.GetConfig(), at+".config")...)
+		h.all = append(h.all, &member{plugin: p, guard: newGuard(c.GetName(), boundsOf(c), m, log)})
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return h, h.gather()
+}
+
+// find returns the plugin with a name.
+func find(linked []plugin.Plugin, name, at string) (plugin.Plugin, *conf.Problem) {
+	var found plugin.Plugin
+	var names []string
+	for _, p := range linked {
+		if p.Name() == name && found != nil {
+			return nil, &conf.Problem{Path: at + ".name", Text: fmt.Sprintf("two plugins are named %q; link one of them", name)}
+		}
+		if p.Name() == name {
+			found = p
+		}
+		names = append(names, p.Name())
+	}
+	if found == nil {
+		slices.Sort(names)
+		return nil, &conf.Problem{Path: at + ".name", Text: fmt.Sprintf("%q is not linked into this node; one of %s", name, strings.Join(slices.Compact(names), ", "))}
+	}
+	return found, nil
+}
+
+func boundsOf(c *conf.Plugin) bounds {
+	return bounds{
+		deadline:    cmp.Or(c.GetDeadline().AsDuration(), 500*time.Millisecond),
+		concurrency: int(cmp.Or(c.GetConcurrency(), 64)),
+		queue:       int(cmp.Or(c.GetQueue(), 4096)),
+		failures:    int(cmp.Or(c.GetFailures(), 5)),
+		retryAfter:  cmp.Or(c.GetRetryAfter().AsDuration(), 10*time.Second),
+		open:        c.GetOnFailure() == conf.OnFailureOpen,
+	}
+}
+
+// gather finds out, once, what the plugins can do.
+func (h *Host) gather() (err error) {
+	var chain []*interceptor
+	var handlers []*handler
+	for _, m := range h.all {
+		if p, ok := m.plugin.(plugin.MessageInterceptor); ok {
+			chain = append(chain, &interceptor{p, m.guard, m.guard.meters.hook("intercept_message")})
+		}
+		if p, ok := m.plugin.(plugin.ActionHandler); ok {
+			handlers = append(handlers, &handler{p, m.guard, m.guard.meters.hook("handle_action")})
+		}
+		if p, ok := m.plugin.(plugin.MessageObserver); ok {
+			h.messages = append(h.messages, observer[plugin.MessageObserver]{p, m.observes(), m.guard.meters.hook("observe_message")})
+		}
+		if p, ok := m.plugin.(plugin.RoomObserver); ok {
+			h.rooms = append(h.rooms, observer[plugin.RoomObserver]{p, m.observes(), m.guard.meters.hook("observe_room")})
+		}
+	}
+	if len(chain) > 0 {
+		h.interceptors = &Interceptors{chain: chain, lines: newLines()}
+	}
+	h.handlers, err = handlersOf(handlers)
+	return err
+}
+
+// observes returns the feed of a plugin, which is one whatever it observes: so it has one order.
+func (m *member) observes() *feed {
+	if m.feed == nil {
+		m.feed = &feed{guard: m.guard}
+	}
+	return m.feed
+}
+
+// Interceptor returns what decides about messages, nil if no plugin does.
+func (h *Host) Interceptor() biz.Interceptor {
+	if h.interceptors == nil {
+		return nil
+	}
+	return h.interceptors
+}
+
+// Observe returns live, or what tells plugins of that which live is given, if there are any to tell.
+func (h *Host) Observe(live Live) Live {
+	if len(h.messages) == 0 && len(h.rooms) == 0 {
+		return live
+	}
+	return &observed{Live: live, messages: h.messages, rooms: h.rooms}
+}
+
+// Answer returns services, or what has plugins answer their actions first, if there are any.
+func (h *Host) Answer(services biz.Upstream) biz.Upstream {
+	if len(h.handlers) == 0 {
+		return services
+	}
+	return &answering{handlers: h.handlers, services: services}
+}
+
+// Start gets the plugins ready, in their order. When one fails, those before it are stopped, and the
+// error names it.
+func (h *Host) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	for i, m := range h.all {
+		if err := within(plugin.WithLogger(ctx, m.guard.log), m.plugin, start); err != nil {
+			h.stop(h.all[:i])
+			return fmt.Errorf("the plugin %s does not start: %w", m.plugin.Name(), err)
+		}
+		h.log.Info("a plugin is used", "plugin", m.plugin.Name())
+	}
+	return nil
+}
+
+// Stop tells observers what waits for them, and then ends the plugins, the last one first. It takes five
+// seconds for each of the two at most, and is called when nothing is delivered any more.
+func (h *Host) Stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	for _, m := range h.all {
+		if m.feed != nil {
+			m.feed.settle(ctx)
+		}
+	}
+	h.stop(h.all)
+}
+
+func (h *Host) stop(started []*member) {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	for _, m := range slices.Backward(started) {
+		if err := within(ctx, m.plugin, stop); err != nil {
+			h.log.Warn("a plugin did not stop", "plugin", m.plugin.Name(), "error", err)
+		}
+	}
+}
+
+func start(ctx context.Context, p plugin.Plugin) error {
+	if s, ok := p.(plugin.Starter); ok {
+		return s.Start(ctx)
+	}
+	return nil
+}
+
+func stop(ctx context.Context, p plugin.Plugin) error {
+	if s, ok := p.(plugin.Stopper); ok {
+		return s.Stop(ctx)
+	}
+	return nil
+}
+
+// within waits for a step of a plugin until ctx is done. One that panics has failed.
+func within(ctx context.Context, p plugin.Plugin, step func(context.Context, plugin.Plugin) error) error {
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if r := recover(); r != nil {
+				done <- &panicked{r}
+			}
+		}()
+		done <- step(ctx, p)
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("it did not come back: %w", ctx.Err())
+	}
+}

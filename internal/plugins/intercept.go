@@ -1,0 +1,172 @@
+package plugins
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/plugin"
+)
+
+// maxReason bounds what a plugin has told to a client, in bytes.
+const maxReason = 1 << 10
+
+// Interceptors is a biz.Interceptor that asks plugins, one after another.
+type Interceptors struct {
+	chain []*interceptor
+	lines *lines
+}
+
+// interceptor is one plugin that intercepts.
+type interceptor struct {
+	plugin plugin.MessageInterceptor
+	guard  *guard
+	hook   *hook
+}
+
+// passage is one message on its way past the interceptors. It belongs to the goroutine that asks the
+// next of them, and once it is settled to the line.
+type passage struct {
+	all     *Interceptors
+	key     lineKey
+	draft   *biz.Draft
+	check   biz.PayloadCheck
+	verdict func(error)
+	since   time.Time // when the interceptor that is being asked had its turn
+	size    int64
+
+	// The outcome, guarded by the shard of the line once it is settled.
+	settled bool
+	refusal error
+}
+
+// Intercept implements biz.Interceptor.
+func (i *Interceptors) Intercept(d *biz.Draft, check biz.PayloadCheck, verdict func(error)) {
+	p := &passage{all: i, key: lineKey{d.Room, d.Sender}, draft: d, check: check, verdict: verdict, since: time.Now()}
+	if !i.lines.enter(p) {
+		verdict(biz.Errorf(biz.KindUnavailable, "PLUGINS_OVERLOADED", "too many messages are waiting to be checked"))
+		return
+	}
+	go p.ask(0)
+}
+
+// ask asks the interceptors from the n-th on.
+func (p *passage) ask(n int) {
+	for ; n < len(p.all.chain); n++ {
+		on := p.all.chain[n]
+		change := p.change() // by value: a call that is given up runs on beside what follows
+		mine, err := on.guard.do(on.hook, p.since, func(ctx context.Context) error { return change.by(ctx, on.plugin) }, func(err error) {
+			if p.goesOn(on, err) {
+				p.ask(n + 1)
+			}
+		})
+		if !mine {
+			return
+		}
+		if err == nil {
+			change.apply(p.draft)
+		}
+		if !p.goesOn(on, err) {
+			return
+		}
+	}
+	p.all.lines.settle(p)
+}
+
+// goesOn tells whether the next one is to be asked after this outcome; if not, the message is refused.
+func (p *passage) goesOn(on *interceptor, err error) bool {
+	refused, ok := asRefusal(err)
+	switch {
+	case ok:
+		p.refusal = biz.Errorf(biz.KindPermissionDenied, "MESSAGE_REFUSED", "%s", refused.Reason)
+	case err != nil && !on.guard.bounds.open:
+		p.refusal = biz.Errorf(biz.KindUnavailable, "PLUGIN_UNAVAILABLE", "the message must be checked first, and that cannot be done now").
+			Because(fmt.Errorf("plugin %s: %w", on.guard.name, err)).After(on.guard.advice(err))
+	default:
+		p.since = time.Now()
+		return true
+	}
+	p.all.lines.settle(p)
+	return false
+}
+
+// advice is when to try again what the plugin has failed at.
+func (g *guard) advice(err error) time.Duration {
+	var e *plugin.Error
+	switch {
+	case errors.As(err, &e) && e.RetryAfter > 0:
+		return min(e.RetryAfter, time.Hour)
+	case errors.Is(err, errLeftAlone):
+		return g.bounds.retryAfter
+	}
+	return time.Second
+}
+
+// change is what an interceptor makes of a message.
+type change struct {
+	before   biz.Payload
+	asked    plugin.Message // with copies: the plugin may still have them when the message is stored
+	check    biz.PayloadCheck
+	any      bool
+	content  []byte
+	metadata map[string]string
+}
+
+func (p *passage) change() *change {
+	d := p.draft
+	c := &change{before: biz.Payload{Content: d.Content, Metadata: d.Metadata}, asked: messageOf(&d.Message), check: p.check}
+	c.asked.Content, c.asked.Metadata = slices.Clone(d.Content), maps.Clone(d.Metadata)
+	return c
+}
+
+// by asks one interceptor.
+func (c *change) by(ctx context.Context, one plugin.MessageInterceptor) error {
+	asked := c.asked
+	got, err := one.InterceptMessage(ctx, asked)
+	if err != nil {
+		return err
+	}
+	if got.RoomID != asked.RoomID || got.UserID != asked.UserID || got.ClientID != asked.ClientID || got.Type != asked.Type ||
+		got.ID != "" || got.Seq != 0 || !got.Time.IsZero() {
+		return errors.New("it has changed more than content and metadata")
+	}
+	if bytes.Equal(got.Content, c.before.Content) && maps.Equal(got.Metadata, c.before.Metadata) {
+		return nil
+	}
+	c.any, c.content, c.metadata = true, slices.Clone(got.Content), maps.Clone(got.Metadata)
+	if err := c.check(biz.Payload{Content: c.content, Metadata: c.metadata}); err != nil {
+		return fmt.Errorf("what it has made of a message cannot be stored: %w", err)
+	}
+	return nil
+}
+
+// apply makes the change. What the client sent stays known: by that its message is recognised when it
+// is sent again, even if the plugin then changes it in another way.
+func (c *change) apply(d *biz.Draft) {
+	if !c.any {
+		return
+	}
+	if d.Sent == nil {
+		d.Sent = &c.before
+	}
+	d.Content, d.Metadata = c.content, c.metadata
+}
+
+func messageOf(m *biz.Message) plugin.Message {
+	return plugin.Message{
+		ID: m.ID, RoomID: string(m.Room), Seq: m.Seq, UserID: string(m.Sender), ClientID: m.ClientID,
+		Type: plugin.MessageType(m.Type), Time: m.Time,
+	}
+}
+
+// tellable tells whether a text may be sent to clients.
+func tellable(reason string) bool {
+	return reason != "" && len(reason) <= maxReason && utf8.ValidString(reason) && strings.IndexByte(reason, 0) < 0
+}
