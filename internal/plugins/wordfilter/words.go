@@ -12,8 +12,8 @@ import (
 
 const (
 	maxWordBytes = 1 << 10
-	// maxTableBytes bounds the lists that are looked up in a table, which takes about a KiB for each byte
-	// of theirs and is faster.
+	// maxTableBytes bounds the lists that are looked up in a table of states and letters, which is faster,
+	// and for a large list larger than a node should be.
 	maxTableBytes = 16 << 10
 )
 
@@ -27,7 +27,6 @@ type words struct {
 // parseWords reads a list: a word or a phrase in each line. Spaces around it do not belong to it; empty
 // lines, and those that begin with #, say nothing.
 func parseWords(text []byte, whole bool) (*words, error) {
-	w := &words{whole: whole}
 	var list [][]byte
 	n, size := 0, 0
 	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) {
@@ -43,13 +42,18 @@ func parseWords(text []byte, whole bool) (*words, error) {
 		}
 		list, size = append(list, fold(word)), size+len(word)
 	}
-	slices.SortFunc(list, bytes.Compare)
-	list = slices.CompactFunc(list, bytes.Equal)
-	if w.count = len(list); w.count > 0 {
-		b := ahocorasick.NewAhoCorasickBuilder(ahocorasick.Opts{MatchKind: ahocorasick.StandardMatch, DFA: size <= maxTableBytes})
-		w.finder = b.BuildByte(list)
+	return newWords(list, whole, size <= maxTableBytes), nil
+}
+
+func newWords(folded [][]byte, whole, table bool) *words {
+	slices.SortFunc(folded, bytes.Compare)
+	folded = slices.CompactFunc(folded, bytes.Equal)
+	w := &words{count: len(folded), whole: whole}
+	if w.count > 0 {
+		b := ahocorasick.NewAhoCorasickBuilder(ahocorasick.Opts{MatchKind: ahocorasick.StandardMatch, DFA: table})
+		w.finder = b.BuildByte(folded)
 	}
-	return w, nil
+	return w
 }
 
 // mask returns text with a star in the place of each byte of the words that are found: so it keeps its
