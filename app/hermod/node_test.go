@@ -19,6 +19,7 @@ import (
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	imv1 "github.com/game-im/hermod/api/im/v1"
+	"github.com/game-im/hermod/plugin"
 )
 
 const patience = 20 * time.Second
@@ -61,10 +62,16 @@ var (
 // told to stop or the test ends.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startWith(t, nil, args...)
+}
+
+// startWith is start for a node with plugins linked into it.
+func startWith(t *testing.T, plugins []plugin.Plugin, args ...string) *process {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out := &output{}
 	p := &process{t: t, logs: &output{}, cancel: cancel, done: make(chan error, 1)}
-	go func() { p.done <- Run(ctx, append(args, loopback...), out, p.logs) }()
+	go func() { p.done <- Run(ctx, append(args, loopback...), out, p.logs, plugins...) }()
 	t.Cleanup(p.stop)
 	await(t, "a greeting", func() bool {
 		select {

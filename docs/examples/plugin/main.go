@@ -1,0 +1,71 @@
+// This node refuses messages that shout, and tells its log who joins which room.
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"unicode"
+
+	"github.com/game-im/hermod/app/hermod"
+	"github.com/game-im/hermod/plugin"
+)
+
+func main() { hermod.Main(newQuiet()) }
+
+// quiet is a plugin: a name, keys of its own, and capabilities.
+type quiet struct {
+	keys struct {
+		MaxCapitals int `json:"max_capitals"` // in a row
+	}
+	log *slog.Logger
+}
+
+func newQuiet() *quiet {
+	q := &quiet{}
+	q.keys.MaxCapitals = 10
+	return q
+}
+
+// Name is what the configuration calls it.
+func (*quiet) Name() string { return "quiet" }
+
+// Config returns what the keys below plugins[].config are set on.
+func (q *quiet) Config() any { return &q.keys }
+
+// Validate tells what is wrong with them.
+func (q *quiet) Validate() error {
+	if q.keys.MaxCapitals < 1 {
+		return errors.New("max_capitals must be 1 at least")
+	}
+	return nil
+}
+
+// Start is called before anything else but these.
+func (q *quiet) Start(ctx context.Context) error {
+	q.log = plugin.Logger(ctx)
+	return nil
+}
+
+// InterceptMessage is asked before a message is stored.
+func (q *quiet) InterceptMessage(_ context.Context, m plugin.Message) (plugin.Message, error) {
+	row := 0
+	for _, r := range string(m.Content) {
+		switch {
+		case unicode.IsUpper(r):
+			row++
+		case unicode.IsLower(r):
+			row = 0
+		}
+		if m.Type == plugin.Text && row > q.keys.MaxCapitals {
+			return m, plugin.Refused("please do not shout")
+		}
+	}
+	return m, nil
+}
+
+// ObserveRoom hears who joins and leaves.
+func (q *quiet) ObserveRoom(_ context.Context, e plugin.RoomEvent) error {
+	q.log.Info("a room has changed", "room", e.RoomID, "user", e.UserID, "what", e.Kind)
+	return nil
+}

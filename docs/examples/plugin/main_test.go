@@ -1,0 +1,27 @@
+package main
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/game-im/hermod/plugin"
+	"github.com/game-im/hermod/plugin/plugintest"
+)
+
+func TestQuiet(t *testing.T) {
+	q := newQuiet()
+	if err := q.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	plugintest.Plugin(t, func() plugin.Plugin { return newQuiet() })
+	plugintest.MessageInterceptor(t, q)
+	plugintest.RoomObserver(t, q)
+
+	for text, fine := range map[string]bool{"Hello NATO": true, "WHERE ARE YOU?": false, "ABCDEFGHIJ": true, "ABCDEFGHIJK": false} {
+		_, err := q.InterceptMessage(t.Context(), plugin.Message{Type: plugin.Text, Content: []byte(text)})
+		var refused *plugin.Error
+		if fine != (err == nil) || !fine && !errors.As(err, &refused) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
