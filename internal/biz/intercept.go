@@ -31,16 +31,26 @@ func NewInterceptedMessages(rooms RoomRepo, log MessageLog, live Deliverer, rule
 // intercepts tells whether d is what somebody says: not what he does in a room.
 func (m *Messages) intercepts(d *Draft) bool { return m.interceptor != nil && d.Act == nil }
 
-func (m *Messages) intercept(ctx context.Context, room Room, d *Draft, done func(Receipt, error)) {
-	ctx = context.WithoutCancel(ctx) // who has sent it may be gone by then, as when it waits to be stored
+func (m *Messages) intercept(ctx context.Context, persistent bool, d *Draft, done func(Receipt, error)) {
 	m.interceptor.Intercept(d, m.fits, func(err error) {
-		if err == nil && !room.Config.Persistent { // the log looks again by itself
-			room, err = m.permit(ctx, d)
-		}
-		if err != nil {
+		switch {
+		case err != nil:
 			done(Receipt{}, err)
-			return
+		case persistent: // the log looks by itself whether the sender still may
+			m.log.Append(d, done)
+		default:
+			m.lookAgain(ctx, d, done)
 		}
-		m.handOn(room, d, done)
 	})
+}
+
+// lookAgain hands on what may still be said. Who has said it may be gone by now, as when it waits to be
+// stored.
+func (m *Messages) lookAgain(ctx context.Context, d *Draft, done func(Receipt, error)) {
+	room, err := m.permit(context.WithoutCancel(ctx), d)
+	if err != nil {
+		done(Receipt{}, err)
+		return
+	}
+	m.handOn(room, d, done)
 }

@@ -64,7 +64,7 @@ func (m *Messages) Send(ctx context.Context, by Identity, d *Draft, done func(Re
 		return
 	}
 	if m.intercepts(d) {
-		m.intercept(ctx, room, d, done)
+		m.intercept(ctx, room.Config.Persistent, d, done)
 		return
 	}
 	m.handOn(room, d, done)

@@ -59,7 +59,9 @@ func (h *handler) ask(ctx context.Context, a plugin.Action) (plugin.Answer, erro
 	done := make(chan outcome, 1)
 	go func() {
 		var answer plugin.Answer
-		mine, err := h.guard.do(h.hook, time.Now(), func(limited context.Context) (err error) {
+		w := &watch{}
+		defer w.close()
+		mine, err := h.guard.do(w, h.hook, time.Now(), func(limited context.Context) (err error) {
 			limited, cancel := context.WithCancel(limited)
 			defer cancel()
 			defer context.AfterFunc(ctx, cancel)()

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
-
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -41,7 +39,7 @@ type guard struct {
 	name    string
 	bounds  bounds
 	places  chan struct{}
-	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	breaker breaker
 	meters  *meters
 	log     *slog.Logger
 	lastLog atomic.Int64 // when a failure was logged, in nanoseconds of the clock
@@ -50,65 +48,60 @@ type guard struct {
 func newGuard(name string, b bounds, m *Metrics, log *slog.Logger) *guard {
 	g := &guard{name: name, bounds: b, places: make(chan struct{}, b.concurrency), log: log.With("plugin", name)}
 	g.meters = m.of(name)
-	g.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: name, MaxRequests: 1, Timeout: b.retryAfter,
-		ReadyToTrip:   func(c gobreaker.Counts) bool { return int64(c.ConsecutiveFailures) >= int64(b.failures) },
-		IsSuccessful:  func(err error) bool { return err == nil },
-		OnStateChange: func(_ string, from, to gobreaker.State) { g.turned(from, to) },
-	})
+	g.breaker = breaker{most: int64(b.failures), rest: b.retryAfter, turned: g.turned}
 	return g
 }
 
-func (g *guard) turned(from, to gobreaker.State) {
-	switch {
-	case to == gobreaker.StateClosed:
+func (g *guard) turned(open bool) {
+	if !open {
 		g.meters.open.Set(0)
 		g.log.Info("a plugin works again")
-	case from == gobreaker.StateClosed:
-		g.meters.open.Set(1)
-		g.log.Error("a plugin failed too often in a row and is left alone", "failures", g.bounds.failures, "for", g.bounds.retryAfter)
+		return
 	}
+	g.meters.open.Set(1)
+	g.log.Error("a plugin failed too often in a row and is left alone", "failures", g.bounds.failures, "for", g.bounds.retryAfter)
 }
 
 // do calls fn, which is a call of the plugin that was asked for at the moment since, from where its
 // deadline counts. mine is false when fn did not come back in time: then late is called with the error,
 // in another goroutine, and whatever goes on goes on there. What fn has written then belongs to it.
-func (g *guard) do(h *hook, since time.Time, fn func(context.Context) error, late func(error)) (mine bool, err error) {
-	if g.breaker.State() == gobreaker.StateOpen {
+func (g *guard) do(w *watch, h *hook, since time.Time, fn func(context.Context) error, late func(error)) (mine bool, err error) {
+	now := time.Now()
+	if g.breaker.resting(now) {
 		h.count(errLeftAlone, 0)
 		return true, errLeftAlone
 	}
 	end := since.Add(g.bounds.deadline)
-	if !g.enter(end) {
+	if now, err = g.enter(now, end); err != nil {
 		return true, g.full(h)
 	}
-	report, err := g.breaker.Allow()
-	if err != nil { // somebody else tries whether it works again
+	try, ok := g.breaker.allow(now)
+	if !ok { // somebody else tries whether it works again
 		g.leave()
 		h.count(errLeftAlone, 0)
 		return true, errLeftAlone
 	}
-	c := &call{guard: g, hook: h, report: report, late: late, began: time.Now()}
+	c := &call{guard: g, hook: h, watch: w, try: try, late: late, began: now}
 	c.ctx.at = end
 	return c.run(fn)
 }
 
-// enter takes a place, and waits for one until the deadline.
-func (g *guard) enter(end time.Time) bool {
+// enter takes a place, and waits for one until the deadline. It returns when it got one.
+func (g *guard) enter(now, end time.Time) (time.Time, error) {
 	select {
 	case g.places <- struct{}{}:
 		g.meters.running.Inc()
-		return true
+		return now, nil
 	default:
 	}
-	t := time.NewTimer(time.Until(end))
+	t := time.NewTimer(end.Sub(now))
 	defer t.Stop()
 	select {
 	case g.places <- struct{}{}:
 		g.meters.running.Inc()
-		return true
+		return time.Now(), nil
 	case <-t.C:
-		return false
+		return now, errBusy
 	}
 }
 
@@ -120,8 +113,9 @@ func (g *guard) leave() {
 // full is a failure like any other: calls that never come back must open the breaker too.
 func (g *guard) full(h *hook) error {
 	h.count(errBusy, g.bounds.deadline)
-	if report, err := g.breaker.Allow(); err == nil {
-		report(errBusy)
+	now := time.Now()
+	if try, ok := g.breaker.allow(now); ok {
+		g.breaker.report(now, try, true)
 	}
 	g.complain(h, errBusy, g.bounds.deadline)
 	return errBusy
@@ -137,22 +131,21 @@ func (g *guard) complain(h *hook, err error, took time.Duration) {
 	g.log.Warn("a plugin failed", "hook", h.name, "error", err, "took", took, "deadline", g.bounds.deadline)
 }
 
-// call is one call of a plugin. Whoever changes running decides what becomes of it.
+// call is one call of a plugin. Its watch decides whether it was in time.
 type call struct {
-	guard   *guard
-	hook    *hook
-	ctx     deadline
-	report  func(error)
-	late    func(error)
-	began   time.Time
-	settled atomic.Bool
+	guard *guard
+	hook  *hook
+	watch *watch
+	ctx   deadline
+	try   bool
+	late  func(error)
+	began time.Time
 }
 
 func (c *call) run(fn func(context.Context) error) (mine bool, err error) {
-	timer := time.AfterFunc(time.Until(c.ctx.at), c.expire)
+	c.watch.begin(c)
 	err = c.guarded(fn)
-	mine = c.settled.CompareAndSwap(false, true)
-	timer.Stop()
+	mine = c.watch.end(c)
 	c.ctx.end(context.Canceled)
 	c.guard.leave()
 	if !mine {
@@ -174,29 +167,31 @@ func (c *call) guarded(fn func(context.Context) error) (err error) {
 	return fn(&c.ctx)
 }
 
+// expire gives the call up.
 func (c *call) expire() {
-	if !c.settled.CompareAndSwap(false, true) {
-		return
-	}
 	c.ctx.end(context.DeadlineExceeded)
 	c.settle(errLate)
 	c.late(errLate)
 }
 
 func (c *call) settle(err error) {
-	took := time.Since(c.began)
+	now := time.Now()
+	took := now.Sub(c.began)
 	c.hook.count(err, took)
-	if _, refused := asRefusal(err); err == nil || refused {
-		c.report(nil)
-		return
+	_, refused := asRefusal(err)
+	failed := err != nil && !refused
+	c.guard.breaker.report(now, c.try, failed)
+	if failed {
+		c.guard.complain(c.hook, err, took)
 	}
-	c.report(err)
-	c.guard.complain(c.hook, err, took)
 }
 
 // asRefusal tells whether an error is a decision of the plugin, not a failure. What may not be told to
 // a client is none.
 func asRefusal(err error) (refused *plugin.Error, ok bool) {
+	if err == nil {
+		return nil, false
+	}
 	if !errors.As(err, &refused) || refused.Kind == plugin.KindUnavailable || !tellable(refused.Reason) {
 		return nil, false
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -26,6 +27,7 @@ type Host struct {
 	messages     []observer[plugin.MessageObserver]
 	rooms        []observer[plugin.RoomObserver]
 	handlers     map[string]*handler
+	stopped      sync.Once
 	log          *slog.Logger
 }
 
@@ -107,7 +109,7 @@ func (h *Host) gather() (err error) {
 		}
 	}
 	if len(chain) > 0 {
-		h.interceptors = &Interceptors{chain: chain, lines: newLines()}
+		h.interceptors = &Interceptors{chain: chain, lines: newLines(), crew: newCrew()}
 	}
 	h.handlers, err = handlersOf(handlers)
 	return err
@@ -161,8 +163,14 @@ func (h *Host) Start(ctx context.Context) error {
 }
 
 // Stop tells observers what waits for them, and then ends the plugins, the last one first. It takes five
-// seconds for each of the two at most, and is called when nothing is delivered any more.
-func (h *Host) Stop() {
+// seconds for each of the two at most, and is called when nothing is delivered any more. It may be called
+// again.
+func (h *Host) Stop() { h.stopped.Do(h.end) }
+
+func (h *Host) end() {
+	if h.interceptors != nil {
+		h.interceptors.crew.stop()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	for _, m := range h.all {

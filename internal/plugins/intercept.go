@@ -22,6 +22,7 @@ const maxReason = 1 << 10
 type Interceptors struct {
 	chain []*interceptor
 	lines *lines
+	crew  *crew
 }
 
 // interceptor is one plugin that intercepts.
@@ -54,30 +55,30 @@ func (i *Interceptors) Intercept(d *biz.Draft, check biz.PayloadCheck, verdict f
 		verdict(biz.Errorf(biz.KindUnavailable, "PLUGINS_OVERLOADED", "too many messages are waiting to be checked"))
 		return
 	}
-	go p.ask(0)
+	i.crew.take(p)
 }
 
-// ask asks the interceptors from the n-th on.
-func (p *passage) ask(n int) {
+// ask asks the interceptors from the n-th on. It returns false when one of them did not come back in
+// time: whoever noticed goes on, with what else there is to do as well.
+func (p *passage) ask(n int, w *watch) (mine bool) {
 	for ; n < len(p.all.chain); n++ {
-		on := p.all.chain[n]
-		change := p.change() // by value: a call that is given up runs on beside what follows
-		mine, err := on.guard.do(on.hook, p.since, func(ctx context.Context) error { return change.by(ctx, on.plugin) }, func(err error) {
-			if p.goesOn(on, err) {
-				p.ask(n + 1)
-			}
+		on, after := p.all.chain[n], n+1
+		change := p.change() // of this call alone, which may run on beside what follows
+		mine, err := on.guard.do(w, on.hook, p.since, func(ctx context.Context) error { return change.by(ctx, on.plugin) }, func(err error) {
+			p.all.crew.work(func(w *watch) bool { return !p.goesOn(on, err) || p.ask(after, w) })
 		})
 		if !mine {
-			return
+			return false
 		}
 		if err == nil {
 			change.apply(p.draft)
 		}
 		if !p.goesOn(on, err) {
-			return
+			return true
 		}
 	}
 	p.all.lines.settle(p)
+	return true
 }
 
 // goesOn tells whether the next one is to be asked after this outcome; if not, the message is refused.

@@ -89,11 +89,12 @@ func (h *hook) count(err error, took time.Duration) {
 }
 
 func (h *hook) outcome(err error) prometheus.Counter {
+	if err == nil {
+		return h.ok
+	}
 	var p *panicked
 	_, refused := asRefusal(err)
 	switch {
-	case err == nil:
-		return h.ok
 	case refused:
 		return h.refused
 	case errors.As(err, &p):

@@ -52,12 +52,14 @@ func (f *feed) offer(e event) {
 // work tells the plugin of one event after another. When it does not come back from one, the rest is
 // told in the goroutine that found that out.
 func (f *feed) work() {
+	w := &watch{}
+	defer w.close()
 	for {
 		e, ok := f.next()
 		if !ok {
 			return
 		}
-		mine, err := f.guard.do(e.hook, time.Now(), e.tell, func(error) { f.work() })
+		mine, err := f.guard.do(w, e.hook, time.Now(), e.tell, func(error) { f.work() })
 		if !mine {
 			return
 		}

@@ -62,6 +62,7 @@ func hosted(t testing.TB, settings *conf.Plugin, linked ...plugin.Plugin) (*plug
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(h.Stop)
 	return h, m
 }
 

@@ -1,0 +1,126 @@
+package plugins
+
+import (
+	"sync"
+	"time"
+)
+
+// patience is how long a message waits for a goroutine that looks at others, until it gets one of its
+// own. Plugins that answer from memory are much faster; for them one goroutine does for many messages.
+const patience = 200 * time.Microsecond
+
+// crew is the goroutines that take messages past the interceptors. One of them stays when nothing waits,
+// until stop.
+type crew struct {
+	mu      sync.Mutex
+	waiting []*passage
+	working int
+	resting bool      // one waits for the next message
+	next    sync.Cond // that it has come, or stop
+	stopped bool
+	timer   *time.Timer // looks after those that wait, while some do
+	looking bool
+}
+
+func newCrew() *crew {
+	c := &crew{}
+	c.next.L = &c.mu
+	return c
+}
+
+// take has p looked at by the next goroutine that is free.
+func (c *crew) take(p *passage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(c.waiting, p)
+	switch {
+	case c.resting:
+		c.resting = false
+		c.working++
+		c.next.Signal()
+		return
+	case c.working == 0:
+		c.working++
+		go c.work(nil)
+		return
+	}
+	if !c.looking {
+		c.looking = true
+		c.lookLaterLocked()
+	}
+}
+
+func (c *crew) lookLaterLocked() {
+	if c.timer == nil {
+		c.timer = time.AfterFunc(patience, c.look)
+		return
+	}
+	c.timer.Reset(patience)
+}
+
+// look doubles the crew if somebody has waited for too long.
+func (c *crew) look() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) == 0 {
+		c.looking = false
+		return
+	}
+	if time.Since(c.waiting[0].since) >= patience {
+		more := min(len(c.waiting), max(c.working, 1))
+		c.working += more
+		for range more {
+			go c.work(nil)
+		}
+	}
+	c.lookLaterLocked()
+}
+
+// work looks at one message after another, first at that which is given, if it is. When a plugin does
+// not come back, the goroutine that has noticed goes on with the work, and this one is none of the crew.
+func (c *crew) work(first func(w *watch) (mine bool)) {
+	w := &watch{}
+	defer w.close()
+	if first != nil && !first(w) {
+		return
+	}
+	for {
+		p := c.pick()
+		if p == nil || !p.ask(0, w) {
+			return
+		}
+	}
+}
+
+// pick returns the message to look at next. It is nil when there is none and somebody else waits for
+// one: then whoever asks is no longer of the crew.
+func (c *crew) pick() *passage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.waiting) == 0 {
+		c.waiting = nil
+		c.working--
+		if c.resting || c.stopped {
+			return nil
+		}
+		for c.resting = true; c.resting; {
+			c.next.Wait()
+		}
+	}
+	p := c.waiting[0]
+	c.waiting[0] = nil
+	c.waiting = c.waiting[1:]
+	return p
+}
+
+// stop ends who waits for a message. What comes later is looked at all the same.
+func (c *crew) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	if c.resting {
+		c.resting = false
+		c.working++ // which it takes back
+		c.next.Signal()
+	}
+}

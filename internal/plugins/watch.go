@@ -1,0 +1,71 @@
+package plugins
+
+import (
+	"sync"
+	"time"
+)
+
+// watch sees to it that the calls that one goroutine makes, one after another, end in time. Its timer
+// stays armed for a call that is long over: it costs less to look again then than to set one for each.
+type watch struct {
+	mu      sync.Mutex
+	current *call // nil: none
+	timer   *time.Timer
+	rings   time.Time // when the timer does; zero: it does not
+}
+
+func (w *watch) begin(c *call) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.current = c
+	if w.rings.IsZero() || w.rings.After(c.ctx.at) {
+		w.armLocked(c.ctx.at)
+	}
+}
+
+func (w *watch) armLocked(at time.Time) {
+	w.rings = at
+	if w.timer == nil {
+		w.timer = time.AfterFunc(time.Until(at), w.ring)
+		return
+	}
+	w.timer.Reset(time.Until(at))
+}
+
+// end ends the watch over a call, and tells whether that was in time.
+func (w *watch) end(c *call) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.current != c {
+		return false
+	}
+	w.current = nil
+	return true
+}
+
+func (w *watch) ring() {
+	w.mu.Lock()
+	c := w.current
+	switch {
+	case c == nil:
+		w.rings = time.Time{}
+		w.mu.Unlock()
+		return
+	case time.Now().Before(c.ctx.at):
+		w.armLocked(c.ctx.at)
+		w.mu.Unlock()
+		return
+	}
+	w.current, w.rings = nil, time.Time{}
+	w.mu.Unlock()
+	c.expire()
+}
+
+// close is called by the goroutine when it makes no more calls.
+func (w *watch) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
