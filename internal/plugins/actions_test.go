@@ -1,6 +1,7 @@
 package plugins_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -56,7 +57,7 @@ func TestActionsAreAnsweredWithin(t *testing.T) {
 		"forbid": {Code: 403, Message: "not alice"},
 	} {
 		got, err := ask(t.Context(), u, "roll", do)
-		if err != nil || got.Code != want.Code || got.Message != want.Message || string(got.Data) != string(want.Data) {
+		if err != nil || got.Code != want.Code || got.Message != want.Message || !bytes.Equal(got.Data, want.Data) {
 			t.Errorf("%s: got %+v, %v", do, got, err)
 		}
 	}

@@ -56,7 +56,10 @@ func New(configured []*conf.Plugin, linked []plugin.Plugin, m *Metrics, log *slo
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return h, h.gather()
+	if err := h.gather(); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // find returns the plugin with a name.

@@ -117,7 +117,7 @@ func TestObserversNeverHoldASenderUp(t *testing.T) {
 func TestWhatWaitsIsToldBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &witness{wait: func(ctx context.Context, what string) error {
+		w := &witness{wait: func(ctx context.Context, _ string) error {
 			select {
 			case <-time.After(400 * time.Millisecond):
 				return nil

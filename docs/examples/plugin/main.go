@@ -11,30 +11,31 @@ import (
 	"github.com/game-im/hermod/plugin"
 )
 
-func main() { hermod.Main(newQuiet()) }
+func main() { hermod.Main(NewQuiet()) }
 
-// quiet is a plugin: a name, keys of its own, and capabilities.
-type quiet struct {
+// Quiet is a plugin: a name, keys of its own, and capabilities.
+type Quiet struct {
 	keys struct {
 		MaxCapitals int `json:"max_capitals"` // in a row
 	}
 	log *slog.Logger
 }
 
-func newQuiet() *quiet {
-	q := &quiet{}
+// NewQuiet returns the plugin with its defaults.
+func NewQuiet() *Quiet {
+	q := &Quiet{}
 	q.keys.MaxCapitals = 10
 	return q
 }
 
 // Name is what the configuration calls it.
-func (*quiet) Name() string { return "quiet" }
+func (*Quiet) Name() string { return "quiet" }
 
 // Config returns what the keys below plugins[].config are set on.
-func (q *quiet) Config() any { return &q.keys }
+func (q *Quiet) Config() any { return &q.keys }
 
 // Validate tells what is wrong with them.
-func (q *quiet) Validate() error {
+func (q *Quiet) Validate() error {
 	if q.keys.MaxCapitals < 1 {
 		return errors.New("max_capitals must be 1 at least")
 	}
@@ -42,13 +43,13 @@ func (q *quiet) Validate() error {
 }
 
 // Start is called before anything else but these.
-func (q *quiet) Start(ctx context.Context) error {
+func (q *Quiet) Start(ctx context.Context) error {
 	q.log = plugin.Logger(ctx)
 	return nil
 }
 
 // InterceptMessage is asked before a message is stored.
-func (q *quiet) InterceptMessage(_ context.Context, m plugin.Message) (plugin.Message, error) {
+func (q *Quiet) InterceptMessage(_ context.Context, m plugin.Message) (plugin.Message, error) {
 	row := 0
 	for _, r := range string(m.Content) {
 		switch {
@@ -65,7 +66,7 @@ func (q *quiet) InterceptMessage(_ context.Context, m plugin.Message) (plugin.Me
 }
 
 // ObserveRoom hears who joins and leaves.
-func (q *quiet) ObserveRoom(_ context.Context, e plugin.RoomEvent) error {
+func (q *Quiet) ObserveRoom(_ context.Context, e plugin.RoomEvent) error {
 	q.log.Info("a room has changed", "room", e.RoomID, "user", e.UserID, "what", e.Kind)
 	return nil
 }

@@ -9,11 +9,11 @@ import (
 )
 
 func TestQuiet(t *testing.T) {
-	q := newQuiet()
+	q := NewQuiet()
 	if err := q.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	plugintest.Plugin(t, func() plugin.Plugin { return newQuiet() })
+	plugintest.Plugin(t, func() plugin.Plugin { return NewQuiet() })
 	plugintest.MessageInterceptor(t, q)
 	plugintest.RoomObserver(t, q)
 

@@ -42,7 +42,7 @@ func naive(list string, text []byte, whole bool) []byte {
 	masked, small := bytes.Clone(text), fold(text)
 	for _, word := range folded(list) {
 		for i := 0; i+len(word) <= len(small); i++ {
-			if bytes.HasPrefix(small[i:], word) && !(whole && within(small, i, i+len(word))) {
+			if bytes.HasPrefix(small[i:], word) && (!whole || !within(small, i, i+len(word))) {
 				copy(masked[i:], bytes.Repeat([]byte("*"), len(word)))
 			}
 		}
