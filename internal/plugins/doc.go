@@ -6,6 +6,8 @@
 // is given up: what waited for it goes on in the goroutine of its timer, and its own goroutine keeps one
 // of the plugin's places until it comes back, so that their number is bounded.
 //
+// Its locks are leaf locks: none is held while a plugin, the log or a Deliverer is called.
+//
 // A Host is made before the node serves, and safe for concurrent use from then on. It has one
 // goroutine at rest, if there are interceptors. A node without such plugins has a Host that hands on what it is given as it
 // is, so that nothing is looked up for them.
