@@ -29,7 +29,7 @@ func checkPlugin(fresh func() plugin.Plugin) error {
 	}
 	if v, ok := p.(plugin.Validator); ok { // whatever it says: with its defaults alone it may lack something
 		if first, second := v.Validate(), v.Validate(); (first == nil) != (second == nil) {
-			return fmt.Errorf("Validate says %q and then %q", fmt.Sprint(first), fmt.Sprint(second))
+			return fmt.Errorf("the method Validate says %q and then %q", fmt.Sprint(first), fmt.Sprint(second))
 		}
 	}
 	c, ok := p.(plugin.Configurable)

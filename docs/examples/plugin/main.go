@@ -18,7 +18,6 @@ type Quiet struct {
 	keys struct {
 		MaxCapitals int `json:"max_capitals"` // in a row
 	}
-	log *slog.Logger
 }
 
 // NewQuiet returns the plugin with its defaults.
@@ -42,12 +41,6 @@ func (q *Quiet) Validate() error {
 	return nil
 }
 
-// Start is called before anything else but these.
-func (q *Quiet) Start(ctx context.Context) error {
-	q.log = plugin.Logger(ctx)
-	return nil
-}
-
 // InterceptMessage is asked before a message is stored.
 func (q *Quiet) InterceptMessage(_ context.Context, m plugin.Message) (plugin.Message, error) {
 	row := 0
@@ -66,7 +59,7 @@ func (q *Quiet) InterceptMessage(_ context.Context, m plugin.Message) (plugin.Me
 }
 
 // ObserveRoom hears who joins and leaves.
-func (q *Quiet) ObserveRoom(_ context.Context, e plugin.RoomEvent) error {
-	q.log.Info("a room has changed", "room", e.RoomID, "user", e.UserID, "what", e.Kind)
+func (*Quiet) ObserveRoom(_ context.Context, e plugin.RoomEvent) error {
+	slog.Info("a room has changed", "room", e.RoomID, "user", e.UserID, "what", e.Kind)
 	return nil
 }

@@ -10,9 +10,6 @@ import (
 
 func TestQuiet(t *testing.T) {
 	q := NewQuiet()
-	if err := q.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	plugintest.Plugin(t, func() plugin.Plugin { return NewQuiet() })
 	plugintest.MessageInterceptor(t, q)
 	plugintest.RoomObserver(t, q)
