@@ -5,24 +5,26 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"unicode"
 
 	"github.com/game-im/hermod/app/hermod"
 	"github.com/game-im/hermod/plugin"
 )
 
-func main() { hermod.Main(NewQuiet()) }
+func main() { hermod.Main(NewQuiet(slog.New(slog.NewTextHandler(os.Stderr, nil)))) }
 
 // Quiet is a plugin: a name, keys of its own, and capabilities.
 type Quiet struct {
 	keys struct {
 		MaxCapitals int `json:"max_capitals"` // in a row
 	}
+	log *slog.Logger
 }
 
 // NewQuiet returns the plugin with its defaults.
-func NewQuiet() *Quiet {
-	q := &Quiet{}
+func NewQuiet(log *slog.Logger) *Quiet {
+	q := &Quiet{log: log}
 	q.keys.MaxCapitals = 10
 	return q
 }
@@ -59,7 +61,7 @@ func (q *Quiet) InterceptMessage(_ context.Context, m plugin.Message) (plugin.Me
 }
 
 // ObserveRoom hears who joins and leaves.
-func (*Quiet) ObserveRoom(_ context.Context, e plugin.RoomEvent) error {
-	slog.Info("a room has changed", "room", e.RoomID, "user", e.UserID, "what", e.Kind)
+func (q *Quiet) ObserveRoom(_ context.Context, e plugin.RoomEvent) error {
+	q.log.Info("a room has changed", "room", e.RoomID, "user", e.UserID, "what", e.Kind)
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/game-im/hermod/plugin"
@@ -9,8 +10,9 @@ import (
 )
 
 func TestQuiet(t *testing.T) {
-	q := NewQuiet()
-	plugintest.Plugin(t, func() plugin.Plugin { return NewQuiet() })
+	quiet := slog.New(slog.DiscardHandler)
+	q := NewQuiet(quiet)
+	plugintest.Plugin(t, func() plugin.Plugin { return NewQuiet(quiet) })
 	plugintest.MessageInterceptor(t, q)
 	plugintest.RoomObserver(t, q)
 
