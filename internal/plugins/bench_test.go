@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,6 +29,7 @@ func (discard) Sequence(_ *biz.Draft, done func(error)) { done(nil) }
 // interceptor that does nothing. ratio is the throughput with it beside that without, of the same run;
 // cpu-ratio is the same by CPU time, which other programs on the machine disturb less.
 func BenchmarkSend(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // about what a node sets for a heap of this size
 	h, _ := hosted(b, nil, interceptor{"pass", pass})
 	without, with := newSenders(b, nil), newSenders(b, h.Interceptor())
 	var took, used [2]time.Duration

@@ -15,17 +15,10 @@ type crew struct {
 	mu      sync.Mutex
 	waiting []*passage
 	working int
-	resting bool      // one waits for the next message
-	next    sync.Cond // that it has come, or stop
+	resting chan<- struct{} // who waits for the next message hears here that it has come; nil: nobody
 	stopped bool
 	timer   *time.Timer // looks after those that wait, while some do
 	looking bool
-}
-
-func newCrew() *crew {
-	c := &crew{}
-	c.next.L = &c.mu
-	return c
 }
 
 // take has p looked at by the next goroutine that is free.
@@ -34,10 +27,8 @@ func (c *crew) take(p *passage) {
 	defer c.mu.Unlock()
 	c.waiting = append(c.waiting, p)
 	switch {
-	case c.resting:
-		c.resting = false
-		c.working++
-		c.next.Signal()
+	case c.resting != nil:
+		c.wakeLocked()
 		return
 	case c.working == 0:
 		c.working++
@@ -48,6 +39,13 @@ func (c *crew) take(p *passage) {
 		c.looking = true
 		c.lookLaterLocked()
 	}
+}
+
+// wakeLocked has whoever rests work, who can be told once.
+func (c *crew) wakeLocked() {
+	c.working++
+	c.resting <- struct{}{}
+	c.resting = nil
 }
 
 func (c *crew) lookLaterLocked() {
@@ -79,13 +77,13 @@ func (c *crew) look() {
 // work looks at one message after another, first at that which is given, if it is. When a plugin does
 // not come back, the goroutine that has noticed goes on with the work, and this one is none of the crew.
 func (c *crew) work(first func(w *watch) (mine bool)) {
-	w := &watch{}
+	w, wake := &watch{}, make(chan struct{}, 1)
 	defer w.close()
 	if first != nil && !first(w) {
 		return
 	}
 	for {
-		p := c.pick()
+		p := c.pick(wake)
 		if p == nil || !p.ask(0, w) {
 			return
 		}
@@ -94,18 +92,19 @@ func (c *crew) work(first func(w *watch) (mine bool)) {
 
 // pick returns the message to look at next. It is nil when there is none and somebody else waits for
 // one: then whoever asks is no longer of the crew.
-func (c *crew) pick() *passage {
+func (c *crew) pick(wake chan struct{}) *passage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.waiting) == 0 {
 		c.waiting = nil
 		c.working--
-		if c.resting || c.stopped {
+		if c.resting != nil || c.stopped {
 			return nil
 		}
-		for c.resting = true; c.resting; {
-			c.next.Wait()
-		}
+		c.resting = wake
+		c.mu.Unlock()
+		<-wake
+		c.mu.Lock()
 	}
 	p := c.waiting[0]
 	c.waiting[0] = nil
@@ -118,9 +117,7 @@ func (c *crew) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stopped = true
-	if c.resting {
-		c.resting = false
-		c.working++ // which it takes back
-		c.next.Signal()
+	if c.resting != nil {
+		c.wakeLocked()
 	}
 }

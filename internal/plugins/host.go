@@ -112,7 +112,7 @@ func (h *Host) gather() (err error) {
 		}
 	}
 	if len(chain) > 0 {
-		h.interceptors = &Interceptors{chain: chain, lines: newLines(), crew: newCrew()}
+		h.interceptors = &Interceptors{chain: chain, lines: newLines()}
 	}
 	h.handlers, err = handlersOf(handlers)
 	return err

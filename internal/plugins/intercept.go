@@ -22,7 +22,7 @@ const maxReason = 1 << 10
 type Interceptors struct {
 	chain []*interceptor
 	lines *lines
-	crew  *crew
+	crew  crew
 }
 
 // interceptor is one plugin that intercepts.
