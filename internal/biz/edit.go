@@ -34,7 +34,11 @@ func (r *Revisions) Edit(ctx context.Context, by Identity, req EditRequest) (Rev
 	if req.Mentions, err = checkMentions(req.Mentions); err != nil {
 		return Revised{}, err
 	}
-	act := &edit{revision: revision{actor: actor, seq: req.Seq}, to: req, window: rules.EditWindow}
+	to := req
+	if err := r.intercept(ctx, actor.User, &to); err != nil {
+		return Revised{}, err
+	}
+	act := &edit{revision: revision{actor: actor, seq: req.Seq}, to: to, window: rules.EditWindow}
 	d := act.draft(req.Room, act)
 	// What the edit is, for its idempotency; the event takes the place of the content.
 	d.ClientID, d.Content, d.Metadata, d.Mentions = req.ClientID, req.Content, req.Metadata, req.Mentions

@@ -28,7 +28,8 @@ func NewInterceptedMessages(rooms RoomRepo, log MessageLog, live Deliverer, rule
 	return m
 }
 
-// intercepts tells whether d is what somebody says: not what he does in a room.
+// intercepts tells whether d is what somebody says: not what he does in a room, of which edits were asked about
+// before.
 func (m *Messages) intercepts(d *Draft) bool { return m.interceptor != nil && d.Act == nil }
 
 func (m *Messages) intercept(ctx context.Context, persistent bool, d *Draft, done func(Receipt, error)) {
@@ -53,4 +54,32 @@ func (m *Messages) lookAgain(ctx context.Context, d *Draft, done func(Receipt, e
 		return
 	}
 	m.handOn(room, d, done)
+}
+
+// intercept has the interceptor decide about what a message is to say from now on, and puts there what it makes of
+// it. What cannot be edited is left to the act, which says why.
+func (r *Revisions) intercept(ctx context.Context, sender UserID, to *EditRequest) error {
+	m := r.messages
+	if m.interceptor == nil {
+		return nil
+	}
+	found, err := r.history.repo.Messages(ctx, []Span{{Room: to.Room, After: to.Seq - 1, To: to.Seq}}, PageBytes)
+	if err != nil || len(found) == 0 || found[0].Sender != sender {
+		return err
+	}
+	d := &Draft{Message: Message{
+		Room: to.Room, Sender: sender, Type: found[0].Type, Content: to.Content, Metadata: to.Metadata, Mentions: to.Mentions,
+	}}
+	if _, err := m.permit(ctx, d); err != nil {
+		return err
+	}
+	verdict := make(chan error, 1)
+	m.interceptor.Intercept(d, m.fits, func(err error) { verdict <- err })
+	select {
+	case err := <-verdict:
+		to.Content, to.Metadata = d.Content, d.Metadata
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

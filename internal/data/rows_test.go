@@ -206,7 +206,7 @@ func TestHashPayload(t *testing.T) {
 		{1, "", ""}, {2, "", ""}, {1, "a", ""}, {1, "", "a"}, {1, "ab", "c"}, {1, "a", "bc"}, {1, "abc", ""},
 	} {
 		d := &biz.Draft{Message: biz.Message{Type: p.kind, Content: []byte(p.content)}}
-		h := hashPayload(d.Type, d.Content, []byte(p.metadata))
+		h := hashPayload(d, d.Content, []byte(p.metadata))
 		if other, ok := seen[h]; ok {
 			t.Errorf("%+v and %+v have one hash", p, other)
 		}

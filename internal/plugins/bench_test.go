@@ -99,7 +99,7 @@ func newSenders(b *testing.B, by biz.Interceptor) *senders {
 	})
 	members := data.NewMembers(db)
 	rooms := data.NewRooms(db)
-	r := biz.NewRooms(rooms, members, discard{}, nil, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()})
+	r := biz.NewRooms(rooms, members, nil, discard{}, nil, biz.RoomRules{AutoCreate: true, Defaults: biz.DefaultRoomConfig()})
 	for i := range benchUsers {
 		user := biz.UserID(fmt.Sprint("user-", i))
 		if _, err := r.Join(ctx, biz.Identity{User: user}, biz.JoinRequest{Room: benchRoom(i)}); err != nil {
