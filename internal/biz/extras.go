@@ -21,9 +21,6 @@ func (d *Draft) checkExtras() error {
 	case d.ExpiresIn < 0 || d.ExpiresIn > MaxExpiry:
 		return Errorf(KindInvalid, "INVALID_ARGUMENT", "expires_in_seconds is %d; 0 to %d are allowed", d.ExpiresIn/time.Second, MaxExpiry/time.Second)
 	}
-	if checkOptionalID("audio_id", string(d.Audio)) != nil {
-		d.Audio = "" // whatever it is, it names no recording
-	}
 	var err error
 	d.Mentions, err = checkMentions(d.Mentions)
 	return err

@@ -88,8 +88,6 @@ type Draft struct {
 	// ExpiresIn is how long after it was stored its content is erased; 0: as the room has it. The log makes
 	// ExpiresAt of it.
 	ExpiresIn time.Duration
-	// Audio is the recording that it plays, where that is known.
-	Audio AudioID
 	// Service is set when a service sends it, whoever it speaks for.
 	Service bool
 	// Permit is by what the sender may say it.

@@ -16,7 +16,7 @@ type RevisionRepo interface {
 	Reactions(ctx context.Context, room RoomID, seq, after int64, limit int) ([]Reaction, error)
 	// Due returns messages whose time is over at now, the longest overdue first, and limit of them at most.
 	Due(ctx context.Context, now time.Time, limit int) ([]Place, error)
-	// HeardIn returns the messages of a room that a recording is heard in.
+	// HeardIn returns the AUDIO messages of a room that refer to a recording.
 	HeardIn(ctx context.Context, room RoomID, audio AudioID) ([]int64, error)
 }
 

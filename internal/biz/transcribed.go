@@ -5,9 +5,9 @@ import (
 	"errors"
 )
 
-// TranscriptEncoder puts a transcript into the content of an AUDIO message. changed is false when it has it, or is
-// no content that could.
-type TranscriptEncoder func(content []byte, text string) (with []byte, changed bool)
+// TranscriptEncoder puts the transcript of a recording into the content of an AUDIO message. changed is false when it
+// has it, plays another recording, or is no content that could.
+type TranscriptEncoder func(content []byte, audio AudioID, text string) (with []byte, changed bool)
 
 // Transcribed shows a transcript in the messages that its recording is heard in, each by an edit that is nobody's.
 // It may be called again.
@@ -18,7 +18,7 @@ func (r *Revisions) Transcribed(ctx context.Context, room RoomID, t *Transcript)
 	}
 	var errs []error
 	for _, seq := range seqs {
-		act := &transcribed{revision: revision{seq: seq}, text: t.Text, encode: r.encode, most: r.messages.rules.Load().MaxContentBytes}
+		act := &transcribed{revision: revision{seq: seq}, audio: t.Audio, text: t.Text, encode: r.encode, most: r.messages.rules.Load().MaxContentBytes}
 		_, err := r.do(ctx, act.draft(room, act))
 		errs = append(errs, err)
 	}
@@ -28,6 +28,7 @@ func (r *Revisions) Transcribed(ctx context.Context, room RoomID, t *Transcript)
 // transcribed is the Act.
 type transcribed struct {
 	revision
+	audio  AudioID
 	text   string
 	encode TranscriptEncoder
 	most   int // bytes of content
@@ -42,7 +43,7 @@ func (t *transcribed) Decide(s ActState) (ActPlan, error) {
 	if m == nil || m.Type != TypeAudio || m.State != nil && m.State.Recalled {
 		return ActPlan{}, nil
 	}
-	content, changed := t.encode(m.Content, t.text)
+	content, changed := t.encode(m.Content, t.audio, t.text)
 	if !changed || len(content) > t.most {
 		return ActPlan{}, nil
 	}

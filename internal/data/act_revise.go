@@ -64,7 +64,6 @@ const (
 	deleteReaction  = deleteReactions + ` AND user_id = ? AND reaction = ?`
 	deleteMentions  = `DELETE FROM mentions WHERE room_id = ? AND seq = ?`
 	deleteExpiry    = `DELETE FROM expiries WHERE room_id = ? AND seq = ?`
-	deleteHeard     = `DELETE FROM audio_messages WHERE room_id = ? AND seq = ?`
 	deleteRepeats   = `DELETE FROM message_events WHERE room_id = ? AND seq = ?`
 	updateRepeats   = `UPDATE messages SET content = ?, extras = NULL WHERE room_id = ? AND seq IN
 		(SELECT event FROM message_events WHERE room_id = ? AND seq = ?)`
@@ -79,7 +78,7 @@ func (r *revising) erase() error {
 	if _, err := r.t.exec(updateRepeats, r.told, room, room, seq); err != nil {
 		return err
 	}
-	for _, statement := range []string{deleteRepeats, deleteReactions, deleteMentions, deleteExpiry, deleteHeard} {
+	for _, statement := range []string{deleteRepeats, deleteReactions, deleteMentions, deleteExpiry} {
 		if _, err := r.t.exec(statement, room, seq); err != nil {
 			return err
 		}
@@ -87,7 +86,7 @@ func (r *revising) erase() error {
 	return releaseAudios(r.t, room, seq)
 }
 
-// repeat notes that the event repeats what the message says now, and whom that mentions.
+// repeat notes that the event repeats what the message says now, whom that mentions and what it refers to.
 func (r *revising) repeat() error {
 	room, seq := string(r.g.room), r.now.Seq
 	if _, err := r.t.exec(insertRepeatSQL, room, seq, r.event); err != nil {
@@ -103,7 +102,7 @@ func (r *revising) repeat() error {
 			return err
 		}
 	}
-	return nil
+	return referAnew(r.t, &r.now, r.acting.now)
 }
 
 // react notes a reaction of the sender, or takes it away.

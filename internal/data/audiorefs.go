@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/game-im/hermod/internal/biz"
 )
 
 // Which messages refer to which recordings is noted in the transaction that stores the message, with the
 // recording's row locked, so that no node deletes a recording while another stores what refers to it.
-// Rooms are locked before recordings, and recordings in the order of their ids.
+// Rooms are locked before recordings, and recordings that are locked together in the order of their ids.
 
 const audioRefColumns = `room_id, seq, audio_id`
 
@@ -19,52 +21,57 @@ var (
 	audioRefTable  = newBulkTable("audio_refs", bulkColumn{"room_id", "text"}, bulkColumn{"seq", "bigint"}, bulkColumn{"audio_id", "text"})
 )
 
-// refer notes what the messages that were just written refer to. A batch without recordings costs nothing.
-func (c *committer) refer(t *tx) error {
-	named := map[string]bool{}
-	for i := range c.groups.list {
-		for _, e := range c.groups.list[i].entries {
-			if e.stores() {
-				for _, id := range e.refs {
-					named[string(id)] = true
-				}
-			}
-		}
+// references are what messages refer to, to be noted.
+type references []reference
+
+type reference struct {
+	room, audio string
+	seq         int64
+	heard       bool // an AUDIO message refers to it
+	at          int64
+}
+
+// add notes what a message, as it is at some time, refers to.
+func (r *references) add(m *biz.Message, to []biz.AudioID, at time.Time) {
+	for _, id := range to {
+		*r = append(*r, reference{string(m.Room), string(id), m.Seq, m.Type == biz.TypeAudio, at.UnixMicro()})
 	}
-	if len(named) == 0 {
+}
+
+// Of a recording whose transcript was finished before it was heard, the room is told again: then the transcript is
+// shown in the message.
+const tellAgain = `UPDATE transcripts SET due_at = ? WHERE audio_id = ? AND status = 3 AND due_at IS NULL`
+
+// write notes those to recordings that exist and are of the message's own room: others cannot hear them there.
+// Without any it costs nothing.
+func (r references) write(t *tx) error {
+	if len(r) == 0 {
 		return nil
+	}
+	named := map[string]bool{}
+	for i := range r {
+		named[r[i].audio] = true
 	}
 	rooms, err := lockAudios(t, named)
 	if err != nil {
 		return err
 	}
-	return insertAudioRefs(t, c.refsTo(rooms))
-}
-
-// stores tells whether the entry has become a new message.
-func (e *entry) stores() bool {
-	if e.draft.Act != nil && (e.deed == nil || !e.deed.stored) {
-		return false
+	r = slices.DeleteFunc(r, func(ref reference) bool {
+		room, there := rooms[ref.audio]
+		return !there || room != ref.room
+	})
+	if err := insertAudioRefs(t, r); err != nil {
+		return err
 	}
-	return len(e.refs) > 0 && e.err == nil && !e.receipt.Duplicate && e.receipt.Seq > 0
-}
-
-// refsTo are rows for recordings that exist and are of the message's own room: others cannot hear them there.
-func (c *committer) refsTo(rooms map[string]string) (rows [][]any) {
-	for i := range c.groups.list {
-		g := &c.groups.list[i]
-		for _, e := range g.entries {
-			if !e.stores() {
-				continue
-			}
-			for _, id := range e.refs {
-				if room, there := rooms[string(id)]; there && room == string(g.room) {
-					rows = append(rows, []any{room, e.receipt.Seq, string(id)})
-				}
-			}
+	for _, ref := range r {
+		if !ref.heard {
+			continue
+		}
+		if _, err := t.exec(tellAgain, ref.at, ref.audio); err != nil {
+			return err
 		}
 	}
-	return rows
+	return nil
 }
 
 // lockAudios returns the rooms of those recordings that exist, and keeps them until the transaction is over.
@@ -90,7 +97,11 @@ func lockAudios(t *tx, named map[string]bool) (rooms map[string]string, err erro
 	return rooms, nil
 }
 
-func insertAudioRefs(t *tx, rows [][]any) error {
+func insertAudioRefs(t *tx, refs references) error {
+	rows := make([][]any, len(refs))
+	for i, ref := range refs {
+		rows[i] = []any{ref.room, ref.seq, ref.audio}
+	}
 	if into := t.dialect.bulk; into != nil {
 		for part := range slices.Chunk(rows, purgeRows) {
 			if err := into.insert(t, audioRefTable, part); err != nil {
@@ -113,17 +124,39 @@ const (
 	selectReferred = `SELECT coalesce(max(seq), 0) FROM audio_refs WHERE audio_id = ?`
 )
 
+// referredBy returns the recordings that a message refers to.
+func referredBy(t *tx, room string, seq int64) (ids map[string]bool, err error) {
+	ids = map[string]bool{}
+	err = t.each(selectRefs, []any{room, seq}, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids[id] = true
+		return err
+	})
+	return ids, err
+}
+
+// referAnew notes what a message that was edited refers to besides what it did. Of that it keeps everything until it
+// goes or is recalled: events that were said before may still name it.
+func referAnew(t *tx, m *biz.Message, at time.Time) error {
+	to := biz.AudioRefs(m)
+	if len(to) == 0 {
+		return nil
+	}
+	noted, err := referredBy(t, string(m.Room), m.Seq)
+	if err != nil {
+		return err
+	}
+	var r references
+	r.add(m, slices.DeleteFunc(to, func(id biz.AudioID) bool { return noted[string(id)] }), at)
+	return r.write(t)
+}
+
 // releaseAudios ends what a message refers to, as a part of the transaction that takes it back. Recordings
 // that nothing refers to any more are deleted, now that somebody wants them gone. Below the room's floor
 // messages are gone and refer to nothing. Calling it again changes nothing.
 func releaseAudios(t *tx, room string, seq int64) error {
-	named := map[string]bool{}
-	err := t.each(selectRefs, []any{room, seq}, func(rows *sql.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		named[id] = true
-		return err
-	})
+	named, err := referredBy(t, room, seq)
 	if err != nil || len(named) == 0 {
 		return err
 	}

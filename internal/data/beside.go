@@ -6,27 +6,20 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 )
 
-// A message that mentions somebody, expires or plays a recording has rows beside it, in tables of their own; most
+// A message that mentions somebody, expires or refers to a recording has rows beside it, in tables of their own; most
 // have none.
 
 const (
 	mentionColumns = `user_id, room_id, seq, sender`
 	expiryColumns  = `room_id, seq, expires_at`
-	heardColumns   = `audio_id, room_id, seq`
-
-	// Of a recording whose transcript was finished before it was heard, the room is told again: then the
-	// transcript is shown in the message.
-	tellAgain = `UPDATE transcripts SET due_at = ? WHERE audio_id = ? AND status = 3 AND due_at IS NULL`
 )
 
 var (
 	insertMention = insertInto("mentions", mentionColumns)
 	insertExpiry  = insertInto("expiries", expiryColumns)
-	insertHeard   = insertInto("audio_messages", heardColumns)
 
 	mentionTable = newBulkTable("mentions", bulkColumn{"user_id", "text"}, bulkColumn{"room_id", "text"}, bulkColumn{"seq", "bigint"}, bulkColumn{"sender", "text"})
 	expiryTable  = newBulkTable("expiries", bulkColumn{"room_id", "text"}, bulkColumn{"seq", "bigint"}, bulkColumn{"expires_at", "bigint"})
-	heardTable   = newBulkTable("audio_messages", bulkColumn{"audio_id", "text"}, bulkColumn{"room_id", "text"}, bulkColumn{"seq", "bigint"})
 )
 
 // beside is what messages have beside them.
@@ -34,11 +27,10 @@ type beside struct {
 	extras   bool // some message has them
 	mentions [][]any
 	expiries [][]any
-	heard    [][]any
-	at       int64
+	refs     references
 }
 
-// add notes what a message of an entry has. An event mentions nobody anew and plays nothing.
+// add notes what a message of an entry has. An event mentions nobody anew and refers to nothing.
 func (b *beside) add(e *entry, m *biz.Message) {
 	if e.draft.Act != nil {
 		return
@@ -49,10 +41,7 @@ func (b *beside) add(e *entry, m *biz.Message) {
 	if !m.ExpiresAt.IsZero() {
 		b.expiries = append(b.expiries, []any{string(m.Room), m.Seq, m.ExpiresAt.UnixMicro()})
 	}
-	if e.draft.Audio != "" {
-		b.heard = append(b.heard, []any{string(e.draft.Audio), string(m.Room), m.Seq})
-		b.at = m.Time.UnixMicro()
-	}
+	b.refs.add(m, e.refs, m.Time)
 }
 
 // flush writes it in bulk.
@@ -60,7 +49,7 @@ func (b *beside) flush(t *tx) error {
 	for _, part := range []struct {
 		table bulkTable
 		rows  [][]any
-	}{{mentionTable, b.mentions}, {expiryTable, b.expiries}, {heardTable, b.heard}} {
+	}{{mentionTable, b.mentions}, {expiryTable, b.expiries}} {
 		if len(part.rows) == 0 {
 			continue
 		}
@@ -68,7 +57,7 @@ func (b *beside) flush(t *tx) error {
 			return err
 		}
 	}
-	err := b.tellAgain(t)
+	err := b.refs.write(t)
 	*b = beside{}
 	return err
 }
@@ -78,23 +67,14 @@ func (b *beside) write(t *tx) error {
 	for _, part := range []struct {
 		statement string
 		rows      [][]any
-	}{{insertMention, b.mentions}, {insertExpiry, b.expiries}, {insertHeard, b.heard}} {
+	}{{insertMention, b.mentions}, {insertExpiry, b.expiries}} {
 		for _, row := range part.rows {
 			if _, err := t.exec(part.statement, row...); err != nil {
 				return err
 			}
 		}
 	}
-	return b.tellAgain(t)
-}
-
-func (b *beside) tellAgain(t *tx) error {
-	for _, row := range b.heard {
-		if _, err := t.exec(tellAgain, b.at, row[0]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.refs.write(t)
 }
 
 // storeMessage writes a message of an entry, and what it has beside it.

@@ -94,10 +94,7 @@ func (c *committer) writeBulk(t *tx, now time.Time) error {
 	if err := b.flush(t); err != nil {
 		return err
 	}
-	if err := b.raiseHeads(t); err != nil {
-		return err
-	}
-	return c.refer(t)
+	return b.raiseHeads(t)
 }
 
 func (b *bulkBatch) lockHeads(t *tx) error {

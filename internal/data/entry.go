@@ -15,8 +15,8 @@ import (
 type entry struct {
 	draft    *biz.Draft
 	done     func(biz.Receipt, error)
-	metadata []byte // encoded
-	refs     []biz.AudioID
+	metadata []byte        // encoded
+	refs     []biz.AudioID // of a message; what an act says is the content of another
 	hash     payloadHash
 	size     int
 	asked    time.Time
@@ -41,7 +41,9 @@ func newEntry(d *biz.Draft, done func(biz.Receipt, error)) (*entry, error) {
 		return nil, biz.Errorf(biz.KindInvalid, "INVALID_ARGUMENT", "the metadata cannot be stored").Because(err)
 	}
 	e := &entry{draft: d, done: done, metadata: md, size: len(d.Content) + len(md) + entryOverhead, asked: time.Now()}
-	e.refs = biz.AudioRefs(&d.Message)
+	if d.Act == nil {
+		e.refs = biz.AudioRefs(&d.Message)
+	}
 	if d.ClientID == "" {
 		return e, nil
 	}

@@ -21,7 +21,8 @@ const (
 	selectAuthor    = `SELECT sender FROM messages WHERE room_id = ? AND seq = ?`
 	selectReactions = `SELECT user_id, reaction, at, event FROM reactions WHERE room_id = ? AND seq = ? AND event > ? ORDER BY event LIMIT ?`
 	selectOverdue   = `SELECT room_id, seq FROM expiries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`
-	selectHeardIn   = `SELECT seq FROM audio_messages WHERE audio_id = ? AND room_id = ? ORDER BY seq LIMIT ?`
+	selectHeardIn   = `SELECT f.seq FROM audio_refs f JOIN messages m ON m.room_id = f.room_id AND m.seq = f.seq
+		WHERE f.audio_id = ? AND f.room_id = ? AND m.type = ? ORDER BY f.seq LIMIT ?`
 )
 
 // maxHeardIn bounds the messages that one recording shows its transcript in.
@@ -62,7 +63,7 @@ func (r *Revisions) Due(ctx context.Context, now time.Time, limit int) (due []bi
 
 // HeardIn returns the messages that a recording is heard in; see biz.RevisionRepo.
 func (r *Revisions) HeardIn(ctx context.Context, room biz.RoomID, audio biz.AudioID) (seqs []int64, err error) {
-	err = r.db.reader.each(ctx, selectHeardIn, []any{string(audio), string(room), maxHeardIn}, func(rows *sql.Rows) error {
+	err = r.db.reader.each(ctx, selectHeardIn, []any{string(audio), string(room), int32(biz.TypeAudio), maxHeardIn}, func(rows *sql.Rows) error {
 		var seq int64
 		err := rows.Scan(&seq)
 		seqs = append(seqs, seq)
@@ -109,7 +110,7 @@ func (h *History) Mentions(ctx context.Context, user biz.UserID, rooms []biz.Roo
 }
 
 // aboutMessages are the tables that have rows about messages, by their room and seq.
-var aboutMessages = []string{"reactions", "message_events", "mentions", "expiries", "audio_messages"}
+var aboutMessages = []string{"reactions", "message_events", "mentions", "expiries"}
 
 // selectAbout tells whether any of them has a row about messages of a range. Most have none.
 var selectAbout = func() string {

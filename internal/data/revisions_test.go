@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestRecallErasesEveryRow(t *testing.T) {
 		joinRoom(t, db, "r", "u")
 		l, _ := runLog(t, db, &recorder{}, LogOptions{Events: datatest.Events})
 		messages := biz.NewMessages(NewRooms(db), l, &recorder{}, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
-		revisions := biz.NewRevisions(messages, biz.NewHistory(NewHistory(db)), NewRevisions(db), func(b []byte, text string) ([]byte, bool) {
+		revisions := biz.NewRevisions(messages, biz.NewHistory(NewHistory(db)), NewRevisions(db), func(b []byte, _ biz.AudioID, text string) ([]byte, bool) {
 			return append(b, text...), true
 		}, slog.New(slog.DiscardHandler))
 		u := biz.Identity{User: "u"}
@@ -42,11 +43,20 @@ func TestRecallErasesEveryRow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		audio := textDraft("r", "u", "", "secret sound")
-		audio.Type, audio.Audio = biz.TypeAudio, "secret recording"
-		heard := send(audio)
-		if _, err := revisions.Transcribed(t.Context(), "r", &biz.Transcript{Audio: "secret recording", Text: "secret speech"}); err != nil {
+		const recording = "019ab000-0000-7000-8000-00000005ec4e"
+		if err := NewAudios(db).Add(t.Context(), biz.Audio{ID: recording, Room: "r", User: "u", Format: "opus", CreatedAt: time.Now()}, true); err != nil {
 			t.Fatal(err)
+		}
+		audio := textDraft("r", "u", "", "secret sound of "+recording)
+		audio.Type = biz.TypeAudio
+		heard := send(audio)
+		if n, err := revisions.Transcribed(t.Context(), "r", &biz.Transcript{Audio: recording, Text: "secret speech"}); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		for _, table := range []string{"audios", "transcripts", "audio_refs"} {
+			if !slices.Contains(rowsWith(t, db, recording), table) {
+				t.Errorf("%s does not have the recording before", table)
+			}
 		}
 		if found := rowsWith(t, db, "secret"); len(found) < 6 { // or this finds nothing at all
 			t.Errorf("only %q have it before", found)
@@ -58,6 +68,9 @@ func TestRecallErasesEveryRow(t *testing.T) {
 		}
 		if found := rowsWith(t, db, "secret"); len(found) > 0 {
 			t.Errorf("after a recall it is in %q", found)
+		}
+		if found := rowsWith(t, db, recording); !slices.Equal(found, []string{"audio_waste"}) { // until its bytes are deleted
+			t.Errorf("after a recall the recording is in %q", found)
 		}
 
 		short := textDraft("r", "u", "", "secret for a moment")

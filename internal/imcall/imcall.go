@@ -26,7 +26,7 @@ func Draft(req *imv1.SendMessageRequest) *biz.Draft {
 		AckRequired: req.GetAckRequired(),
 		ReplyTo:     req.GetReplyToSeq(),
 		Mentions:    Mentions(req.GetMentions()),
-	}, ExpiresIn: ExpiresIn(req.GetExpiresInSeconds()), Audio: AudioOf(req.GetType(), req.GetContent())}
+	}, ExpiresIn: ExpiresIn(req.GetExpiresInSeconds())}
 }
 
 // Sent answers a SendMessage.

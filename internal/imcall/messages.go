@@ -16,23 +16,11 @@ func ExpiresIn(seconds int64) time.Duration {
 	return time.Duration(max(min(seconds, beyond), -1)) * time.Second
 }
 
-// AudioOf is the recording that an AUDIO message plays, or none where its content does not say.
-func AudioOf(t imv1.MessageType, content []byte) biz.AudioID {
-	if t != imv1.MessageType_MESSAGE_TYPE_AUDIO {
-		return ""
-	}
+// Transcribed is the AudioContent of a recording with what is said in it. changed is false when it is nothing else
+// then, or content is no AudioContent of that recording. It is a biz.TranscriptEncoder.
+func Transcribed(content []byte, audio biz.AudioID, text string) (with []byte, changed bool) {
 	c := &imv1.AudioContent{}
-	if proto.Unmarshal(content, c) != nil || len(c.GetAudioId()) > biz.MaxIDBytes {
-		return ""
-	}
-	return biz.AudioID(c.GetAudioId())
-}
-
-// Transcribed is an AudioContent with what is said in it. changed is false when it is nothing else then, or content
-// is no AudioContent. It is a biz.TranscriptEncoder.
-func Transcribed(content []byte, text string) (with []byte, changed bool) {
-	c := &imv1.AudioContent{}
-	if proto.Unmarshal(content, c) != nil || c.GetTranscription() == text {
+	if proto.Unmarshal(content, c) != nil || c.GetAudioId() != string(audio) || c.GetTranscription() == text {
 		return content, false
 	}
 	c.Transcription = text

@@ -2,6 +2,7 @@ package imcall_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 	"time"
 
@@ -24,26 +25,30 @@ func audioContent(tb testing.TB, c *imv1.AudioContent) []byte {
 // FuzzTranscribed: whatever a client has sent as the content of an AUDIO message, a transcript is put into it once or
 // not at all, and nothing else changes.
 func FuzzTranscribed(f *testing.F) {
-	f.Add(audioContent(f, &imv1.AudioContent{AudioId: "a", Duration: 1, Waveform: []byte{1}}), "said")
-	f.Add(audioContent(f, &imv1.AudioContent{AudioId: "a", Transcription: "said"}), "said")
-	f.Add([]byte(`{"audioId":"a"}`), "said")
-	f.Add([]byte("\xff"), "\xff")
-	f.Fuzz(func(t *testing.T, content []byte, text string) {
-		with, changed := imcall.Transcribed(content, text)
+	f.Add(audioContent(f, &imv1.AudioContent{AudioId: "a", Duration: 1, Waveform: []byte{1}}), "a", "said")
+	f.Add(audioContent(f, &imv1.AudioContent{AudioId: "a", Transcription: "said"}), "a", "said")
+	f.Add(audioContent(f, &imv1.AudioContent{AudioId: "a"}), "b", "said")
+	f.Add([]byte(`{"audioId":"a"}`), "a", "said")
+	f.Add([]byte("\xff"), "a", "\xff")
+	f.Fuzz(func(t *testing.T, content []byte, audio, text string) {
+		with, changed := imcall.Transcribed(content, biz.AudioID(audio), text)
 		if !changed {
 			if !bytes.Equal(with, content) {
 				t.Errorf("%q has become %q", content, with)
 			}
 			return
 		}
-		c := &imv1.AudioContent{}
-		if err := proto.Unmarshal(with, c); err != nil || c.GetTranscription() != text {
-			t.Fatalf("%v, %v", c, err)
+		before, after := &imv1.AudioContent{}, &imv1.AudioContent{}
+		if err := errors.Join(proto.Unmarshal(content, before), proto.Unmarshal(with, after)); err != nil {
+			t.Fatal(err)
 		}
-		if imcall.AudioOf(imv1.MessageType_MESSAGE_TYPE_AUDIO, with) != imcall.AudioOf(imv1.MessageType_MESSAGE_TYPE_AUDIO, content) {
-			t.Errorf("%q plays another recording than %q", with, content)
+		if before.GetAudioId() != audio || after.GetTranscription() != text {
+			t.Errorf("%v has become %v by the transcript %q of %q", before, after, text, audio)
 		}
-		if _, again := imcall.Transcribed(with, text); again {
+		if before.Transcription = text; !proto.Equal(before, after) {
+			t.Errorf("something else has changed: %v, %v", before, after)
+		}
+		if _, again := imcall.Transcribed(with, biz.AudioID(audio), text); again {
 			t.Errorf("%q is changed again", with)
 		}
 	})
@@ -56,11 +61,17 @@ func TestWhatASenderAsksFor(t *testing.T) {
 			t.Errorf("%d seconds are %s", seconds, got)
 		}
 	}
-	content := audioContent(t, &imv1.AudioContent{AudioId: "a"})
-	if got := imcall.AudioOf(imv1.MessageType_MESSAGE_TYPE_AUDIO, content); got != "a" {
-		t.Errorf("it plays %q", got)
+}
+
+// TestTranscribedPlaysIt: a message may refer to a recording without being one of it.
+func TestTranscribedPlaysIt(t *testing.T) {
+	t.Parallel()
+	content := audioContent(t, &imv1.AudioContent{AudioId: "a", Duration: 1})
+	if with, changed := imcall.Transcribed(content, "b", "said"); changed || !bytes.Equal(with, content) {
+		t.Errorf("the transcript of another recording makes it %q", with)
 	}
-	if got := imcall.AudioOf(imv1.MessageType_MESSAGE_TYPE_TEXT, content); got != "" {
-		t.Errorf("a text plays %q", got)
+	want := audioContent(t, &imv1.AudioContent{AudioId: "a", Duration: 1, Transcription: "said"})
+	if with, changed := imcall.Transcribed(content, "a", "said"); !changed || !bytes.Equal(with, want) {
+		t.Errorf("its transcript makes it %q", with)
 	}
 }

@@ -125,7 +125,7 @@ func TestATranscriptIsShownInItsMessage(t *testing.T) {
 	t.Parallel()
 	on := make(chan struct{})
 	s, log := newScribeIM(t, on)
-	content, err := proto.Marshal(&imv1.AudioContent{AudioId: "speech", Duration: 1.5})
+	content, err := proto.Marshal(&imv1.AudioContent{AudioId: speech, Duration: 1.5})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestATranscriptIsShownInItsMessage(t *testing.T) {
 	if _, err := s.SendMessage(by(t, "alice"), play); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.GetAudioTranscript(by(t, "alice"), &imv1.TranscriptRequest{AudioId: "speech"}); err != nil {
+	if _, err := s.GetAudioTranscript(by(t, "alice"), &imv1.TranscriptRequest{AudioId: speech}); err != nil {
 		t.Fatal(err)
 	}
 	close(on)

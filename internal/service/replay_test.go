@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,8 @@ type stage struct {
 	revisions *biz.Revisions
 	wire      *wire
 	rooms     *biz.Rooms
+	audios    *data.Audios
+	shown     atomic.Int64 // times that a transcript had a message
 	stop      func() error
 }
 
@@ -99,7 +102,7 @@ func newStage(t *testing.T) *stage {
 	messages := biz.NewMessages(rooms, log, w, biz.MessageRules{MaxContentBytes: 1000, MaxMetadataBytes: 1000})
 	history := biz.NewHistory(data.NewHistory(db))
 	revisions := biz.NewRevisions(messages, history, data.NewRevisions(db), imcall.Transcribed, quiet)
-	st := &stage{log: log, revisions: revisions, wire: w, rooms: inRooms, s: service.NewIM(service.IMRules{
+	st := &stage{log: log, revisions: revisions, wire: w, rooms: inRooms, audios: data.NewAudios(db), s: service.NewIM(service.IMRules{
 		Rooms: inRooms, Messages: messages, Revisions: revisions, History: history,
 	}, nil, readiness{}, quiet)}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -117,6 +120,9 @@ func newStage(t *testing.T) *stage {
 // mostMoments is how long a history may be.
 const mostMoments = 12
 
+// words are what is said.
+var words = []string{"a", "b", "c", "d"}
+
 // actors are an admin, a moderator and users.
 var actors = []biz.UserID{"admin", "mod", "u", "v"}
 
@@ -127,6 +133,7 @@ func as(user biz.UserID) context.Context {
 // play is one history in a room of its own, and the clients that follow it.
 type play struct {
 	*stage
+	number  int
 	room    biz.RoomID
 	acts    [][]func() error // what happens at one time
 	clients []*client
@@ -144,6 +151,17 @@ func (p *play) begin(t *rapid.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, word := range words {
+		a := biz.Audio{ID: p.recording(word), Room: p.room, User: p.name("u"), Format: "opus", CreatedAt: time.Now()}
+		if err := p.audios.Add(context.Background(), a, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// recording is the id of the recording of a word in the play's room.
+func (p *play) recording(word string) biz.AudioID {
+	return biz.AudioID(fmt.Sprintf("019ab000-0000-7000-8000-%08x%04x", p.number, word))
 }
 
 // name is that of somebody who is in no other room.
@@ -171,7 +189,7 @@ func (p *play) draw(t *rapid.T) {
 func (p *play) drawAct(t *rapid.T) func() error {
 	by := rapid.SampledFrom(actors).Draw(t, "by")
 	ctx, room, seq := as(p.name(by)), string(p.room), rapid.Int64Range(1, 12).Draw(t, "seq")
-	word := rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "word")
+	word := rapid.SampledFrom(words).Draw(t, "word")
 	metadata := map[string]string{"said": word}
 	mentions := rapid.SampledFrom([][]string{nil, nil, {string(p.name("u"))}, {string(p.name("v")), "nobody"}}).Draw(t, "mentions")
 	switch rapid.IntRange(0, 9).Draw(t, "act") {
@@ -184,15 +202,19 @@ func (p *play) drawAct(t *rapid.T) func() error {
 		}
 		return func() error { _, err := p.s.SendMessage(ctx, req); return err }
 	case 3:
-		content, err := proto.Marshal(&imv1.AudioContent{AudioId: room + word})
+		content, err := proto.Marshal(&imv1.AudioContent{AudioId: string(p.recording(word))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		req := &imv1.SendMessageRequest{RoomId: room, Type: imv1.MessageType_MESSAGE_TYPE_AUDIO, Content: content}
 		return func() error { _, err := p.s.SendMessage(ctx, req); return err }
 	case 4:
-		tr := &biz.Transcript{Audio: biz.AudioID(room + word), Text: "said " + word}
-		return func() error { _, err := p.revisions.Transcribed(ctx, p.room, tr); return err }
+		tr := &biz.Transcript{Audio: p.recording(word), Text: "said " + word}
+		return func() error {
+			heard, err := p.revisions.Transcribed(ctx, p.room, tr)
+			p.shown.Add(int64(heard))
+			return err
+		}
 	case 5, 6:
 		req := &imv1.EditMessageRequest{RoomId: room, Seq: seq, Content: []byte("edited " + word), Metadata: metadata, Mentions: mentions}
 		return func() error { _, err := p.s.EditMessage(ctx, req); return err }
@@ -374,7 +396,7 @@ func TestEveryEventReplaysTheSame(t *testing.T) {
 			plays := make([]*play, 10)
 			for i := range plays {
 				histories++
-				plays[i] = &play{stage: st, room: biz.RoomID(fmt.Sprint("room", histories))}
+				plays[i] = &play{stage: st, number: histories, room: biz.RoomID(fmt.Sprint("room", histories))}
 				plays[i].draw(rt)
 			}
 			for _, p := range plays {
@@ -390,6 +412,9 @@ func TestEveryEventReplaysTheSame(t *testing.T) {
 		}
 		if histories < 1000 && !t.Failed() {
 			t.Errorf("only %d histories", histories)
+		}
+		if st.shown.Load() == 0 {
+			t.Error("no transcript had a message")
 		}
 	})
 }

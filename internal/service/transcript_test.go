@@ -18,6 +18,12 @@ import (
 	"github.com/game-im/hermod/plugin"
 )
 
+// The recordings of a scribe's room.
+const (
+	speech = "019ab000-0000-7000-8000-000000000001"
+	noise  = "019ab000-0000-7000-8000-000000000002"
+)
+
 // scribe answers by the recording's id, once it is let go on.
 type scribe struct{ on chan struct{} }
 
@@ -29,7 +35,7 @@ func (s scribe) Transcribe(ctx context.Context, a plugin.Audio) (plugin.Transcri
 	case <-ctx.Done():
 		return plugin.Transcript{}, ctx.Err()
 	}
-	if a.ID == "noise" {
+	if a.ID == noise {
 		return plugin.Transcript{}, plugin.Refused("there is only noise")
 	}
 	return plugin.Transcript{Text: "what was said", Confidence: 0.75}, nil
@@ -71,7 +77,7 @@ func newScribeIM(t *testing.T, on chan struct{}) (*service.IM, *data.MessageLog)
 	}, nil, readiness{}, quiet)
 	join(t, s, "alice", nil)
 	join(t, s, "bob", nil)
-	for _, id := range []biz.AudioID{"speech", "noise"} {
+	for _, id := range []biz.AudioID{speech, noise} {
 		a := biz.Audio{ID: id, Room: "r", User: "alice", Format: "opus", Size: 1, CreatedAt: time.Now()}
 		if err := audios.Add(t.Context(), a, false); err != nil {
 			t.Fatal(err)
@@ -108,15 +114,15 @@ func TestGetAudioTranscript(t *testing.T) {
 		}
 		return resp
 	}
-	first := ask("speech").GetTranscription()
+	first := ask(speech).GetTranscription()
 	if first.GetStatus() != imv1.TranscriptStatus_TRANSCRIPT_STATUS_PENDING || first.GetCreatedAt() == nil || first.GetText() != "" {
 		t.Errorf("at first it is %v", first)
 	}
 	close(on)
-	if m := told(t, log, 1); m.Type != biz.TypeSystem || m.Metadata["event_type"] != string(biz.EventTranscriptCompleted) || m.Metadata["audio_id"] != "speech" {
+	if m := told(t, log, 1); m.Type != biz.TypeSystem || m.Metadata["event_type"] != string(biz.EventTranscriptCompleted) || m.Metadata["audio_id"] != speech {
 		t.Errorf("told %+v", m)
 	}
-	got := ask("speech")
+	got := ask(speech)
 	tr := got.GetTranscription()
 	if tr.GetStatus() != imv1.TranscriptStatus_TRANSCRIPT_STATUS_COMPLETED || tr.GetText() != "what was said" || tr.GetConfidence() != 0.75 ||
 		!tr.GetCreatedAt().AsTime().Equal(first.GetCreatedAt().AsTime()) || tr.GetUpdatedAt().AsTime().Before(tr.GetCreatedAt().AsTime()) ||
@@ -131,7 +137,7 @@ func TestATranscriptThatFailed(t *testing.T) {
 	on := make(chan struct{})
 	close(on)
 	s, log := newScribeIM(t, on)
-	req := &imv1.TranscriptRequest{AudioId: "noise"}
+	req := &imv1.TranscriptRequest{AudioId: noise}
 	if _, err := s.GetAudioTranscript(by(t, "alice"), req); err != nil {
 		t.Fatal(err)
 	}
@@ -156,9 +162,9 @@ func TestGetAudioTranscriptRefusals(t *testing.T) {
 	}{
 		{"bob", &imv1.TranscriptRequest{AudioId: "unknown"}, codes.NotFound, "AUDIO_NOT_FOUND"},
 		{"bob", &imv1.TranscriptRequest{}, codes.InvalidArgument, "INVALID_ARGUMENT"},
-		{"bob", &imv1.TranscriptRequest{AudioId: "speech", UserId: "alice"}, codes.PermissionDenied, "FOREIGN_USER"},
-		{"eve", &imv1.TranscriptRequest{AudioId: "speech"}, codes.PermissionDenied, "NOT_A_MEMBER"},
-		{"", &imv1.TranscriptRequest{AudioId: "speech"}, codes.Unauthenticated, "UNAUTHENTICATED"},
+		{"bob", &imv1.TranscriptRequest{AudioId: speech, UserId: "alice"}, codes.PermissionDenied, "FOREIGN_USER"},
+		{"eve", &imv1.TranscriptRequest{AudioId: speech}, codes.PermissionDenied, "NOT_A_MEMBER"},
+		{"", &imv1.TranscriptRequest{AudioId: speech}, codes.Unauthenticated, "UNAUTHENTICATED"},
 	} {
 		resp, err := s.GetAudioTranscript(by(t, test.by), test.req)
 		if err == nil {

@@ -27,6 +27,8 @@ var revisionSuite = map[string]func(scene){
 	"what goes with its message":       testAboutGoes,
 	"a transcript is shown":            testTranscribed,
 	"a transcript that was there":      testTranscribedBefore,
+	"an edit refers to a recording":    testEditRefers,
+	"recalled as soon as it is said":   testRecallAtOnce,
 	"another message by its id":        testExtrasConflict,
 	"nothing in a room without log":    testNotPersistent,
 }
@@ -38,10 +40,10 @@ func (s scene) revise() (*biz.Messages, *biz.Revisions) {
 	return messages, biz.NewRevisions(messages, biz.NewHistory(s.History), s.Revisions, transcribe, slog.New(slog.DiscardHandler))
 }
 
-// transcribe is a biz.TranscriptEncoder.
-func transcribe(content []byte, text string) ([]byte, bool) {
-	before, said, _ := bytes.Cut(content, []byte("|"))
-	return fmt.Appendf(nil, "%s|%s", before, text), string(said) != text
+// transcribe is a biz.TranscriptEncoder for contents that are a recording's id, and have its transcript behind a bar.
+func transcribe(content []byte, audio biz.AudioID, text string) ([]byte, bool) {
+	id, said, _ := bytes.Cut(content, []byte("|"))
+	return fmt.Appendf(nil, "%s|%s", id, text), string(id) == string(audio) && string(said) != text
 }
 
 func as(user biz.UserID) biz.Identity { return biz.Identity{User: user} }

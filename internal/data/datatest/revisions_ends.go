@@ -2,8 +2,6 @@ package datatest
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -103,18 +101,17 @@ func testAboutGoes(s scene) {
 	messages, revisions := s.revise()
 	s.join("r", "u")
 	s.join("r", "v")
+	a := s.record(1, "r", aTime)
 	for range 2 {
 		seq := s.lasting(messages, time.Hour)
 		s.revised(revisions.React(s.context(), as("v"), biz.ReactRequest{Room: "r", Seq: seq, Reaction: "ok"}))
 		s.revised(revisions.Edit(s.context(), as("u"), biz.EditRequest{Room: "r", Seq: seq, Content: []byte("y"), Mentions: []biz.UserID{"v"}}))
-		audio := text("r", "u", "", "sound")
-		audio.Type, audio.Audio = biz.TypeAudio, "a"
-		s.send(messages, audio)
+		s.play(messages, a)
 	}
 	about := func() [4]int {
 		first, err1 := s.Revisions.Reactions(s.context(), "r", 1, 0, 10)
 		second, err2 := s.Revisions.Reactions(s.context(), "r", 5, 0, 10)
-		heard, err3 := s.Revisions.HeardIn(s.context(), "r", "a")
+		heard, err3 := s.Revisions.HeardIn(s.context(), "r", a)
 		if err1 != nil || err2 != nil || err3 != nil {
 			s.t.Fatal(err1, err2, err3)
 		}
@@ -129,78 +126,6 @@ func testAboutGoes(s scene) {
 	s.wantReason(err, "MESSAGE_NOT_FOUND")
 	_, err = revisions.Reactions(s.context(), as("u"), biz.ReactionsRequest{Room: "r", Seq: 1})
 	s.wantReason(err, "MESSAGE_NOT_FOUND")
-}
-
-// recorded is a recording whose transcript has ended.
-func (s scene) recorded(id biz.AudioID) *biz.Transcript {
-	s.t.Helper()
-	if err := s.Audios.Add(s.context(), biz.Audio{ID: id, Room: "r", User: "u", Format: "opus", CreatedAt: aTime}, true); err != nil {
-		s.t.Fatal(err)
-	}
-	now := time.Now()
-	jobs, err := s.Queue.Claim(s.context(), now, now.Add(time.Minute), 1)
-	if err != nil || len(jobs) != 1 {
-		s.t.Fatalf("%v, %v", jobs, err)
-	}
-	job := jobs[0]
-	job.Transcript.Status, job.Transcript.Text, job.Transcript.UpdatedAt = biz.TranscriptCompleted, "said", now
-	if held, err := s.Queue.Finish(s.context(), job); !held || err != nil {
-		s.t.Fatal(held, err)
-	}
-	if held, err := s.Queue.Settle(s.context(), job); !held || err != nil {
-		s.t.Fatal(held, err)
-	}
-	return &job.Transcript
-}
-
-func testTranscribed(s scene) {
-	messages, revisions := s.revise()
-	s.join("r", "u")
-	for _, id := range []biz.AudioID{"a", "b", "a", ""} {
-		audio := text("r", "u", "", "sound")
-		audio.Type, audio.Audio, audio.Metadata = biz.TypeAudio, id, map[string]string{"k": "v"}
-		s.send(messages, audio)
-	}
-	s.revised(revisions.Recall(s.context(), as("u"), biz.RecallRequest{Room: "r", Seq: 3}))
-	tr := s.recorded("a")
-	for range 2 {
-		heard, err := revisions.Transcribed(s.context(), "r", tr)
-		if err != nil || heard != 1 {
-			s.t.Fatalf("heard in %d, %v", heard, err)
-		}
-	}
-	m := s.at(1)
-	s.equal("content", string(m.Content), "sound|said")
-	s.equal("metadata", m.Metadata, map[string]string{"k": "v"})
-	s.equal("state", fmt.Sprintf("%+v", *m.State), fmt.Sprintf("%+v", biz.MessageState{Version: 1}))
-	s.equal("of another recording", string(s.at(2).Content), "sound")
-	s.equal("recalled", len(s.at(3).Content), 0)
-	s.equal("event", string(s.at(6).Content), `message_edited by  of map[target_seq:1] says "sound|said"`)
-	s.equal("head", s.room("r").HeadSeq, int64(6))
-	s.revised(revisions.Recall(s.context(), as("u"), biz.RecallRequest{Room: "r", Seq: 1}))
-	s.equal("event of a recalled one", strings.Contains(string(s.at(6).Content), "said"), false)
-}
-
-// testTranscribedBefore: a recording that is sent after its transcript has ended is due again.
-func testTranscribedBefore(s scene) {
-	messages, _ := s.revise()
-	s.join("r", "u")
-	s.recorded("a")
-	due := func() int {
-		jobs, err := s.Queue.Claim(s.context(), time.Now(), time.Now().Add(time.Minute), 9)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		for _, j := range jobs {
-			s.equal("status", j.Transcript.Status, biz.TranscriptCompleted)
-		}
-		return len(jobs)
-	}
-	s.equal("before", due(), 0)
-	audio := text("r", "u", "", "sound")
-	audio.Type, audio.Audio = biz.TypeAudio, "a"
-	s.send(messages, audio)
-	s.equal("afterwards", due(), 1)
 }
 
 func testExtrasConflict(s scene) {

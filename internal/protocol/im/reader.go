@@ -189,7 +189,6 @@ func (r *reader) send(ctx context.Context, req *imv1.MessageRequest) {
 		},
 		Origin:    biz.SessionID(r.session.ID),
 		ExpiresIn: imcall.ExpiresIn(req.GetExpiresInSeconds()),
-		Audio:     imcall.AudioOf(req.GetType(), req.GetContent()),
 	}
 	switch to := biz.UserID(req.GetToUserId()); {
 	case to != "":

@@ -49,17 +49,7 @@ CREATE TABLE IF NOT EXISTS expiries (
   INDEX expiries_by_time (expires_at)
 ) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
--- The messages that a recording is heard in.
-CREATE TABLE IF NOT EXISTS audio_messages (
-  audio_id varbinary(255) NOT NULL,
-  room_id varbinary(255) NOT NULL,
-  seq bigint NOT NULL,
-  PRIMARY KEY (audio_id, room_id, seq),
-  INDEX audio_messages_by_message (room_id, seq)
-) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
-
 -- +goose Down
-DROP TABLE IF EXISTS audio_messages;
 DROP TABLE IF EXISTS expiries;
 DROP TABLE IF EXISTS mentions;
 DROP TABLE IF EXISTS message_events;

@@ -41,17 +41,7 @@ CREATE TABLE expiries (
 );
 CREATE INDEX expiries_by_time ON expiries (expires_at);
 
--- The messages that a recording is heard in.
-CREATE TABLE audio_messages (
-  audio_id text COLLATE "C" NOT NULL,
-  room_id  text COLLATE "C" NOT NULL,
-  seq      bigint NOT NULL,
-  PRIMARY KEY (audio_id, room_id, seq)
-);
-CREATE INDEX audio_messages_by_message ON audio_messages (room_id, seq);
-
 -- +goose Down
-DROP TABLE audio_messages;
 DROP TABLE expiries;
 DROP TABLE mentions;
 DROP TABLE message_events;

@@ -41,17 +41,7 @@ CREATE TABLE expiries (
 ) WITHOUT ROWID;
 CREATE INDEX expiries_by_time ON expiries (expires_at);
 
--- The messages that a recording is heard in.
-CREATE TABLE audio_messages (
-  audio_id TEXT    NOT NULL,
-  room_id  TEXT    NOT NULL,
-  seq      INTEGER NOT NULL,
-  PRIMARY KEY (audio_id, room_id, seq)
-) WITHOUT ROWID;
-CREATE INDEX audio_messages_by_message ON audio_messages (room_id, seq);
-
 -- +goose Down
-DROP TABLE audio_messages;
 DROP TABLE expiries;
 DROP TABLE mentions;
 DROP TABLE message_events;
