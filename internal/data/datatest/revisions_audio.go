@@ -9,11 +9,11 @@ import (
 )
 
 // play sends an AUDIO message of user u in room r, whose content is the id of a recording.
-func (s scene) play(messages *biz.Messages, id biz.AudioID) (seq int64) {
+func (s scene) play(messages *biz.Messages, id biz.AudioID) {
 	s.t.Helper()
 	d := text("r", "u", "", string(id))
 	d.Type, d.Metadata = biz.TypeAudio, map[string]string{"k": "v"}
-	return s.send(messages, d).Seq
+	s.send(messages, d)
 }
 
 // transcribed ends the one transcript that is due.
