@@ -1,8 +1,11 @@
 package imactions_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 )
@@ -135,4 +138,42 @@ func TestEveryRoomActionIsNamed(t *testing.T) {
 			t.Errorf("%s is not named in %q", name, a.text)
 		}
 	}
+}
+
+// TestMyRoomsTellOfMentions: the list of his rooms says of each what the snapshot of a Sync says, unread mentions too.
+func TestMyRoomsTellOfMentions(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, usual())
+	f := formats["JSON"]
+	alice, bob := b.login(f, "alice", ""), b.login(f, "bob", "")
+	for _, room := range []string{"r", "s"} {
+		call(alice, "im.create_room", &imv1.CreateRoomRequest{RoomId: room, Config: &imv1.RoomConfig{Persistent: true}}, &imv1.CreateRoomResponse{})
+		call(bob, "im.join", &imv1.JoinRoomRequest{RoomId: room}, &imv1.JoinRoomResponse{})
+		alice.want("bob joined " + room)
+	}
+	for id, mentions := range [][]string{{"bob"}, nil, {"*"}} {
+		said := textTo("r", strconv.Itoa(id), "x")
+		said.Mentions = mentions
+		call(alice, "im.send", said, &imv1.SendMessageResponse{})
+		bob.take()
+	}
+	mentioned := func(r, s int32) {
+		t.Helper()
+		mine := call(bob, "im.rooms", &imv1.ListMyRoomsRequest{}, &imv1.ListMyRoomsResponse{}).GetRooms()
+		snapshot := call(bob, "im.sync", &imv1.SyncRequest{}, &imv1.SyncResponse{}).GetSnapshot()
+		if len(mine) != 2 || len(snapshot) != 2 {
+			t.Fatalf("bob has %v and %v", mine, snapshot)
+		}
+		want := map[string]int32{"r": r, "s": s}
+		for i, room := range mine {
+			if got := room.GetState(); got.GetMentions() != want[got.GetRoomId()] || !proto.Equal(got, snapshot[i]) {
+				t.Errorf("his list says %v, the snapshot %v; want %d mentions", got, snapshot[i], want[got.GetRoomId()])
+			}
+		}
+	}
+	mentioned(2, 0)
+	call(bob, "im.read", &imv1.MarkReadRequest{RoomId: "r", Seq: 1}, &imv1.MarkReadResponse{})
+	mentioned(1, 0)
+	call(bob, "im.read", &imv1.MarkReadRequest{RoomId: "r", Seq: 3}, &imv1.MarkReadResponse{})
+	mentioned(0, 0)
 }
