@@ -8,9 +8,13 @@ import (
 
 const (
 	idleInterval = time.Minute
-	// idleAtOnce is how many rooms are looked up in one query; idleEnded how many are ended in one sweep.
+	// idleAtOnce is how many rooms are looked up in one query.
 	idleAtOnce = 500
+	// idleLooked and idleEnded are how many rooms one sweep looks at and ends, and idleTime after which it ends
+	// nothing more. The next sweep goes on from there.
+	idleLooked = 50_000
 	idleEnded  = 1000
+	idleTime   = 20 * time.Second
 )
 
 // IdleRooms ends rooms in which nothing was said for as long as their configuration has it, and where nobody is.
@@ -42,36 +46,59 @@ func (i *IdleRooms) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep ends what is due now, and tells how many rooms that were. It goes on where the last one ended.
+// Sweep ends what is due among the next rooms, and tells how many it ended. It goes on where the last one stopped, and
+// begins anew after the last room: among many rooms some wait for a later one. A room that cannot be ended is passed,
+// and has its turn again when all others had theirs.
 func (i *IdleRooms) Sweep(ctx context.Context) (ended int, err error) {
 	there, ok := i.admin.rooms.presence.(Attendance)
 	if !ok {
 		return 0, nil
 	}
-	for ended < idleEnded {
+	until := time.Now().Add(idleTime)
+	for looked := 0; looked < idleLooked && ended < idleEnded && time.Now().Before(until); looked += idleAtOnce {
+		began := time.Now()
 		rooms, last, err := i.admin.book.Idle(ctx, i.last, idleAtOnce)
 		if err != nil {
 			return ended, err
 		}
-		for _, room := range rooms {
-			if users, complete := there.Attending(ctx, room); users > 0 || !complete {
-				continue
-			}
-			switch err := i.end(ctx, room); {
-			case err == nil:
-				ended++
-			case KindOf(err) != KindNotFound && AsError(err).Reason != "NOT_IDLE":
-				return ended, err
-			}
+		n, all, err := i.endAll(ctx, there, rooms, until)
+		if ended += n; err != nil {
+			return ended, err
+		}
+		if !all {
+			break
 		}
 		if i.last = last; last == "" {
 			break
+		}
+		if !sleep(ctx, time.Since(began)) { // whoever sends goes first
+			return ended, ctx.Err()
 		}
 	}
 	if ended > 0 {
 		i.log.InfoContext(ctx, "rooms that were idle are ended", "rooms", ended)
 	}
 	return ended, nil
+}
+
+// endAll ends those of the rooms where nobody is, unless the time is over before it had them all.
+func (i *IdleRooms) endAll(ctx context.Context, there Attendance, rooms []RoomID, until time.Time) (ended int, all bool, err error) {
+	for _, room := range rooms {
+		if !time.Now().Before(until) {
+			return ended, false, nil
+		}
+		i.last = room
+		if users, complete := there.Attending(ctx, room); users > 0 || !complete {
+			continue
+		}
+		switch err := i.end(ctx, room); {
+		case err == nil:
+			ended++
+		case KindOf(err) != KindNotFound && AsError(err).Reason != "NOT_IDLE":
+			return ended, false, err
+		}
+	}
+	return ended, true, nil
 }
 
 // end ends a room, unless something was said in it after all.

@@ -2,7 +2,6 @@ package biz_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -161,8 +160,11 @@ func (s *store) act(d *biz.Draft) (biz.Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	room, ok := s.rooms[d.Room]
-	if s.err != nil || !ok {
-		return biz.Receipt{}, errors.Join(s.err, biz.ErrRoomNotFound(d.Room))
+	switch {
+	case s.err != nil:
+		return biz.Receipt{}, s.err
+	case !ok:
+		return biz.Receipt{}, biz.ErrRoomNotFound(d.Room)
 	}
 	state := biz.ActState{Now: time.Now(), Room: room}
 	needs := d.Act.Needs()

@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -238,6 +239,30 @@ func crowd(tb testing.TB, db *DB, room biz.RoomID, n int) {
 			tb.Fatal(err)
 		}
 	}
+}
+
+// TestIdleRoomsAreLookedUpInParts: each part has those that are idle among its rooms, and says where the next begins.
+func TestIdleRoomsAreLookedUpInParts(t *testing.T) {
+	t.Parallel()
+	onTwoAdminNodes(t, func(t *testing.T, nodes [2]*adminNode) {
+		for room, idle := range map[biz.RoomID]time.Duration{"a": time.Microsecond, "b": 0, "c": time.Hour, "d": time.Microsecond, "e": 0} {
+			config := biz.DefaultRoomConfig()
+			config.IdleTimeout = idle
+			_, err := nodes[0].admin.Create(t.Context(), as("a"), biz.CreateRoom{Room: room, Config: &config})
+			must(t, err)
+		}
+		book, after := NewRoomBook(nodes[1].db), biz.RoomID("")
+		for _, want := range []struct {
+			idle []biz.RoomID
+			last biz.RoomID
+		}{{[]biz.RoomID{"a"}, "b"}, {[]biz.RoomID{"d"}, "d"}, {nil, ""}} {
+			idle, last, err := book.Idle(t.Context(), after, 2)
+			if err != nil || !slices.Equal(idle, want.idle) || last != want.last {
+				t.Errorf("after %q: %v, %q, %v; want %+v", after, idle, last, err, want)
+			}
+			after = last
+		}
+	})
 }
 
 // TestIdleRoomsEnd: those in which nothing was said for as long as they may be idle and where nobody is, once, whichever
