@@ -3,6 +3,7 @@ package biz
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -10,6 +11,8 @@ const (
 	idleInterval = time.Minute
 	// idleAtOnce is how many rooms are looked up in one query.
 	idleAtOnce = 500
+	// idleAsked is in how many at once it is looked who is there, so that little time passes until they are ended.
+	idleAsked = 10
 	// idleLooked and idleEnded are how many rooms one sweep looks at and ends, and idleTime after which it ends
 	// nothing more. The next sweep goes on from there.
 	idleLooked = 50_000
@@ -83,19 +86,22 @@ func (i *IdleRooms) Sweep(ctx context.Context) (ended int, err error) {
 
 // endAll ends those of the rooms where nobody is, unless the time is over before it had them all.
 func (i *IdleRooms) endAll(ctx context.Context, there Attendance, rooms []RoomID, until time.Time) (ended int, all bool, err error) {
-	for _, room := range rooms {
+	for part := range slices.Chunk(rooms, idleAsked) {
 		if !time.Now().Before(until) {
 			return ended, false, nil
 		}
-		i.last = room
-		if users, complete := there.Attending(ctx, room); users > 0 || !complete {
-			continue
-		}
-		switch err := i.end(ctx, room); {
-		case err == nil:
-			ended++
-		case KindOf(err) != KindNotFound && AsError(err).Reason != "NOT_IDLE":
-			return ended, false, err
+		users, complete := there.Attending(ctx, part...)
+		for at, room := range part {
+			i.last = room
+			if users[at] > 0 || !complete {
+				continue
+			}
+			switch err := i.end(ctx, room); {
+			case err == nil:
+				ended++
+			case KindOf(err) != KindNotFound && AsError(err).Reason != "NOT_IDLE":
+				return ended, false, err
+			}
 		}
 	}
 	return ended, true, nil

@@ -11,3 +11,6 @@ func (p *Pusher) Waiting() int {
 
 // Request takes what another node asks about pushes.
 func (p *Pusher) Request(r broker.Request) { p.offers.request(r) }
+
+// AttendanceHere is what a node says about some rooms, naming so many users at most.
+var AttendanceHere = attendanceHere

@@ -11,7 +11,7 @@ import (
 
 // answersOfRooms lets the node answer others about rooms as a whole.
 func (d *Deliverer) answersOfRooms() {
-	d.node.HandleApart(node.KindAttending, maxViews, d.answerAttending)
+	answersAttending(d.node)
 	d.node.Handle(node.KindEnded, func(r broker.Request) {
 		if payload, err := (Codec{}).Decode(r.Body); err == nil {
 			if last, ok := payload.(*biz.Message); ok {

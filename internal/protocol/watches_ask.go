@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"context"
-	"hash/fnv"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -17,9 +16,8 @@ import (
 )
 
 const (
-	// askUsers and askRooms bound one question, and askPause is between two.
+	// askUsers bounds one question, and askPause is between two.
 	askUsers = 1000
-	askRooms = 50
 	askPause = 50 * time.Millisecond
 	// askSpread is within which nodes ask that have all heard the same.
 	askSpread = 200 * time.Millisecond
@@ -29,8 +27,6 @@ const (
 	// who may hear of whom, whatever was heard.
 	refreshEvery = time.Minute
 	lapEvery     = 10 * time.Minute
-	// maxHashes bounds how many followers of a room a node names.
-	maxHashes = 4096
 )
 
 // headcount is a room of which somebody is told counts.
@@ -192,7 +188,7 @@ func (w *Watches) settle(ctx context.Context) {
 		return
 	}
 	for part := range slices.Chunk(users, askUsers) {
-		w.inquire(ctx, part, nil)
+		w.inquire(ctx, part)
 		if !pause(ctx, about(askPause)) {
 			return
 		}
@@ -200,37 +196,28 @@ func (w *Watches) settle(ctx context.Context) {
 	w.telling.ring()
 }
 
-// inquire asks the other nodes, of which one that does not answer is not heard, and returns who follows the rooms
-// there.
-func (w *Watches) inquire(ctx context.Context, users []biz.UserID, rooms []biz.RoomID) (followers [][]*wire.PresenceFollowers) {
-	if w.node.Alone() || len(users)+len(rooms) == 0 {
-		return nil
+// inquire asks the other nodes, of which one that does not answer is not heard.
+func (w *Watches) inquire(ctx context.Context, users []biz.UserID) {
+	if w.node.Alone() {
+		return
 	}
-	for first := true; first || len(users) > 0; first = false {
-		part := users[:min(askUsers, len(users))]
-		users = users[len(part):]
-		q := &wire.PresenceQuestion{Users: texts(part)}
-		if first {
-			q.Rooms = texts(rooms)
-		}
-		followers = append(followers, w.inquireOnce(ctx, part, q)...)
+	for part := range slices.Chunk(users, askUsers) {
+		w.inquireOnce(ctx, part)
 	}
-	return followers
 }
 
-func (w *Watches) inquireOnce(ctx context.Context, users []biz.UserID, q *wire.PresenceQuestion) (followers [][]*wire.PresenceFollowers) {
+func (w *Watches) inquireOnce(ctx context.Context, users []biz.UserID) {
 	ctx, cancel := context.WithTimeout(ctx, onlineWithin)
 	defer cancel()
+	q := &wire.PresenceQuestion{Users: texts(users)}
 	_ = askEverybody(ctx, w.node, node.KindWatched, marshal(q), func(a broker.Answer) (ok, more bool) {
 		var answer wire.PresenceAnswer
 		if proto.Unmarshal(a.Body, &answer) != nil {
 			return false, true
 		}
 		w.answered(a.Node, users, &answer)
-		followers = append(followers, answer.GetRooms())
 		return true, true
 	}) // who does not answer is asked again
-	return followers
 }
 
 func texts[T ~string](ids []T) []string {
@@ -273,59 +260,7 @@ func (w *Watches) answer(r broker.Request) {
 			answer.Away = append(answer.Away, int32(i))
 		}
 	}
-	for _, room := range q.GetRooms() {
-		answer.Rooms = append(answer.Rooms, w.followers(biz.RoomID(room)))
-	}
 	r.Answer(marshal(&answer))
-}
-
-// followers are those of a room on this node.
-func (w *Watches) followers(room biz.RoomID) *wire.PresenceFollowers {
-	users := w.node.Followers(RoomChannel(room))
-	f := &wire.PresenceFollowers{Count: int32(len(users))}
-	if len(users) > maxHashes {
-		return f
-	}
-	for _, user := range users {
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(user)) // it never fails
-		f.Hashes = append(f.Hashes, h.Sum64())
-	}
-	return f
-}
-
-// OnlineIn returns how many users follow a room, on any node. Who is on several is counted once, unless one of
-// them has more than maxHashes. It waits a second at most; a node that does not answer has none.
-func (w *Watches) OnlineIn(ctx context.Context, room biz.RoomID) int {
-	return w.onlineIn(ctx, []biz.RoomID{room})[0]
-}
-
-func (w *Watches) onlineIn(ctx context.Context, rooms []biz.RoomID) []int {
-	elsewhere := w.inquire(ctx, nil, rooms)
-	online := make([]int, len(rooms))
-	for i, room := range rooms {
-		parts := []*wire.PresenceFollowers{w.followers(room)}
-		for _, there := range elsewhere {
-			if i < len(there) {
-				parts = append(parts, there[i])
-			}
-		}
-		online[i] = union(parts)
-	}
-	return online
-}
-
-func union(parts []*wire.PresenceFollowers) (n int) {
-	hashes := make(map[uint64]struct{})
-	for _, p := range parts {
-		if len(p.GetHashes()) == 0 {
-			n += int(p.GetCount())
-		}
-		for _, h := range p.GetHashes() {
-			hashes[h] = struct{}{}
-		}
-	}
-	return n + len(hashes)
 }
 
 // count counts the rooms of which somebody is told.
@@ -336,8 +271,8 @@ func (w *Watches) count(ctx context.Context) {
 		rooms = append(rooms, room)
 	}
 	w.mu.Unlock()
-	for part := range slices.Chunk(rooms, askRooms) {
-		online := w.onlineIn(ctx, part)
+	for part := range slices.Chunk(rooms, maxAttendance) {
+		online, _ := attending(ctx, w.node, part) // who is on a node that does not answer is not there
 		w.mu.Lock()
 		for i, room := range part {
 			c := w.counts[room]

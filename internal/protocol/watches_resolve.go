@@ -151,7 +151,7 @@ func (w *Watches) learn(ctx context.Context, users []biz.UserID) error {
 	if len(users) == 0 {
 		return nil
 	}
-	w.inquire(ctx, users, nil)
+	w.inquire(ctx, users)
 	var gone []biz.UserID
 	w.mu.Lock()
 	for _, user := range users {

@@ -85,11 +85,10 @@ func (x *PresenceNews) GetStamp() uint64 {
 	return 0
 }
 
-// PresenceQuestion asks who of some users is on a node, and how many follow some rooms there.
+// PresenceQuestion asks who of some users is on a node.
 type PresenceQuestion struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
-	Rooms         []string               `protobuf:"bytes,2,rep,name=rooms,proto3" json:"rooms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,20 +130,12 @@ func (x *PresenceQuestion) GetUsers() []string {
 	return nil
 }
 
-func (x *PresenceQuestion) GetRooms() []string {
-	if x != nil {
-		return x.Rooms
-	}
-	return nil
-}
-
 // PresenceAnswer answers it. Who is in neither list is not there.
 type PresenceAnswer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Online        []int32                `protobuf:"varint,1,rep,packed,name=online,proto3" json:"online,omitempty"` // their places in the question
 	Away          []int32                `protobuf:"varint,2,rep,packed,name=away,proto3" json:"away,omitempty"`
 	Stamp         uint64                 `protobuf:"varint,3,opt,name=stamp,proto3" json:"stamp,omitempty"` // as of which
-	Rooms         []*PresenceFollowers   `protobuf:"bytes,4,rep,name=rooms,proto3" json:"rooms,omitempty"`  // of each room, in their order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -200,67 +191,6 @@ func (x *PresenceAnswer) GetStamp() uint64 {
 	return 0
 }
 
-func (x *PresenceAnswer) GetRooms() []*PresenceFollowers {
-	if x != nil {
-		return x.Rooms
-	}
-	return nil
-}
-
-// PresenceFollowers are the users who follow a room on a node.
-type PresenceFollowers struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	Count int32                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// A hash of each, so that who is on several nodes is counted once; none when there are too many.
-	Hashes        []uint64 `protobuf:"fixed64,2,rep,packed,name=hashes,proto3" json:"hashes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *PresenceFollowers) Reset() {
-	*x = PresenceFollowers{}
-	mi := &file_internal_protocol_wire_presence_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *PresenceFollowers) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*PresenceFollowers) ProtoMessage() {}
-
-func (x *PresenceFollowers) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_protocol_wire_presence_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use PresenceFollowers.ProtoReflect.Descriptor instead.
-func (*PresenceFollowers) Descriptor() ([]byte, []int) {
-	return file_internal_protocol_wire_presence_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *PresenceFollowers) GetCount() int32 {
-	if x != nil {
-		return x.Count
-	}
-	return 0
-}
-
-func (x *PresenceFollowers) GetHashes() []uint64 {
-	if x != nil {
-		return x.Hashes
-	}
-	return nil
-}
-
 var File_internal_protocol_wire_presence_proto protoreflect.FileDescriptor
 
 const file_internal_protocol_wire_presence_proto_rawDesc = "" +
@@ -269,18 +199,13 @@ const file_internal_protocol_wire_presence_proto_rawDesc = "" +
 	"\fPresenceNews\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\x05R\x05state\x12\x14\n" +
-	"\x05stamp\x18\x03 \x01(\x04R\x05stamp\">\n" +
+	"\x05stamp\x18\x03 \x01(\x04R\x05stamp\"(\n" +
 	"\x10PresenceQuestion\x12\x14\n" +
-	"\x05users\x18\x01 \x03(\tR\x05users\x12\x14\n" +
-	"\x05rooms\x18\x02 \x03(\tR\x05rooms\"\x88\x01\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"R\n" +
 	"\x0ePresenceAnswer\x12\x16\n" +
 	"\x06online\x18\x01 \x03(\x05R\x06online\x12\x12\n" +
 	"\x04away\x18\x02 \x03(\x05R\x04away\x12\x14\n" +
-	"\x05stamp\x18\x03 \x01(\x04R\x05stamp\x124\n" +
-	"\x05rooms\x18\x04 \x03(\v2\x1e.hermod.wire.PresenceFollowersR\x05rooms\"A\n" +
-	"\x11PresenceFollowers\x12\x14\n" +
-	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x16\n" +
-	"\x06hashes\x18\x02 \x03(\x06R\x06hashesB7Z5github.com/game-im/hermod/internal/protocol/wire;wireb\x06proto3"
+	"\x05stamp\x18\x03 \x01(\x04R\x05stampB7Z5github.com/game-im/hermod/internal/protocol/wire;wireb\x06proto3"
 
 var (
 	file_internal_protocol_wire_presence_proto_rawDescOnce sync.Once
@@ -294,20 +219,18 @@ func file_internal_protocol_wire_presence_proto_rawDescGZIP() []byte {
 	return file_internal_protocol_wire_presence_proto_rawDescData
 }
 
-var file_internal_protocol_wire_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_internal_protocol_wire_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_internal_protocol_wire_presence_proto_goTypes = []any{
-	(*PresenceNews)(nil),      // 0: hermod.wire.PresenceNews
-	(*PresenceQuestion)(nil),  // 1: hermod.wire.PresenceQuestion
-	(*PresenceAnswer)(nil),    // 2: hermod.wire.PresenceAnswer
-	(*PresenceFollowers)(nil), // 3: hermod.wire.PresenceFollowers
+	(*PresenceNews)(nil),     // 0: hermod.wire.PresenceNews
+	(*PresenceQuestion)(nil), // 1: hermod.wire.PresenceQuestion
+	(*PresenceAnswer)(nil),   // 2: hermod.wire.PresenceAnswer
 }
 var file_internal_protocol_wire_presence_proto_depIdxs = []int32{
-	3, // 0: hermod.wire.PresenceAnswer.rooms:type_name -> hermod.wire.PresenceFollowers
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	0, // [0:0] is the sub-list for method output_type
+	0, // [0:0] is the sub-list for method input_type
+	0, // [0:0] is the sub-list for extension type_name
+	0, // [0:0] is the sub-list for extension extendee
+	0, // [0:0] is the sub-list for field type_name
 }
 
 func init() { file_internal_protocol_wire_presence_proto_init() }
@@ -321,7 +244,7 @@ func file_internal_protocol_wire_presence_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_protocol_wire_presence_proto_rawDesc), len(file_internal_protocol_wire_presence_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

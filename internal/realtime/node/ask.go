@@ -27,11 +27,11 @@ const (
 	KindAdopt     Kind = 14 // take the state of a session whose client will come
 	KindEnded     Kind = 30 // a room is no more
 	KindTold      Kind = 31 // tell a user something that has no place in his rooms
-	KindAttending Kind = 32 // who follows a room
+	KindAttending Kind = 32 // who follows these rooms
 	KindDismissed Kind = 33 // a user is no longer in a room, and is to know why
 	KindSequence  Kind = 20 // give a publication its place in a channel without a log
 	KindPresence  Kind = 21 // a user has come, gone or looked away
-	KindWatched   Kind = 22 // which of these users are there, and who follows these rooms
+	KindWatched   Kind = 22 // which of these users are there
 )
 
 // Answers begin with a byte that tells whether there is one.
