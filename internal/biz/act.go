@@ -16,7 +16,8 @@ type Act interface {
 // ActNeeds names what a decision rests on; zero values need nothing.
 type ActNeeds struct {
 	Member UserID // whose membership, ban and invitation
-	Heir   UserID // without whom the room would be whose
+	// Heir is an admin, the sender or Member, without whom the room would be whose. Of others it needs nothing.
+	Heir UserID
 	// Invitations counts those of the room, and of Member in all rooms.
 	Invitations bool
 	Message     int64 // seq of the message
@@ -32,7 +33,7 @@ type ActState struct {
 	Member     *Member // as all below: nil when there is none, or none was needed
 	Ban        *Ban
 	Invitation *Invitation
-	Heir       *Member  // of the highest role among the others, and of those the one who joined first
+	Heir       *Member  // of the highest role among all but ActNeeds.Heir, and of those the one who joined first
 	Invited    int      // how many invitations the room has, and
 	Invites    int      // how many Member has
 	Message    *Message // nil also when it is no longer kept

@@ -91,7 +91,7 @@ func (a *acting) read(needs biz.ActNeeds) (biz.ActState, error) {
 		}
 	}
 	if needs.Heir != "" {
-		if state.Heir, err = loadHeir(a.t, a.g.room, needs.Heir); err != nil {
+		if err := a.readHeir(&state, needs.Heir); err != nil {
 			return state, err
 		}
 	}

@@ -91,19 +91,3 @@ func (a *acting) countInvitations(state *biz.ActState, user biz.UserID) error {
 	}
 	return a.t.scan(countInvitationsUser, []any{string(user)}, &state.Invites)
 }
-
-const selectHeir = `SELECT ` + memberColumns + ` FROM members WHERE room_id = ? AND user_id <> ? ORDER BY role DESC, no LIMIT 1`
-
-// loadHeir returns nil where nobody else is. It looks at all members, which only what concerns admins takes.
-func loadHeir(t *tx, room biz.RoomID, but biz.UserID) (*biz.Member, error) {
-	var row memberRow
-	err := t.scan(selectHeir, []any{string(room), string(but)}, row.fields()...)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	m := fromMemberRow(row)
-	return &m, nil
-}

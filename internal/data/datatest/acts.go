@@ -11,6 +11,7 @@ var actSuite = map[string]func(scene){
 	"what is told has its place":      testActTold,
 	"a refusal concerns nobody else":  testActRefused,
 	"what a decision rests on":        testActState,
+	"who would inherit":               testActHeir,
 	"nothing is told":                 testActSilent,
 	"each sees what was before":       testActOrder,
 	"a repetition does nothing":       testActRepeated,
@@ -144,6 +145,39 @@ func testActState(s scene) {
 	if seen.Sender != nil || seen.Member != nil || seen.Message != nil {
 		s.t.Fatalf("what is not there: %+v", seen)
 	}
+}
+
+func testActHeir(s scene) {
+	var got biz.UserID
+	look := act{needs: biz.ActNeeds{Member: "u", Heir: "u"}, decide: func(state biz.ActState) (biz.ActPlan, error) {
+		if got = ""; state.Heir != nil {
+			got = state.Heir.User
+		}
+		return biz.ActPlan{}, nil
+	}}
+	heir := func(what string, want biz.UserID) {
+		s.t.Helper()
+		for _, sender := range []biz.UserID{"u", ""} {
+			s.mustAppend(deed("r", sender, look))
+			s.equal(what, got, want)
+		}
+	}
+	s.join("elsewhere", "w")
+	s.joinAs("elsewhere", "w", biz.RoleAdmin)
+	s.join("r", "u")
+	s.joinAs("r", "u", biz.RoleAdmin)
+	heir("of who is alone", "")
+	s.join("r", "z")
+	s.join("r", "a")
+	s.join("r", "b")
+	heir("among users", "z")
+	s.joinAs("r", "a", biz.RoleModerator)
+	s.joinAs("r", "b", biz.RoleModerator)
+	heir("among moderators", "a")
+	s.joinAs("r", "b", biz.RoleAdmin)
+	heir("beside an admin", "b")
+	s.joinAs("r", "u", biz.RoleModerator)
+	heir("of who is no admin", "")
 }
 
 func testActSilent(s scene) {

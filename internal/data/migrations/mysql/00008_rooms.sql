@@ -6,7 +6,7 @@
 SET @change = IF(
   (SELECT count(*) FROM information_schema.columns
     WHERE table_schema = database() AND table_name = 'members' AND column_name = 'muted_until') = 0,
-  'ALTER TABLE members ADD COLUMN muted_until bigint NOT NULL DEFAULT 0',
+  'ALTER TABLE members ADD COLUMN muted_until bigint NOT NULL DEFAULT 0, ADD INDEX members_by_role (room_id, role, no)',
   'DO 0');
 PREPARE change_members FROM @change;
 EXECUTE change_members;
@@ -64,7 +64,7 @@ DEALLOCATE PREPARE change_rooms;
 SET @change = IF(
   (SELECT count(*) FROM information_schema.columns
     WHERE table_schema = database() AND table_name = 'members' AND column_name = 'muted_until') = 1,
-  'ALTER TABLE members DROP COLUMN muted_until',
+  'ALTER TABLE members DROP INDEX members_by_role, DROP COLUMN muted_until',
   'DO 0');
 PREPARE change_members FROM @change;
 EXECUTE change_members;

@@ -3,6 +3,7 @@
 
 -- +goose Up
 ALTER TABLE members ADD COLUMN muted_until bigint NOT NULL DEFAULT 0; -- 0: until he is unmuted
+CREATE INDEX members_by_role ON members (room_id, role, no) WHERE role > 1; -- moderators and admins
 ALTER TABLE rooms
   ADD COLUMN kind smallint NOT NULL DEFAULT 0,
   ADD COLUMN invite_only boolean NOT NULL DEFAULT false,
@@ -41,4 +42,5 @@ DROP TABLE ended_rooms;
 DROP TABLE invitations;
 DROP TABLE bans;
 ALTER TABLE rooms DROP COLUMN deleted_at, DROP COLUMN invite_only, DROP COLUMN kind;
+DROP INDEX members_by_role;
 ALTER TABLE members DROP COLUMN muted_until;

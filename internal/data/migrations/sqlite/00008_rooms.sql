@@ -3,6 +3,7 @@
 
 -- +goose Up
 ALTER TABLE members ADD COLUMN muted_until INTEGER NOT NULL DEFAULT 0; -- 0: until he is unmuted
+CREATE INDEX members_by_role ON members (room_id, role, no) WHERE role > 1; -- moderators and admins
 ALTER TABLE rooms ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rooms ADD COLUMN invite_only INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE rooms ADD COLUMN deleted_at INTEGER NOT NULL DEFAULT 0; -- 0: it is there
@@ -42,4 +43,5 @@ DROP TABLE bans;
 ALTER TABLE rooms DROP COLUMN deleted_at;
 ALTER TABLE rooms DROP COLUMN invite_only;
 ALTER TABLE rooms DROP COLUMN kind;
+DROP INDEX members_by_role;
 ALTER TABLE members DROP COLUMN muted_until;
