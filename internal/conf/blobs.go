@@ -21,9 +21,7 @@ func checkBlobs(b *Data_Blobs, ps *Problems) {
 	}
 	const at = "data.blobs.s3."
 	s := b.GetS3()
-	u, err := url.Parse(s.GetEndpoint())
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	if !isOrigin(s.GetEndpoint()) {
 		ps.add(at+"endpoint", "%q is not an http or https address of a host, such as https://s3.eu-central-1.amazonaws.com", s.GetEndpoint())
 	}
 	if s.GetBucket() == "" || strings.ContainsAny(s.GetBucket(), "/ ") {
@@ -40,4 +38,13 @@ func checkBlobs(b *Data_Blobs, ps *Problems) {
 	case s.GetProfile() != "" && s.GetCredentialsFile() == "":
 		ps.add(at+"profile", "is of a credentials_file, and there is none")
 	}
+}
+
+// isOrigin tells whether a text is the address of a host and nothing in it.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	return (u.Scheme == "http" || u.Scheme == "https") && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
 }

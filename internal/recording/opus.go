@@ -61,7 +61,7 @@ func opusSamples(p []byte) int64 {
 	if len(p) == 0 {
 		return 0
 	}
-	frame := int64(0)
+	var frame int64
 	switch config := p[0] >> 3; {
 	case config < 12:
 		frame = []int64{480, 960, 1920, 2880}[config&3]

@@ -35,12 +35,11 @@ const headBytes = 64
 
 // recognise returns the format of a file, nil when it is none that is known.
 func (in *input) recognise() (*format, error) {
-	tagged := false
 	if err := in.skipID3(); err != nil {
 		return nil, err
 	}
-	tagged = in.at > 0
 	begin := in.at
+	tagged := begin > 0
 	head := make([]byte, headBytes)
 	n, err := io.ReadFull(in, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {

@@ -110,5 +110,8 @@ func newVorbisDecoder(o *oggPackets, h vorbisHead) (*vorbis.Decoder, error) {
 	if err := checkCodebooks(setup); err != nil {
 		return nil, err
 	}
-	return d, d.ReadHeader(setup)
+	if err := d.ReadHeader(setup); err != nil {
+		return nil, err
+	}
+	return d, nil
 }

@@ -74,12 +74,18 @@ func TestS3ReadsWhatIsAskedFor(t *testing.T) {
 	}
 }
 
+// inFrontOf is a proxy that leaves the host as the client named it, which is signed.
+func inFrontOf(addr string) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: addr})
+		r.Out.Host = r.In.Host
+	}}
+}
+
 // counting is a proxy that counts the bytes of answers.
 func counting(t *testing.T, addr string, sent *atomic.Int64) string {
 	t.Helper()
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr})
-	rewrite := proxy.Director
-	proxy.Director = func(r *http.Request) { host := r.Host; rewrite(r); r.Host = host } // which is signed
+	proxy := inFrontOf(addr)
 	proxy.ModifyResponse = func(resp *http.Response) error {
 		resp.Body = &countedBody{resp.Body, sent}
 		return nil
@@ -190,9 +196,7 @@ func TestS3CredentialsFromAFile(t *testing.T) {
 	t.Parallel()
 	server := registries.StartObjects(t)
 	o := bucketOf(t, server, "bucket")
-	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: server.Addr})
-	rewrite := proxy.Director
-	proxy.Director = func(r *http.Request) { host := r.Host; rewrite(r); r.Host = host }
+	proxy := inFrontOf(server.Addr)
 	front := httptest.NewUnstartedServer(proxy)
 	front.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	front.StartTLS()

@@ -67,7 +67,10 @@ func OpenS3(ctx context.Context, o S3Options, log *slog.Logger) (*S3, error) {
 		return nil, fmt.Errorf("blobs: %w", err)
 	}
 	s := &S3{api: minio.Core{Client: client}, bucket: o.Bucket, prefix: o.Prefix, log: log}
-	return s, s.look(ctx, timeout)
+	if err := s.look(ctx, timeout); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // look asks for the bucket, so that a wrong name is known before the first upload.
