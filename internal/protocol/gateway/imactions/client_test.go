@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -325,10 +326,23 @@ func (c *client) words(frames ...*gatewayv1.ServerPush) (said []string) {
 		case imv1.MessageType_MESSAGE_TYPE_LEAVE_ROOM:
 			said = append(said, m.GetFromUserId()+" left "+m.GetRoomId())
 		default:
-			said = append(said, fmt.Sprintf("%s: %s %d", m.GetFromUserId(), m.GetContent(), m.GetSeq()))
+			said = append(said, fmt.Sprintf("%s: %s %d", m.GetFromUserId(), c.content(m), m.GetSeq()))
 		}
 	}
 	return said
+}
+
+// content is what a message says; of an event, its type and whom it is about.
+func (c *client) content(m *imv1.MessageResponse) string {
+	c.b.t.Helper()
+	if m.GetMetadata()["event_type"] == "" {
+		return string(m.GetContent())
+	}
+	e := &imv1.SystemContent{}
+	if err := proto.Unmarshal(m.GetContent(), e); err != nil {
+		c.b.t.Error(err)
+	}
+	return strings.TrimSpace(e.GetEventType() + " " + e.GetEventData()["user_id"])
 }
 
 // want takes as many frames as there are texts, and compares.
