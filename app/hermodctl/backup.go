@@ -19,7 +19,8 @@ func newBackup(s *streams) *cobra.Command {
 FILE, a tar file with checksums. The node may run, and goes on storing: what it had
 acknowledged before is in the backup. FILE must not exist, and gets its name when it
 is complete. Run it where the node's data is, as the same user and with the same
-configuration. PostgreSQL and MySQL have tools of their own for this.`,
+configuration. Recordings in a bucket stay there and are not copied. PostgreSQL and
+MySQL have tools of their own for this.`,
 		Example: `  hermodctl backup /backups/hermod-monday.tar
   HERMOD_DATA_DIR=/data hermodctl backup --conf node.yaml /backups/hermod.tar`,
 	}
@@ -61,6 +62,9 @@ by whoever is sure. An interrupted restore is repeated.`,
 			return err
 		}
 		fmt.Fprintf(s.out, "restored: %s\n", r.Summary)
+		if store.Bucket != "" && r.Recordings > 0 {
+			fmt.Fprintf(s.out, "the node looks for recordings in the bucket %s: copy the files of %s there\n", store.Bucket, store.Blobs)
+		}
 		for _, dir := range r.Replaced {
 			fmt.Fprintf(s.out, "what was there before: %s\n", dir)
 		}
@@ -96,8 +100,12 @@ func storeOf(c *conf.Config) (archive.Store, error) {
 	if driver := d.GetDatabase().GetDriver(); driver != "sqlite" {
 		return archive.Store{}, fmt.Errorf("data.database.driver is %s, which has tools of its own: pg_dump or mariadb-dump first, then a copy of the folder blobs in data.dir", driver)
 	}
-	return archive.Store{
+	store := archive.Store{
 		Database: data.Options{DSN: d.GetDatabase().GetDsn(), Dir: d.GetDir()},
 		Blobs:    filepath.Join(d.GetDir(), "blobs"),
-	}, nil
+	}
+	if blobs := d.GetBlobs(); blobs.GetStore() == conf.BlobsS3 {
+		store.Bucket = "s3://" + blobs.GetS3().GetBucket() + "/" + blobs.GetS3().GetPrefix()
+	}
+	return store, nil
 }

@@ -174,6 +174,28 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 }
 
+// TestBackupWithoutTheBucket: recordings that are in one are not missed, and what puts the backup back knows where they
+// are.
+func TestBackupWithoutTheBucket(t *testing.T) {
+	t.Parallel()
+	from, file := t.TempDir(), filepath.Join(t.TempDir(), "backup.tar")
+	n := start(t, from)
+	n.say("1")
+	n.record("")
+	store := storeIn(from)
+	store.Bucket = "s3://chat/"
+	made, err := archive.Write(t.Context(), store, file, "")
+	if err != nil || made.Recordings != 0 || made.Gone != 0 || !strings.HasSuffix(made.String(), "; the recordings are in the bucket s3://chat/ and were not copied") {
+		t.Fatalf("made %q, %v", made, err)
+	}
+	to := t.TempDir()
+	r, err := archive.Restore(t.Context(), file, storeIn(to))
+	if err != nil || r.Summary != made {
+		t.Fatalf("restored %+v, %v", r, err)
+	}
+	start(t, to).wantSaid("1")
+}
+
 // TestRestoreReplaces: what was there before, also what a killed node has left in its log, is kept aside
 // and whole.
 func TestRestoreReplaces(t *testing.T) {

@@ -4,7 +4,7 @@
 //
 //	manifest.json   what it is: format, version of the schema, when and by what it was made
 //	hermod.db       the database, complete by itself
-//	blobs/ID        the recordings that the database names
+//	blobs/ID        the recordings that the database names, unless they are in a bucket
 //	SHA256SUMS      of all before, as sha256sum --check reads it; without it the file is cut off
 //
 // The database is copied first and the recordings that it names after it, so that what it names is
@@ -33,6 +33,7 @@ type Manifest struct {
 	Schema  int64     `json:"schema"` // version of the database's
 	Made    time.Time `json:"made"`   // when the copy of the database began: what was acknowledged before is in it
 	Version string    `json:"version,omitempty"`
+	Bucket  string    `json:"bucket,omitempty"` // where the recordings are that were not copied
 }
 
 // Summary is what was written or put back.
@@ -46,8 +47,11 @@ type Summary struct {
 }
 
 func (s Summary) String() string {
-	text := fmt.Sprintf("database of %d bytes, schema version %d, made %s; %d recordings of %d bytes",
-		s.Database, s.Schema, s.Made.Format(time.RFC3339), s.Recordings, s.Bytes)
+	text := fmt.Sprintf("database of %d bytes, schema version %d, made %s", s.Database, s.Schema, s.Made.Format(time.RFC3339))
+	if s.Bucket != "" {
+		return text + fmt.Sprintf("; the recordings are in the bucket %s and were not copied", s.Bucket)
+	}
+	text += fmt.Sprintf("; %d recordings of %d bytes", s.Recordings, s.Bytes)
 	if s.Gone > 0 {
 		text += fmt.Sprintf("; %d were deleted meanwhile", s.Gone)
 	}

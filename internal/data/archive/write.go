@@ -21,6 +21,8 @@ import (
 type Store struct {
 	Database data.Options // of SQLite
 	Blobs    string       // the folder of recordings; it may be absent
+	// Bucket names the place where recordings are if that is no folder. Those are neither copied nor put back.
+	Bucket string
 }
 
 // Write makes a backup of store, which a node may be using, as the file to, which must not exist. version
@@ -45,7 +47,7 @@ func Write(ctx context.Context, store Store, to, version string) (Summary, error
 }
 
 func write(ctx context.Context, store Store, work, to, version string) (Summary, error) {
-	s := Summary{Manifest: Manifest{Format: format, Made: time.Now().UTC().Truncate(time.Second), Version: version}}
+	s := Summary{Manifest: Manifest{Format: format, Made: time.Now().UTC().Truncate(time.Second), Version: version, Bucket: store.Bucket}}
 	database := filepath.Join(work, databaseName)
 	var err error
 	if s.Schema, err = data.CopyFile(ctx, store.Database, database); err != nil {
@@ -91,7 +93,20 @@ func (w *writer) all(s *Summary, database, blobs string) error {
 	if s.Database, err = w.file(databaseName, database); err != nil {
 		return err
 	}
-	err = data.EachRecording(w.ctx, database, func(id string) error {
+	if err := w.recordings(s, database, blobs); err != nil {
+		return err
+	}
+	if err := os.Remove(database); err != nil {
+		return err
+	}
+	return errors.Join(w.text(sumsName, w.sums), w.tar.Close())
+}
+
+func (w *writer) recordings(s *Summary, database, blobs string) error {
+	if s.Bucket != "" {
+		return nil
+	}
+	return data.EachRecording(w.ctx, database, func(id string) error {
 		if !valid(id) {
 			return fmt.Errorf("the database names a recording %q, which cannot be a file", id)
 		}
@@ -107,13 +122,6 @@ func (w *writer) all(s *Summary, database, blobs string) error {
 		s.Bytes += n
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(database); err != nil {
-		return err
-	}
-	return errors.Join(w.text(sumsName, w.sums), w.tar.Close())
 }
 
 func (w *writer) text(name string, content []byte) error {
