@@ -9,10 +9,12 @@ import (
 
 // Who has a role is found in an index that has only those who are more than users, where the database can leave the
 // others out: "role > 1" is what it says of itself. When there is none, everybody is a user, in the order of "no".
+// Neither is ordered by "no" alone: PostgreSQL and MySQL may then walk all members of all rooms in that order, since the
+// first of the room must be near, which in one of the last rooms it is not.
 const (
 	selectOfRole = `SELECT ` + memberColumns + ` FROM members
-		WHERE room_id = ? AND role > 1 AND role = ? AND user_id <> ? ORDER BY no LIMIT 1`
-	selectSenior = `SELECT ` + memberColumns + ` FROM members WHERE room_id = ? AND user_id <> ? ORDER BY no LIMIT 1`
+		WHERE room_id = ? AND role > 1 AND role >= ? AND user_id <> ? ORDER BY role, no LIMIT 1`
+	selectSenior = `SELECT ` + memberColumns + ` FROM members WHERE room_id >= ? ORDER BY room_id, no LIMIT 1 OFFSET ?`
 )
 
 // readHeir looks for one if there is something to inherit.
@@ -29,15 +31,24 @@ func (a *acting) readHeir(state *biz.ActState, of biz.UserID) (err error) {
 // loadHeir returns nil where nobody else is. However large the room is it reads a row or two.
 func loadHeir(read scan, room biz.RoomID, but biz.UserID) (*biz.Member, error) {
 	for _, role := range []biz.Role{biz.RoleAdmin, biz.RoleModerator} {
-		m, err := loadOther(read, selectOfRole, string(room), role, string(but))
+		m, err := loadFirst(read, selectOfRole, string(room), role, string(but))
 		if m != nil || err != nil {
 			return m, err
 		}
 	}
-	return loadOther(read, selectSenior, string(room), string(but))
+	for place := range 2 { // the first may be himself
+		m, err := loadFirst(read, selectSenior, string(room), place)
+		if err != nil || m == nil || m.Room != room {
+			return nil, err
+		}
+		if m.User != but {
+			return m, nil
+		}
+	}
+	return nil, nil
 }
 
-func loadOther(read scan, query string, args ...any) (*biz.Member, error) {
+func loadFirst(read scan, query string, args ...any) (*biz.Member, error) {
 	var row memberRow
 	err := read(query, args, row.fields()...)
 	if errors.Is(err, sql.ErrNoRows) {
