@@ -19,7 +19,10 @@ func (g *gate) Intercept(d *biz.Draft, check biz.PayloadCheck, verdict func(erro
 }
 
 // deed is an act that nobody decides about here.
-type deed struct{ biz.Act }
+type deed struct{}
+
+func (deed) Needs() biz.ActNeeds                      { return biz.ActNeeds{} }
+func (deed) Decide(biz.ActState) (biz.ActPlan, error) { return biz.ActPlan{}, nil }
 
 // TestInterception: who is asked, after which checks, and what a verdict does.
 func TestInterception(t *testing.T) {

@@ -72,7 +72,9 @@ func TestA3A6FloorRisesWithTheRows(t *testing.T) {
 	purged := make(chan struct{})
 	go func() {
 		defer close(purged)
-		purge(t, db, time.Now(), biz.Retention{MaxMessages: 7})
+		for more := true; more; more = count(t, db, "messages") > 3*7 && !t.Failed() { // a sweep ends after some time
+			purge(t, db, time.Now(), biz.Retention{MaxMessages: 7})
+		}
 	}()
 	for running := true; running; {
 		wantPieces(t, db)

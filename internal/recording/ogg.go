@@ -6,7 +6,8 @@ import (
 )
 
 const (
-	pageHeader = 27
+	pageHeader    = 27
+	beginOfStream = 2 // of the flags of a page
 	// maxPacket is far more than a packet of sound has, and than the tables of Vorbis that are met.
 	maxPacket = 256 << 10
 	noGranule = ^uint64(0)

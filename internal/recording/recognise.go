@@ -75,10 +75,11 @@ func byMagic(head []byte) *format {
 	return nil
 }
 
-// oggCodec looks at the first packet, which is behind the header of the page and its table of one.
+// oggCodec looks at the first packet, which is behind the header of the page and its table of one. A stream
+// begins with a page that says so; whatever else begins like Ogg is none that is known.
 func oggCodec(head []byte) *format {
-	if len(head) < pageHeader+2 {
-		return &oggFormat
+	if len(head) < pageHeader+2 || head[4] != 0 || head[5]&beginOfStream == 0 {
+		return nil
 	}
 	segments := int(head[pageHeader-1])
 	packet := head[min(pageHeader+segments, len(head)):]
