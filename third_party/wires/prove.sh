@@ -9,20 +9,24 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git ls-files -co --exclude-standard buf.yaml '*.proto' | tar -cf - -T - | tar -xf - -C "$copy"
 
-# breaks FILE SED_SCRIPT FINDING
+# breaks FILES SED_SCRIPT FINDING: FILES are a pattern below api/, of which each file has to change.
 breaks() {
-  local file=$1 script=$2 finding=$3 found status=0
-  sed "$script" "api/$file" >"$copy/api/$file"
-  if cmp -s "api/$file" "$copy/api/$file"; then
-    echo "prove.sh: $script matches nothing in api/$file" >&2
-    exit 1
-  fi
+  local files=$1 script=$2 finding=$3 file found status=0
+  for file in api/$files; do
+    sed "$script" "$file" >"$copy/$file"
+    if cmp -s "$file" "$copy/$file"; then
+      echo "prove.sh: $script matches nothing in $file" >&2
+      exit 1
+    fi
+  done
   found=$("${buf[@]}" breaking "$copy/api" --against third_party/wires --error-format json) || status=$?
   if ((status != 100)) || ! grep -q "\"$finding\"" <<<"$found"; then
-    echo "prove.sh: $script in api/$file: exit $status without $finding: ${found:-no finding}" >&2
+    echo "prove.sh: $script in api/$files: exit $status without $finding: ${found:-no finding}" >&2
     exit 1
   fi
-  cp "api/$file" "$copy/api/$file"
+  for file in api/$files; do
+    cp "$file" "$copy/$file"
+  done
 }
 
 breaks im/v1/im.proto '/ack_required = 8/d' FIELD_NO_DELETE
@@ -31,7 +35,7 @@ breaks im/v1/im.proto 's/bytes content = 5/string content = 5/' FIELD_SAME_TYPE
 breaks im/v1/im.proto 's/repeated string online_users/string online_users/' FIELD_SAME_CARDINALITY
 breaks im/v1/im.proto '/MESSAGE_TYPE_HEARTBEAT = 8/d' ENUM_VALUE_NO_DELETE
 breaks im/v1/im.proto 's/stream UploadAudioRequest/UploadAudioRequest/' RPC_SAME_CLIENT_STREAMING
-breaks im/v1/im.proto 's/package im.v1/package im.v2/' PACKAGE_NO_DELETE
+breaks 'im/v1/*.proto' 's/^package im.v1/package im.v2/' PACKAGE_NO_DELETE
 breaks gateway/v1/gateway.proto '/rpc BatchPushToClients/,/^  }/d' RPC_NO_DELETE
 breaks gateway/v1/gateway.proto 's/uint64 bind_client_seq_id/uint32 bind_client_seq_id/' FIELD_SAME_TYPE
 breaks gateway/v1/gateway.proto 's/sent_count = 1/sent = 1/' FIELD_SAME_NAME
