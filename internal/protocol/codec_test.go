@@ -23,6 +23,7 @@ func payloads() []any {
 	return []any{
 		m, protocol.Own{Message: m}, &biz.Message{Content: []byte{}},
 		&protocol.Notice{Type: biz.TypeJoinRoom, ID: "n", Room: "r", User: "bob", Metadata: map[string]string{"role": "user"}, Time: at},
+		&biz.Ephemeral{Room: "r", User: "bob", Kind: "typing", Data: map[string]string{"k": "v"}, Time: at},
 	}
 }
 
@@ -60,6 +61,8 @@ func same(a, b any) bool {
 			m.Content, m.Metadata = append([]byte{}, m.Content...), filled(m.Metadata)
 		case *protocol.Notice:
 			m.Metadata = filled(m.Metadata)
+		case *biz.Ephemeral:
+			m.Data = filled(m.Data)
 		}
 	}
 	return reflect.DeepEqual(a, b)
