@@ -33,7 +33,7 @@ func (c *Client) callAt(ctx context.Context, roomID string, do func(context.Cont
 	}
 	st, err := do(ctx, cn.ep)
 	if err != nil {
-		return callError(ctx, cn, err)
+		return callError(ctx, l, cn, err)
 	}
 	return statusError(st, roomID)
 }
@@ -58,8 +58,11 @@ func (c *Client) bound(ctx context.Context) (context.Context, context.CancelFunc
 
 // callError says why a call failed. What gRPC says of a call that this side has ended is true of
 // any: the cause is put before it.
-func callError(ctx context.Context, cn *connection, err error) error {
+func callError(ctx context.Context, l *life, cn *connection, err error) error {
 	cause := context.Cause(ctx)
+	if cause == nil { // the life has just ended, and nobody has told ctx yet
+		cause = context.Cause(l.ctx)
+	}
 	if cause == nil && status.Code(err) == codes.DeadlineExceeded { // the other side's clock was faster
 		cause = context.DeadlineExceeded
 	}

@@ -121,7 +121,7 @@ func (c *Client) upload(ctx context.Context, meta *imv1.AudioMetadata, from io.R
 	}
 	stream, err := cn.ep.stub.UploadAudio(ctx)
 	if err != nil {
-		return nil, callError(ctx, cn, err)
+		return nil, callError(ctx, l, cn, err)
 	}
 	if err := sendAudio(stream, w, meta, from, progress); err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (c *Client) upload(ctx context.Context, meta *imv1.AudioMetadata, from io.R
 	w.reset()
 	resp, err := stream.CloseAndRecv()
 	if err != nil {
-		return nil, callError(ctx, cn, err)
+		return nil, callError(ctx, l, cn, err)
 	}
 	return resp, statusError(resp.GetStatus(), meta.GetRoomId())
 }
