@@ -39,8 +39,8 @@ func (r *references) add(m *biz.Message, to []biz.AudioID, at time.Time) {
 }
 
 // Of a recording whose transcript was finished before it was heard, the room is told again: then the transcript is
-// shown in the message.
-const tellAgain = `UPDATE transcripts SET due_at = ? WHERE audio_id = ? AND status = 3 AND due_at IS NULL`
+// shown in the message. Who is telling of it just now loses his claim, since he may have looked too early.
+const tellAgain = `UPDATE transcripts SET due_at = ? WHERE audio_id = ? AND status = 3`
 
 // write notes those to recordings that exist and are of the message's own room: others cannot hear them there.
 // Without any it costs nothing.
