@@ -45,11 +45,11 @@ func openMySQL(o Options) (pools, error) {
 	if err != nil {
 		return pools{}, err
 	}
-	write := sql.OpenDB(readCommitted{connector, letGo(o.StatementTimeout)})
+	write := sql.OpenDB(readCommitted{connector, o.StatementTimeout, letGo(o.StatementTimeout)})
 	write.SetMaxOpenConns(1)
-	index := sql.OpenDB(readCommitted{connector, letGo(o.StatementTimeout)})
+	index := sql.OpenDB(readCommitted{connector, o.StatementTimeout, letGo(o.StatementTimeout)})
 	index.SetMaxOpenConns(1)
-	read := sql.OpenDB(readCommitted{connector, ""})
+	read := sql.OpenDB(readCommitted{connector, o.StatementTimeout, ""})
 	keep(read, o)
 	return pools{
 		name: c.DBName + " on " + c.Addr, write: write, read: read, index: index,
@@ -94,6 +94,9 @@ func mysqlConfig(o Options) (*mysql.Config, error) {
 // variable that sets this has one name in MySQL and another in MariaDB; the statement is the same.
 type readCommitted struct {
 	sqldriver.Connector
+	// timeout bounds a connection that is being made, the greeting of the server included: a pool that is waited
+	// for makes its connections one by one, without anybody's deadline.
+	timeout time.Duration
 	besides string // another statement for each connection, if not empty
 }
 
@@ -108,6 +111,8 @@ func letGo(timeout time.Duration) string {
 }
 
 func (c readCommitted) Connect(ctx context.Context) (sqldriver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	conn, err := c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
