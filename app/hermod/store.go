@@ -1,0 +1,91 @@
+package hermod
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/data/blob"
+	"github.com/game-im/hermod/internal/imcall"
+)
+
+func openStore(ctx context.Context, c *conf.Config, log *slog.Logger) (*data.DB, func(), error) {
+	db, err := data.Open(ctx, data.Options{
+		Driver:      c.GetData().GetDatabase().GetDriver(),
+		DSN:         c.GetData().GetDatabase().GetDsn(),
+		Dir:         c.GetData().GetDir(),
+		Synchronous: c.GetData().GetDatabase().GetSynchronous(),
+
+		Readers:          int(c.GetData().GetDatabase().GetReaders()),
+		StatementTimeout: c.GetData().GetDatabase().GetStatementTimeout().AsDuration(),
+		Shared:           c.GetCluster().Joined(),
+	}, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, func() {
+		if err := db.Close(); err != nil {
+			log.Error("the store did not close", "error", err)
+		}
+	}, nil
+}
+
+// openBlobs opens the folder, or the bucket, that uploads are in.
+func openBlobs(ctx context.Context, c *conf.Config, log *slog.Logger) (biz.Blobs, func(), error) {
+	if c.GetData().GetBlobs().GetStore() == conf.BlobsS3 {
+		s, err := blob.OpenS3(ctx, s3Options(c.GetData().GetBlobs().GetS3()), log)
+		return s, func() {}, err
+	}
+	d, err := blob.Open(filepath.Join(c.GetData().GetDir(), "blobs"), log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d, func() {
+		if err := d.Close(); err != nil {
+			log.Error("the store of recordings did not close", "error", err)
+		}
+	}, nil
+}
+
+func s3Options(s *conf.Data_Blobs_S3) blob.S3Options {
+	return blob.S3Options{
+		Endpoint: s.GetEndpoint(), Region: s.GetRegion(), Bucket: s.GetBucket(), Prefix: s.GetPrefix(),
+		AccessKey: s.GetAccessKey(), SecretKey: s.GetSecretKey(), CredentialsFile: s.GetCredentialsFile(), Profile: s.GetProfile(),
+		PathStyle: s.GetPathStyle(), CAFile: s.GetCaFile(), Timeout: s.GetTimeout().AsDuration(),
+	}
+}
+
+func logOptions(c *conf.Config) data.LogOptions {
+	l := c.GetData().GetLog()
+	return data.LogOptions{
+		BatchRows:      int(l.GetBatchRows()),
+		QueuedMessages: int(l.GetQueueMessages()),
+		QueuedBytes:    int(l.GetQueueBytes()),
+		Events:         eventEncoder(),
+	}
+}
+
+func newJanitor(c *conf.Config, db *data.DB, o data.LogOptions, log *slog.Logger) *data.Janitor {
+	j := data.NewJanitor(db, o.IdempotencyWindow, log)
+	j.SetRetention(retention(c))
+	return j
+}
+
+// newIndexer returns what indexes for Search, or nil where nothing is searched.
+func newIndexer(c *conf.Config, db *data.DB, log *slog.Logger) *data.Indexer {
+	if !c.GetSearch().GetEnabled() {
+		return nil
+	}
+	return data.NewIndexer(db, imcall.Reader{}, log)
+}
+
+func retention(c *conf.Config) biz.Retention {
+	r := c.GetData().GetRetention()
+	return biz.Retention{
+		MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: int64(r.GetMaxMessages()),
+		Unreferenced: c.GetAudio().GetUnreferenced().AsDuration(),
+	}
+}
