@@ -114,7 +114,7 @@ func (a *Audios) check(u *upload, by Identity, d AudioDraft) (Audio, RoomConfig,
 	if err != nil {
 		return Audio{}, RoomConfig{}, explainNoMember(ctx, a.rooms, d.Room, user, err)
 	}
-	if member.Muted {
+	if member.MutedAt(time.Now()) {
 		return Audio{}, RoomConfig{}, Errorf(KindPermissionDenied, "MUTED", "user %q is muted in room %q", user, d.Room)
 	}
 	if err := room.Config.accepts(TypeAudio); err != nil {
