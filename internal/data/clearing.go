@@ -118,5 +118,5 @@ func clearMembers(t *tx, room endedRoom, rows int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return t.exec(deleteMembers, room.id, rows)
+	return deleteMembers(t, room.id, rows)
 }

@@ -1,6 +1,11 @@
 package data
 
-import "github.com/game-im/hermod/internal/biz"
+import (
+	"database/sql"
+	"errors"
+
+	"github.com/game-im/hermod/internal/biz"
+)
 
 const (
 	// endedMembers is how many memberships end with their room in one transaction. Those of a larger room are
@@ -8,9 +13,9 @@ const (
 	endedMembers = 1000
 
 	endRoom = `UPDATE rooms SET deleted_at = ?, floor_seq = ?, head_seq = ?, members = 0, version = version + 1 WHERE id = ?`
-	// A query within a query, since MySQL allows no LIMIT in what IN compares with.
-	deleteMembers = `DELETE FROM members WHERE no IN (SELECT no FROM
-		(SELECT no FROM members WHERE room_id = ? ORDER BY no LIMIT ?) AS first_ones)`
+	// Ordered so that the index of a room's members is used, as loadHeir has it.
+	selectPlace       = `SELECT room_id, no FROM members WHERE room_id >= ? ORDER BY room_id, no LIMIT 1 OFFSET ?`
+	deleteUpTo        = `DELETE FROM members WHERE room_id = ? AND no <= ?`
 	deleteBans        = `DELETE FROM bans WHERE room_id = ?`
 	deleteInvitations = `DELETE FROM invitations WHERE room_id = ?`
 	deleteRoomRow     = `DELETE FROM rooms WHERE id = ?`
@@ -22,12 +27,14 @@ const (
 // behind it; what was said is out of sight at once, and cleared away in time.
 func (a *acting) endRoom() error {
 	room, at := string(a.g.room), a.now.UnixMicro()
+	if _, err := deleteMembers(a.t, room, endedMembers); err != nil {
+		return err
+	}
 	for _, s := range []struct {
 		statement string
 		args      []any
 	}{
 		{endRoom, []any{at, a.g.head, a.g.head, room}},
-		{deleteMembers, []any{room, endedMembers}},
 		{deleteBans, []any{room}},
 		{deleteInvitations, []any{room}},
 		{deleteEnded, []any{room}},
@@ -43,9 +50,25 @@ func (a *acting) endRoom() error {
 	return nil
 }
 
+// deleteMembers deletes up to limit members of a room, those first who joined first, and tells how many it were.
+// Servers would look at all members of all rooms for a statement that deletes what a query with a LIMIT finds: so
+// it is one for where the last of them stands, and one that deletes up to there.
+func deleteMembers(t *tx, room string, limit int) (int64, error) {
+	var found string
+	last := maxNo
+	err := t.scan(selectPlace, []any{room, limit - 1}, &found, &last)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, err
+	}
+	if found != room { // there are fewer
+		last = maxNo
+	}
+	return t.exec(deleteUpTo, room, last)
+}
+
 // clearEnded makes sure that nobody is left in a room that is made again.
 func clearEnded(t *tx, room biz.RoomID) error {
-	n, err := t.exec(deleteMembers, string(room), endedMembers)
+	n, err := deleteMembers(t, string(room), endedMembers)
 	if err == nil && n == endedMembers {
 		return errEnding(room)
 	}

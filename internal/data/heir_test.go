@@ -11,9 +11,9 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 )
 
-// TestAnHeirIsFoundByAnIndex: without looking at all members of the room, or of all rooms, nor sorting them, under its
-// lock.
-func TestAnHeirIsFoundByAnIndex(t *testing.T) {
+// TestMembersOfOneRoomAreFoundByAnIndex: an heir, and those who go with their room, without looking at all members of
+// the room, or of all rooms, nor sorting them, under its lock.
+func TestMembersOfOneRoomAreFoundByAnIndex(t *testing.T) {
 	t.Parallel()
 	onEveryDatabase(t, func(t *testing.T, opts Options) {
 		explain := "EXPLAIN "
@@ -31,6 +31,8 @@ func TestAnHeirIsFoundByAnIndex(t *testing.T) {
 		}{
 			{selectOfRole, "members_by_role", []any{"r", biz.RoleAdmin, "crowd-0"}},
 			{selectSenior, "members_by_room", []any{"r", 1}},
+			{selectPlace, "members_by_room", []any{"r", endedMembers - 1}},
+			{deleteUpTo, "members_by_room", []any{"r", 1500}},
 		} {
 			var plan []string
 			err := db.reader.each(t.Context(), explain+c.query, c.args, func(rows *sql.Rows) error {
