@@ -13,9 +13,10 @@ const (
 	endedMembers = 1000
 
 	endRoom = `UPDATE rooms SET deleted_at = ?, floor_seq = ?, head_seq = ?, members = 0, version = version + 1 WHERE id = ?`
-	// Ordered so that the index of a room's members is used, as loadHeir has it.
-	selectPlace       = `SELECT room_id, no FROM members WHERE room_id >= ? ORDER BY room_id, no LIMIT 1 OFFSET ?`
-	deleteUpTo        = `DELETE FROM members WHERE room_id = ? AND no <= ?`
+	// Ordered so that the index of a room's users is used, which is of no use for anything else here.
+	selectPlace       = `SELECT room_id, user_id FROM members WHERE room_id >= ? ORDER BY room_id, user_id LIMIT 1 OFFSET ?`
+	deleteUpTo        = `DELETE FROM members WHERE room_id = ? AND user_id <= ?`
+	deleteMembersLeft = `DELETE FROM members WHERE room_id = ?`
 	deleteBans        = `DELETE FROM bans WHERE room_id = ?`
 	deleteInvitations = `DELETE FROM invitations WHERE room_id = ?`
 	deleteRoomRow     = `DELETE FROM rooms WHERE id = ?`
@@ -50,20 +51,19 @@ func (a *acting) endRoom() error {
 	return nil
 }
 
-// deleteMembers deletes up to limit members of a room, those first who joined first, and tells how many it were.
-// Servers would look at all members of all rooms for a statement that deletes what a query with a LIMIT finds: so
-// it is one for where the last of them stands, and one that deletes up to there.
+// deleteMembers deletes up to limit members of a room, and tells how many it were. Servers would look at all members
+// of all rooms for a statement that deletes what a query with a LIMIT finds: so it is one for where the last of them
+// stands, and one that deletes up to there.
 func deleteMembers(t *tx, room string, limit int) (int64, error) {
-	var found string
-	last := maxNo
+	var found, last string
 	err := t.scan(selectPlace, []any{room, limit - 1}, &found, &last)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, err
+	switch {
+	case err == nil && found == room:
+		return t.exec(deleteUpTo, room, last)
+	case err == nil || errors.Is(err, sql.ErrNoRows): // there are fewer
+		return t.exec(deleteMembersLeft, room)
 	}
-	if found != room { // there are fewer
-		last = maxNo
-	}
-	return t.exec(deleteUpTo, room, last)
+	return 0, err
 }
 
 // clearEnded makes sure that nobody is left in a room that is made again.

@@ -15,6 +15,7 @@ import (
 // the room, or of all rooms, nor sorting them, under its lock.
 func TestMembersOfOneRoomAreFoundByAnIndex(t *testing.T) {
 	t.Parallel()
+	const users = "sqlite_autoindex_members_1|members_room_id_user_id_key|room_id" // has no name of ours
 	onEveryDatabase(t, func(t *testing.T, opts Options) {
 		explain := "EXPLAIN "
 		if opts.Driver == "sqlite" {
@@ -25,14 +26,17 @@ func TestMembersOfOneRoomAreFoundByAnIndex(t *testing.T) {
 			crowd(t, db, biz.RoomID(fmt.Sprint("a", i)), 200)
 		}
 		crowd(t, db, "r", 2000)
+		if opts.Driver == "postgres" { // which does by itself what follows, in time
+			mutate(t, db, "ANALYZE members")
+		}
 		for _, c := range []struct {
 			query, index string
 			args         []any
 		}{
 			{selectOfRole, "members_by_role", []any{"r", biz.RoleAdmin, "crowd-0"}},
 			{selectSenior, "members_by_room", []any{"r", 1}},
-			{selectPlace, "members_by_room", []any{"r", endedMembers - 1}},
-			{deleteUpTo, "members_by_room", []any{"r", 1500}},
+			{selectPlace, users, []any{"r", endedMembers - 1}},
+			{deleteUpTo, users, []any{"r", "crowd-1500"}},
 		} {
 			var plan []string
 			err := db.reader.each(t.Context(), explain+c.query, c.args, func(rows *sql.Rows) error {
@@ -51,10 +55,9 @@ func TestMembersOfOneRoomAreFoundByAnIndex(t *testing.T) {
 				return err
 			})
 			steps := strings.Join(plan, " ")
-			used := slices.ContainsFunc(plan, func(s string) bool { // a list of possible ones does not count
-				return s == c.index || strings.Contains(s, "INDEX "+c.index) || strings.Contains(s, "using "+c.index)
-			})
-			if err != nil || !used || sorting.MatchString(steps) {
+			// As a whole word: a list of possible ones does not count.
+			used := regexp.MustCompile("^(.*(INDEX|using|Scan on) )?(" + c.index + ")( .*)?$")
+			if err != nil || !slices.ContainsFunc(plan, used.MatchString) || sorting.MatchString(steps) {
 				t.Errorf("%s\nis done by %q, %v; want %s", c.query, steps, err, c.index)
 			}
 		}
