@@ -181,4 +181,3 @@ func transcriptRules(c *conf.Config) biz.TranscriptRules {
 func eventEncoder() biz.EventEncoder { return im.EventContent }
 
 func transcriptEncoder() biz.TranscriptEncoder { return imcall.Transcribed }
-

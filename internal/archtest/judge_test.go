@@ -73,7 +73,7 @@ func testMay(e edge, folder string) bool {
 // does it for them knows nothing of ours.
 func startsServers(e edge, folder string) bool {
 	return strings.HasSuffix(e.file, "_test.go") &&
-		slices.Contains([]string{"test/registries", "test/databases", "test/brokers", "test/authority"}, folder)
+		slices.Contains([]string{"test/registries", "test/databases", "test/brokers", "test/authority", "test/loopback"}, folder)
 }
 
 // isStandard tells packages of the standard library, whose first path element has no dot.

@@ -165,7 +165,7 @@ var layers = []layer{
 		why: "an example can do what its reader can, who may run a node inside a program of his own",
 	},
 	{
-		folder: "test", may: []string{"api", "sdk", "test/process", "test/proxy"},
+		folder: "test", may: []string{"api", "sdk", "test/loopback", "test/process", "test/proxy"},
 		why: "a black-box test sees what a user sees",
 	},
 	{
@@ -173,36 +173,40 @@ var layers = []layer{
 		why: "it loads a node with what its users load theirs with, and a bare loop with the same",
 	},
 	{
-		folder: "test/bench/store", may: []string{"app/hermodctl/bench", "internal/biz", "internal/data"},
+		folder: "test/bench/store", may: []string{"app/hermodctl/bench", "internal/biz", "internal/data", "test/loopback"},
 		why: "it measures the store by itself, and a node around it as its users load theirs",
 	},
 	{
-		folder: "test/cluster", may: []string{"api", "sdk", "test/brokers", "test/databases", "test/process", "test/proxy"},
+		folder: "test/cluster", may: []string{"api", "sdk", "test/brokers", "test/databases", "test/loopback", "test/process", "test/proxy"},
 		why: "a black-box test sees what a user sees, and breaks what is around the nodes",
 	},
 	{
-		folder: "test/bench/cluster", may: []string{"app/hermodctl/bench", "test/process"},
+		folder: "test/bench/cluster", may: []string{"app/hermodctl/bench", "test/loopback", "test/process"},
 		why: "it loads many nodes as their users load one",
 	},
 	{
-		folder: "test/process",
-		why:    "it starts the programs, and knows nothing of what they do",
+		folder: "test/process", may: []string{"test/loopback"},
+		why: "it starts the programs, and knows nothing of what they do",
 	},
 	{
 		folder: "test/proxy", stdAlone: true,
 		why: "it breaks connections, whatever they carry",
 	},
 	{
+		folder: "test/loopback", stdAlone: true,
+		why: "it hands out addresses to tests of every layer",
+	},
+	{
 		folder: "test/authority", stdAlone: true,
 		why: "it issues certificates to tests of every layer",
 	},
 	{
-		folder: "test/brokers",
-		why:    "it starts programs that are not ours, for tests of every layer",
+		folder: "test/brokers", may: []string{"test/loopback"},
+		why: "it starts programs that are not ours, for tests of every layer",
 	},
 	{
-		folder: "test/databases",
-		why:    "it starts programs that are not ours, for tests of every layer",
+		folder: "test/databases", may: []string{"test/loopback"},
+		why: "it starts programs that are not ours, for tests of every layer",
 	},
 	{
 		folder: "test/registries",

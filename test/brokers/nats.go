@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // NATS is a NATS server.
@@ -26,7 +28,7 @@ type NATSOptions struct {
 func StartNATS(t testing.TB, o NATSOptions) *NATS {
 	t.Helper()
 	n := &NATS{t: t, opts: server.Options{
-		Host: "127.0.0.1", Port: FreePort(t), NoSigs: true, NoLog: true, JetStream: false,
+		Host: "127.0.0.1", Port: loopback.Port(t), NoSigs: true, NoLog: true, JetStream: false,
 		Username: o.User, Password: o.Password, Authorization: o.Token, TLSConfig: o.TLS, TLS: o.TLS != nil, TLSTimeout: 5,
 	}}
 	t.Cleanup(n.Stop)

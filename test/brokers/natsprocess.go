@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // natsAddr is the environment variable that makes a test's binary a NATS server.
@@ -53,7 +55,7 @@ func StartNATSProcess(t testing.TB) (addr string, pid int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr = fmt.Sprintf("127.0.0.1:%d", FreePort(t))
+	addr = fmt.Sprintf("127.0.0.1:%d", loopback.Port(t))
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), natsAddr+"="+addr)
 	cmd.Stderr = os.Stderr

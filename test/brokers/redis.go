@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // Enabled is the environment variable without which no Redis is started.
@@ -35,7 +37,7 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 		t.Skipf("needs a Redis server: set %s=1 (and install redis-server), or run make race", Enabled)
 	}
 	dir := t.TempDir()
-	r := &Redis{t: t, dir: dir, port: FreePort(t)}
+	r := &Redis{t: t, dir: dir, port: loopback.Port(t)}
 	r.args = append([]string{
 		"--bind", "127.0.0.1", "--port", fmt.Sprint(r.port), "--dir", dir, "--save", "", "--appendonly", "no", "--daemonize", "no",
 	}, args...)
@@ -50,7 +52,7 @@ func StartRedisCluster(t testing.TB) []*Redis {
 	servers := make([]*Redis, 3)
 	addrs := make([]string, len(servers))
 	for i := range servers {
-		bus := FreePort(t) // it would be the port plus 10000, which may be taken
+		bus := loopback.Port(t) // it would be the port plus 10000, which may be taken
 		servers[i] = StartRedis(t, "--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus), "--cluster-node-timeout", "2000")
 		addrs[i] = servers[i].Addr()
 	}
@@ -186,15 +188,4 @@ func (r *Redis) signal(sig syscall.Signal) {
 	if err := syscall.Kill(r.process.Process.Pid, sig); err != nil && err != syscall.ESRCH {
 		r.t.Error(err)
 	}
-}
-
-// FreePort returns a port that nobody listens on.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }

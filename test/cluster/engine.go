@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/game-im/hermod/test/brokers"
-	"github.com/game-im/hermod/test/process"
+	"github.com/game-im/hermod/test/loopback"
 	"github.com/game-im/hermod/test/proxy"
 )
 
@@ -37,7 +37,7 @@ var engines = map[string]func(t *testing.T, nodes int) *engine{
 		t.Helper()
 		e := &engine{kind: "nats"}
 		for range nodes {
-			e.within = append(e.within, process.FreeAddr(t))
+			e.within = append(e.within, loopback.Addr(t))
 		}
 		return e
 	},

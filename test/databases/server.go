@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // Enabled is the environment variable without which no server is started.
@@ -51,7 +53,7 @@ type Server struct {
 func start(t testing.TB, k *kind, parent string) *Server {
 	t.Helper()
 	k.need(t)
-	s := &Server{t: t, kind: k, program: find(t, k, k.program), port: freePort(t)}
+	s := &Server{t: t, kind: k, program: find(t, k, k.program), port: loopback.Port(t)}
 	dir, err := os.MkdirTemp(parent, "hermod-"+k.driver+"-") //nolint:usetesting // folders of tests are closed to other users
 	if err != nil {
 		t.Fatal(err)
@@ -288,13 +290,3 @@ func (s *Server) Create() (dsn string) {
 
 // Addr is where the server listens.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/game-im/hermod/test/loopback"
 	"github.com/game-im/hermod/test/process"
 )
 
@@ -36,7 +37,7 @@ func Prepare(t *testing.T, yaml string, args ...string) *Node {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	return process.FreeAddr(t)
+	return loopback.Addr(t)
 }
 
 // eventually waits until ok, which is asked again and again.

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/game-im/hermod/test/loopback"
 )
 
 const (
@@ -44,7 +46,7 @@ type Node struct {
 func Prepare(t testing.TB, yaml string, args ...string) *Node {
 	t.Helper()
 	dir := t.TempDir()
-	n := &Node{IM: FreeAddr(t), Gateway: FreeAddr(t), HTTP: FreeAddr(t), Ops: FreeAddr(t), t: t, LogFile: filepath.Join(dir, "log")}
+	n := &Node{IM: loopback.Addr(t), Gateway: loopback.Addr(t), HTTP: loopback.Addr(t), Ops: loopback.Addr(t), t: t, LogFile: filepath.Join(dir, "log")}
 	n.Args = append([]string{"-im", n.IM, "-grpc", n.Gateway, "-http", n.HTTP, "-ops", n.Ops}, args...)
 	n.Env = append(os.Environ(), "HERMOD_DATA_DIR="+filepath.Join(dir, "data"))
 	n.Configure(yaml)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/game-im/hermod/app/hermodctl/bench"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // patience is how long a node may take to start or to stop.
@@ -88,7 +88,7 @@ func startNode(tb testing.TB, bin string, opts data.Options) *node {
 	tb.Helper()
 	dir, at := tb.TempDir(), make([]string, 4)
 	for i := range at {
-		at[i] = freeAddr(tb)
+		at[i] = loopback.Addr(tb)
 	}
 	conf := filepath.Join(dir, "hermod.yaml")
 	if err := os.WriteFile(conf, fmt.Appendf(nil, config, dir, opts.Driver, opts.DSN), 0o600); err != nil {
@@ -147,14 +147,4 @@ func (n *node) stop() {
 		n.tb.Error("the node does not stop: ", n.process.Process.Kill())
 		<-n.exited
 	}
-}
-
-func freeAddr(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer closeAll(tb, l)
-	return l.Addr().String()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/broker/redisbroker"
 	"github.com/game-im/hermod/test/authority"
 	"github.com/game-im/hermod/test/brokers"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // TestCredentials: with the right ones nodes meet; with wrong ones they never do, and go on trying.
@@ -34,7 +35,7 @@ func TestCredentials(t *testing.T) {
 		ca := authority.New(t)
 		cert, key, root := ca.Files(t.TempDir(), authority.Leaf{})
 		s := brokers.StartRedis(t, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", root, "--tls-auth-clients", "no",
-			"--tls-port", fmt.Sprint(brokers.FreePort(t)))
+			"--tls-port", fmt.Sprint(loopback.Port(t)))
 		addrs := []string{net.JoinHostPort("127.0.0.1", s.Arg("--tls-port"))}
 		trust := func(a *authority.Authority) *tls.Config {
 			return &tls.Config{RootCAs: a.Pool(), MinVersion: tls.VersionTLS12}
