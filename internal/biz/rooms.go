@@ -222,7 +222,7 @@ func (r *Rooms) View(ctx context.Context, room RoomID) (RoomView, error) {
 	view := RoomView{Room: info, Members: members, Online: r.presence.Online(ctx, users)}
 	view.There = len(view.Online)
 	if there, ok := r.presence.(Attendance); ok {
-		users, _ := there.Attending(ctx, room)
+		users, _ := there.Attending(ctx, room) // of the nodes that answer
 		view.There = users[0]
 	}
 	return view, nil

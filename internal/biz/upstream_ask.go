@@ -97,14 +97,7 @@ func (a *asking) breathe(ctx context.Context, attempt int) bool {
 		return true
 	}
 	a.asked = nil
-	timer := time.NewTimer(againAfter << (attempt - 1))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return sleep(ctx, againAfter<<(attempt-1))
 }
 
 // next takes a place at the best instance that has one and is not given up. It has to be given back by

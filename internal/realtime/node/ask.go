@@ -25,13 +25,13 @@ const (
 	KindSupersede Kind = 12 // a new session takes the place of older ones
 	KindResume    Kind = 13 // hand over the state of a session whose client has come here
 	KindAdopt     Kind = 14 // take the state of a session whose client will come
+	KindSequence  Kind = 20 // give a publication its place in a channel without a log
+	KindPresence  Kind = 21 // a user has come, gone or looked away
+	KindWatched   Kind = 22 // which of these users are there
 	KindEnded     Kind = 30 // a room is no more
 	KindTold      Kind = 31 // tell a user something that has no place in his rooms
 	KindAttending Kind = 32 // who follows these rooms
 	KindDismissed Kind = 33 // a user is no longer in a room, and is to know why
-	KindSequence  Kind = 20 // give a publication its place in a channel without a log
-	KindPresence  Kind = 21 // a user has come, gone or looked away
-	KindWatched   Kind = 22 // which of these users are there
 )
 
 // Answers begin with a byte that tells whether there is one.
