@@ -30,6 +30,7 @@ type app struct {
 	Gateway *server.Gateway
 	HTTP    *server.HTTP
 	QUIC    *server.QUIC
+	Plugged *server.Plugged
 	Ops     *server.Ops
 
 	Registry    *registry.Keeper
@@ -99,7 +100,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		kratos.Name("hermod"),
 		kratos.Version(Version),
 		kratos.Logger(kratosLogger{a.Log}),
-		kratos.Server(forced.of(a.IM, a.Gateway, a.HTTP, a.QUIC, a.Ops)...),
+		kratos.Server(forced.of(a.IM, a.Gateway, a.HTTP, a.QUIC, a.Plugged, a.Ops)...),
 		kratos.StopTimeout(a.stopTimeout()), // if a part fails, and nothing was drained
 		kratos.BeforeStart(func(context.Context) error {
 			for _, g := range []*group{marks, log, realtime, work} {

@@ -5,6 +5,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/plugins/wordfilter"
+	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/transcriber/openai"
 	"github.com/game-im/hermod/plugin"
 )
@@ -25,3 +26,11 @@ func observed(h *plugins.Host, live plugins.Live) biz.Deliverer { return h.Obser
 func intercepted(h *plugins.Host) biz.Interceptor { return h.Interceptor() }
 
 func answering(h *plugins.Host, services *biz.Services) biz.Upstream { return h.Answer(services) }
+
+func carriers(h *plugins.Host) []server.Carrier {
+	var all []server.Carrier
+	for _, c := range h.Carriers() {
+		all = append(all, c)
+	}
+	return all
+}

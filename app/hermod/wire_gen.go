@@ -294,6 +294,20 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		cleanup()
 		return nil, nil, err
 	}
+	v2 := carriers(host)
+	plugged, err := server.NewPlugged(c, streams, callers, readiness, serverMetrics, v2, log)
+	if err != nil {
+		cleanup9()
+		cleanup8()
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	rest, err := server.NewREST(c, pushAPI, callers, log)
 	if err != nil {
 		cleanup9()
@@ -312,7 +326,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Monitors: monitors,
 	}
 	status := &registry.Status{}
-	v2 := newNotes(status, live, cluster, blobs)
+	v3 := newNotes(status, live, cluster, blobs)
 	registryMetrics := registry.NewMetrics()
 	hermodMeters := meters{
 		Store:        db,
@@ -344,7 +358,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup10, err := server.NewOps(c, opsPages, v2, gatherer, certificates, serverMetrics, log)
+	ops, cleanup10, err := server.NewOps(c, opsPages, v3, gatherer, certificates, serverMetrics, log)
 	if err != nil {
 		cleanup9()
 		cleanup8()
@@ -424,6 +438,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Gateway:      serverGateway,
 		HTTP:         http,
 		QUIC:         quic,
+		Plugged:      plugged,
 		Ops:          ops,
 		Registry:     keeper,
 		Store:        db,
@@ -491,7 +506,7 @@ var (
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, answering, newFinder,
 	)
 	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
 	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, plugins.New)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

@@ -27,6 +27,7 @@ type Host struct {
 	messages     []observer[plugin.MessageObserver]
 	rooms        []observer[plugin.RoomObserver]
 	handlers     map[string]*handler
+	carriers     []*Carrier
 	stopped      sync.Once
 	log          *slog.Logger
 }
@@ -103,6 +104,9 @@ func (h *Host) gather() (err error) {
 		}
 		if p, ok := m.plugin.(plugin.ActionHandler); ok {
 			handlers = append(handlers, &handler{p, m.guard, m.guard.meters.hook("handle_action")})
+		}
+		if p, ok := m.plugin.(plugin.Transport); ok {
+			h.carriers = append(h.carriers, &Carrier{p, m.guard, m.guard.meters.hook("accept_conns")})
 		}
 		if p, ok := m.plugin.(plugin.MessageObserver); ok {
 			h.messages = append(h.messages, observer[plugin.MessageObserver]{p, m.observes(), m.guard.meters.hook("observe_message")})

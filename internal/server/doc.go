@@ -6,6 +6,7 @@
 //	websocket.go  sessions over WebSocket, on that listener
 //	origin.go     which web pages may open them
 //	quic.go, quic_certificate.go  the QUIC listener
+//	plugged.go, plugged_session.go  the listeners that plugins bring
 //	recordings.go recordings to download
 //	stream.go     the im.v1 stream, and uploads
 //	identity.go   who is calling

@@ -19,13 +19,16 @@ type gate struct {
 // overloaded is the reason of refusals for a limit of the node.
 const overloaded = protocol.ReasonOverloaded
 
+// notServing is the reason of refusals while the node is starting or stopping.
+const notServing = "NOT_SERVING"
+
 // open is an error while the node is starting or stopping: whoever was just asked to come back elsewhere
 // would be back here.
 func (g gate) open() error {
 	if g.ready.serving.Load() {
 		return nil
 	}
-	return biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the node is starting or stopping; reconnect").After(g.load.Retry())
+	return biz.Errorf(biz.KindUnavailable, notServing, "the node is starting or stopping; reconnect").After(g.load.Retry())
 }
 
 // enter takes a connection in. Its place is given back when it ends.

@@ -17,7 +17,7 @@ func (q *QUIC) serveIM(c *quicstream.Conn) error {
 	if err != nil {
 		return err
 	}
-	header, err := im.ReadHello(data)
+	header, err := im.ReadHello(im.Proto, data)
 	if err != nil {
 		return err
 	}

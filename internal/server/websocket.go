@@ -32,11 +32,9 @@ type sockets struct {
 
 func newSockets(c *conf.Config, load *overload.Guard, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) *sockets {
 	s := c.GetServer()
-	// JSON needs a third more for content, and more for what it escapes.
-	message := 2*(c.GetMessage().GetMaxContentBytes()+c.GetMessage().GetMaxMetadataBytes()) + frameOverhead
 	return &sockets{
 		Group: websocket.NewGroup(websocket.Options{
-			MaxMessage:  int(message),
+			MaxMessage:  frameLimit(c),
 			PingAfter:   s.GetKeepalive().GetTime().AsDuration(),
 			PingTimeout: s.GetKeepalive().GetTimeout().AsDuration(),
 		}),
@@ -319,7 +317,7 @@ func (s *socket) finish(err error) {
 	}
 	var refused *biz.Error
 	if !errors.As(err, &refused) { // closed meanwhile, by a stop for one
-		err = biz.Errorf(biz.KindUnavailable, "NOT_SERVING", "the session has ended before it was open; reconnect")
+		err = biz.Errorf(biz.KindUnavailable, notServing, "the session has ended before it was open; reconnect")
 	}
 	s.refuse(w, r, err)
 }

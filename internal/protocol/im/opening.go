@@ -73,8 +73,8 @@ func ReadOpening(id biz.Identity, get func(key string) string) (Opening, error) 
 
 // ReadHello reads the first frame of a connection whose transport has no headers: a HEARTBEAT, whose
 // metadata is what ReadOpening reads.
-func ReadHello(data []byte) (get func(key string) string, err error) {
-	hello, err := request(Proto, data)
+func ReadHello(format *frame.Format, data []byte) (get func(key string) string, err error) {
+	hello, err := request(format, data)
 	if err != nil {
 		return nil, err
 	}

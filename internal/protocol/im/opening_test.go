@@ -84,7 +84,7 @@ func FuzzReadHello(f *testing.F) {
 	}
 	f.Add([]byte{0x20, 0x08, 0x32, 0xff})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		get, err := im.ReadHello(data)
+		get, err := im.ReadHello(im.Proto, data)
 		if (get == nil) != (err != nil) {
 			t.Fatalf("%x: both, or neither: %v", data, err)
 		}
