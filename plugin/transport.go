@@ -35,8 +35,9 @@ type Conn interface {
 	// with its Reason; any other one, that it has broken the protocol.
 	Open(ctx context.Context) (Opening, error)
 	// Read returns the next frame, a whole message of the protocol, which is the caller's from then on;
-	// io.EOF if the client has ended its session on purpose; and any other error when the connection was
-	// lost or closed. A client that is gone without a word is lost too: whoever carries it finds out, in a
+	// io.EOF if the client has said that this was all, which ends its session; and any other error when the
+	// connection was lost or closed, after which the client may come back to it. A process that is killed
+	// ends its connections like one that means it, so that saying so takes a word. A client that is gone without a word is lost too: whoever carries it finds out, in a
 	// minute or so. A frame of more than limit bytes is ErrTooLarge, and nothing is allocated for it:
 	// clients may lie about lengths.
 	Read(limit int) ([]byte, error)

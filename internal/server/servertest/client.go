@@ -66,7 +66,7 @@ type client struct {
 func (t *trial) open(c Case, was seat) (*client, error) {
 	t.Helper()
 	lang := c.language()
-	before, first := lang.opening(was, c.Transport != "quic")
+	before, first := lang.opening(was, t.node.headers(c))
 	l, err := t.dial(c, before)
 	if err != nil {
 		return nil, err

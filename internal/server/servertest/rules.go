@@ -259,11 +259,15 @@ func oversized(t *trial) {
 // codes: whatever the reason for which the node closes a connection, its client is told, and when to
 // come back.
 func codes(t *trial) {
-	for i, why := range []transport.Disconnect{
-		transport.Shutdown.After(1234 * time.Millisecond), transport.Slow, transport.TokenExpired, transport.StoreGone,
-		transport.InternalError, transport.Overloaded.After(time.Minute), transport.Kicked.Because("by carol"), transport.BadRequest,
-		transport.Superseded, transport.Shutdown.Because("%s", strings.Repeat("x", 60)).After(time.Millisecond),
-	} {
+	reasons := t.node.Reasons
+	if reasons == nil {
+		reasons = []transport.Disconnect{
+			transport.Shutdown.After(1234 * time.Millisecond), transport.Slow, transport.TokenExpired, transport.StoreGone,
+			transport.InternalError, transport.Overloaded.After(time.Minute), transport.Kicked.Because("by carol"), transport.BadRequest,
+			transport.Superseded, transport.Shutdown.Because("%s", strings.Repeat("x", 60)).After(time.Millisecond),
+		}
+	}
+	for i, why := range reasons {
 		x := t.must(t.kind, seat{user: fmt.Sprint(t.user(), "/", i)})
 		if err := t.node.Close(x.session, why); err != nil {
 			t.Fatal(err)

@@ -39,11 +39,24 @@ type Node struct {
 	Connected func(session string) bool
 	// Frame is more bytes than any listener takes in one frame.
 	Frame int
+	// Plugged is a transport that a plugin brings. With one, only its clients are held against the rules;
+	// sessions move to the other listeners and back all the same.
+	Plugged *Plugged
+	// Reasons are what Close can be asked for. None: whatever there is.
+	Reasons []transport.Disconnect
+}
+
+// Plugged is a transport that is not one of the node's own.
+type Plugged struct {
+	Name    string
+	Headers bool        // there is a place for headers before the first frame
+	Kinds   [][2]string // its protocols and formats
+	Dial    func(t *testing.T, c Case, headers map[string]string) (transporttest.Peer, error)
 }
 
 // Case is one kind of client.
 type Case struct {
-	Transport string // grpc, websocket, quic
+	Transport string // grpc, websocket, quic, or the name of what is plugged in
 	Protocol  string // im, gateway
 	Format    string // proto, json
 }
@@ -65,13 +78,39 @@ func (n Node) cases() (all []Case) {
 			all = append(all, Case{c.transport, protocol, c.format})
 		}
 	}
+	return append(all, n.plugged()...)
+}
+
+func (n Node) plugged() (all []Case) {
+	if n.Plugged == nil {
+		return nil
+	}
+	for _, kind := range n.Plugged.Kinds {
+		all = append(all, Case{n.Plugged.Name, kind[0], kind[1]})
+	}
 	return all
+}
+
+// tried are the cases that the rules are checked for.
+func (n Node) tried() []Case {
+	if n.Plugged != nil {
+		return n.plugged()
+	}
+	return n.cases()
+}
+
+// headers tells whether clients of a case say something before their first frame.
+func (n Node) headers(c Case) bool {
+	if n.Plugged != nil && c.Transport == n.Plugged.Name {
+		return n.Plugged.Headers
+	}
+	return c.Transport != "quic"
 }
 
 // Run holds a node against the rules, each of them a subtest for each kind of client.
 func Run(t *testing.T, n Node) {
 	t.Helper()
-	for _, c := range n.cases() {
+	for _, c := range n.tried() {
 		t.Run(c.String(), func(t *testing.T) {
 			t.Parallel()
 			for _, rule := range []struct {
@@ -117,6 +156,9 @@ type link = transporttest.Peer
 
 // dial connects. headers are what is said before the first frame, where there is a place for it.
 func (t *trial) dial(c Case, headers map[string]string) (link, error) {
+	if p := t.node.Plugged; p != nil && c.Transport == p.Name {
+		return p.Dial(t.T, c, headers)
+	}
 	switch c.Transport {
 	case "grpc":
 		return dialGRPC(t.T, t.node, c.Protocol, headers)
