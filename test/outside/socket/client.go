@@ -30,8 +30,11 @@ func NewClient(conn net.Conn, h Hello) (*Client, error) {
 		return nil, err
 	}
 	_, err = conn.Write(append(line, '\n'))
-	return &Client{conn: conn, reader: bufio.NewReader(conn)}, err
+	return Listen(conn), err
 }
+
+// Listen is NewClient for whoever has said hello, or never does.
+func Listen(conn net.Conn) *Client { return &Client{conn: conn, reader: bufio.NewReader(conn)} }
 
 // Send writes a frame.
 func (c *Client) Send(frame []byte) error {
