@@ -21,6 +21,10 @@ var layers = []layer{
 		why: "a plugin must build against it without dragging the node and its dependencies along",
 	},
 	{
+		folder: "plugin/plugintest", may: []string{"plugin", "app/*", "api", "internal/realtime/transport", "internal/server"},
+		why: "a plugin's test runs a whole node in one line, and holds transports against the suite of the node's own",
+	},
+	{
 		folder: "sdk", may: []string{"api"},
 		why: "it is linked into other people's programs and knows the server by its wire alone",
 	},
