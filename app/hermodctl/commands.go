@@ -14,6 +14,7 @@ var commands = []func(*streams) *cobra.Command{
 	newInbox,
 	newBench,
 	newConfig,
+	newPlugin,
 	newBackup,
 	newRestore,
 	newDoctor,

@@ -34,7 +34,7 @@ var layers = []layer{
 		why: "a main only calls its app, so that a user's own node can be a copy of it",
 	},
 	{
-		folder: "app/hermodctl", may: []string{"app/hermodctl/bench", "internal", "api", "plugin", "sdk"},
+		folder: "app/hermodctl", may: []string{"app/hermodctl/bench", "app/hermodctl/scaffold", "internal", "api", "plugin", "sdk"},
 		why: "programs share nothing with each other; what loads a node stands apart, for benchmarks that do too",
 	},
 	{
@@ -187,6 +187,10 @@ var layers = []layer{
 	{
 		folder: "test/bench/cluster", may: []string{"app/hermodctl/bench", "test/loopback", "test/process"},
 		why: "it loads many nodes as their users load one",
+	},
+	{
+		folder: "app/hermodctl/scaffold", stdAlone: true,
+		why: "it writes files, and knows of the node what is in them",
 	},
 	{
 		folder: "test/process", may: []string{"test/loopback"},
