@@ -1616,7 +1616,7 @@ func (x *Cluster) GetRedis() *Cluster_Redis {
 	return nil
 }
 
-// Plugin has a plugin used that was linked in, and says within which bounds.
+// Plugin has a plugin used that was linked in, or runs elsewhere, and says within which bounds.
 type Plugin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -1627,6 +1627,8 @@ type Plugin struct {
 	Failures      int32                  `protobuf:"varint,6,opt,name=failures,proto3" json:"failures,omitempty"`                      // in a row, after which it is left alone for a while; 0: 5
 	RetryAfter    *durationpb.Duration   `protobuf:"bytes,7,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"` // how long that is; 0: 10s
 	Config        *structpb.Struct       `protobuf:"bytes,8,opt,name=config,proto3" json:"config,omitempty"`                           // its own keys
+	Process       *PluginProcess         `protobuf:"bytes,10,opt,name=process,proto3" json:"process,omitempty"`                        // that the node starts: the plugin is not linked in
+	Service       *PluginService         `protobuf:"bytes,11,opt,name=service,proto3" json:"service,omitempty"`                        // that runs elsewhere: the plugin is not linked in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1717,6 +1719,142 @@ func (x *Plugin) GetConfig() *structpb.Struct {
 	return nil
 }
 
+func (x *Plugin) GetProcess() *PluginProcess {
+	if x != nil {
+		return x.Process
+	}
+	return nil
+}
+
+func (x *Plugin) GetService() *PluginService {
+	if x != nil {
+		return x.Service
+	}
+	return nil
+}
+
+// PluginProcess is a plugin that the node runs beside itself.
+type PluginProcess struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Command       []string               `protobuf:"bytes,1,rep,name=command,proto3" json:"command,omitempty"`                             // the program, and its arguments
+	Dir           string                 `protobuf:"bytes,2,opt,name=dir,proto3" json:"dir,omitempty"`                                     // where it runs; empty: where the node does
+	Env           *structpb.Struct       `protobuf:"bytes,3,opt,name=env,proto3" json:"env,omitempty"`                                     // beside PATH, HOME, TMPDIR, LANG and TZ, which it has from the node
+	MemoryBytes   int64                  `protobuf:"varint,4,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"` // that it and its children may have resident; 0: 512 MiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PluginProcess) Reset() {
+	*x = PluginProcess{}
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PluginProcess) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PluginProcess) ProtoMessage() {}
+
+func (x *PluginProcess) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PluginProcess.ProtoReflect.Descriptor instead.
+func (*PluginProcess) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *PluginProcess) GetCommand() []string {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *PluginProcess) GetDir() string {
+	if x != nil {
+		return x.Dir
+	}
+	return ""
+}
+
+func (x *PluginProcess) GetEnv() *structpb.Struct {
+	if x != nil {
+		return x.Env
+	}
+	return nil
+}
+
+func (x *PluginProcess) GetMemoryBytes() int64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+// PluginService is a plugin that somebody else runs.
+type PluginService struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Targets       []string               `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"` // host:port, or discovery:///name
+	Tls           *PluginService_TLS     `protobuf:"bytes,2,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PluginService) Reset() {
+	*x = PluginService{}
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PluginService) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PluginService) ProtoMessage() {}
+
+func (x *PluginService) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PluginService.ProtoReflect.Descriptor instead.
+func (*PluginService) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *PluginService) GetTargets() []string {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *PluginService) GetTls() *PluginService_TLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
 // TLS secures a listener. Without a certificate it speaks plain text.
 type Server_TLS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1730,7 +1868,7 @@ type Server_TLS struct {
 
 func (x *Server_TLS) Reset() {
 	*x = Server_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1880,7 @@ func (x *Server_TLS) String() string {
 func (*Server_TLS) ProtoMessage() {}
 
 func (x *Server_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[18]
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +1934,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1808,7 +1946,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[19]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +1987,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1861,7 +1999,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1910,7 +2048,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1922,7 +2060,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1977,7 +2115,7 @@ type Server_Quic struct {
 
 func (x *Server_Quic) Reset() {
 	*x = Server_Quic{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1989,7 +2127,7 @@ func (x *Server_Quic) String() string {
 func (*Server_Quic) ProtoMessage() {}
 
 func (x *Server_Quic) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2175,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2049,7 +2187,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2096,7 +2234,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2246,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2289,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2301,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2226,7 +2364,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2238,7 +2376,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2286,7 +2424,7 @@ type Data_Retention struct {
 
 func (x *Data_Retention) Reset() {
 	*x = Data_Retention{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +2436,7 @@ func (x *Data_Retention) String() string {
 func (*Data_Retention) ProtoMessage() {}
 
 func (x *Data_Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2339,7 +2477,7 @@ type Data_Blobs struct {
 
 func (x *Data_Blobs) Reset() {
 	*x = Data_Blobs{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2489,7 @@ func (x *Data_Blobs) String() string {
 func (*Data_Blobs) ProtoMessage() {}
 
 func (x *Data_Blobs) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2401,7 +2539,7 @@ type Data_Blobs_S3 struct {
 
 func (x *Data_Blobs_S3) Reset() {
 	*x = Data_Blobs_S3{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2413,7 +2551,7 @@ func (x *Data_Blobs_S3) String() string {
 func (*Data_Blobs_S3) ProtoMessage() {}
 
 func (x *Data_Blobs_S3) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2522,7 +2660,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2534,7 +2672,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2610,7 +2748,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2622,7 +2760,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2806,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2680,7 +2818,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2758,7 +2896,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2770,7 +2908,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2827,7 +2965,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2839,7 +2977,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2895,7 +3033,7 @@ type Audio_Url struct {
 
 func (x *Audio_Url) Reset() {
 	*x = Audio_Url{}
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2907,7 +3045,7 @@ func (x *Audio_Url) String() string {
 func (*Audio_Url) ProtoMessage() {}
 
 func (x *Audio_Url) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2957,7 +3095,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2969,7 +3107,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3027,7 +3165,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3039,7 +3177,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3103,7 +3241,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3115,7 +3253,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3176,7 +3314,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3188,7 +3326,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3229,7 +3367,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3241,7 +3379,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3288,7 +3426,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3300,7 +3438,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3341,7 +3479,7 @@ type Upstream_Zone struct {
 
 func (x *Upstream_Zone) Reset() {
 	*x = Upstream_Zone{}
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3353,7 +3491,7 @@ func (x *Upstream_Zone) String() string {
 func (*Upstream_Zone) ProtoMessage() {}
 
 func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3397,7 +3535,7 @@ type Upstream_Service struct {
 
 func (x *Upstream_Service) Reset() {
 	*x = Upstream_Service{}
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3409,7 +3547,7 @@ func (x *Upstream_Service) String() string {
 func (*Upstream_Service) ProtoMessage() {}
 
 func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3479,7 +3617,7 @@ type Upstream_Route struct {
 
 func (x *Upstream_Route) Reset() {
 	*x = Upstream_Route{}
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3491,7 +3629,7 @@ func (x *Upstream_Route) String() string {
 func (*Upstream_Route) ProtoMessage() {}
 
 func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3545,7 +3683,7 @@ type Upstream_Breaker struct {
 
 func (x *Upstream_Breaker) Reset() {
 	*x = Upstream_Breaker{}
-	mi := &file_internal_conf_conf_proto_msgTypes[45]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3557,7 +3695,7 @@ func (x *Upstream_Breaker) String() string {
 func (*Upstream_Breaker) ProtoMessage() {}
 
 func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[45]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3597,7 +3735,7 @@ type Upstream_Lease struct {
 
 func (x *Upstream_Lease) Reset() {
 	*x = Upstream_Lease{}
-	mi := &file_internal_conf_conf_proto_msgTypes[46]
+	mi := &file_internal_conf_conf_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3609,7 +3747,7 @@ func (x *Upstream_Lease) String() string {
 func (*Upstream_Lease) ProtoMessage() {}
 
 func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[46]
+	mi := &file_internal_conf_conf_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3652,7 +3790,7 @@ type Upstream_TLS struct {
 
 func (x *Upstream_TLS) Reset() {
 	*x = Upstream_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[47]
+	mi := &file_internal_conf_conf_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3664,7 +3802,7 @@ func (x *Upstream_TLS) String() string {
 func (*Upstream_TLS) ProtoMessage() {}
 
 func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[47]
+	mi := &file_internal_conf_conf_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3728,7 +3866,7 @@ type Cluster_TLS struct {
 
 func (x *Cluster_TLS) Reset() {
 	*x = Cluster_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[48]
+	mi := &file_internal_conf_conf_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3740,7 +3878,7 @@ func (x *Cluster_TLS) String() string {
 func (*Cluster_TLS) ProtoMessage() {}
 
 func (x *Cluster_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[48]
+	mi := &file_internal_conf_conf_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3802,7 +3940,7 @@ type Cluster_Embedded struct {
 
 func (x *Cluster_Embedded) Reset() {
 	*x = Cluster_Embedded{}
-	mi := &file_internal_conf_conf_proto_msgTypes[49]
+	mi := &file_internal_conf_conf_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3814,7 +3952,7 @@ func (x *Cluster_Embedded) String() string {
 func (*Cluster_Embedded) ProtoMessage() {}
 
 func (x *Cluster_Embedded) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[49]
+	mi := &file_internal_conf_conf_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3860,7 +3998,7 @@ type Cluster_Redis struct {
 
 func (x *Cluster_Redis) Reset() {
 	*x = Cluster_Redis{}
-	mi := &file_internal_conf_conf_proto_msgTypes[50]
+	mi := &file_internal_conf_conf_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3872,7 +4010,7 @@ func (x *Cluster_Redis) String() string {
 func (*Cluster_Redis) ProtoMessage() {}
 
 func (x *Cluster_Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[50]
+	mi := &file_internal_conf_conf_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3893,6 +4031,82 @@ func (x *Cluster_Redis) GetSharded() bool {
 		return x.Sharded
 	}
 	return false
+}
+
+type PluginService_TLS struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Enabled       bool                   `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	CaFile        string                 `protobuf:"bytes,2,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`             // PEM; empty: the system's
+	CertFile      string                 `protobuf:"bytes,3,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`       // PEM; empty: no client certificate
+	KeyFile       string                 `protobuf:"bytes,4,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`          // PEM
+	ServerName    string                 `protobuf:"bytes,5,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"` // empty: the host of the address
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PluginService_TLS) Reset() {
+	*x = PluginService_TLS{}
+	mi := &file_internal_conf_conf_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PluginService_TLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PluginService_TLS) ProtoMessage() {}
+
+func (x *PluginService_TLS) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PluginService_TLS.ProtoReflect.Descriptor instead.
+func (*PluginService_TLS) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{19, 0}
+}
+
+func (x *PluginService_TLS) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *PluginService_TLS) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *PluginService_TLS) GetCertFile() string {
+	if x != nil {
+		return x.CertFile
+	}
+	return ""
+}
+
+func (x *PluginService_TLS) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *PluginService_TLS) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
 }
 
 var File_internal_conf_conf_proto protoreflect.FileDescriptor
@@ -4225,7 +4439,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\tadvertise\x18\x02 \x01(\tR\tadvertise\x12\x16\n" +
 	"\x06routes\x18\x03 \x01(\tR\x06routes\x1a!\n" +
 	"\x05Redis\x12\x18\n" +
-	"\asharded\x18\x01 \x01(\bR\asharded\"\xb3\x02\n" +
+	"\asharded\x18\x01 \x01(\bR\asharded\"\x9f\x03\n" +
 	"\x06Plugin\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12\x1d\n" +
@@ -4236,7 +4450,25 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\bfailures\x18\x06 \x01(\x05R\bfailures\x12:\n" +
 	"\vretry_after\x18\a \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryAfter\x12/\n" +
-	"\x06config\x18\b \x01(\v2\x17.google.protobuf.StructR\x06configB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
+	"\x06config\x18\b \x01(\v2\x17.google.protobuf.StructR\x06config\x124\n" +
+	"\aprocess\x18\n" +
+	" \x01(\v2\x1a.hermod.conf.PluginProcessR\aprocess\x124\n" +
+	"\aservice\x18\v \x01(\v2\x1a.hermod.conf.PluginServiceR\aservice\"\x89\x01\n" +
+	"\rPluginProcess\x12\x18\n" +
+	"\acommand\x18\x01 \x03(\tR\acommand\x12\x10\n" +
+	"\x03dir\x18\x02 \x01(\tR\x03dir\x12)\n" +
+	"\x03env\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x03env\x12!\n" +
+	"\fmemory_bytes\x18\x04 \x01(\x03R\vmemoryBytes\"\xef\x01\n" +
+	"\rPluginService\x12\x18\n" +
+	"\atargets\x18\x01 \x03(\tR\atargets\x120\n" +
+	"\x03tls\x18\x02 \x01(\v2\x1e.hermod.conf.PluginService.TLSR\x03tls\x1a\x91\x01\n" +
+	"\x03TLS\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12\x17\n" +
+	"\aca_file\x18\x02 \x01(\tR\x06caFile\x12\x1b\n" +
+	"\tcert_file\x18\x03 \x01(\tR\bcertFile\x12\x19\n" +
+	"\bkey_file\x18\x04 \x01(\tR\akeyFile\x12\x1f\n" +
+	"\vserver_name\x18\x05 \x01(\tR\n" +
+	"serverNameB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
 
 var (
 	file_internal_conf_conf_proto_rawDescOnce sync.Once
@@ -4250,7 +4482,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -4270,41 +4502,44 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Upstream)(nil),            // 15: hermod.conf.Upstream
 	(*Cluster)(nil),             // 16: hermod.conf.Cluster
 	(*Plugin)(nil),              // 17: hermod.conf.Plugin
-	(*Server_TLS)(nil),          // 18: hermod.conf.Server.TLS
-	(*Server_Listener)(nil),     // 19: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 20: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 21: hermod.conf.Server.Http
-	(*Server_Quic)(nil),         // 22: hermod.conf.Server.Quic
-	(*Server_Stop)(nil),         // 23: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 24: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 25: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 26: hermod.conf.Data.Log
-	(*Data_Retention)(nil),      // 27: hermod.conf.Data.Retention
-	(*Data_Blobs)(nil),          // 28: hermod.conf.Data.Blobs
-	(*Data_Blobs_S3)(nil),       // 29: hermod.conf.Data.Blobs.S3
-	(*Room_Defaults)(nil),       // 30: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 31: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 32: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 33: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 34: hermod.conf.Auth.Claims
-	(*Audio_Url)(nil),           // 35: hermod.conf.Audio.Url
-	(*Audio_Transcription)(nil), // 36: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 37: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 38: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 39: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 40: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 41: hermod.conf.Registry.Entry
-	(*Upstream_Zone)(nil),       // 42: hermod.conf.Upstream.Zone
-	(*Upstream_Service)(nil),    // 43: hermod.conf.Upstream.Service
-	(*Upstream_Route)(nil),      // 44: hermod.conf.Upstream.Route
-	(*Upstream_Breaker)(nil),    // 45: hermod.conf.Upstream.Breaker
-	(*Upstream_Lease)(nil),      // 46: hermod.conf.Upstream.Lease
-	(*Upstream_TLS)(nil),        // 47: hermod.conf.Upstream.TLS
-	(*Cluster_TLS)(nil),         // 48: hermod.conf.Cluster.TLS
-	(*Cluster_Embedded)(nil),    // 49: hermod.conf.Cluster.Embedded
-	(*Cluster_Redis)(nil),       // 50: hermod.conf.Cluster.Redis
-	(*durationpb.Duration)(nil), // 51: google.protobuf.Duration
-	(*structpb.Struct)(nil),     // 52: google.protobuf.Struct
+	(*PluginProcess)(nil),       // 18: hermod.conf.PluginProcess
+	(*PluginService)(nil),       // 19: hermod.conf.PluginService
+	(*Server_TLS)(nil),          // 20: hermod.conf.Server.TLS
+	(*Server_Listener)(nil),     // 21: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 22: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 23: hermod.conf.Server.Http
+	(*Server_Quic)(nil),         // 24: hermod.conf.Server.Quic
+	(*Server_Stop)(nil),         // 25: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 26: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 27: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 28: hermod.conf.Data.Log
+	(*Data_Retention)(nil),      // 29: hermod.conf.Data.Retention
+	(*Data_Blobs)(nil),          // 30: hermod.conf.Data.Blobs
+	(*Data_Blobs_S3)(nil),       // 31: hermod.conf.Data.Blobs.S3
+	(*Room_Defaults)(nil),       // 32: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 33: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 34: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 35: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 36: hermod.conf.Auth.Claims
+	(*Audio_Url)(nil),           // 37: hermod.conf.Audio.Url
+	(*Audio_Transcription)(nil), // 38: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 39: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 40: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 41: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 42: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 43: hermod.conf.Registry.Entry
+	(*Upstream_Zone)(nil),       // 44: hermod.conf.Upstream.Zone
+	(*Upstream_Service)(nil),    // 45: hermod.conf.Upstream.Service
+	(*Upstream_Route)(nil),      // 46: hermod.conf.Upstream.Route
+	(*Upstream_Breaker)(nil),    // 47: hermod.conf.Upstream.Breaker
+	(*Upstream_Lease)(nil),      // 48: hermod.conf.Upstream.Lease
+	(*Upstream_TLS)(nil),        // 49: hermod.conf.Upstream.TLS
+	(*Cluster_TLS)(nil),         // 50: hermod.conf.Cluster.TLS
+	(*Cluster_Embedded)(nil),    // 51: hermod.conf.Cluster.Embedded
+	(*Cluster_Redis)(nil),       // 52: hermod.conf.Cluster.Redis
+	(*PluginService_TLS)(nil),   // 53: hermod.conf.PluginService.TLS
+	(*durationpb.Duration)(nil), // 54: google.protobuf.Duration
+	(*structpb.Struct)(nil),     // 55: google.protobuf.Struct
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
 	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
@@ -4324,87 +4559,91 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	6,  // 14: hermod.conf.Config.search:type_name -> hermod.conf.Search
 	8,  // 15: hermod.conf.Config.presence:type_name -> hermod.conf.Presence
 	17, // 16: hermod.conf.Config.plugins:type_name -> hermod.conf.Plugin
-	19, // 17: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	19, // 18: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	20, // 19: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	23, // 20: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	24, // 21: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	21, // 22: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	22, // 23: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
-	25, // 24: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	26, // 25: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	27, // 26: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
-	28, // 27: hermod.conf.Data.blobs:type_name -> hermod.conf.Data.Blobs
-	30, // 28: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	51, // 29: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
-	51, // 30: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
-	51, // 31: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	51, // 32: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	51, // 33: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	51, // 34: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	51, // 35: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	51, // 36: hermod.conf.Presence.last_seen_interval:type_name -> google.protobuf.Duration
-	51, // 37: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	51, // 38: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	31, // 39: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	51, // 40: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
-	51, // 41: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	51, // 42: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	32, // 43: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	51, // 44: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	51, // 45: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	51, // 46: hermod.conf.Audio.unreferenced:type_name -> google.protobuf.Duration
-	35, // 47: hermod.conf.Audio.url:type_name -> hermod.conf.Audio.Url
-	36, // 48: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	37, // 49: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	38, // 50: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	51, // 51: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	41, // 52: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	39, // 53: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	40, // 54: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	44, // 55: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
-	43, // 56: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
-	42, // 57: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
-	45, // 58: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
-	46, // 59: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
-	47, // 60: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
-	48, // 61: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
-	49, // 62: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
-	50, // 63: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
-	51, // 64: hermod.conf.Plugin.deadline:type_name -> google.protobuf.Duration
-	51, // 65: hermod.conf.Plugin.retry_after:type_name -> google.protobuf.Duration
-	52, // 66: hermod.conf.Plugin.config:type_name -> google.protobuf.Struct
-	18, // 67: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	18, // 68: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	18, // 69: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	18, // 70: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	51, // 71: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	51, // 72: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	51, // 73: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	51, // 74: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	51, // 75: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	51, // 76: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
-	51, // 77: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
-	29, // 78: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
-	51, // 79: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
-	51, // 80: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	51, // 81: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	33, // 82: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	51, // 83: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	51, // 84: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	34, // 85: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	51, // 86: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
-	51, // 87: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	51, // 88: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	51, // 89: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	51, // 90: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	51, // 91: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	51, // 92: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	93, // [93:93] is the sub-list for method output_type
-	93, // [93:93] is the sub-list for method input_type
-	93, // [93:93] is the sub-list for extension type_name
-	93, // [93:93] is the sub-list for extension extendee
-	0,  // [0:93] is the sub-list for field type_name
+	21, // 17: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	21, // 18: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	22, // 19: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	25, // 20: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	26, // 21: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	23, // 22: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	24, // 23: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
+	27, // 24: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	28, // 25: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	29, // 26: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
+	30, // 27: hermod.conf.Data.blobs:type_name -> hermod.conf.Data.Blobs
+	32, // 28: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	54, // 29: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
+	54, // 30: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
+	54, // 31: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	54, // 32: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	54, // 33: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	54, // 34: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	54, // 35: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	54, // 36: hermod.conf.Presence.last_seen_interval:type_name -> google.protobuf.Duration
+	54, // 37: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	54, // 38: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	33, // 39: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	54, // 40: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
+	54, // 41: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	54, // 42: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	34, // 43: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	54, // 44: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	54, // 45: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	54, // 46: hermod.conf.Audio.unreferenced:type_name -> google.protobuf.Duration
+	37, // 47: hermod.conf.Audio.url:type_name -> hermod.conf.Audio.Url
+	38, // 48: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	39, // 49: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	40, // 50: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	54, // 51: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	43, // 52: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	41, // 53: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	42, // 54: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	46, // 55: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	45, // 56: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	44, // 57: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	47, // 58: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	48, // 59: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	49, // 60: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	50, // 61: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
+	51, // 62: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
+	52, // 63: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
+	54, // 64: hermod.conf.Plugin.deadline:type_name -> google.protobuf.Duration
+	54, // 65: hermod.conf.Plugin.retry_after:type_name -> google.protobuf.Duration
+	55, // 66: hermod.conf.Plugin.config:type_name -> google.protobuf.Struct
+	18, // 67: hermod.conf.Plugin.process:type_name -> hermod.conf.PluginProcess
+	19, // 68: hermod.conf.Plugin.service:type_name -> hermod.conf.PluginService
+	55, // 69: hermod.conf.PluginProcess.env:type_name -> google.protobuf.Struct
+	53, // 70: hermod.conf.PluginService.tls:type_name -> hermod.conf.PluginService.TLS
+	20, // 71: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	20, // 72: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	20, // 73: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	20, // 74: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	54, // 75: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	54, // 76: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	54, // 77: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	54, // 78: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	54, // 79: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	54, // 80: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
+	54, // 81: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
+	31, // 82: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
+	54, // 83: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
+	54, // 84: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	54, // 85: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	35, // 86: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	54, // 87: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	54, // 88: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	36, // 89: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	54, // 90: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
+	54, // 91: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	54, // 92: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	54, // 93: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	54, // 94: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	54, // 95: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	54, // 96: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	97, // [97:97] is the sub-list for method output_type
+	97, // [97:97] is the sub-list for method input_type
+	97, // [97:97] is the sub-list for extension type_name
+	97, // [97:97] is the sub-list for extension extendee
+	0,  // [0:97] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -4418,7 +4657,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   51,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -167,5 +167,7 @@ var limits = map[string]limit{
 	"hermod.conf.Plugin.failures":    count(0, 10_000),
 	"hermod.conf.Plugin.retry_after": lasting(0, time.Hour),
 
+	"hermod.conf.PluginProcess.memory_bytes": size(0, 1024*gib),
+
 	"hermod.conf.Cluster.type": oneOf(ClusterNone, ClusterNATS, ClusterRedis),
 }

@@ -10,7 +10,7 @@ const (
 
 // checkPlugins knows no plugin: which there are, and what their own keys are, is told when they are
 // linked.
-func checkPlugins(plugins []*Plugin, ps *Problems) {
+func checkPlugins(plugins []*Plugin, registryType string, ps *Problems) {
 	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-"
 	seen := map[string]bool{}
 	for i, p := range plugins {
@@ -22,6 +22,7 @@ func checkPlugins(plugins []*Plugin, ps *Problems) {
 			ps.add(at+".name", "%q is there twice", name)
 		}
 		seen[p.GetName()] = true
+		checkOutside(at, p, registryType, ps)
 		words := []string{OnFailureClosed, OnFailureOpen}
 		if f := p.GetOnFailure(); f != "" && f != OnFailureClosed && f != OnFailureOpen {
 			ps.add(at+".on_failure", "%q is not known%s; one of %s", f, didYouMean(f, words), strings.Join(words, ", "))

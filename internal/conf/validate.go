@@ -22,7 +22,7 @@ func inspect(c *Config) Problems {
 	checkRegistry(c.GetRegistry(), c.GetAuth().GetMode(), &ps)
 	checkCluster(c, &ps)
 	checkUpstream(c.GetUpstream(), c.GetRegistry().GetType(), &ps)
-	checkPlugins(c.GetPlugins(), &ps)
+	checkPlugins(c.GetPlugins(), c.GetRegistry().GetType(), &ps)
 	return ps
 }
 
