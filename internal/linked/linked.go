@@ -19,7 +19,7 @@ func Choose[C any](plugins []plugin.Plugin, key, value, what string) (C, error) 
 	var names []string
 	found := false
 	for _, p := range plugins {
-		c, ok := p.(C)
+		c, ok := plugin.As[C](p)
 		if !ok {
 			continue
 		}

@@ -51,7 +51,9 @@ func New(configured []*conf.Plugin, linked []plugin.Plugin, m *Metrics, log *slo
 			problems = append(problems, *problem)
 			continue
 		}
-		problems = append(problems, configure(p, c.GetConfig(), at+".config")...)
+		if !c.IsProcess() && !c.IsService() { // those were told when they were connected to
+			problems = append(problems, configure(p, c.GetConfig(), at+".config")...)
+		}
 		h.all = append(h.all, &member{plugin: p, guard: newGuard(c.GetName(), boundsOf(c), m, log)})
 	}
 	if len(problems) > 0 {
@@ -99,19 +101,19 @@ func (h *Host) gather() (err error) {
 	var chain []*interceptor
 	var handlers []*handler
 	for _, m := range h.all {
-		if p, ok := m.plugin.(plugin.MessageInterceptor); ok {
+		if p, ok := plugin.As[plugin.MessageInterceptor](m.plugin); ok {
 			chain = append(chain, &interceptor{p, m.guard, m.guard.meters.hook("intercept_message")})
 		}
-		if p, ok := m.plugin.(plugin.ActionHandler); ok {
+		if p, ok := plugin.As[plugin.ActionHandler](m.plugin); ok {
 			handlers = append(handlers, &handler{p, m.guard, m.guard.meters.hook("handle_action")})
 		}
-		if p, ok := m.plugin.(plugin.Transport); ok {
+		if p, ok := plugin.As[plugin.Transport](m.plugin); ok {
 			h.carriers = append(h.carriers, &Carrier{p, m.guard, m.guard.meters.hook("accept_conns")})
 		}
-		if p, ok := m.plugin.(plugin.MessageObserver); ok {
+		if p, ok := plugin.As[plugin.MessageObserver](m.plugin); ok {
 			h.messages = append(h.messages, observer[plugin.MessageObserver]{p, m.observes(), m.guard.meters.hook("observe_message")})
 		}
-		if p, ok := m.plugin.(plugin.RoomObserver); ok {
+		if p, ok := plugin.As[plugin.RoomObserver](m.plugin); ok {
 			h.rooms = append(h.rooms, observer[plugin.RoomObserver]{p, m.observes(), m.guard.meters.hook("observe_room")})
 		}
 	}
@@ -199,14 +201,14 @@ func (h *Host) stop(started []*member) {
 }
 
 func start(ctx context.Context, p plugin.Plugin) error {
-	if s, ok := p.(plugin.Starter); ok {
+	if s, ok := plugin.As[plugin.Starter](p); ok {
 		return s.Start(ctx)
 	}
 	return nil
 }
 
 func stop(ctx context.Context, p plugin.Plugin) error {
-	if s, ok := p.(plugin.Stopper); ok {
+	if s, ok := plugin.As[plugin.Stopper](p); ok {
 		return s.Stop(ctx)
 	}
 	return nil
