@@ -39,8 +39,9 @@ type PluginServiceClient interface {
 	// each frame has as many items as there happen to be: whoever puts all that waits into one frame is
 	// fastest. A frame is 4 MiB at most.
 	//
-	// Every call is answered once, in any order, those that were cancelled as well. A node that has 1,024
-	// calls unanswered, gets a second answer, or one to what it has not asked, ends the connection.
+	// Every call is answered once, in any order, those that were cancelled as well. A node has 1,024 calls
+	// unanswered at most. It ends the connection when half of those are ones that nobody waits for any
+	// more, and when it gets a second answer, or one to what it has not asked.
 	Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[NodeFrame, PluginFrame], error)
 	// Transcribe is called for one recording at a time, on the same connection. The first part has the
 	// recording's description, and all have some of its bytes, in their order.
@@ -93,8 +94,9 @@ type PluginServiceServer interface {
 	// each frame has as many items as there happen to be: whoever puts all that waits into one frame is
 	// fastest. A frame is 4 MiB at most.
 	//
-	// Every call is answered once, in any order, those that were cancelled as well. A node that has 1,024
-	// calls unanswered, gets a second answer, or one to what it has not asked, ends the connection.
+	// Every call is answered once, in any order, those that were cancelled as well. A node has 1,024 calls
+	// unanswered at most. It ends the connection when half of those are ones that nobody waits for any
+	// more, and when it gets a second answer, or one to what it has not asked.
 	Connect(grpc.BidiStreamingServer[NodeFrame, PluginFrame]) error
 	// Transcribe is called for one recording at a time, on the same connection. The first part has the
 	// recording's description, and all have some of its bytes, in their order.
