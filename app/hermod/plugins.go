@@ -25,6 +25,8 @@ func observed(h *plugins.Host, live plugins.Live) biz.Deliverer { return h.Obser
 
 func intercepted(h *plugins.Host) biz.Interceptor { return h.Interceptor() }
 
+func authorized(h *plugins.Host) biz.Authorizer { return h.Authorizer() }
+
 func answering(h *plugins.Host, services *biz.Services) biz.Upstream { return h.Answer(services) }
 
 func carriers(h *plugins.Host) []server.Carrier {

@@ -78,12 +78,12 @@ var (
 		eventEncoder, transcriptEncoder,
 	)
 	bizSet = wire.NewSet(
-		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms,
+		roomRules, authorized, biz.NewAuthorizedRooms, biz.NewRoomAdmin, biz.NewIdleRooms,
 		messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions,
 		biz.NewBacklog, biz.NewHistory, biz.NewWatch,
 		searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)),
 		ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences,
-		pushRules, biz.NewPushes, biz.NewSessions,
+		pushRules, biz.NewAuthorizedPushes, biz.NewSessions,
 		wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
 		audioRules, biz.NewAudios,
 		wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New,

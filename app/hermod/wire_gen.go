@@ -68,7 +68,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		return nil, nil, err
 	}
 	bizRoomRules := roomRules(c)
-	bizRooms := biz.NewRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules)
+	authorizer := authorized(host)
+	bizRooms := biz.NewAuthorizedRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules, authorizer)
 	bizMessageRules := messageRules(c)
 	interceptor := intercepted(host)
 	messages := biz.NewInterceptedMessages(rooms, messageLog, bizDeliverer, bizMessageRules, interceptor)
@@ -181,7 +182,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	inbox := data.NewInbox(db, log)
 	pushKeys := data.NewPushKeys(db, log)
 	bizPushRules := pushRules(c)
-	pushes := biz.NewPushes(pusher, inbox, pushKeys, bizPushRules)
+	pushes := biz.NewAuthorizedPushes(pusher, inbox, pushKeys, bizPushRules, authorizer)
 	watches := protocol.NewWatches(nodeNode, presences, acquaintances, log)
 	rules := im.Rules{
 		Rooms:      bizRooms,
@@ -500,7 +501,7 @@ var (
 	)
 	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(plugins.Live), new(*protocol.Deliverer)), observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, authorized, biz.NewAuthorizedRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewAuthorizedPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, answering, newFinder,

@@ -12,11 +12,11 @@ const keepers = 256
 
 // pushAll pushes to every target; the results are in the order of the targets. With
 // a wait they are all offered the push before any is waited for, so that the wait is one for all.
-func (s *Pushes) pushAll(ctx context.Context, targets []Target, p *Push, o PushOptions) []PushResult {
+func (s *Pushes) pushAll(ctx context.Context, targets []Target, denied denials, p *Push, o PushOptions) []PushResult {
 	if o.AckWithin > 0 {
-		return s.pushAcked(ctx, targets, p, o)
+		return s.pushAcked(ctx, targets, denied, p, o)
 	}
-	results, recipients, at := p.recipients(targets)
+	results, recipients, at := p.recipients(targets, denied)
 	var kept []int // places in recipients
 	offered := s.sessions.Batch(ctx, recipients, p)
 	for k, out := range offered {

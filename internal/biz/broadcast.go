@@ -153,6 +153,9 @@ func (s *Pushes) broadcast(ctx context.Context, p *Push, o PushOptions, push fun
 	if err := s.stamp(p, o); err != nil {
 		return BroadcastResult{}, err
 	}
+	if err := s.authorizeAll(ctx); err != nil {
+		return BroadcastResult{}, err
+	}
 	if o.Key == "" {
 		counts, err := push(ctx)
 		return BroadcastResult{BroadcastCounts: counts}, err

@@ -38,7 +38,7 @@ func (r *Rooms) Direct(ctx context.Context, by Identity, named, peer UserID) (Ro
 	if _, err := r.rooms.Speaker(ctx, room, user); KindOf(err) != KindNotFound || err == nil {
 		return room, err
 	}
-	return room, r.pair(ctx, room, user, peer)
+	return room, r.pair(ctx, by, room, user, peer)
 }
 
 // Address finds the room of a draft that names a user instead.
@@ -54,8 +54,8 @@ func (r *Rooms) Address(ctx context.Context, by Identity, d *Draft, to UserID) (
 }
 
 // pair makes the room of two users with both of them in it, in one transaction.
-func (r *Rooms) pair(ctx context.Context, room RoomID, user, peer UserID) error {
-	res, err := r.members.Join(ctx, room, user, func(s JoinState) (JoinPlan, error) {
+func (r *Rooms) pair(ctx context.Context, by Identity, room RoomID, user, peer UserID) error {
+	res, err := r.join(ctx, by, room, user, func(s JoinState) (JoinPlan, error) {
 		now := time.Now()
 		me := Member{Room: room, User: user, Role: RoleUser, JoinedAt: now}
 		switch {

@@ -35,7 +35,7 @@ func (r *Revisions) Edit(ctx context.Context, by Identity, req EditRequest) (Rev
 		return Revised{}, err
 	}
 	to := req
-	if err := r.intercept(ctx, actor.User, &to); err != nil {
+	if err := r.intercept(ctx, by, actor.User, &to); err != nil {
 		return Revised{}, err
 	}
 	act := &edit{revision: revision{actor: actor, seq: req.Seq}, to: to, window: rules.EditWindow}

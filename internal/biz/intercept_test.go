@@ -14,7 +14,7 @@ type gate struct {
 	open  func(error)
 }
 
-func (g *gate) Intercept(d *biz.Draft, check biz.PayloadCheck, verdict func(error)) {
+func (g *gate) Intercept(d *biz.Draft, _ biz.Speaker, check biz.PayloadCheck, verdict func(error)) {
 	g.asked, g.check, g.open = append(g.asked, d), check, verdict
 }
 

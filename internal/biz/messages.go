@@ -58,16 +58,16 @@ func (m *Messages) SetRules(rules MessageRules) { m.rules.Store(&rules) }
 // room it is delivered at once. done is called exactly once, possibly before Send returns, with
 // the outcome of all of that. d belongs to Send from here on.
 func (m *Messages) Send(ctx context.Context, by Identity, d *Draft, done func(Receipt, error)) {
-	room, err := m.check(ctx, by, d)
+	s, err := m.check(ctx, by, d)
 	if err != nil {
 		done(Receipt{}, err)
 		return
 	}
 	if m.intercepts(d) {
-		m.intercept(ctx, room.Config.Persistent, d, done)
+		m.intercept(ctx, Speaker{by, s.Member.Role}, s.Room.Config.Persistent, d, done)
 		return
 	}
-	m.handOn(room, d, done)
+	m.handOn(&s.Room, d, done)
 }
 
 // Tell says what the node itself has to say in a room, in the name of d.Sender, who need not be
@@ -79,7 +79,7 @@ func (m *Messages) Tell(ctx context.Context, d *Draft) error {
 		return err
 	}
 	done := make(chan error, 1)
-	m.handOn(room, d, func(_ Receipt, err error) { done <- err })
+	m.handOn(&room, d, func(_ Receipt, err error) { done <- err })
 	select {
 	case err := <-done:
 		return err
@@ -88,7 +88,7 @@ func (m *Messages) Tell(ctx context.Context, d *Draft) error {
 	}
 }
 
-func (m *Messages) handOn(room Room, d *Draft, done func(Receipt, error)) {
+func (m *Messages) handOn(room *Room, d *Draft, done func(Receipt, error)) {
 	if room.Config.Persistent {
 		m.log.Append(d, done)
 		return
@@ -110,44 +110,44 @@ func (m *Messages) handOn(room Room, d *Draft, done func(Receipt, error)) {
 	})
 }
 
-func (m *Messages) check(ctx context.Context, by Identity, d *Draft) (Room, error) {
+func (m *Messages) check(ctx context.Context, by Identity, d *Draft) (Membership, error) {
 	sender, err := by.ActAs(d.Sender)
 	if err != nil {
-		return Room{}, err
+		return Membership{}, err
 	}
 	d.Sender = sender
 	if err := checkID("room_id", string(d.Room)); err != nil {
-		return Room{}, err
+		return Membership{}, err
 	}
 	if err := checkOptionalID("message_id", d.ClientID); err != nil {
-		return Room{}, err
+		return Membership{}, err
 	}
 	if err := m.checkPayload(by, d); err != nil {
-		return Room{}, err
+		return Membership{}, err
 	}
 	if err := d.checkExtras(); err != nil {
-		return Room{}, err
+		return Membership{}, err
 	}
 	d.Service = slices.Contains(by.Roles, RoleService)
 	return m.permit(ctx, d)
 }
 
 // permit finds out whether the sender may say d, from memory if he may.
-func (m *Messages) permit(ctx context.Context, d *Draft) (Room, error) {
+func (m *Messages) permit(ctx context.Context, d *Draft) (Membership, error) {
 	s, err := m.rooms.Speaker(ctx, d.Room, d.Sender)
 	if err != nil {
-		return Room{}, explainNoMember(ctx, m.rooms, d.Room, d.Sender, err)
+		return Membership{}, explainNoMember(ctx, m.rooms, d.Room, d.Sender, err)
 	}
 	if d.Permitted(&s.Room, &s.Member) != nil { // or did, before another node has changed it
 		if s, err = m.stored(ctx, d.Room, d.Sender); err != nil {
-			return Room{}, err
+			return Membership{}, err
 		}
 		if err := d.Permitted(&s.Room, &s.Member); err != nil {
-			return Room{}, err
+			return Membership{}, err
 		}
 	}
 	d.Permit = Permit{Required: true, Version: s.Version}
-	return s.Room, nil
+	return s, nil
 }
 
 func (m *Messages) stored(ctx context.Context, room RoomID, user UserID) (Membership, error) {

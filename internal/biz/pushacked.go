@@ -18,8 +18,8 @@ type AwaitedPush interface {
 }
 
 // pushAcked pushes to every target and waits for all of them together.
-func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o PushOptions) []PushResult {
-	results, recipients, at := p.recipients(targets)
+func (s *Pushes) pushAcked(ctx context.Context, targets []Target, denied denials, p *Push, o PushOptions) []PushResult {
+	results, recipients, at := p.recipients(targets, denied)
 	waiting, cancel := o.waiting(ctx)
 	defer cancel()
 	waits := s.sessions.Await(waiting, recipients, p)
@@ -41,7 +41,7 @@ func (s *Pushes) pushAcked(ctx context.Context, targets []Target, p *Push, o Pus
 }
 
 // recipients returns whom a push is to be offered to, and which targets they are. The others have a result.
-func (p *Push) recipients(targets []Target) (results []PushResult, to []Recipient, at []int) {
+func (p *Push) recipients(targets []Target, denied denials) (results []PushResult, to []Recipient, at []int) {
 	results = make([]PushResult, len(targets))
 	to, at = make([]Recipient, 0, len(targets)), make([]int, 0, len(targets))
 	over := p.over(time.Now())
@@ -50,6 +50,8 @@ func (p *Push) recipients(targets []Target) (results []PushResult, to []Recipien
 		switch {
 		case err != nil:
 			results[i] = rejected(err)
+		case denied.of(i) != nil:
+			results[i] = rejected(denied.of(i))
 		case over:
 			results[i] = p.tooLate()
 		default:

@@ -66,6 +66,8 @@ type Pushes struct {
 	once     *onceByKey
 	paced    *pacer
 	rules    atomic.Pointer[PushRules]
+
+	authorizer Authorizer // nil: none
 }
 
 // NewPushes returns the use cases of pushing.
@@ -93,10 +95,14 @@ func (s *Pushes) Push(ctx context.Context, t Target, p *Push, o PushOptions) Pus
 	if err := s.stamp(p, o); err != nil {
 		return rejected(err)
 	}
+	denied := s.authorize(ctx, []Target{t})
 	if o.Key == "" {
+		if err := denied.of(0); err != nil {
+			return rejected(err)
+		}
 		return s.push(ctx, t, p, o)
 	}
-	results, repeated, err := s.pushOnce(ctx, "push", []Target{t}, p, o)
+	results, repeated, err := s.pushOnce(ctx, "push", []Target{t}, denied, p, o)
 	if err != nil {
 		return PushResult{Outcome: OutcomeRejected, Err: AsError(err), Repeated: repeated}
 	}
@@ -111,16 +117,17 @@ func (s *Pushes) Batch(ctx context.Context, targets []Target, p *Push, o PushOpt
 	if err := s.stamp(p, o); err != nil {
 		return nil, err
 	}
+	denied := s.authorize(ctx, targets)
 	if o.Key == "" {
-		return s.pushAll(ctx, targets, p, o), nil
+		return s.pushAll(ctx, targets, denied, p, o), nil
 	}
-	results, _, err := s.pushOnce(ctx, "batch", targets, p, o)
+	results, _, err := s.pushOnce(ctx, "batch", targets, denied, p, o)
 	return results, err
 }
 
 func (s *Pushes) push(ctx context.Context, t Target, p *Push, o PushOptions) PushResult {
 	if o.AckWithin > 0 {
-		return s.pushAcked(ctx, []Target{t}, p, o)[0]
+		return s.pushAcked(ctx, []Target{t}, nil, p, o)[0]
 	}
 	to, err := t.recipient()
 	if err != nil {

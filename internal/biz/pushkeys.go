@@ -203,10 +203,13 @@ func errKeyConflict(k PushKey) *Error {
 
 // pushOnce is pushAll for a request with a key. An error with repeated set is one about an earlier
 // request.
-func (s *Pushes) pushOnce(ctx context.Context, method string, targets []Target, p *Push, o PushOptions) (results []PushResult, repeated bool, err error) {
+func (s *Pushes) pushOnce(ctx context.Context, method string, targets []Target, denied denials, p *Push, o PushOptions) (results []PushResult, repeated bool, err error) {
+	if err := denied.undecided(); err != nil {
+		return nil, false, err
+	}
 	push := func(ctx context.Context) (PushAnswer, error) {
 		// The wait ends with the caller; what is to be stored is stored.
-		return PushAnswer{Results: s.pushAll(storable(ctx, o), targets, p, o)}, nil
+		return PushAnswer{Results: s.pushAll(storable(ctx, o), targets, denied, p, o)}, nil
 	}
 	lost := func(context.Context) (PushAnswer, error) { return PushAnswer{Results: lostPush(targets, o.Key)}, nil }
 	if o.StoreOffline {

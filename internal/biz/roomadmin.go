@@ -40,7 +40,7 @@ func (a *RoomAdmin) Create(ctx context.Context, by Identity, req CreateRoom) (Jo
 	if err := req.check(); err != nil {
 		return JoinResult{}, err
 	}
-	res, err := a.rooms.members.Join(ctx, req.Room, user, func(s JoinState) (JoinPlan, error) {
+	res, err := a.rooms.join(ctx, by, req.Room, user, func(s JoinState) (JoinPlan, error) {
 		return req.decide(s, user, a.rooms.rules.Load())
 	})
 	if err != nil {

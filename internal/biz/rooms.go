@@ -87,6 +87,8 @@ type Rooms struct {
 	live     Deliverer
 	presence Presence
 	rules    atomic.Pointer[RoomRules]
+
+	authorizer Authorizer // nil: none
 }
 
 // NewRooms returns the use cases of rooms and members. If presence is Attendance as well, it tells how many are there.
@@ -138,7 +140,7 @@ func (r *Rooms) Join(ctx context.Context, by Identity, req JoinRequest) (JoinRes
 	if err := checkOptionalID("nickname", req.Nickname); err != nil {
 		return JoinResult{}, err
 	}
-	res, err := r.members.Join(ctx, req.Room, user, func(s JoinState) (JoinPlan, error) {
+	res, err := r.join(ctx, by, req.Room, user, func(s JoinState) (JoinPlan, error) {
 		return r.decideJoin(s, by, user, wanted, req)
 	})
 	if err != nil {

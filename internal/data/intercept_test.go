@@ -12,7 +12,7 @@ import (
 // censor is a biz.Interceptor that blackens a word, and refuses another one.
 type censor struct{}
 
-func (censor) Intercept(d *biz.Draft, _ biz.PayloadCheck, verdict func(error)) {
+func (censor) Intercept(d *biz.Draft, _ biz.Speaker, _ biz.PayloadCheck, verdict func(error)) {
 	if bytes.Contains(d.Content, []byte("worse")) {
 		verdict(biz.Errorf(biz.KindPermissionDenied, "MESSAGE_REFUSED", "not here"))
 		return

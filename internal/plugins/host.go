@@ -24,6 +24,7 @@ const (
 type Host struct {
 	all          []*member
 	interceptors *Interceptors
+	authorizers  *Authorizers
 	messages     []observer[plugin.MessageObserver]
 	rooms        []observer[plugin.RoomObserver]
 	handlers     map[string]*handler
@@ -98,11 +99,16 @@ func boundsOf(c *conf.Plugin) bounds {
 
 // gather finds out, once, what the plugins can do.
 func (h *Host) gather() (err error) {
-	var chain []*interceptor
+	var chain, first []*checkpoint
 	var handlers []*handler
 	for _, m := range h.all {
 		if p, ok := plugin.As[plugin.MessageInterceptor](m.plugin); ok {
-			chain = append(chain, &interceptor{p, m.guard, m.guard.meters.hook("intercept_message")})
+			chain = append(chain, &checkpoint{plugin: p, guard: m.guard, hook: m.guard.meters.hook("intercept_message")})
+		}
+		if p, ok := plugin.As[plugin.Authorizer](m.plugin); ok {
+			who := &authorizer{p, m.guard, m.guard.meters.hook("authorize")}
+			first = append(first, &checkpoint{who: who, guard: who.guard, hook: who.hook})
+			h.authorizes(who)
 		}
 		if p, ok := plugin.As[plugin.ActionHandler](m.plugin); ok {
 			handlers = append(handlers, &handler{p, m.guard, m.guard.meters.hook("handle_action")})
@@ -117,7 +123,7 @@ func (h *Host) gather() (err error) {
 			h.rooms = append(h.rooms, observer[plugin.RoomObserver]{p, m.observes(), m.guard.meters.hook("observe_room")})
 		}
 	}
-	if len(chain) > 0 {
+	if chain = append(first, chain...); len(chain) > 0 {
 		h.interceptors = &Interceptors{chain: chain, lines: newLines()}
 	}
 	h.handlers, err = handlersOf(handlers)
@@ -138,6 +144,21 @@ func (h *Host) Interceptor() biz.Interceptor {
 		return nil
 	}
 	return h.interceptors
+}
+
+// Authorizer returns what decides about joining and pushing, nil if no plugin does.
+func (h *Host) Authorizer() biz.Authorizer {
+	if h.authorizers == nil {
+		return nil
+	}
+	return h.authorizers
+}
+
+func (h *Host) authorizes(who *authorizer) {
+	if h.authorizers == nil {
+		h.authorizers = &Authorizers{}
+	}
+	h.authorizers.chain = append(h.authorizers.chain, who)
 }
 
 // Observe returns live, or what tells plugins of that which live is given, if there are any to tell.

@@ -18,16 +18,18 @@ import (
 // maxReason bounds what a plugin has told to a client, in bytes.
 const maxReason = 1 << 10
 
-// Interceptors is a biz.Interceptor that asks plugins, one after another.
+// Interceptors is a biz.Interceptor that asks plugins, one after another: first all that authorize, and then those
+// that intercept.
 type Interceptors struct {
-	chain []*interceptor
+	chain []*checkpoint
 	lines *lines
 	crew  crew
 }
 
-// interceptor is one plugin that intercepts.
-type interceptor struct {
-	plugin plugin.MessageInterceptor
+// checkpoint is one plugin that messages must get past.
+type checkpoint struct {
+	plugin plugin.MessageInterceptor // nil: it authorizes
+	who    *authorizer               // nil: it intercepts
 	guard  *guard
 	hook   *hook
 }
@@ -38,6 +40,7 @@ type passage struct {
 	all     *Interceptors
 	key     lineKey
 	draft   *biz.Draft
+	by      biz.Speaker
 	check   biz.PayloadCheck
 	verdict func(error)
 	since   time.Time // when the interceptor that is being asked had its turn
@@ -49,8 +52,8 @@ type passage struct {
 }
 
 // Intercept implements biz.Interceptor.
-func (i *Interceptors) Intercept(d *biz.Draft, check biz.PayloadCheck, verdict func(error)) {
-	p := &passage{all: i, key: lineKey{d.Room, d.Sender}, draft: d, check: check, verdict: verdict, since: time.Now()}
+func (i *Interceptors) Intercept(d *biz.Draft, by biz.Speaker, check biz.PayloadCheck, verdict func(error)) {
+	p := &passage{all: i, key: lineKey{d.Room, d.Sender}, draft: d, by: by, check: check, verdict: verdict, since: time.Now()}
 	if !i.lines.enter(p) {
 		verdict(biz.Errorf(biz.KindUnavailable, "PLUGINS_OVERLOADED", "too many messages are waiting to be checked"))
 		return
@@ -63,14 +66,14 @@ func (i *Interceptors) Intercept(d *biz.Draft, check biz.PayloadCheck, verdict f
 func (p *passage) ask(n int, w *watch) (mine bool) {
 	for ; n < len(p.all.chain); n++ {
 		on, after := p.all.chain[n], n+1
-		change := p.change() // of this call alone, which may run on beside what follows
-		mine, err := on.guard.do(w, on.hook, p.since, func(ctx context.Context) error { return change.by(ctx, on.plugin) }, func(err error) {
+		ask, change := p.question(on)
+		mine, err := on.guard.do(w, on.hook, p.since, ask, func(err error) {
 			p.all.crew.work(func(w *watch) bool { return !p.goesOn(on, err) || p.ask(after, w) })
 		})
 		if !mine {
 			return false
 		}
-		if err == nil {
+		if err == nil && change != nil {
 			change.apply(p.draft)
 		}
 		if !p.goesOn(on, err) {
@@ -81,10 +84,23 @@ func (p *passage) ask(n int, w *watch) (mine bool) {
 	return true
 }
 
+// question returns the call of a plugin, and what comes of the message by it, if that may be another one. Both are
+// of this call alone, which may run on beside what follows.
+func (p *passage) question(on *checkpoint) (ask func(context.Context) error, becomes *change) {
+	if on.who != nil {
+		access := sendingOf(p.by, &p.draft.Message)
+		return func(ctx context.Context) error { return on.who.plugin.Authorize(ctx, access) }, nil
+	}
+	c := p.change()
+	return func(ctx context.Context) error { return c.by(ctx, on.plugin) }, c
+}
+
 // goesOn tells whether the next one is to be asked after this outcome; if not, the message is refused.
-func (p *passage) goesOn(on *interceptor, err error) bool {
+func (p *passage) goesOn(on *checkpoint, err error) bool {
 	refused, ok := asRefusal(err)
 	switch {
+	case ok && on.who != nil:
+		p.refusal = biz.Errorf(biz.KindPermissionDenied, "NOT_AUTHORIZED", "%s", refused.Reason)
 	case ok:
 		p.refusal = biz.Errorf(biz.KindPermissionDenied, "MESSAGE_REFUSED", "%s", refused.Reason)
 	case err != nil && !on.guard.bounds.open:

@@ -245,7 +245,7 @@ func TestOrderIsKept(t *testing.T) {
 			for user := range busy {
 				all.Add(1)
 				d := &biz.Draft{Message: biz.Message{Room: "r", Sender: user, Type: biz.TypeText, Content: []byte(fmt.Sprint(i))}}
-				h.Interceptor().Intercept(d, fits, func(error) {
+				h.Interceptor().Intercept(d, biz.Speaker{}, fits, func(error) {
 					defer all.Done()
 					if busy[user].Swap(true) {
 						t.Error("two verdicts for one sender at once")

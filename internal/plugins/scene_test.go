@@ -87,7 +87,7 @@ func send(h *plugins.Host, user, text string) *sent {
 	s := &sent{at: time.Now(), done: make(chan struct{}), draft: &biz.Draft{Message: biz.Message{
 		Room: "r", Sender: biz.UserID(user), Type: biz.TypeText, Content: []byte(text),
 	}}}
-	h.Interceptor().Intercept(s.draft, fits, func(err error) {
+	h.Interceptor().Intercept(s.draft, biz.Speaker{By: biz.Identity{User: s.draft.Sender}}, fits, func(err error) {
 		s.took, s.err = time.Since(s.at), err
 		close(s.done)
 	})

@@ -29,6 +29,8 @@ var (
 	ErrUnknown             = refusal(gatewayv1.PushErrorCode_UNKNOWN) // it may have arrived
 	ErrExpired             = refusal(gatewayv1.PushErrorCode_EXPIRED)
 	ErrIdempotencyConflict = refusal(gatewayv1.PushErrorCode_IDEMPOTENCY_CONFLICT)
+	ErrNotAuthorized       = refusal(gatewayv1.PushErrorCode_NOT_AUTHORIZED)
+	ErrPluginUnavailable   = refusal(gatewayv1.PushErrorCode_PLUGIN_UNAVAILABLE) // the same call may do later
 )
 
 func refusal(code gatewayv1.PushErrorCode) *PushError { return &PushError{Code: code.String()} }

@@ -100,20 +100,26 @@ const (
 	PushErrorCode_IDEMPOTENCY_CONFLICT PushErrorCode = 7
 	// The push's ttl was over before anybody was written it.
 	PushErrorCode_EXPIRED PushErrorCode = 8
+	// A plugin of the node does not allow it. The message says why.
+	PushErrorCode_NOT_AUTHORIZED PushErrorCode = 9
+	// A plugin has to be asked first, and that cannot be done now.
+	PushErrorCode_PLUGIN_UNAVAILABLE PushErrorCode = 10
 )
 
 // Enum value maps for PushErrorCode.
 var (
 	PushErrorCode_name = map[int32]string{
-		0: "PUSH_FAILED",
-		1: "TARGET_NOT_FOUND",
-		2: "TARGET_OFFLINE",
-		3: "INVALID_TARGET",
-		4: "TARGET_SLOW",
-		5: "INVALID_REQUEST",
-		6: "UNKNOWN",
-		7: "IDEMPOTENCY_CONFLICT",
-		8: "EXPIRED",
+		0:  "PUSH_FAILED",
+		1:  "TARGET_NOT_FOUND",
+		2:  "TARGET_OFFLINE",
+		3:  "INVALID_TARGET",
+		4:  "TARGET_SLOW",
+		5:  "INVALID_REQUEST",
+		6:  "UNKNOWN",
+		7:  "IDEMPOTENCY_CONFLICT",
+		8:  "EXPIRED",
+		9:  "NOT_AUTHORIZED",
+		10: "PLUGIN_UNAVAILABLE",
 	}
 	PushErrorCode_value = map[string]int32{
 		"PUSH_FAILED":          0,
@@ -125,6 +131,8 @@ var (
 		"UNKNOWN":              6,
 		"IDEMPOTENCY_CONFLICT": 7,
 		"EXPIRED":              8,
+		"NOT_AUTHORIZED":       9,
+		"PLUGIN_UNAVAILABLE":   10,
 	}
 )
 
@@ -1578,7 +1586,7 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x0eNotifySyncHint\x12\x13\n" +
 	"\x0fNSH_IMMEDIATELY\x10\x00\x12\x17\n" +
 	"\x13NSH_BEFORE_RESPONSE\x10\x01\x12\x16\n" +
-	"\x12NSH_AFTER_RESPONSE\x10\x02*\xb8\x01\n" +
+	"\x12NSH_AFTER_RESPONSE\x10\x02*\xe4\x01\n" +
 	"\rPushErrorCode\x12\x0f\n" +
 	"\vPUSH_FAILED\x10\x00\x12\x14\n" +
 	"\x10TARGET_NOT_FOUND\x10\x01\x12\x12\n" +
@@ -1588,7 +1596,10 @@ const file_gateway_v1_gateway_proto_rawDesc = "" +
 	"\x0fINVALID_REQUEST\x10\x05\x12\v\n" +
 	"\aUNKNOWN\x10\x06\x12\x18\n" +
 	"\x14IDEMPOTENCY_CONFLICT\x10\a\x12\v\n" +
-	"\aEXPIRED\x10\b*\xfc\x01\n" +
+	"\aEXPIRED\x10\b\x12\x12\n" +
+	"\x0eNOT_AUTHORIZED\x10\t\x12\x16\n" +
+	"\x12PLUGIN_UNAVAILABLE\x10\n" +
+	"*\xfc\x01\n" +
 	"\vPushOutcome\x12\x1c\n" +
 	"\x18PUSH_OUTCOME_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16PUSH_OUTCOME_DELIVERED\x10\x01\x12\x17\n" +
