@@ -47,6 +47,7 @@ type process struct {
 	t       *testing.T
 	im      imv1.IMServiceClient
 	gateway gatewayv1.GatewayServiceClient
+	clients gatewayv1.ClientServiceClient
 	ops     string // http://host:port
 	logs    *output
 	cancel  context.CancelFunc
@@ -83,7 +84,8 @@ func startWith(t *testing.T, plugins []plugin.Plugin, args ...string) *process {
 		return greeted.MatchString(out.String())
 	})
 	addrs := greeted.FindStringSubmatch(out.String())
-	p.im = imv1.NewIMServiceClient(dial(t, addrs[1]))
+	clients := dial(t, addrs[1])
+	p.im, p.clients = imv1.NewIMServiceClient(clients), gatewayv1.NewClientServiceClient(clients)
 	p.gateway = gatewayv1.NewGatewayServiceClient(dial(t, addrs[2]))
 	p.ops = addrs[3]
 	return p

@@ -1,10 +1,14 @@
 package hermod
 
 import (
+	"log/slog"
+
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/plugins/wordfilter"
+	"github.com/game-im/hermod/internal/protocol"
+	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/transcriber/openai"
 	"github.com/game-im/hermod/plugin"
@@ -26,6 +30,13 @@ func observed(h *plugins.Host, live plugins.Live) biz.Deliverer { return h.Obser
 func intercepted(h *plugins.Host) biz.Interceptor { return h.Interceptor() }
 
 func authorized(h *plugins.Host) biz.Authorizer { return h.Authorizer() }
+
+// newCore returns what sessions share, which tells plugins of what happens to them.
+func newCore(cfg session.Config, h *plugins.Host, log *slog.Logger) *session.Core {
+	core := session.NewCore(cfg, log)
+	protocol.TellSessions(core, h.Sessions())
+	return core
+}
 
 func answering(h *plugins.Host, services *biz.Services) biz.Upstream { return h.Answer(services) }
 

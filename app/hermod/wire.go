@@ -55,7 +55,7 @@ var (
 		data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
-		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"),
+		sessionConfig, newCore, wire.FieldsOf(new(*session.Core), "Load"),
 		newPresence,
 		newBroker,
 		node.New,

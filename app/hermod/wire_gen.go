@@ -50,7 +50,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		return nil, nil, err
 	}
 	config := sessionConfig(c)
-	core := session.NewCore(config, log)
+	core := newCore(config, host, log)
 	cluster, cleanup2, err := newBroker(c, log)
 	if err != nil {
 		cleanup()
@@ -496,7 +496,7 @@ var (
 		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
-		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
+		sessionConfig, newCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
 	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(plugins.Live), new(*protocol.Deliverer)), observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)

@@ -27,6 +27,7 @@ type Host struct {
 	authorizers  *Authorizers
 	messages     []observer[plugin.MessageObserver]
 	rooms        []observer[plugin.RoomObserver]
+	sessions     []observer[plugin.SessionObserver]
 	handlers     map[string]*handler
 	carriers     []*Carrier
 	stopped      sync.Once
@@ -116,18 +117,25 @@ func (h *Host) gather() (err error) {
 		if p, ok := plugin.As[plugin.Transport](m.plugin); ok {
 			h.carriers = append(h.carriers, &Carrier{p, m.guard, m.guard.meters.hook("accept_conns")})
 		}
-		if p, ok := plugin.As[plugin.MessageObserver](m.plugin); ok {
-			h.messages = append(h.messages, observer[plugin.MessageObserver]{p, m.observes(), m.guard.meters.hook("observe_message")})
-		}
-		if p, ok := plugin.As[plugin.RoomObserver](m.plugin); ok {
-			h.rooms = append(h.rooms, observer[plugin.RoomObserver]{p, m.observes(), m.guard.meters.hook("observe_room")})
-		}
 	}
+	h.messages = observers[plugin.MessageObserver](h.all, "observe_message")
+	h.rooms = observers[plugin.RoomObserver](h.all, "observe_room")
+	h.sessions = observers[plugin.SessionObserver](h.all, "observe_session")
 	if chain = append(first, chain...); len(chain) > 0 {
 		h.interceptors = &Interceptors{chain: chain, lines: newLines()}
 	}
 	h.handlers, err = handlersOf(handlers)
 	return err
+}
+
+// observers returns those of the plugins that observe what O tells of.
+func observers[O any](all []*member, hook string) (found []observer[O]) {
+	for _, m := range all {
+		if p, ok := plugin.As[O](m.plugin); ok {
+			found = append(found, observer[O]{p, m.observes(), m.guard.meters.hook(hook)})
+		}
+	}
+	return found
 }
 
 // observes returns the feed of a plugin, which is one whatever it observes: so it has one order.

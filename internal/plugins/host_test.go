@@ -131,7 +131,7 @@ func TestNoPluginNoCost(t *testing.T) {
 	h, _ := hosted(t, nil, named("idle"))
 	l := &live{}
 	services := biz.LoginOnly{}
-	if h.Interceptor() != nil || h.Authorizer() != nil || h.Observe(l) != plugins.Live(l) || h.Answer(services) != biz.Upstream(services) {
+	if h.Interceptor() != nil || h.Authorizer() != nil || h.Sessions() != nil || h.Observe(l) != plugins.Live(l) || h.Answer(services) != biz.Upstream(services) {
 		t.Error("something stands between the node and nobody")
 	}
 }

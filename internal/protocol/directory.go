@@ -160,12 +160,15 @@ func (d *Directory) session(id biz.SessionID) (biz.SessionInfo, bool) {
 	return info, info.State != ""
 }
 
-// protocolOf tells the protocols apart by what they keep with a session: im.v1 keeps nothing.
+// Spoken is the protocol's part of a session that says which protocol it is.
+type Spoken interface{ ProtocolName() string }
+
+// protocolOf returns the protocol of a session, such as im.v1; empty: it does not say.
 func protocolOf(s *session.Session) string {
-	if s.Protocol != nil {
-		return "gateway.v1"
+	if p, ok := s.Protocol.(Spoken); ok {
+		return p.ProtocolName()
 	}
-	return "im.v1"
+	return ""
 }
 
 // Close implements biz.SessionIndex.

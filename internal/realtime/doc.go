@@ -11,6 +11,6 @@
 //	presence   who is online
 //
 // Lock order, outermost first: hub.channel, session.Session, then the leaf locks of
-// session.Writer and session.Catcher, and of what waits in a channel's line. Nothing is written to a connection and nothing is read from
+// session.Writer and session.Catcher, of what waits in a channel's line, and of what is told of a session (Core.OnEvent). Nothing is written to a connection and nothing is read from
 // a store under a lock.
 package realtime

@@ -61,6 +61,9 @@ type life struct {
 	lane lane
 }
 
+// ProtocolName implements protocol.Spoken.
+func (*life) ProtocolName() string { return "gateway.v1" }
+
 // lifeOf returns the protocol's part of a session, or nil if it is none of the gateway's.
 func lifeOf(s *session.Session) *life {
 	l, _ := s.Protocol.(*life) // sessions of other protocols have something else, or nothing

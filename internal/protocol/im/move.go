@@ -10,6 +10,9 @@ import (
 // stream is what tells sessions of im.v1 from others.
 type stream struct{}
 
+// ProtocolName implements protocol.Spoken.
+func (stream) ProtocolName() string { return "im.v1" }
+
 // MoveBy implements protocol.Movable.
 func (h *Handler) MoveBy(m *protocol.Moves) { h.moves = m }
 

@@ -147,6 +147,7 @@ func wait(ctx context.Context, done <-chan struct{}, d time.Duration) {
 
 // Open makes a session known: from now on it can be pushed to and resumed.
 func (n *Node) Open(s *session.Session) {
+	s.Opened()
 	n.presence.Arrive(s.User) // first: once it is known, a session may end
 	n.hub.Add(s)
 	n.updateAddresses(s, s.CurrentGID())
@@ -171,7 +172,7 @@ func (n *Node) End(s *session.Session, why transport.Disconnect) {
 // client meant it. A session whose connection was lost waits for its client if it can resume; any
 // other one ends.
 func (n *Node) Done(s *session.Session, conn transport.Conn, why transport.Disconnect) {
-	if s.Detach(conn, why.Code == transport.Ended.Code) {
+	if s.Detach(conn, why) {
 		n.End(s, why)
 		return
 	}

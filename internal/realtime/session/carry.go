@@ -94,6 +94,9 @@ func (s *Session) Take(r *Return, most int, why transport.Disconnect) (c *Carrie
 	}
 	conn := s.conn
 	s.disconnectLocked(why)
+	if conn != nil {
+		s.tellLocked(Lost, conn, s.causeLocked(why))
+	}
 	s.state, s.conn = Closed, nil
 	subs = s.subs
 	for _, sub := range subs {
@@ -113,7 +116,7 @@ func (s *Session) Take(r *Return, most int, why transport.Disconnect) (c *Carrie
 }
 
 func (s *Session) movesLocked(r *Return) bool {
-	if s.state == Closed || s.ticket == "" || s.lost || s.requests != nil && len(s.requests.open) > 0 {
+	if s.state == Closed || s.ended || s.ticket == "" || s.lost || s.requests != nil && len(s.requests.open) > 0 {
 		return false
 	}
 	return r == nil || s.admitsLocked(*r)

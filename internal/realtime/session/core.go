@@ -32,6 +32,7 @@ type Core struct {
 	Metrics *Metrics
 	Load    *overload.Guard
 	Log     *slog.Logger
+	told    func(Event) // nil: nobody wants to know
 }
 
 // NewCore returns what the sessions of a node share. Writer and Catcher are run by the node.

@@ -44,7 +44,11 @@ func (s *Session) Reattach(r Return) (next string, ok bool) {
 	s.dropAsidesLocked()
 	s.conn, s.state, s.progress = r.Conn, Active, time.Now()
 	s.unacked, s.resends = s.progress, 0
-	s.greeting, s.closing = true, false
+	s.greeting, s.closed = true, nil
+	if old != nil {
+		s.tellLocked(Lost, old, transport.Replaced)
+	}
+	s.tellLocked(Resumed, s.conn, transport.Disconnect{})
 	s.spent, s.ticket = r.presented(s.spent, s.ticket), newTicket()
 	s.unproven.Store(true)
 	next = s.ticket
@@ -59,7 +63,7 @@ func (s *Session) Reattach(r Return) (next string, ok bool) {
 
 // admitsLocked tells whether the session is the client's own and can go on without a gap.
 func (s *Session) admitsLocked(r Return) bool {
-	whole := s.state != Closed && s.ticket != "" && !s.lost &&
+	whole := s.state != Closed && !s.ended && s.ticket != "" && !s.lost &&
 		r.Last >= s.queue.acked && r.Last <= s.queue.reached
 	return whole && (r.Proven || r.shows(s.ticket) || r.shows(s.spent))
 }

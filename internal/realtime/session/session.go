@@ -93,14 +93,15 @@ type Session struct {
 	expiry   time.Time // of the token; zero: none
 	progress time.Time // when the client last took or acknowledged something, or had nothing to take
 	detached time.Time
-	drained  chan struct{} // closed when the queue is empty, if somebody waits for that
+	drained  chan struct{}         // closed when the queue is empty, if somebody waits for that
+	closed   *transport.Disconnect // for what the connection is being closed; nil: it is not
 
 	// Side by side, since apart each would take up eight bytes of every session.
 	state    State
 	writing  bool // a writer has the session, or is about to
 	catching bool // a catcher has the session, or is about to
 	greeting bool // on a new connection, whose client has not been greeted yet
-	closing  bool // the connection is being closed
+	ended    bool // it is about to be closed; that it is over was told when its connection was known
 	overfull bool // a frame was kept beyond every limit, the last one that is
 	lost     bool // a frame is missing, so that the session cannot be resumed
 	events   bool // see Options.Events
@@ -276,8 +277,8 @@ func (s *Session) disconnectLocked(why transport.Disconnect) {
 	if s.conn == nil {
 		return
 	}
-	if !s.closing {
-		s.closing = true
+	if s.closed == nil {
+		s.closed = &why
 		s.core.Metrics.disconnected(why)
 	}
 	s.conn.Close(why)
@@ -285,18 +286,22 @@ func (s *Session) disconnectLocked(why transport.Disconnect) {
 
 // Detach takes the connection from the session after its reader has returned. over tells that the
 // session has to be ended: after a clean end by the client, and after a loss if it cannot resume.
-// A session that has another connection by now is not concerned.
-func (s *Session) Detach(conn transport.Conn, clean bool) (over bool) {
+// A session that has another connection by now is not concerned. why is transport.Ended if the client meant it.
+func (s *Session) Detach(conn transport.Conn, why transport.Disconnect) (over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn != conn || s.state == Closed {
 		return false
 	}
 	s.conn = nil
-	if clean || !s.Resume || s.lost {
+	why = s.causeLocked(why)
+	if why.Code == transport.Ended.Code || !s.Resume || s.lost {
+		s.ended = true
+		s.tellLocked(Over, conn, why)
 		return true
 	}
 	s.state, s.detached = Detached, time.Now()
+	s.tellLocked(Lost, conn, why)
 	s.dropAsidesLocked()
 	s.detachAwaitedLocked()
 	return false
@@ -312,6 +317,9 @@ func (s *Session) Close(why transport.Disconnect) (subs []*Subscription, ok bool
 	}
 	conn := s.conn
 	s.state, s.conn = Closed, nil
+	if !s.ended {
+		s.tellLocked(Over, conn, why)
+	}
 	subs = s.subs
 	for _, sub := range subs {
 		sub.gone = true
