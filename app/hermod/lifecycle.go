@@ -19,6 +19,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
+	"github.com/game-im/hermod/plugin"
 )
 
 // app is an assembled node.
@@ -72,7 +73,7 @@ type app struct {
 func (a *app) run(ctx context.Context, out io.Writer) error {
 	a.Node.ReadFrom(protocol.NewRoomLog(a.Messages, a.Watches))
 	defer keepHeapFloor()()
-	if err := a.Plugins.Start(ctx); err != nil {
+	if err := a.Plugins.Start(plugin.WithDataDir(ctx, a.Conf.GetData().GetDir())); err != nil {
 		return err
 	}
 	defer a.Plugins.Stop() // the log has told them of the last message by then

@@ -25,8 +25,10 @@ const (
 	exitUsage   = 2
 )
 
-// Main runs a node, with plugins besides the standard ones, and the arguments of the process until SIGINT or SIGTERM, and exits with 0
-// after a clean stop, 2 for wrong arguments or configuration, and 1 for any other failure.
+// Main runs a node with plugins, which are all that it has, and the arguments of the process until SIGINT or
+// SIGTERM, and exits with 0 after a clean stop, 2 for wrong arguments or configuration, and 1 for any other
+// failure. A configuration that names a plugin which is not among them is refused, with those that are: what
+// the defaults name, too, is in Standard.
 func Main(plugins ...plugin.Plugin) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := Run(ctx, os.Args[1:], os.Stdout, os.Stderr, plugins...)
@@ -43,8 +45,8 @@ func Main(plugins ...plugin.Plugin) {
 	}
 }
 
-// Run runs a node until ctx ends, and returns once it has stopped. What it tells people goes to
-// out, its log to logs.
+// Run runs a node with plugins, as Main does, until ctx ends, and returns once it has stopped. What it tells
+// people goes to out, its log to logs. A plugin serves one node: another Run is given others.
 func Run(ctx context.Context, args []string, out, logs io.Writer, plugins ...plugin.Plugin) error {
 	o, err := parseFlags(args, out)
 	if err != nil {
@@ -68,7 +70,12 @@ func Run(ctx context.Context, args []string, out, logs io.Writer, plugins ...plu
 		return err
 	}
 	log, level := newLogger(loaded.Config.GetLog(), logs)
-	node, cleanup, err := assemble(ctx, loaded.Config, conf.NewLive(set, loaded, log), append(standard(loaded.Config), plugins...), log, level)
+	through, closeDoors, err := openDoors(ctx, loaded.Config, plugins, log)
+	if err != nil {
+		return err
+	}
+	defer closeDoors()
+	node, cleanup, err := assemble(ctx, loaded.Config, conf.NewLive(set, loaded, log), plugins, through, log, level)
 	if err != nil {
 		return err
 	}

@@ -66,13 +66,13 @@ func start(t *testing.T, args ...string) *process {
 	return startWith(t, nil, args...)
 }
 
-// startWith is start for a node with plugins linked into it.
+// startWith is start for a node with plugins linked into it, beside those that are shipped.
 func startWith(t *testing.T, plugins []plugin.Plugin, args ...string) *process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out := &output{}
 	p := &process{t: t, logs: &output{}, cancel: cancel, done: make(chan error, 1)}
-	go func() { p.done <- Run(ctx, append(args, loopback...), out, p.logs, plugins...) }()
+	go func() { p.done <- Run(ctx, append(args, loopback...), out, p.logs, append(Standard(), plugins...)...) }()
 	t.Cleanup(p.stop)
 	await(t, "a greeting", func() bool {
 		select {

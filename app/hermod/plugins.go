@@ -2,9 +2,12 @@ package hermod
 
 import (
 	"log/slog"
+	"slices"
 
+	"github.com/game-im/hermod/internal/auth"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/plugins/wordfilter"
 	"github.com/game-im/hermod/internal/protocol"
@@ -14,16 +17,24 @@ import (
 	"github.com/game-im/hermod/plugin"
 )
 
-// standard is the plugins that every node has. Those that Main is given come on top, and are chosen
-// in the same way.
-func standard(c *conf.Config) []plugin.Plugin {
-	return []plugin.Plugin{
-		openai.New(c.GetAudio().GetOpenai()),
-		wordfilter.New(),
-	}
+// Standard returns the plugins that are shipped, fresh ones each time: Main and Run have none but those that
+// they are given. Each takes its keys from the configuration if that names it, and is nothing otherwise.
+func Standard() []plugin.Plugin {
+	return slices.Concat(
+		auth.Standard(),
+		blob.Standard(),
+		[]plugin.Plugin{
+			openai.New(openai.Keys{BaseURL: "https://api.openai.com/v1", Model: "whisper-1"}),
+			wordfilter.New(),
+		},
+	)
 }
 
 // The functions below put the host of plugins where the parts of a node meet.
+
+func newHost(configured []*conf.Plugin, linked []plugin.Plugin, d *doors, m *plugins.Metrics, log *slog.Logger) (*plugins.Host, error) {
+	return plugins.New(configured, linked, m, log, d.chosen.Names()...)
+}
 
 func observed(h *plugins.Host, live plugins.Live) biz.Deliverer { return h.Observe(live) }
 

@@ -3,7 +3,6 @@ package hermod
 import (
 	"strings"
 
-	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/realtime/broker"
@@ -15,10 +14,11 @@ func newReadiness(db *data.DB) *server.Readiness {
 	return server.NewReadiness(server.Check{Name: "store", Err: db.Ping})
 }
 
-// newNotes are what /readyz says besides.
-func newNotes(s *registry.Status, live *conf.Live, b broker.Cluster, blobs biz.Blobs) []server.Note {
+// newNotes are what /readyz says besides. A node without its store of recordings is of no use for those alone,
+// and so stays ready.
+func newNotes(s *registry.Status, live *conf.Live, b broker.Cluster, blobs *data.Blobs) []server.Note {
 	return []server.Note{
-		{Name: "recordings", Text: func() string { return healthOf(blobs) }},
+		{Name: "recordings", Text: blobs.Health},
 		{Name: "registry", Text: s.String},
 		{Name: "cluster", Text: func() string { return clusterState(b) }},
 		{Name: "configuration", Text: func() string {
@@ -28,13 +28,4 @@ func newNotes(s *registry.Status, live *conf.Live, b broker.Cluster, blobs biz.B
 			return ""
 		}},
 	}
-}
-
-// healthOf says what is wrong with the store of recordings. A node without one is no use for recordings alone,
-// and so stays ready.
-func healthOf(blobs biz.Blobs) string {
-	if b, ok := blobs.(interface{ Health() string }); ok { // a folder has nothing to say
-		return b.Health()
-	}
-	return ""
 }

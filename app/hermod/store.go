@@ -3,12 +3,10 @@ package hermod
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
-	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/imcall"
 )
 
@@ -31,31 +29,6 @@ func openStore(ctx context.Context, c *conf.Config, log *slog.Logger) (*data.DB,
 			log.Error("the store did not close", "error", err)
 		}
 	}, nil
-}
-
-// openBlobs opens the folder, or the bucket, that uploads are in.
-func openBlobs(ctx context.Context, c *conf.Config, log *slog.Logger) (biz.Blobs, func(), error) {
-	if c.GetData().GetBlobs().GetStore() == conf.BlobsS3 {
-		s, err := blob.OpenS3(ctx, s3Options(c.GetData().GetBlobs().GetS3()), log)
-		return s, func() {}, err
-	}
-	d, err := blob.Open(filepath.Join(c.GetData().GetDir(), "blobs"), log)
-	if err != nil {
-		return nil, nil, err
-	}
-	return d, func() {
-		if err := d.Close(); err != nil {
-			log.Error("the store of recordings did not close", "error", err)
-		}
-	}, nil
-}
-
-func s3Options(s *conf.Data_Blobs_S3) blob.S3Options {
-	return blob.S3Options{
-		Endpoint: s.GetEndpoint(), Region: s.GetRegion(), Bucket: s.GetBucket(), Prefix: s.GetPrefix(),
-		AccessKey: s.GetAccessKey(), SecretKey: s.GetSecretKey(), CredentialsFile: s.GetCredentialsFile(), Profile: s.GetProfile(),
-		PathStyle: s.GetPathStyle(), CAFile: s.GetCaFile(), Timeout: s.GetTimeout().AsDuration(),
-	}
 }
 
 func logOptions(c *conf.Config) data.LogOptions {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
+	"github.com/game-im/hermod/internal/data/blob"
 )
 
 // uploaded puts a recording by alice, with its bytes, where a node that starts will find it.
@@ -34,11 +36,11 @@ func uploaded(t *testing.T, id biz.AudioID, transcribe bool) {
 		t.Fatal(err)
 	}
 	defer closeDB()
-	blobs, closeBlobs, err := openBlobs(t.Context(), c, quiet)
+	blobs, err := blob.Open(filepath.Join(c.GetData().GetDir(), "blobs"), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeBlobs()
+	defer blobs.Close()
 	w, err := blobs.Create(t.Context(), string(id))
 	if err != nil {
 		t.Fatal(err)
@@ -145,9 +147,9 @@ func TestWithoutATranscriber(t *testing.T) {
 func TestAnUnknownTranscriber(t *testing.T) {
 	t.Setenv("HERMOD_DATA_DIR", t.TempDir())
 	args := append(configured(t, "audio:", "  transcriber: magic"), loopback...)
-	err := Run(t.Context(), args, io.Discard, io.Discard)
+	err := Run(t.Context(), args, io.Discard, io.Discard, Standard()...)
 	var problems conf.Problems
-	if !errors.As(err, &problems) || !strings.Contains(err.Error(), `audio.transcriber: "magic" is not known; one of openai`) {
+	if !errors.As(err, &problems) || !strings.Contains(err.Error(), `audio.transcriber: "magic" is not linked into this node; one of openai`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -24,7 +24,6 @@ import (
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
-	"github.com/game-im/hermod/internal/transcriber"
 	"github.com/game-im/hermod/internal/upstream"
 	"github.com/game-im/hermod/plugin"
 )
@@ -44,7 +43,7 @@ var (
 		data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)),
 		data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)),
 		wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey,
-		openBlobs,
+		wire.FieldsOf(new(*doors), "Blobs"), data.NewBlobs, wire.Bind(new(biz.Blobs), new(*data.Blobs)),
 		wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)),
 		wire.Struct(new(biz.AudioStores), "*"),
 		data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)),
@@ -86,7 +85,7 @@ var (
 		pushRules, biz.NewAuthorizedPushes, biz.NewSessions,
 		wire.Bind(new(biz.Waker), new(*biz.Transcripts)),
 		audioRules, biz.NewAudios,
-		wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New,
+		wire.FieldsOf(new(*doors), "Transcriber"),
 		wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
@@ -95,7 +94,7 @@ var (
 		newServices, answering, newFinder,
 	)
 	authSet = wire.NewSet(
-		auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)),
+		wire.FieldsOf(new(*doors), "Authenticator"), auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)),
 		auth.NewServiceGuard,
 		wire.Struct(new(server.Callers), "*"),
 	)
@@ -108,12 +107,12 @@ var (
 		server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes,
 		server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps,
 	)
-	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, plugins.New)
+	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, newHost)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, d *doors, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	panic(wire.Build(
 		wire.FieldsOf(new(*conf.Config), "Auth"), // what auth needs of the configuration
 		dataSet, realtimeSet, protocolSet, bizSet, upstreamSet, authSet, serverSet, registrySet, pluginSet,

@@ -71,11 +71,11 @@ var layers = []layer{
 		why: "what is chosen by name does not matter to the choice",
 	},
 	{
-		folder: "internal/transcriber", may: []string{"internal/linked", "internal/conf", "plugin"},
+		folder: "internal/transcriber", may: []string{"plugin"},
 		why: "a transcriber that is shipped is a plugin like those of other people, and knows no more of the node",
 	},
 	{
-		folder: "internal/plugins", may: []string{"internal/biz", "internal/conf", "plugin"},
+		folder: "internal/plugins", may: []string{"internal/biz", "internal/linked", "internal/conf", "plugin"},
 		why: "it stands between the rules and plugins, by the interfaces of both; only the program that wires it in sees it",
 	},
 	{
@@ -83,12 +83,16 @@ var layers = []layer{
 		why: "a plugin that is shipped is one like those of other people, and knows no more of the node",
 	},
 	{
-		folder: "internal/auth", may: []string{"internal/biz", "internal/linked", "internal/conf", "plugin"},
+		folder: "internal/auth", may: []string{"internal/biz", "internal/conf", "plugin"},
 		why: "who somebody is does not depend on how his bytes arrive",
 	},
 	{
 		folder: "internal/data", may: []string{"internal/biz", "internal/conf", "plugin"},
 		why: "it stores for the rules and is seen by nobody but the program that wires it in",
+	},
+	{
+		folder: "internal/data/blob", may: []string{"plugin"},
+		why: "a store of recordings that is shipped is a plugin like those of other people, and knows no more of the node",
 	},
 	{
 		folder: "internal/recording", may: []string{"internal/biz"},

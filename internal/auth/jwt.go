@@ -58,9 +58,6 @@ func NewJWT(c *conf.Auth_JWT, log *slog.Logger) (*JWT, error) {
 	}, nil
 }
 
-// Name is jwt.
-func (j *JWT) Name() string { return conf.ModeJWT }
-
 // Close ends the fetching of a remote key set, and waits for it.
 func (j *JWT) Close() { j.ring.close() }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +17,7 @@ import (
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/plugin"
+	"github.com/game-im/hermod/plugin/plugintest"
 )
 
 // scripted is an authenticator that somebody linked.
@@ -35,33 +37,38 @@ func always(id plugin.Identity, err error) scripted {
 	return scripted{"scripted", func(context.Context, plugin.Credentials) (plugin.Identity, error) { return id, err }}
 }
 
-type other struct{}
-
-func (other) Name() string { return "other" }
-
-func TestSelect(t *testing.T) {
+func TestStandard(t *testing.T) {
 	t.Parallel()
-	linked := []plugin.Plugin{other{}, always(plugin.Identity{}, nil)}
-	for mode, want := range map[string]string{"dev": "dev", "trusted": "trusted", "jwt": "jwt", "scripted": "scripted"} {
-		chosen, cleanup, err := New(&conf.Auth{Mode: mode}, linked, quiet)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cleanup()
-		if got := chosen.(plugin.Plugin).Name(); got != want {
-			t.Errorf("%s chose %s", mode, got)
-		}
+	var names []string
+	for i, p := range Standard() {
+		names = append(names, p.Name())
+		plugintest.Plugin(t, func() plugin.Plugin { return Standard()[i] })
 	}
-	for mode, says := range map[string]string{"other": "one of dev, jwt, scripted, trusted", "": `auth.mode: "" is not known`} {
-		if _, _, err := New(&conf.Auth{Mode: mode}, linked, quiet); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%q: %v", mode, err)
-		}
+	if !slices.Equal(names, []string{"dev", "trusted", "jwt"}) {
+		t.Errorf("got %q", names)
 	}
-	if _, err := Select("dev", []plugin.Plugin{Dev{}, Dev{}}); err == nil || !strings.Contains(err.Error(), `two authenticators are named "dev"`) {
-		t.Errorf("got %v", err)
+}
+
+// TestTheTokensOfThePluginJWT: it verifies by the keys that it was given, and names the one that it cannot use.
+func TestTheTokensOfThePluginJWT(t *testing.T) {
+	t.Parallel()
+	p := NewTokens()
+	keys := p.Config().(*tokenKeys)
+	keys.Issuer, keys.Audience = "login", "chat"
+	keys.Keys = []verifyKey{{ID: "h", Algorithm: conf.HS256, Secret: secret}}
+	if err := p.Start(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	broken := &conf.Auth{Mode: "dev", Jwt: &conf.Auth_JWT{Keys: []*conf.Auth_Key{{Algorithm: conf.RS256, PublicKeyFile: "absent"}}}}
-	if _, _, err := New(broken, nil, quiet); err == nil || !strings.Contains(err.Error(), "auth.jwt.keys[0]") {
+	s := signer{jwt.SigningMethodHS256, "h", []byte(secret)}
+	id, err := p.Authenticate(t.Context(), plugin.Credentials{Token: s.sign(t, alice(nil))})
+	if err != nil || id.UserID != "alice" {
+		t.Errorf("got %+v, %v", id, err)
+	}
+	if err := p.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	keys.Keys = []verifyKey{{Algorithm: conf.RS256, PublicKeyFile: "absent"}}
+	if err := p.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "auth.jwt.keys[0]") {
 		t.Errorf("got %v", err)
 	}
 }

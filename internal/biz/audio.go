@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/game-im/hermod/plugin"
 )
 
 // AudioID names an upload; the node gives it out.
@@ -85,15 +87,8 @@ type Blobs interface {
 	Each(ctx context.Context, before time.Time, f func(name string) error) error
 }
 
-// BlobWriter takes the bytes of a new blob. Exactly one of Commit and Discard ends it; a Commit that
-// fails leaves nothing behind.
-type BlobWriter interface {
-	io.Writer
-	// Commit makes the blob last, as a commit of the store does.
-	Commit() error
-	// Discard leaves nothing behind.
-	Discard() error
-}
+// BlobWriter takes the bytes of a new blob.
+type BlobWriter = plugin.BlobWriter
 
 // AudioFacts is what the bytes of a recording say of it.
 type AudioFacts struct {

@@ -12,8 +12,8 @@ import (
 )
 
 // Choose returns the plugin with the capability C whose name is the value of key. Plugins without
-// that capability are passed over. An unknown name is a conf.Problem that lists the known ones; that
-// two plugins of the capability, which what names in the plural, have one name is an error as well.
+// that capability are passed over. A name that is not linked is a conf.Problem that lists those that are;
+// so is one that two plugins of the capability have, which what names in the plural.
 func Choose[C any](plugins []plugin.Plugin, key, value, what string) (C, error) {
 	var chosen C
 	var names []string
@@ -23,19 +23,24 @@ func Choose[C any](plugins []plugin.Plugin, key, value, what string) (C, error) 
 		if !ok {
 			continue
 		}
-		if slices.Contains(names, p.Name()) {
-			return chosen, fmt.Errorf("two %s are named %q", what, p.Name())
+		if p.Name() == value && found {
+			return chosen, problem(key, "two %s are named %q; link one of them", what, value)
 		}
 		names = append(names, p.Name())
 		if p.Name() == value {
 			chosen, found = c, true
 		}
 	}
-	if !found {
-		slices.Sort(names)
-		return chosen, conf.Problems{{
-			Path: key, Text: fmt.Sprintf("%q is not known; one of %s", value, strings.Join(names, ", ")),
-		}}
+	switch {
+	case found:
+		return chosen, nil
+	case len(names) == 0:
+		return chosen, problem(key, "%q is not linked into this node, which has no %s at all; those that are shipped are in hermod.Standard()", value, what)
 	}
-	return chosen, nil
+	slices.Sort(names)
+	return chosen, problem(key, "%q is not linked into this node; one of %s", value, strings.Join(slices.Compact(names), ", "))
+}
+
+func problem(key, format string, args ...any) error {
+	return conf.Problems{{Path: key, Text: fmt.Sprintf(format, args...)}}
 }

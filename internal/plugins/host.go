@@ -39,11 +39,13 @@ type member struct {
 	plugin plugin.Plugin
 	guard  *guard
 	feed   *feed // nil: it observes nothing
+	ready  bool  // it was chosen by another key as well: its steps are not the host's
 }
 
 // New returns a host of those linked plugins that the configuration names, in its order, with their keys
-// set and checked. What is wrong with the configuration is told as conf.Problems.
-func New(configured []*conf.Plugin, linked []plugin.Plugin, m *Metrics, log *slog.Logger) (*Host, error) {
+// set and checked. Those whose names are ready are so already. What is wrong with the configuration is told
+// as conf.Problems.
+func New(configured []*conf.Plugin, linked []plugin.Plugin, m *Metrics, log *slog.Logger, ready ...string) (*Host, error) {
 	h := &Host{log: log}
 	var problems conf.Problems
 	for i, c := range configured {
@@ -53,10 +55,11 @@ func New(configured []*conf.Plugin, linked []plugin.Plugin, m *Metrics, log *slo
 			problems = append(problems, *problem)
 			continue
 		}
-		if !c.IsProcess() && !c.IsService() { // those were told when they were connected to
-			problems = append(problems, configure(p, c.GetConfig(), at+".config")...)
+		its := &member{plugin: p, guard: newGuard(c.GetName(), boundsOf(c), m, log), ready: slices.Contains(ready, c.GetName())}
+		if !its.ready && !c.IsProcess() && !c.IsService() { // those were told when they were connected to
+			problems = append(problems, configure(p, at+".config", given{keys: c.GetConfig().AsMap(), at: at + ".config"})...)
 		}
-		h.all = append(h.all, &member{plugin: p, guard: newGuard(c.GetName(), boundsOf(c), m, log)})
+		h.all = append(h.all, its)
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -191,7 +194,7 @@ func (h *Host) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	for i, m := range h.all {
-		if err := within(plugin.WithLogger(ctx, m.guard.log), m.plugin, start); err != nil {
+		if err := m.step(plugin.WithLogger(ctx, m.guard.log), start); err != nil {
 			h.stop(h.all[:i])
 			return fmt.Errorf("the plugin %s does not start: %w", m.plugin.Name(), err)
 		}
@@ -223,7 +226,7 @@ func (h *Host) stop(started []*member) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
 	for _, m := range slices.Backward(started) {
-		if err := within(ctx, m.plugin, stop); err != nil {
+		if err := m.step(ctx, stop); err != nil {
 			h.log.Warn("a plugin did not stop", "plugin", m.plugin.Name(), "error", err)
 		}
 	}
@@ -241,6 +244,14 @@ func stop(ctx context.Context, p plugin.Plugin) error {
 		return s.Stop(ctx)
 	}
 	return nil
+}
+
+// step takes a plugin through a step, unless somebody else does.
+func (m *member) step(ctx context.Context, step func(context.Context, plugin.Plugin) error) error {
+	if m.ready {
+		return nil
+	}
+	return within(ctx, m.plugin, step)
 }
 
 // within waits for a step of a plugin until ctx is done. One that panics has failed.

@@ -229,7 +229,7 @@ func assemble(t *testing.T, c *conf.Config, log *slog.Logger) parts {
 	}
 	t.Cleanup(func() { blobs.Close() })
 	audios := biz.NewAudios(rooms, members, biz.AudioStores{
-		Audios: data.NewAudios(db), Upkeep: data.NewAudios(db), Blobs: blobs, Inspector: recording.Inspector{},
+		Audios: data.NewAudios(db), Upkeep: data.NewAudios(db), Blobs: data.NewBlobs(blobs), Inspector: recording.Inspector{},
 	}, &biz.Transcripts{}, biz.AudioRules{
 		MaxBytes: c.GetAudio().GetMaxBytes(), Formats: c.GetAudio().GetFormats(),
 		MaxUploads: 20, MaxUploadsPerUser: 2, IdleTimeout: c.GetAudio().GetIdleTimeout().AsDuration(), UploadTimeout: time.Minute,

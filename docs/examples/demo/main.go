@@ -55,7 +55,7 @@ func run(ctx context.Context, out, errs io.Writer, live bool) (err error) {
 	}()
 
 	node := start("the node", func(ctx context.Context, said io.Writer) error {
-		return hermod.Run(ctx, []string{"-im", free, "-grpc", free, "-http", free, "-ops", free, "-quic", ""}, said, log)
+		return hermod.Run(ctx, []string{"-im", free, "-grpc", free, "-http", free, "-ops", free, "-quic", ""}, said, log, hermod.Standard()...)
 	})
 	defer node.stop() //nolint:errcheck // for when something has failed already
 	gateway, err := node.says(ctx, "services")

@@ -12,7 +12,10 @@ import (
 	"github.com/game-im/hermod/plugin"
 )
 
-func main() { hermod.Main(NewQuiet(slog.New(slog.NewTextHandler(os.Stderr, nil)))) }
+func main() {
+	quiet := NewQuiet(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	hermod.Main(append(hermod.Standard(), quiet)...)
+}
 
 // Quiet is a plugin: a name, keys of its own, and capabilities.
 type Quiet struct {

@@ -1,5 +1,5 @@
-// Package blob keeps recordings: Dir as files in a folder, S3 as objects of a bucket. Both pass one suite,
-// which is what biz.Blobs promises, and both are safe for concurrent use.
+// Package blob keeps recordings: Dir as files in a folder, S3 as objects of a bucket. Both are plugins, which
+// pass plugintest.BlobStore, and are safe for concurrent use.
 //
 // A file is written beside its place under a name of its own, forced to the disk, and then renamed, so
 // that what can be opened is whole and stays. An object appears when its last part has come.
@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/plugin"
 )
 
 const (
@@ -31,7 +31,7 @@ const (
 	listed = 256
 )
 
-// Dir is a biz.Blobs in a folder, which nodes may share.
+// Dir is a plugin.BlobStore in a folder, which nodes may share.
 type Dir struct {
 	root *os.Root
 	log  *slog.Logger
@@ -52,8 +52,8 @@ func Open(path string, log *slog.Logger) (*Dir, error) {
 // Close ends the use of the folder. Blobs that are open stay so.
 func (d *Dir) Close() error { return d.root.Close() }
 
-// Create implements biz.Blobs.
-func (d *Dir) Create(ctx context.Context, name string) (biz.BlobWriter, error) {
+// Create implements plugin.BlobStore.
+func (d *Dir) Create(ctx context.Context, name string) (plugin.BlobWriter, error) {
 	if !valid(name) {
 		return nil, fmt.Errorf("blobs: %q cannot be a name", name)
 	}
@@ -68,7 +68,7 @@ func (d *Dir) Create(ctx context.Context, name string) (biz.BlobWriter, error) {
 	return &writer{dir: d, name: name, file: f}, nil
 }
 
-// Open implements biz.Blobs.
+// Open implements plugin.BlobStore.
 func (d *Dir) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (d *Dir) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) 
 	return f, nil
 }
 
-// Delete implements biz.Blobs.
+// Delete implements plugin.BlobStore.
 func (d *Dir) Delete(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (d *Dir) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// Each implements biz.Blobs. A file that is being written may be another node's, so that its age alone
+// Each implements plugin.BlobStore. A file that is being written may be another node's, so that its age alone
 // tells that it was abandoned.
 func (d *Dir) Each(ctx context.Context, before time.Time, f func(name string) error) error {
 	removed := 0
@@ -185,10 +185,6 @@ func gone(err error) error {
 	return err
 }
 
-func notFound(name string) error {
-	return biz.Errorf(biz.KindNotFound, "BLOB_NOT_FOUND", "there is no blob %q", name)
-}
+func notFound(name string) error { return fmt.Errorf("there is no blob %q: %w", name, fs.ErrNotExist) }
 
-func unavailable(cause error) error {
-	return biz.Errorf(biz.KindUnavailable, "STORE_UNAVAILABLE", "the store cannot do it now").Because(cause)
-}
+func unavailable(cause error) error { return plugin.Unavailable("the store cannot do it now", cause) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/data/blob"
+	"github.com/game-im/hermod/plugin"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -33,7 +34,7 @@ func open(t *testing.T, path string) *blob.Dir {
 	return d
 }
 
-func create(t *testing.T, d *blob.Dir, name string, parts ...string) biz.BlobWriter {
+func create(t *testing.T, d *blob.Dir, name string, parts ...string) plugin.BlobWriter {
 	t.Helper()
 	w, err := d.Create(t.Context(), name)
 	if err != nil {
@@ -74,9 +75,14 @@ func wantAbsent(t *testing.T, d *blob.Dir, name string) {
 	if err == nil {
 		t.Fatalf("%q can be opened: %v", name, r.Close())
 	}
-	if biz.KindOf(err) != biz.KindNotFound {
+	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%q: %v", name, err)
 	}
+}
+
+func isUnavailable(err error) bool {
+	var refused *plugin.Error
+	return errors.As(err, &refused) && refused.Kind == plugin.KindUnavailable
 }
 
 func files(t *testing.T, path string) (names []string) {
@@ -221,7 +227,7 @@ func TestFailedCommitLeavesNothing(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(path, "a"), 0o700); err != nil { // in the way of the rename
 		t.Fatal(err)
 	}
-	if err := create(t, d, "a", "x").Commit(); biz.KindOf(err) != biz.KindUnavailable {
+	if err := create(t, d, "a", "x").Commit(); !isUnavailable(err) {
 		t.Errorf("committed: %v", err)
 	}
 	if left := files(t, path); !slices.Equal(left, []string{"a"}) {

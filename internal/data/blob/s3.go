@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -13,10 +14,10 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/plugin"
 )
 
-// S3 is a biz.Blobs in a bucket of an S3-compatible service. Nodes may share it. Safe for concurrent use.
+// S3 is a plugin.BlobStore in a bucket of an S3-compatible service. Nodes may share it. Safe for concurrent use.
 //
 // A blob is one object, named by the prefix and its own name, and is never changed. Small ones are put in
 // one request, larger ones in parts; both appear whole or not at all.
@@ -43,8 +44,8 @@ func (s *S3) Health() string {
 	return fmt.Sprintf("recordings cannot be stored or fetched since %s: %v", o.since.UTC().Format(time.RFC3339), o.err)
 }
 
-// Create implements biz.Blobs. The writer holds up to partSize of what was not sent yet.
-func (s *S3) Create(ctx context.Context, name string) (biz.BlobWriter, error) {
+// Create implements plugin.BlobStore. The writer holds up to partSize of what was not sent yet.
+func (s *S3) Create(ctx context.Context, name string) (plugin.BlobWriter, error) {
 	if !valid(name) {
 		return nil, fmt.Errorf("blobs: %q cannot be a name", name)
 	}
@@ -54,7 +55,7 @@ func (s *S3) Create(ctx context.Context, name string) (biz.BlobWriter, error) {
 	return &s3Writer{s3: s, ctx: ctx, key: s.prefix + name}, nil
 }
 
-// Open implements biz.Blobs. What it returns fetches what is read, and no more than a few hundred kilobytes
+// Open implements plugin.BlobStore. What it returns fetches what is read, and no more than a few hundred kilobytes
 // ahead, until ctx ends.
 func (s *S3) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	if err := ctx.Err(); err != nil {
@@ -71,7 +72,7 @@ func (s *S3) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
 	return &s3Reader{s3: s, ctx: ctx, name: name, size: info.Size}, nil
 }
 
-// Delete implements biz.Blobs.
+// Delete implements plugin.BlobStore.
 func (s *S3) Delete(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -80,13 +81,13 @@ func (s *S3) Delete(ctx context.Context, name string) error {
 		return nil
 	}
 	err := s.judge(ctx, name, s.api.RemoveObject(ctx, s.bucket, s.prefix+name, minio.RemoveObjectOptions{}))
-	if biz.KindOf(err) == biz.KindNotFound {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
 }
 
-// Each implements biz.Blobs. Uploads in parts that nobody finished are aborted: they cost money and no
+// Each implements plugin.BlobStore. Uploads in parts that nobody finished are aborted: they cost money and no
 // listing shows them.
 func (s *S3) Each(ctx context.Context, before time.Time, f func(name string) error) error {
 	ctx, stop := context.WithCancel(ctx) // ends the listing, whose goroutine waits for a reader
@@ -119,7 +120,7 @@ func (s *S3) abort(ctx context.Context, before time.Time) error {
 			continue
 		}
 		err := s.judge(ctx, "", s.api.AbortMultipartUpload(ctx, s.bucket, u.Key, u.UploadID))
-		if err != nil && biz.KindOf(err) != biz.KindNotFound { // another node was faster
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // another node was faster
 			return err
 		}
 		removed++

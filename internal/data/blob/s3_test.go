@@ -18,8 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/data/blob"
+	"github.com/game-im/hermod/plugin"
+	"github.com/game-im/hermod/plugin/plugintest"
 	"github.com/game-im/hermod/test/registries"
 )
 
@@ -46,7 +47,7 @@ func TestContractOfS3(t *testing.T) {
 	t.Parallel()
 	server := registries.StartObjects(t)
 	var made atomic.Int32
-	runContract(t, func(t *testing.T) biz.Blobs {
+	plugintest.BlobStore(t, func(t *testing.T) plugin.BlobStore {
 		return openS3(t, bucketOf(t, server, fmt.Sprintf("bucket-%d", made.Add(1))))
 	})
 }
@@ -141,10 +142,10 @@ func TestS3Outage(t *testing.T) {
 	}
 	server.Stop()
 	_, err := s.Open(t.Context(), "a")
-	if biz.KindOf(err) != biz.KindUnavailable || s.Health() == "" {
+	if !isUnavailable(err) || s.Health() == "" {
 		t.Errorf("opened: %v; health %q", err, s.Health())
 	}
-	if err := b.create("b", "y").Commit(); biz.KindOf(err) != biz.KindUnavailable {
+	if err := b.create("b", "y").Commit(); !isUnavailable(err) {
 		t.Errorf("committed: %v", err)
 	}
 	server.Start()

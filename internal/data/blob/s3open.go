@@ -19,18 +19,18 @@ import (
 
 // S3Options say which bucket, and how it is reached.
 type S3Options struct {
-	Endpoint  string // http or https, with a host and perhaps a port
-	Region    string
-	Bucket    string // which must exist
-	Prefix    string // of the names of all objects; may be empty
-	AccessKey string // with SecretKey; without, CredentialsFile or the environment has them
-	SecretKey string
+	Endpoint  string `json:"endpoint"` // http or https, with a host and perhaps a port
+	Region    string `json:"region"`
+	Bucket    string `json:"bucket"`     // which must exist
+	Prefix    string `json:"prefix"`     // of the names of all objects; may be empty
+	AccessKey string `json:"access_key"` // with SecretKey; without, CredentialsFile or the environment has them
+	SecretKey string `json:"secret_key"`
 	// CredentialsFile is one as the AWS command line has it, read again when its credentials expire.
-	CredentialsFile string
-	Profile         string        // in CredentialsFile; empty: default
-	PathStyle       bool          // the bucket is a part of the path and not of the host's name
-	CAFile          string        // PEM; empty: the system's
-	Timeout         time.Duration // for the service to begin its answer, and to connect; default 10 s
+	CredentialsFile string        `json:"credentials_file"`
+	Profile         string        `json:"profile"`    // in CredentialsFile; empty: default
+	PathStyle       bool          `json:"path_style"` // the bucket is a part of the path and not of the host's name
+	CAFile          string        `json:"ca_file"`    // PEM; empty: the system's
+	Timeout         time.Duration `json:"timeout"`    // for the service to begin its answer, and to connect; default 10 s
 }
 
 const (

@@ -16,7 +16,7 @@ const (
 	undoTimeout = 10 * time.Second
 )
 
-// s3Writer is a biz.BlobWriter. It is used by one goroutine at a time, until the context that it was
+// s3Writer is a plugin.BlobWriter. It is used by one goroutine at a time, until the context that it was
 // created with ends.
 type s3Writer struct {
 	s3     *S3
@@ -63,7 +63,7 @@ func (w *s3Writer) send() error {
 	return nil
 }
 
-// Commit implements biz.BlobWriter.
+// Commit implements plugin.BlobWriter.
 func (w *s3Writer) Commit() error {
 	err := w.finish()
 	if err == nil {
@@ -91,7 +91,7 @@ func (w *s3Writer) finish() error {
 	return w.s3.judge(w.ctx, w.key, err)
 }
 
-// Discard implements biz.BlobWriter.
+// Discard implements plugin.BlobWriter.
 func (w *s3Writer) Discard() error { return w.undo(false) }
 
 // undo leaves nothing behind, even where the upload's context has ended. What was to be committed may be

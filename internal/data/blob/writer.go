@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// writer is a biz.BlobWriter. It is used by one goroutine at a time.
+// writer is a plugin.BlobWriter. It is used by one goroutine at a time.
 type writer struct {
 	dir  *Dir
 	name string
@@ -21,7 +21,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Commit implements biz.BlobWriter.
+// Commit implements plugin.BlobWriter.
 func (w *writer) Commit() error {
 	if err := errors.Join(w.file.Sync(), w.file.Close()); err != nil {
 		return unavailable(errors.Join(err, w.remove(w.name+partial)))
@@ -35,7 +35,7 @@ func (w *writer) Commit() error {
 	return nil
 }
 
-// Discard implements biz.BlobWriter.
+// Discard implements plugin.BlobWriter.
 func (w *writer) Discard() error {
 	err := w.file.Close()
 	return errors.Join(err, w.remove(w.name+partial))

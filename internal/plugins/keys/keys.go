@@ -30,6 +30,29 @@ func Set(into any, keys map[string]any) []Problem {
 	return f.problems
 }
 
+// Known returns those keys that the struct has fields for that into points to.
+func Known(into any, keys map[string]any) map[string]any {
+	return known(reflect.Indirect(reflect.ValueOf(into)), keys)
+}
+
+func known(s reflect.Value, keys map[string]any) map[string]any {
+	if s.Kind() != reflect.Struct {
+		return nil
+	}
+	fields, its := fieldsOf(s), map[string]any{}
+	for key, v := range keys {
+		field, ok := fields[key]
+		if !ok {
+			continue
+		}
+		if below, is := v.(map[string]any); is && field.Kind() == reflect.Struct {
+			v = known(field, below)
+		}
+		its[key] = v
+	}
+	return its
+}
+
 // filler sets fields by their json tags, and notes what does not fit.
 type filler struct{ problems []Problem }
 

@@ -5,28 +5,33 @@ package openai
 import (
 	"context"
 	"net/http"
-	"strings"
 
-	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/plugin"
 )
 
-// Transcriber sends recordings to a service. It is safe for concurrent use.
-type Transcriber struct {
-	client *http.Client
-	url    string
-	conf   *conf.Audio_OpenAI
+// Keys say which service, and what it is asked for.
+type Keys struct {
+	BaseURL  string `json:"base_url"` // http or https, without /audio/transcriptions
+	APIKey   string `json:"api_key"`  // empty: none is sent
+	Model    string `json:"model"`
+	Language string `json:"language"` // empty: the service finds out
+	Prompt   string `json:"prompt"`   // names and words that occur; empty: none
 }
 
-// New returns a transcriber for the service that c names.
-func New(c *conf.Audio_OpenAI) *Transcriber {
+// Transcriber sends recordings to a service. It is safe for concurrent use once its keys are set.
+type Transcriber struct {
+	client *http.Client
+	keys   Keys
+}
+
+// New returns a transcriber for the service that k names, unless its Config says otherwise.
+func New(k Keys) *Transcriber {
 	t := &Transcriber{
 		client: &http.Client{
 			// The key is for the address in the configuration, and a recording is for nobody else.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		url:  strings.TrimRight(c.GetBaseUrl(), "/") + "/audio/transcriptions",
-		conf: c,
+		keys: k,
 	}
 	if shared, ok := http.DefaultTransport.(*http.Transport); ok {
 		own := shared.Clone()
@@ -37,7 +42,10 @@ func New(c *conf.Audio_OpenAI) *Transcriber {
 }
 
 // Name is the value of audio.transcriber that chooses it.
-func (*Transcriber) Name() string { return conf.TranscriberOpenAI }
+func (*Transcriber) Name() string { return "openai" }
+
+// Config implements plugin.Configurable.
+func (t *Transcriber) Config() any { return &t.keys }
 
 // Transcribe has the service write down what is said. How long that may take is for ctx to say. What
 // the service has refused is final, unless it asks to come again.

@@ -19,7 +19,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/transcriber/openai"
 	"github.com/game-im/hermod/plugin"
 )
@@ -38,7 +37,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 
 // transcriber is one for the service at an address. Its connections end with the service's.
 func transcriber(base, model string) *openai.Transcriber {
-	return openai.New(&conf.Audio_OpenAI{BaseUrl: base + "/v1", ApiKey: secret, Model: model})
+	return openai.New(openai.Keys{BaseURL: base + "/v1", APIKey: secret, Model: model})
 }
 
 // recording is one of a number of bytes, and counts how often it is open.
@@ -147,7 +146,7 @@ func TestRequest(t *testing.T) {
 			})
 			const size = 3<<20 + 17
 			a, open := recording(size, format)
-			tr := openai.New(&conf.Audio_OpenAI{BaseUrl: base + "/v1/", ApiKey: secret, Model: "gpt-4o-transcribe", Language: "en", Prompt: "Hermod"})
+			tr := openai.New(openai.Keys{BaseURL: base + "/v1/", APIKey: secret, Model: "gpt-4o-transcribe", Language: "en", Prompt: "Hermod"})
 			result, err := tr.Transcribe(t.Context(), a)
 			if err != nil || wrong != nil || result != (plugin.Transcript{Text: "well said"}) {
 				t.Fatalf("%+v, %v; the request: %v", result, err, wrong)
@@ -173,7 +172,7 @@ func TestWhatIsNotConfiguredIsNotSent(t *testing.T) {
 		fmt.Fprint(w, `{"text": ""}`)
 	})
 	a, _ := recording(1, "wav")
-	result, err := openai.New(&conf.Audio_OpenAI{BaseUrl: base + "/v1", Model: "whisper-1"}).Transcribe(t.Context(), a)
+	result, err := openai.New(openai.Keys{BaseURL: base + "/v1", Model: "whisper-1"}).Transcribe(t.Context(), a)
 	if err != nil || wrong != nil || result.Text != "" {
 		t.Fatalf("%+v, %v; the request: %v", result, err, wrong)
 	}

@@ -53,7 +53,7 @@ func (t *Transcriber) request(ctx context.Context, a plugin.Audio) (*http.Reques
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, content)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(t.keys.BaseURL, "/")+"/audio/transcriptions", content)
 	if err != nil {
 		content.Close()
 		return nil, err
@@ -63,7 +63,7 @@ func (t *Transcriber) request(ctx context.Context, a plugin.Audio) (*http.Reques
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "hermod")
-	if key := t.conf.GetApiKey(); key != "" {
+	if key := t.keys.APIKey; key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
 	}
 	return req, nil
@@ -80,10 +80,10 @@ func (t *Transcriber) envelope(a plugin.Audio) (before, after []byte, contentTyp
 	var b bytes.Buffer
 	w := multipart.NewWriter(&b)
 	for _, field := range [][2]string{
-		{"model", t.conf.GetModel()},
+		{"model", t.keys.Model},
 		{"response_format", t.responseFormat()},
-		{"language", t.conf.GetLanguage()},
-		{"prompt", t.conf.GetPrompt()},
+		{"language", t.keys.Language},
+		{"prompt", t.keys.Prompt},
 	} {
 		if field[1] == "" {
 			continue
@@ -109,7 +109,7 @@ func (t *Transcriber) envelope(a plugin.Audio) (before, after []byte, contentTyp
 // responseFormat asks models of the Whisper family for their segments, which say how sure they are.
 // Others do not have them, and refuse the question.
 func (t *Transcriber) responseFormat() string {
-	if strings.Contains(strings.ToLower(t.conf.GetModel()), "whisper") {
+	if strings.Contains(strings.ToLower(t.keys.Model), "whisper") {
 		return "verbose_json"
 	}
 	return "json"

@@ -114,7 +114,7 @@ func (t *Transcriber) message(body []byte) string {
 	if json.Unmarshal(body, &e) == nil && e.Error.Message != "" {
 		said = e.Error.Message
 	}
-	if key := t.conf.GetApiKey(); key != "" {
+	if key := t.keys.APIKey; key != "" {
 		said = strings.ReplaceAll(said, key, "[key]")
 	}
 	said = strings.Join(strings.Fields(strings.ToValidUTF8(said, "\uFFFD")), " ")
