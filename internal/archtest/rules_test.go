@@ -21,7 +21,11 @@ var layers = []layer{
 		why: "a plugin must build against it without dragging the node and its dependencies along",
 	},
 	{
-		folder: "plugin/plugintest", may: []string{"plugin", "app/*", "api", "internal/realtime/transport", "internal/server"},
+		folder: "plugin/plugintest", may: []string{"plugin"},
+		why: "a plugin is checked by its contract, without the node",
+	},
+	{
+		folder: "plugin/nodetest", may: []string{"plugin", "app/*", "api", "internal/realtime/transport", "internal/server"},
 		why: "a plugin's test runs a whole node in one line, and holds transports against the suite of the node's own",
 	},
 	{

@@ -6,10 +6,7 @@
 //		plugintest.MessageInterceptor(t, started(t), plugin.Message{…})
 //	}
 //
-// What holds in a whole node is tried in one, with nothing faked:
-//
-//	n := plugintest.Node(t, mine.New())
-//	client := imv1.NewIMServiceClient(n.Dial(n.IM))
+// What holds in a whole node is tried in one, by nodetest.
 //
 // Run with -race they find as well what a plugin keeps or shares that it may not.
 package plugintest

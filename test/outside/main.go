@@ -9,4 +9,4 @@ import (
 	"example.com/outside/tickets"
 )
 
-func main() { hermod.Main(socket.New(), tickets.New()) }
+func main() { hermod.Main(append(hermod.Standard(), socket.New(), tickets.New())...) }

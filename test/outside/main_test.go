@@ -16,7 +16,7 @@ import (
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/plugin"
-	"github.com/game-im/hermod/plugin/plugintest"
+	"github.com/game-im/hermod/plugin/nodetest"
 
 	"example.com/outside/socket"
 	"example.com/outside/tickets"
@@ -29,14 +29,14 @@ const (
 
 // node is a node with this module's plugins, and the path of its socket.
 type node struct {
-	*plugintest.Running
+	*nodetest.Running
 	path string
 }
 
 func start(t *testing.T, more string) node {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "hermod.sock")
-	return node{plugintest.NodeWith(t, fmt.Sprintf(`
+	return node{nodetest.NodeWith(t, fmt.Sprintf(`
 plugins:
   - name: socket
     config: {network: unix, address: %q}
@@ -141,7 +141,7 @@ func TestTalk(t *testing.T) {
 	n := start(t, "")
 	calls := imv1.NewIMServiceClient(n.Dial(n.IM))
 	for _, user := range []string{"alice", "bob"} {
-		ctx, cancel := context.WithTimeout(plugintest.As(t.Context(), user, header(user)), patience)
+		ctx, cancel := context.WithTimeout(nodetest.As(t.Context(), user, header(user)), patience)
 		defer cancel()
 		if _, err := calls.JoinRoom(ctx, &imv1.JoinRoomRequest{RoomId: "lobby"}); err != nil {
 			t.Fatal(err)
@@ -176,7 +176,7 @@ func (n node) metrics(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+plugintest.ServiceToken)
+	req.Header.Set("Authorization", "Bearer "+nodetest.ServiceToken)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

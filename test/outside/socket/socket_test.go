@@ -8,6 +8,7 @@ import (
 	"example.com/outside/socket"
 
 	"github.com/game-im/hermod/plugin"
+	"github.com/game-im/hermod/plugin/nodetest"
 	"github.com/game-im/hermod/plugin/plugintest"
 )
 
@@ -19,21 +20,21 @@ func TestPlugin(t *testing.T) {
 // protocols and encodings: resuming, slow readers, frames that are too large, refusals, codes.
 func TestTransport(t *testing.T) {
 	s := socket.New()
-	plugintest.Transport(t, s, plugintest.Clients{
+	nodetest.Transport(t, s, nodetest.Clients{
 		Header: true,
-		Dial: func(t *testing.T, o plugin.Opening) (plugintest.Client, error) {
+		Dial: func(t *testing.T, o plugin.Opening) (nodetest.Client, error) {
 			conn, err := net.Dial(s.Addr().Network(), s.Addr().String())
 			if err != nil {
 				return nil, err
 			}
-			under, freeze := plugintest.Freezable(t, conn)
+			under, freeze := nodetest.Freezable(t, conn)
 			c, err := socket.NewClient(under, socket.Hello{Protocol: o.Protocol, Encoding: o.Encoding, Header: o.Header})
 			return &client{c, freeze}, err
 		},
 	})
 }
 
-// client is a plugintest.Client.
+// client is a nodetest.Client.
 type client struct {
 	*socket.Client
 	freeze func()
@@ -43,7 +44,7 @@ func (c *client) Recv() ([]byte, error) {
 	frame, err := c.Client.Recv()
 	var closed socket.Closed
 	if errors.As(err, &closed) {
-		err = plugintest.Closed(closed)
+		err = nodetest.Closed(closed)
 	}
 	return frame, err
 }

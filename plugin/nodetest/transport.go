@@ -1,4 +1,4 @@
-package plugintest
+package nodetest
 
 import (
 	"context"
@@ -88,13 +88,13 @@ func (n *Running) target(t *testing.T, name string, c Clients) servertest.Node {
 		IM: n.IM, HTTP: n.HTTP, QUIC: n.QUIC, Services: services, Frame: 4 << 20,
 		TLS: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // of a certificate that the node has made for itself
 		Close: func(id string, why transport.Disconnect) error {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
 			defer cancel()
 			_, err := sessions.CloseSession(ctx, &gatewayv1.CloseSessionRequest{SessionId: id, Code: why.Code, Reason: why.Reason})
 			return err
 		},
 		Connected: func(id string) bool {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), nodePatience)
 			defer cancel()
 			s, err := sessions.GetSession(ctx, &gatewayv1.GetSessionRequest{SessionId: id})
 			return err == nil && s.GetState() != "detached" || err != nil && status.Code(err) != codes.NotFound

@@ -1,4 +1,10 @@
-package plugintest
+// Package nodetest has plugins tried in a whole node, with nothing faked:
+//
+//	n := nodetest.Node(t, mine.New())
+//	client := imv1.NewIMServiceClient(n.Dial(n.IM))
+//
+// It depends on all that a node is made of; what a plugin promises by itself is for plugintest to check.
+package nodetest
 
 import (
 	"bytes"
@@ -43,9 +49,10 @@ type Running struct {
 	stop func()
 }
 
-// Node starts a real node with plugins linked into it and named in its configuration, in their order:
-// on free ports of the loopback, with its data in a folder of the test's. It serves when Node returns,
-// and is stopped in order when the test ends, which fails if the node does not start or does not stop.
+// Node starts a real node with plugins linked into it, beside what is shipped, and named in its
+// configuration, in their order: on free ports of the loopback, with its data in a folder of the test's.
+// It serves when Node returns, and is stopped in order when the test ends, which fails if the node does not
+// start or does not stop.
 //
 // Plugins have the keys that they were made with. One that is an Authenticator tells who everybody is;
 // without, whoever connects is believed. For anything else there is NodeWith.
@@ -66,7 +73,7 @@ func NodeWith(t testing.TB, yaml string, plugins ...plugin.Plugin) *Running {
 	ctx, cancel := context.WithCancel(context.Background())
 	out, ended := &output{}, make(chan error, 1)
 	n := &Running{t: t, logs: &output{}}
-	go func() { ended <- hermod.Run(ctx, args, out, n.logs, plugins...) }()
+	go func() { ended <- hermod.Run(ctx, args, out, n.logs, append(hermod.Standard(), plugins...)...) }()
 	n.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
