@@ -9,7 +9,7 @@ SHELL := bash
 MODULE := github.com/game-im/hermod
 TOOL := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-MODULES := tools test/deploy $(patsubst %/go.mod,%,$(wildcard test/registries/*/go.mod docs/examples/*/go.mod))
+MODULES := tools test/deploy test/outside $(patsubst %/go.mod,%,$(wildcard test/registries/*/go.mod docs/examples/*/go.mod))
 APP ?= hermod
 ARGS ?=
 ENGINE ?=
@@ -61,10 +61,12 @@ compose-cluster: ## start three nodes with PostgreSQL and a balancer in containe
 .PHONY: test
 test: ## run all tests with nothing but Go
 	go test -shuffle=on ./...
+	cd test/outside && go test -shuffle=on ./...
 
 .PHONY: race
 race: registries ## run all tests under the race detector, with real registries, databases and brokers (needs a C compiler and the servers)
 	HERMOD_TEST_REGISTRIES=1 HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 HERMOD_TEST_ROUNDS=50 CGO_ENABLED=1 go test -race -shuffle=on -timeout 25m ./...
+	cd test/outside && CGO_ENABLED=1 go test -race -shuffle=on ./...
 	# What nacos-sdk-go's own races forbid above:
 	HERMOD_TEST_REGISTRIES=1 go test -run '/^nacos$$' ./internal/registry ./internal/conf/centre
 	HERMOD_TEST_REGISTRIES=1 go test -run '^Test(Registr|Outages|Close|Killed|Contexts|TLS|Nacos)/^nacos$$' ./sdk/discovery
@@ -139,6 +141,7 @@ lint: ## run golangci-lint
 .PHONY: vet
 vet: ## run go vet
 	go vet ./...
+	cd test/outside && go vet ./...
 
 .PHONY: fmt-check
 fmt-check: ## list files that gofmt would change
@@ -162,9 +165,12 @@ generate-check: ## compare generated files with what make generate writes
 ##@ Change
 
 .PHONY: generate proto
-generate: ## regenerate protobuf, gRPC and wire code
+generate: ## regenerate protobuf, gRPC and wire code, and the reference of plugins
 	$(TOOL) buf generate
 	$(TOOL) wire gen ./app/hermod
+	mkdir -p docs/reference
+	cd tools && go run ./reference ../plugin=$(MODULE)/plugin ../docs/reference/plugin.md
+	cd tools && go run ./reference ../plugin/plugintest=$(MODULE)/plugin/plugintest ../docs/reference/plugintest.md
 proto: generate ## the same
 
 .PHONY: fmt

@@ -1,6 +1,6 @@
 module example.com/outside
 
-go 1.26.8
+go 1.26.0
 
 replace github.com/game-im/hermod => ../..
 
