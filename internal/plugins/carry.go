@@ -34,7 +34,7 @@ func (c *Carrier) Failed(err error) {
 	c.guard.log.Error("a transport does not accept connections and is asked again", "error", err, "after", c.guard.bounds.retryAfter)
 }
 
-// Panicked is told of a panic in one of its connections, in the goroutine in which that was.
+// Panicked is told of a panic, in the goroutine in which that was.
 func (c *Carrier) Panicked(value any) {
 	err := &panicked{value}
 	c.hook.outcome(err).Inc()

@@ -32,7 +32,7 @@ type Carrier interface {
 	Name() string
 	Rest() time.Duration // before it is asked again that does not accept connections any more
 	Failed(err error)    // it does not
-	Panicked(value any)  // one of its connections
+	Panicked(value any)  // it did, or one of its connections
 }
 
 // Plugged is the listeners that plugins bring. It is a Kratos transport.Server; without any it serves
@@ -93,7 +93,9 @@ func (p *Plugged) accept(c Carrier) {
 		if p.ctx.Err() != nil {
 			return
 		}
-		c.Failed(err)
+		if !errors.Is(err, errPanicked) {
+			c.Failed(err)
+		}
 		select {
 		case <-time.After(c.Rest()):
 		case <-p.ctx.Done():
@@ -102,10 +104,14 @@ func (p *Plugged) accept(c Carrier) {
 	}
 }
 
+// errPanicked stands for accepting that has ended in a panic, which was told of.
+var errPanicked = errors.New("it has panicked")
+
 func (p *Plugged) acceptOnce(c Carrier) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			c.Panicked(v)
+			err = errPanicked
 		}
 	}()
 	return c.AcceptConns(p.ctx, func(under plugin.Conn) { p.take(c, under) })
