@@ -33,7 +33,7 @@ type SessionInfo struct {
 	DeviceId string `protobuf:"bytes,4,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// im.v1 or gateway.v1.
 	Protocol string `protobuf:"bytes,5,opt,name=protocol,proto3" json:"protocol,omitempty"`
-	// grpc, websocket or quic; empty while detached.
+	// grpc, websocket or quic, or the name of a plugin that carries it; empty while detached.
 	Transport string `protobuf:"bytes,6,opt,name=transport,proto3" json:"transport,omitempty"`
 	// The other end of its connection; empty while detached.
 	RemoteAddr string `protobuf:"bytes,7,opt,name=remote_addr,json=remoteAddr,proto3" json:"remote_addr,omitempty"`
