@@ -19,6 +19,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
+	"github.com/game-im/hermod/internal/webhook"
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -62,6 +63,7 @@ type app struct {
 
 	Certificates *server.Certificates
 	Plugins      *plugins.Host
+	Webhooks     *webhook.Team
 }
 
 // run serves until ctx ends or the process is told to stop, and stops in this order:
@@ -89,7 +91,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 			a.stop(k)
 		}
 		realtime = background(failure, a.Node.Run, a.Leaves.Run, a.Watching.Run, returnMemory, a.followConfiguration, a.Certificates.Run, a.Services.Run, a.Shared.Run, a.Finder.Run)
-		work     = background(failure, a.Transcripts.Run, a.Revisions.Run, a.Idle.Run, a.Witness.Run, a.index)
+		work     = background(failure, a.Transcripts.Run, a.Revisions.Run, a.Idle.Run, a.Witness.Run, a.index, a.Webhooks.Run)
 		log      = background(failure, a.Messages.Run)
 		marks    = background(failure, a.Cursors.Run, a.Seen.Run, a.Inbox.Run, a.Janitor.Run, a.Audios.Run)
 		listed   = background(failure, a.Registry.Run)
@@ -97,6 +99,7 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 		forced   deadline
 	)
 	spreadChanges(a.Node, a.Store, a.Watching)
+	spreadStored(a.Node, a.Store, a.Webhooks)
 	k = kratos.New(
 		kratos.Name("hermod"),
 		kratos.Version(Version),

@@ -16,6 +16,7 @@ import (
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
+	"github.com/game-im/hermod/internal/webhook"
 )
 
 // meters are the parts of a node that have instruments.
@@ -36,6 +37,7 @@ type meters struct {
 
 	Certificates *server.Certificates
 	Plugins      *plugins.Metrics
+	Webhooks     *webhook.Metrics
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.
@@ -46,7 +48,7 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
 		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Watches, m.Registry, m.Upstream,
-		service.NewInstanceGauges(m.Services), m.Live, m.Certificates, m.Plugins,
+		service.NewInstanceGauges(m.Services), m.Live, m.Certificates, m.Plugins, m.Webhooks,
 	} {
 		all = append(all, owner.Collectors()...)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/internal/upstream"
+	"github.com/game-im/hermod/internal/webhook"
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -51,6 +52,7 @@ var (
 		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)),
 		data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)),
 		data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)),
+		data.NewWebhooks, wire.Bind(new(biz.WebhookBook), new(*data.Webhooks)), webhook.NewMetrics, newWebhooks, newWebhookDesk,
 		data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
@@ -100,7 +102,7 @@ var (
 	)
 	serverSet = wire.NewSet(
 		wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"),
-		service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"),
+		service.NewGateway, service.NewGatewayMetrics, service.NewSessions, service.NewWebhooks, wire.Struct(new(server.PushAPI), "*"),
 		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)),
 		service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)),
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),

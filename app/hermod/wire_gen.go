@@ -25,6 +25,7 @@ import (
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/internal/upstream"
+	"github.com/game-im/hermod/internal/webhook"
 	"github.com/game-im/hermod/plugin"
 	"github.com/google/wire"
 	"log/slog"
@@ -235,9 +236,23 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	directory := protocol.NewDirectory(nodeNode)
 	sessions := biz.NewSessions(directory)
 	serviceSessions := service.NewSessions(sessions, log)
+	webhooks := data.NewWebhooks(db)
+	webhookMetrics := webhook.NewMetrics()
+	team, err := newWebhooks(c, nodeNode, webhooks, messageLog, webhookMetrics, log)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	bizWebhooks := newWebhookDesk(webhooks, team)
+	serviceWebhooks := service.NewWebhooks(bizWebhooks, log)
 	pushAPI := server.PushAPI{
 		Gateway:  serviceGateway,
 		Sessions: serviceSessions,
+		Webhooks: serviceWebhooks,
 	}
 	serverGateway, cleanup6, err := server.NewGateway(c, pushAPI, callers, readiness, serverMetrics, log)
 	if err != nil {
@@ -311,6 +326,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Cluster:      cluster,
 		Certificates: certificates,
 		Plugins:      metrics,
+		Webhooks:     webhookMetrics,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
@@ -425,6 +441,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Tunable:      hermodTunable,
 		Certificates: certificates,
 		Plugins:      host,
+		Webhooks:     team,
 	}
 	return hermodApp, func() {
 		cleanup8()
@@ -448,7 +465,7 @@ var (
 var (
 	dataSet = wire.NewSet(
 		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey, wire.FieldsOf(new(*doors), "Blobs"), data.NewBlobs, wire.Bind(new(biz.Blobs), new(*data.Blobs)), wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)), wire.Struct(new(biz.AudioStores), "*"), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
-		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
+		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWebhooks, wire.Bind(new(biz.WebhookBook), new(*data.Webhooks)), webhook.NewMetrics, newWebhooks, newWebhookDesk, data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
 		sessionConfig, newCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
@@ -462,7 +479,7 @@ var (
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, answering, newFinder,
 	)
 	authSet     = wire.NewSet(wire.FieldsOf(new(*doors), "Authenticator"), auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, service.NewWebhooks, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
 	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, newHost)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

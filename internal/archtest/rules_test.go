@@ -87,6 +87,10 @@ var layers = []layer{
 		why: "a plugin that is shipped is one like those of other people, and knows no more of the node",
 	},
 	{
+		folder: "internal/plugins/webhook", may: []string{"plugin", "sdk/webhook"},
+		why: "a plugin that is shipped is one like those of other people; how requests are signed is said once, beside what verifies them",
+	},
+	{
 		folder: "internal/auth", may: []string{"internal/biz", "internal/conf", "plugin"},
 		why: "who somebody is does not depend on how his bytes arrive",
 	},
@@ -97,6 +101,10 @@ var layers = []layer{
 	{
 		folder: "internal/data/blob", may: []string{"plugin"},
 		why: "a store of recordings that is shipped is a plugin like those of other people, and knows no more of the node",
+	},
+	{
+		folder: "internal/webhook", may: []string{"internal/biz", "sdk/webhook"},
+		why: "it delivers for the rules, as upstream calls for them; how requests are signed is said once, beside what verifies them",
 	},
 	{
 		folder: "internal/recording", may: []string{"internal/biz"},

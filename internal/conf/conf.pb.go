@@ -47,6 +47,7 @@ type Config struct {
 	Search        *Search                `protobuf:"bytes,15,opt,name=search,proto3" json:"search,omitempty"`
 	Presence      *Presence              `protobuf:"bytes,16,opt,name=presence,proto3" json:"presence,omitempty"`
 	Plugins       []*Plugin              `protobuf:"bytes,17,rep,name=plugins,proto3" json:"plugins,omitempty"` // their order is that in which they are asked
+	Webhooks      []*Webhook             `protobuf:"bytes,18,rep,name=webhooks,proto3" json:"webhooks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -196,6 +197,13 @@ func (x *Config) GetPresence() *Presence {
 func (x *Config) GetPlugins() []*Plugin {
 	if x != nil {
 		return x.Plugins
+	}
+	return nil
+}
+
+func (x *Config) GetWebhooks() []*Webhook {
+	if x != nil {
+		return x.Webhooks
 	}
 	return nil
 }
@@ -1855,6 +1863,171 @@ func (x *PluginService) GetTls() *PluginService_TLS {
 	return nil
 }
 
+// Webhook has what is stored in rooms delivered to an HTTP endpoint.
+type Webhook struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`                                 // http or https
+	Secrets       string                 `protobuf:"bytes,3,opt,name=secrets,proto3" json:"secrets,omitempty"`                         // with commas; all of them sign
+	Rooms         []string               `protobuf:"bytes,4,rep,name=rooms,proto3" json:"rooms,omitempty"`                             // names, or beginnings with a * behind; empty: all
+	Types         []string               `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`                             // text, audio, rich_text, system; empty: all
+	Deadline      *durationpb.Duration   `protobuf:"bytes,6,opt,name=deadline,proto3" json:"deadline,omitempty"`                       // of a request; 0: 10s
+	Attempts      int32                  `protobuf:"varint,7,opt,name=attempts,proto3" json:"attempts,omitempty"`                      // 0: 15
+	Backoff       *durationpb.Duration   `protobuf:"bytes,8,opt,name=backoff,proto3" json:"backoff,omitempty"`                         // 0: 1s
+	MaxBackoff    *durationpb.Duration   `protobuf:"bytes,9,opt,name=max_backoff,json=maxBackoff,proto3" json:"max_backoff,omitempty"` // 0: 5m
+	MaxAge        *durationpb.Duration   `protobuf:"bytes,10,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`            // of what is still tried; 0: 72h
+	Concurrency   int32                  `protobuf:"varint,11,opt,name=concurrency,proto3" json:"concurrency,omitempty"`               // requests at a time; 0: 8
+	Batch         int32                  `protobuf:"varint,12,opt,name=batch,proto3" json:"batch,omitempty"`                           // messages in a request; 0: 100
+	KeepDead      *durationpb.Duration   `protobuf:"bytes,13,opt,name=keep_dead,json=keepDead,proto3" json:"keep_dead,omitempty"`      // 0: 720h
+	CaFile        string                 `protobuf:"bytes,14,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`            // PEM; empty: the system's
+	CertFile      string                 `protobuf:"bytes,15,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`      // PEM; empty: no client certificate
+	KeyFile       string                 `protobuf:"bytes,16,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`         // PEM
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Webhook) Reset() {
+	*x = Webhook{}
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Webhook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Webhook) ProtoMessage() {}
+
+func (x *Webhook) ProtoReflect() protoreflect.Message {
+	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Webhook.ProtoReflect.Descriptor instead.
+func (*Webhook) Descriptor() ([]byte, []int) {
+	return file_internal_conf_conf_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Webhook) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Webhook) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Webhook) GetSecrets() string {
+	if x != nil {
+		return x.Secrets
+	}
+	return ""
+}
+
+func (x *Webhook) GetRooms() []string {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
+func (x *Webhook) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *Webhook) GetDeadline() *durationpb.Duration {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+func (x *Webhook) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *Webhook) GetBackoff() *durationpb.Duration {
+	if x != nil {
+		return x.Backoff
+	}
+	return nil
+}
+
+func (x *Webhook) GetMaxBackoff() *durationpb.Duration {
+	if x != nil {
+		return x.MaxBackoff
+	}
+	return nil
+}
+
+func (x *Webhook) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+func (x *Webhook) GetConcurrency() int32 {
+	if x != nil {
+		return x.Concurrency
+	}
+	return 0
+}
+
+func (x *Webhook) GetBatch() int32 {
+	if x != nil {
+		return x.Batch
+	}
+	return 0
+}
+
+func (x *Webhook) GetKeepDead() *durationpb.Duration {
+	if x != nil {
+		return x.KeepDead
+	}
+	return nil
+}
+
+func (x *Webhook) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *Webhook) GetCertFile() string {
+	if x != nil {
+		return x.CertFile
+	}
+	return ""
+}
+
+func (x *Webhook) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
 // TLS secures a listener. Without a certificate it speaks plain text.
 type Server_TLS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1868,7 +2041,7 @@ type Server_TLS struct {
 
 func (x *Server_TLS) Reset() {
 	*x = Server_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +2053,7 @@ func (x *Server_TLS) String() string {
 func (*Server_TLS) ProtoMessage() {}
 
 func (x *Server_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[20]
+	mi := &file_internal_conf_conf_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2107,7 @@ type Server_Listener struct {
 
 func (x *Server_Listener) Reset() {
 	*x = Server_Listener{}
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +2119,7 @@ func (x *Server_Listener) String() string {
 func (*Server_Listener) ProtoMessage() {}
 
 func (x *Server_Listener) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[21]
+	mi := &file_internal_conf_conf_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2160,7 @@ type Server_Ops struct {
 
 func (x *Server_Ops) Reset() {
 	*x = Server_Ops{}
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1999,7 +2172,7 @@ func (x *Server_Ops) String() string {
 func (*Server_Ops) ProtoMessage() {}
 
 func (x *Server_Ops) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[22]
+	mi := &file_internal_conf_conf_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2048,7 +2221,7 @@ type Server_Http struct {
 
 func (x *Server_Http) Reset() {
 	*x = Server_Http{}
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2233,7 @@ func (x *Server_Http) String() string {
 func (*Server_Http) ProtoMessage() {}
 
 func (x *Server_Http) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[23]
+	mi := &file_internal_conf_conf_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2115,7 +2288,7 @@ type Server_Quic struct {
 
 func (x *Server_Quic) Reset() {
 	*x = Server_Quic{}
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2127,7 +2300,7 @@ func (x *Server_Quic) String() string {
 func (*Server_Quic) ProtoMessage() {}
 
 func (x *Server_Quic) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[24]
+	mi := &file_internal_conf_conf_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2175,7 +2348,7 @@ type Server_Stop struct {
 
 func (x *Server_Stop) Reset() {
 	*x = Server_Stop{}
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2360,7 @@ func (x *Server_Stop) String() string {
 func (*Server_Stop) ProtoMessage() {}
 
 func (x *Server_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[25]
+	mi := &file_internal_conf_conf_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2234,7 +2407,7 @@ type Server_Keepalive struct {
 
 func (x *Server_Keepalive) Reset() {
 	*x = Server_Keepalive{}
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2246,7 +2419,7 @@ func (x *Server_Keepalive) String() string {
 func (*Server_Keepalive) ProtoMessage() {}
 
 func (x *Server_Keepalive) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[26]
+	mi := &file_internal_conf_conf_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2289,7 +2462,7 @@ type Data_Database struct {
 
 func (x *Data_Database) Reset() {
 	*x = Data_Database{}
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2474,7 @@ func (x *Data_Database) String() string {
 func (*Data_Database) ProtoMessage() {}
 
 func (x *Data_Database) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[27]
+	mi := &file_internal_conf_conf_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2537,7 @@ type Data_Log struct {
 
 func (x *Data_Log) Reset() {
 	*x = Data_Log{}
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2376,7 +2549,7 @@ func (x *Data_Log) String() string {
 func (*Data_Log) ProtoMessage() {}
 
 func (x *Data_Log) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[28]
+	mi := &file_internal_conf_conf_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2424,7 +2597,7 @@ type Data_Retention struct {
 
 func (x *Data_Retention) Reset() {
 	*x = Data_Retention{}
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2436,7 +2609,7 @@ func (x *Data_Retention) String() string {
 func (*Data_Retention) ProtoMessage() {}
 
 func (x *Data_Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[29]
+	mi := &file_internal_conf_conf_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2650,7 @@ type Data_Blobs struct {
 
 func (x *Data_Blobs) Reset() {
 	*x = Data_Blobs{}
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2489,7 +2662,7 @@ func (x *Data_Blobs) String() string {
 func (*Data_Blobs) ProtoMessage() {}
 
 func (x *Data_Blobs) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[30]
+	mi := &file_internal_conf_conf_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,7 +2712,7 @@ type Data_Blobs_S3 struct {
 
 func (x *Data_Blobs_S3) Reset() {
 	*x = Data_Blobs_S3{}
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2551,7 +2724,7 @@ func (x *Data_Blobs_S3) String() string {
 func (*Data_Blobs_S3) ProtoMessage() {}
 
 func (x *Data_Blobs_S3) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[31]
+	mi := &file_internal_conf_conf_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2660,7 +2833,7 @@ type Room_Defaults struct {
 
 func (x *Room_Defaults) Reset() {
 	*x = Room_Defaults{}
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +2845,7 @@ func (x *Room_Defaults) String() string {
 func (*Room_Defaults) ProtoMessage() {}
 
 func (x *Room_Defaults) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[32]
+	mi := &file_internal_conf_conf_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2748,7 +2921,7 @@ type Gateway_Devices struct {
 
 func (x *Gateway_Devices) Reset() {
 	*x = Gateway_Devices{}
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +2933,7 @@ func (x *Gateway_Devices) String() string {
 func (*Gateway_Devices) ProtoMessage() {}
 
 func (x *Gateway_Devices) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[33]
+	mi := &file_internal_conf_conf_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2806,7 +2979,7 @@ type Auth_JWT struct {
 
 func (x *Auth_JWT) Reset() {
 	*x = Auth_JWT{}
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2818,7 +2991,7 @@ func (x *Auth_JWT) String() string {
 func (*Auth_JWT) ProtoMessage() {}
 
 func (x *Auth_JWT) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[34]
+	mi := &file_internal_conf_conf_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2896,7 +3069,7 @@ type Auth_Key struct {
 
 func (x *Auth_Key) Reset() {
 	*x = Auth_Key{}
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +3081,7 @@ func (x *Auth_Key) String() string {
 func (*Auth_Key) ProtoMessage() {}
 
 func (x *Auth_Key) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[35]
+	mi := &file_internal_conf_conf_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2965,7 +3138,7 @@ type Auth_Claims struct {
 
 func (x *Auth_Claims) Reset() {
 	*x = Auth_Claims{}
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2977,7 +3150,7 @@ func (x *Auth_Claims) String() string {
 func (*Auth_Claims) ProtoMessage() {}
 
 func (x *Auth_Claims) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[36]
+	mi := &file_internal_conf_conf_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3033,7 +3206,7 @@ type Audio_Url struct {
 
 func (x *Audio_Url) Reset() {
 	*x = Audio_Url{}
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3045,7 +3218,7 @@ func (x *Audio_Url) String() string {
 func (*Audio_Url) ProtoMessage() {}
 
 func (x *Audio_Url) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[37]
+	mi := &file_internal_conf_conf_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3095,7 +3268,7 @@ type Audio_Transcription struct {
 
 func (x *Audio_Transcription) Reset() {
 	*x = Audio_Transcription{}
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3107,7 +3280,7 @@ func (x *Audio_Transcription) String() string {
 func (*Audio_Transcription) ProtoMessage() {}
 
 func (x *Audio_Transcription) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[38]
+	mi := &file_internal_conf_conf_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3165,7 +3338,7 @@ type Audio_OpenAI struct {
 
 func (x *Audio_OpenAI) Reset() {
 	*x = Audio_OpenAI{}
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3177,7 +3350,7 @@ func (x *Audio_OpenAI) String() string {
 func (*Audio_OpenAI) ProtoMessage() {}
 
 func (x *Audio_OpenAI) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[39]
+	mi := &file_internal_conf_conf_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3241,7 +3414,7 @@ type Registry_TLS struct {
 
 func (x *Registry_TLS) Reset() {
 	*x = Registry_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3253,7 +3426,7 @@ func (x *Registry_TLS) String() string {
 func (*Registry_TLS) ProtoMessage() {}
 
 func (x *Registry_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[40]
+	mi := &file_internal_conf_conf_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3314,7 +3487,7 @@ type Registry_Names struct {
 
 func (x *Registry_Names) Reset() {
 	*x = Registry_Names{}
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3326,7 +3499,7 @@ func (x *Registry_Names) String() string {
 func (*Registry_Names) ProtoMessage() {}
 
 func (x *Registry_Names) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[41]
+	mi := &file_internal_conf_conf_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3367,7 +3540,7 @@ type Registry_Advertise struct {
 
 func (x *Registry_Advertise) Reset() {
 	*x = Registry_Advertise{}
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3379,7 +3552,7 @@ func (x *Registry_Advertise) String() string {
 func (*Registry_Advertise) ProtoMessage() {}
 
 func (x *Registry_Advertise) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[42]
+	mi := &file_internal_conf_conf_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3426,7 +3599,7 @@ type Registry_Entry struct {
 
 func (x *Registry_Entry) Reset() {
 	*x = Registry_Entry{}
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3438,7 +3611,7 @@ func (x *Registry_Entry) String() string {
 func (*Registry_Entry) ProtoMessage() {}
 
 func (x *Registry_Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[43]
+	mi := &file_internal_conf_conf_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3479,7 +3652,7 @@ type Upstream_Zone struct {
 
 func (x *Upstream_Zone) Reset() {
 	*x = Upstream_Zone{}
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3491,7 +3664,7 @@ func (x *Upstream_Zone) String() string {
 func (*Upstream_Zone) ProtoMessage() {}
 
 func (x *Upstream_Zone) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[44]
+	mi := &file_internal_conf_conf_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3535,7 +3708,7 @@ type Upstream_Service struct {
 
 func (x *Upstream_Service) Reset() {
 	*x = Upstream_Service{}
-	mi := &file_internal_conf_conf_proto_msgTypes[45]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3547,7 +3720,7 @@ func (x *Upstream_Service) String() string {
 func (*Upstream_Service) ProtoMessage() {}
 
 func (x *Upstream_Service) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[45]
+	mi := &file_internal_conf_conf_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3617,7 +3790,7 @@ type Upstream_Route struct {
 
 func (x *Upstream_Route) Reset() {
 	*x = Upstream_Route{}
-	mi := &file_internal_conf_conf_proto_msgTypes[46]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3629,7 +3802,7 @@ func (x *Upstream_Route) String() string {
 func (*Upstream_Route) ProtoMessage() {}
 
 func (x *Upstream_Route) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[46]
+	mi := &file_internal_conf_conf_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3683,7 +3856,7 @@ type Upstream_Breaker struct {
 
 func (x *Upstream_Breaker) Reset() {
 	*x = Upstream_Breaker{}
-	mi := &file_internal_conf_conf_proto_msgTypes[47]
+	mi := &file_internal_conf_conf_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3695,7 +3868,7 @@ func (x *Upstream_Breaker) String() string {
 func (*Upstream_Breaker) ProtoMessage() {}
 
 func (x *Upstream_Breaker) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[47]
+	mi := &file_internal_conf_conf_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3735,7 +3908,7 @@ type Upstream_Lease struct {
 
 func (x *Upstream_Lease) Reset() {
 	*x = Upstream_Lease{}
-	mi := &file_internal_conf_conf_proto_msgTypes[48]
+	mi := &file_internal_conf_conf_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3747,7 +3920,7 @@ func (x *Upstream_Lease) String() string {
 func (*Upstream_Lease) ProtoMessage() {}
 
 func (x *Upstream_Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[48]
+	mi := &file_internal_conf_conf_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3790,7 +3963,7 @@ type Upstream_TLS struct {
 
 func (x *Upstream_TLS) Reset() {
 	*x = Upstream_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[49]
+	mi := &file_internal_conf_conf_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3802,7 +3975,7 @@ func (x *Upstream_TLS) String() string {
 func (*Upstream_TLS) ProtoMessage() {}
 
 func (x *Upstream_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[49]
+	mi := &file_internal_conf_conf_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3866,7 +4039,7 @@ type Cluster_TLS struct {
 
 func (x *Cluster_TLS) Reset() {
 	*x = Cluster_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[50]
+	mi := &file_internal_conf_conf_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3878,7 +4051,7 @@ func (x *Cluster_TLS) String() string {
 func (*Cluster_TLS) ProtoMessage() {}
 
 func (x *Cluster_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[50]
+	mi := &file_internal_conf_conf_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3940,7 +4113,7 @@ type Cluster_Embedded struct {
 
 func (x *Cluster_Embedded) Reset() {
 	*x = Cluster_Embedded{}
-	mi := &file_internal_conf_conf_proto_msgTypes[51]
+	mi := &file_internal_conf_conf_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3952,7 +4125,7 @@ func (x *Cluster_Embedded) String() string {
 func (*Cluster_Embedded) ProtoMessage() {}
 
 func (x *Cluster_Embedded) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[51]
+	mi := &file_internal_conf_conf_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +4171,7 @@ type Cluster_Redis struct {
 
 func (x *Cluster_Redis) Reset() {
 	*x = Cluster_Redis{}
-	mi := &file_internal_conf_conf_proto_msgTypes[52]
+	mi := &file_internal_conf_conf_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4010,7 +4183,7 @@ func (x *Cluster_Redis) String() string {
 func (*Cluster_Redis) ProtoMessage() {}
 
 func (x *Cluster_Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[52]
+	mi := &file_internal_conf_conf_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4046,7 +4219,7 @@ type PluginService_TLS struct {
 
 func (x *PluginService_TLS) Reset() {
 	*x = PluginService_TLS{}
-	mi := &file_internal_conf_conf_proto_msgTypes[53]
+	mi := &file_internal_conf_conf_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4058,7 +4231,7 @@ func (x *PluginService_TLS) String() string {
 func (*PluginService_TLS) ProtoMessage() {}
 
 func (x *PluginService_TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_internal_conf_conf_proto_msgTypes[53]
+	mi := &file_internal_conf_conf_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4113,7 +4286,7 @@ var File_internal_conf_conf_proto protoreflect.FileDescriptor
 
 const file_internal_conf_conf_proto_rawDesc = "" +
 	"\n" +
-	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\x87\x06\n" +
+	"\x18internal/conf/conf.proto\x12\vhermod.conf\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xb9\x06\n" +
 	"\x06Config\x12\"\n" +
 	"\x03log\x18\x01 \x01(\v2\x10.hermod.conf.LogR\x03log\x12+\n" +
 	"\x06server\x18\x02 \x01(\v2\x13.hermod.conf.ServerR\x06server\x12%\n" +
@@ -4132,7 +4305,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\acluster\x18\x0e \x01(\v2\x14.hermod.conf.ClusterR\acluster\x12+\n" +
 	"\x06search\x18\x0f \x01(\v2\x13.hermod.conf.SearchR\x06search\x121\n" +
 	"\bpresence\x18\x10 \x01(\v2\x15.hermod.conf.PresenceR\bpresence\x12-\n" +
-	"\aplugins\x18\x11 \x03(\v2\x13.hermod.conf.PluginR\aplugins\"3\n" +
+	"\aplugins\x18\x11 \x03(\v2\x13.hermod.conf.PluginR\aplugins\x120\n" +
+	"\bwebhooks\x18\x12 \x03(\v2\x14.hermod.conf.WebhookR\bwebhooks\"3\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\tR\x06format\"\xa1\t\n" +
@@ -4468,7 +4642,26 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\tcert_file\x18\x03 \x01(\tR\bcertFile\x12\x19\n" +
 	"\bkey_file\x18\x04 \x01(\tR\akeyFile\x12\x1f\n" +
 	"\vserver_name\x18\x05 \x01(\tR\n" +
-	"serverNameB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
+	"serverName\"\xb3\x04\n" +
+	"\aWebhook\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\x12\x1d\n" +
+	"\asecrets\x18\x03 \x01(\tB\x03\x80\x01\x01R\asecrets\x12\x14\n" +
+	"\x05rooms\x18\x04 \x03(\tR\x05rooms\x12\x14\n" +
+	"\x05types\x18\x05 \x03(\tR\x05types\x125\n" +
+	"\bdeadline\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12\x1a\n" +
+	"\battempts\x18\a \x01(\x05R\battempts\x123\n" +
+	"\abackoff\x18\b \x01(\v2\x19.google.protobuf.DurationR\abackoff\x12:\n" +
+	"\vmax_backoff\x18\t \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"maxBackoff\x122\n" +
+	"\amax_age\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12 \n" +
+	"\vconcurrency\x18\v \x01(\x05R\vconcurrency\x12\x14\n" +
+	"\x05batch\x18\f \x01(\x05R\x05batch\x126\n" +
+	"\tkeep_dead\x18\r \x01(\v2\x19.google.protobuf.DurationR\bkeepDead\x12\x17\n" +
+	"\aca_file\x18\x0e \x01(\tR\x06caFile\x12\x1b\n" +
+	"\tcert_file\x18\x0f \x01(\tR\bcertFile\x12\x19\n" +
+	"\bkey_file\x18\x10 \x01(\tR\akeyFileB.Z,github.com/game-im/hermod/internal/conf;confb\x06proto3"
 
 var (
 	file_internal_conf_conf_proto_rawDescOnce sync.Once
@@ -4482,7 +4675,7 @@ func file_internal_conf_conf_proto_rawDescGZIP() []byte {
 	return file_internal_conf_conf_proto_rawDescData
 }
 
-var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_internal_conf_conf_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_internal_conf_conf_proto_goTypes = []any{
 	(*Config)(nil),              // 0: hermod.conf.Config
 	(*Log)(nil),                 // 1: hermod.conf.Log
@@ -4504,146 +4697,153 @@ var file_internal_conf_conf_proto_goTypes = []any{
 	(*Plugin)(nil),              // 17: hermod.conf.Plugin
 	(*PluginProcess)(nil),       // 18: hermod.conf.PluginProcess
 	(*PluginService)(nil),       // 19: hermod.conf.PluginService
-	(*Server_TLS)(nil),          // 20: hermod.conf.Server.TLS
-	(*Server_Listener)(nil),     // 21: hermod.conf.Server.Listener
-	(*Server_Ops)(nil),          // 22: hermod.conf.Server.Ops
-	(*Server_Http)(nil),         // 23: hermod.conf.Server.Http
-	(*Server_Quic)(nil),         // 24: hermod.conf.Server.Quic
-	(*Server_Stop)(nil),         // 25: hermod.conf.Server.Stop
-	(*Server_Keepalive)(nil),    // 26: hermod.conf.Server.Keepalive
-	(*Data_Database)(nil),       // 27: hermod.conf.Data.Database
-	(*Data_Log)(nil),            // 28: hermod.conf.Data.Log
-	(*Data_Retention)(nil),      // 29: hermod.conf.Data.Retention
-	(*Data_Blobs)(nil),          // 30: hermod.conf.Data.Blobs
-	(*Data_Blobs_S3)(nil),       // 31: hermod.conf.Data.Blobs.S3
-	(*Room_Defaults)(nil),       // 32: hermod.conf.Room.Defaults
-	(*Gateway_Devices)(nil),     // 33: hermod.conf.Gateway.Devices
-	(*Auth_JWT)(nil),            // 34: hermod.conf.Auth.JWT
-	(*Auth_Key)(nil),            // 35: hermod.conf.Auth.Key
-	(*Auth_Claims)(nil),         // 36: hermod.conf.Auth.Claims
-	(*Audio_Url)(nil),           // 37: hermod.conf.Audio.Url
-	(*Audio_Transcription)(nil), // 38: hermod.conf.Audio.Transcription
-	(*Audio_OpenAI)(nil),        // 39: hermod.conf.Audio.OpenAI
-	(*Registry_TLS)(nil),        // 40: hermod.conf.Registry.TLS
-	(*Registry_Names)(nil),      // 41: hermod.conf.Registry.Names
-	(*Registry_Advertise)(nil),  // 42: hermod.conf.Registry.Advertise
-	(*Registry_Entry)(nil),      // 43: hermod.conf.Registry.Entry
-	(*Upstream_Zone)(nil),       // 44: hermod.conf.Upstream.Zone
-	(*Upstream_Service)(nil),    // 45: hermod.conf.Upstream.Service
-	(*Upstream_Route)(nil),      // 46: hermod.conf.Upstream.Route
-	(*Upstream_Breaker)(nil),    // 47: hermod.conf.Upstream.Breaker
-	(*Upstream_Lease)(nil),      // 48: hermod.conf.Upstream.Lease
-	(*Upstream_TLS)(nil),        // 49: hermod.conf.Upstream.TLS
-	(*Cluster_TLS)(nil),         // 50: hermod.conf.Cluster.TLS
-	(*Cluster_Embedded)(nil),    // 51: hermod.conf.Cluster.Embedded
-	(*Cluster_Redis)(nil),       // 52: hermod.conf.Cluster.Redis
-	(*PluginService_TLS)(nil),   // 53: hermod.conf.PluginService.TLS
-	(*durationpb.Duration)(nil), // 54: google.protobuf.Duration
-	(*structpb.Struct)(nil),     // 55: google.protobuf.Struct
+	(*Webhook)(nil),             // 20: hermod.conf.Webhook
+	(*Server_TLS)(nil),          // 21: hermod.conf.Server.TLS
+	(*Server_Listener)(nil),     // 22: hermod.conf.Server.Listener
+	(*Server_Ops)(nil),          // 23: hermod.conf.Server.Ops
+	(*Server_Http)(nil),         // 24: hermod.conf.Server.Http
+	(*Server_Quic)(nil),         // 25: hermod.conf.Server.Quic
+	(*Server_Stop)(nil),         // 26: hermod.conf.Server.Stop
+	(*Server_Keepalive)(nil),    // 27: hermod.conf.Server.Keepalive
+	(*Data_Database)(nil),       // 28: hermod.conf.Data.Database
+	(*Data_Log)(nil),            // 29: hermod.conf.Data.Log
+	(*Data_Retention)(nil),      // 30: hermod.conf.Data.Retention
+	(*Data_Blobs)(nil),          // 31: hermod.conf.Data.Blobs
+	(*Data_Blobs_S3)(nil),       // 32: hermod.conf.Data.Blobs.S3
+	(*Room_Defaults)(nil),       // 33: hermod.conf.Room.Defaults
+	(*Gateway_Devices)(nil),     // 34: hermod.conf.Gateway.Devices
+	(*Auth_JWT)(nil),            // 35: hermod.conf.Auth.JWT
+	(*Auth_Key)(nil),            // 36: hermod.conf.Auth.Key
+	(*Auth_Claims)(nil),         // 37: hermod.conf.Auth.Claims
+	(*Audio_Url)(nil),           // 38: hermod.conf.Audio.Url
+	(*Audio_Transcription)(nil), // 39: hermod.conf.Audio.Transcription
+	(*Audio_OpenAI)(nil),        // 40: hermod.conf.Audio.OpenAI
+	(*Registry_TLS)(nil),        // 41: hermod.conf.Registry.TLS
+	(*Registry_Names)(nil),      // 42: hermod.conf.Registry.Names
+	(*Registry_Advertise)(nil),  // 43: hermod.conf.Registry.Advertise
+	(*Registry_Entry)(nil),      // 44: hermod.conf.Registry.Entry
+	(*Upstream_Zone)(nil),       // 45: hermod.conf.Upstream.Zone
+	(*Upstream_Service)(nil),    // 46: hermod.conf.Upstream.Service
+	(*Upstream_Route)(nil),      // 47: hermod.conf.Upstream.Route
+	(*Upstream_Breaker)(nil),    // 48: hermod.conf.Upstream.Breaker
+	(*Upstream_Lease)(nil),      // 49: hermod.conf.Upstream.Lease
+	(*Upstream_TLS)(nil),        // 50: hermod.conf.Upstream.TLS
+	(*Cluster_TLS)(nil),         // 51: hermod.conf.Cluster.TLS
+	(*Cluster_Embedded)(nil),    // 52: hermod.conf.Cluster.Embedded
+	(*Cluster_Redis)(nil),       // 53: hermod.conf.Cluster.Redis
+	(*PluginService_TLS)(nil),   // 54: hermod.conf.PluginService.TLS
+	(*durationpb.Duration)(nil), // 55: google.protobuf.Duration
+	(*structpb.Struct)(nil),     // 56: google.protobuf.Struct
 }
 var file_internal_conf_conf_proto_depIdxs = []int32{
-	1,  // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
-	2,  // 1: hermod.conf.Config.server:type_name -> hermod.conf.Server
-	3,  // 2: hermod.conf.Config.data:type_name -> hermod.conf.Data
-	4,  // 3: hermod.conf.Config.room:type_name -> hermod.conf.Room
-	5,  // 4: hermod.conf.Config.message:type_name -> hermod.conf.Message
-	7,  // 5: hermod.conf.Config.session:type_name -> hermod.conf.Session
-	11, // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
-	12, // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
-	13, // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
-	14, // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
-	9,  // 10: hermod.conf.Config.gateway:type_name -> hermod.conf.Gateway
-	15, // 11: hermod.conf.Config.upstream:type_name -> hermod.conf.Upstream
-	10, // 12: hermod.conf.Config.overload:type_name -> hermod.conf.Overload
-	16, // 13: hermod.conf.Config.cluster:type_name -> hermod.conf.Cluster
-	6,  // 14: hermod.conf.Config.search:type_name -> hermod.conf.Search
-	8,  // 15: hermod.conf.Config.presence:type_name -> hermod.conf.Presence
-	17, // 16: hermod.conf.Config.plugins:type_name -> hermod.conf.Plugin
-	21, // 17: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
-	21, // 18: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
-	22, // 19: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
-	25, // 20: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
-	26, // 21: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
-	23, // 22: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
-	24, // 23: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
-	27, // 24: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
-	28, // 25: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
-	29, // 26: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
-	30, // 27: hermod.conf.Data.blobs:type_name -> hermod.conf.Data.Blobs
-	32, // 28: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
-	54, // 29: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
-	54, // 30: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
-	54, // 31: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
-	54, // 32: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
-	54, // 33: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
-	54, // 34: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
-	54, // 35: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
-	54, // 36: hermod.conf.Presence.last_seen_interval:type_name -> google.protobuf.Duration
-	54, // 37: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
-	54, // 38: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
-	33, // 39: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
-	54, // 40: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
-	54, // 41: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
-	54, // 42: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
-	34, // 43: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
-	54, // 44: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
-	54, // 45: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
-	54, // 46: hermod.conf.Audio.unreferenced:type_name -> google.protobuf.Duration
-	37, // 47: hermod.conf.Audio.url:type_name -> hermod.conf.Audio.Url
-	38, // 48: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
-	39, // 49: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
-	40, // 50: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
-	54, // 51: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
-	43, // 52: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
-	41, // 53: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
-	42, // 54: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
-	46, // 55: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
-	45, // 56: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
-	44, // 57: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
-	47, // 58: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
-	48, // 59: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
-	49, // 60: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
-	50, // 61: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
-	51, // 62: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
-	52, // 63: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
-	54, // 64: hermod.conf.Plugin.deadline:type_name -> google.protobuf.Duration
-	54, // 65: hermod.conf.Plugin.retry_after:type_name -> google.protobuf.Duration
-	55, // 66: hermod.conf.Plugin.config:type_name -> google.protobuf.Struct
-	18, // 67: hermod.conf.Plugin.process:type_name -> hermod.conf.PluginProcess
-	19, // 68: hermod.conf.Plugin.service:type_name -> hermod.conf.PluginService
-	55, // 69: hermod.conf.PluginProcess.env:type_name -> google.protobuf.Struct
-	53, // 70: hermod.conf.PluginService.tls:type_name -> hermod.conf.PluginService.TLS
-	20, // 71: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
-	20, // 72: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
-	20, // 73: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
-	20, // 74: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
-	54, // 75: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
-	54, // 76: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
-	54, // 77: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
-	54, // 78: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
-	54, // 79: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
-	54, // 80: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
-	54, // 81: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
-	31, // 82: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
-	54, // 83: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
-	54, // 84: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	54, // 85: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	35, // 86: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	54, // 87: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	54, // 88: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	36, // 89: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	54, // 90: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
-	54, // 91: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	54, // 92: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	54, // 93: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	54, // 94: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	54, // 95: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	54, // 96: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	97, // [97:97] is the sub-list for method output_type
-	97, // [97:97] is the sub-list for method input_type
-	97, // [97:97] is the sub-list for extension type_name
-	97, // [97:97] is the sub-list for extension extendee
-	0,  // [0:97] is the sub-list for field type_name
+	1,   // 0: hermod.conf.Config.log:type_name -> hermod.conf.Log
+	2,   // 1: hermod.conf.Config.server:type_name -> hermod.conf.Server
+	3,   // 2: hermod.conf.Config.data:type_name -> hermod.conf.Data
+	4,   // 3: hermod.conf.Config.room:type_name -> hermod.conf.Room
+	5,   // 4: hermod.conf.Config.message:type_name -> hermod.conf.Message
+	7,   // 5: hermod.conf.Config.session:type_name -> hermod.conf.Session
+	11,  // 6: hermod.conf.Config.push:type_name -> hermod.conf.Push
+	12,  // 7: hermod.conf.Config.auth:type_name -> hermod.conf.Auth
+	13,  // 8: hermod.conf.Config.audio:type_name -> hermod.conf.Audio
+	14,  // 9: hermod.conf.Config.registry:type_name -> hermod.conf.Registry
+	9,   // 10: hermod.conf.Config.gateway:type_name -> hermod.conf.Gateway
+	15,  // 11: hermod.conf.Config.upstream:type_name -> hermod.conf.Upstream
+	10,  // 12: hermod.conf.Config.overload:type_name -> hermod.conf.Overload
+	16,  // 13: hermod.conf.Config.cluster:type_name -> hermod.conf.Cluster
+	6,   // 14: hermod.conf.Config.search:type_name -> hermod.conf.Search
+	8,   // 15: hermod.conf.Config.presence:type_name -> hermod.conf.Presence
+	17,  // 16: hermod.conf.Config.plugins:type_name -> hermod.conf.Plugin
+	20,  // 17: hermod.conf.Config.webhooks:type_name -> hermod.conf.Webhook
+	22,  // 18: hermod.conf.Server.im:type_name -> hermod.conf.Server.Listener
+	22,  // 19: hermod.conf.Server.gateway:type_name -> hermod.conf.Server.Listener
+	23,  // 20: hermod.conf.Server.ops:type_name -> hermod.conf.Server.Ops
+	26,  // 21: hermod.conf.Server.stop:type_name -> hermod.conf.Server.Stop
+	27,  // 22: hermod.conf.Server.keepalive:type_name -> hermod.conf.Server.Keepalive
+	24,  // 23: hermod.conf.Server.http:type_name -> hermod.conf.Server.Http
+	25,  // 24: hermod.conf.Server.quic:type_name -> hermod.conf.Server.Quic
+	28,  // 25: hermod.conf.Data.database:type_name -> hermod.conf.Data.Database
+	29,  // 26: hermod.conf.Data.log:type_name -> hermod.conf.Data.Log
+	30,  // 27: hermod.conf.Data.retention:type_name -> hermod.conf.Data.Retention
+	31,  // 28: hermod.conf.Data.blobs:type_name -> hermod.conf.Data.Blobs
+	33,  // 29: hermod.conf.Room.defaults:type_name -> hermod.conf.Room.Defaults
+	55,  // 30: hermod.conf.Message.edit_window:type_name -> google.protobuf.Duration
+	55,  // 31: hermod.conf.Message.recall_window:type_name -> google.protobuf.Duration
+	55,  // 32: hermod.conf.Session.resume_window:type_name -> google.protobuf.Duration
+	55,  // 33: hermod.conf.Session.heartbeat:type_name -> google.protobuf.Duration
+	55,  // 34: hermod.conf.Session.stall_timeout:type_name -> google.protobuf.Duration
+	55,  // 35: hermod.conf.Session.presence_grace:type_name -> google.protobuf.Duration
+	55,  // 36: hermod.conf.Session.start_timeout:type_name -> google.protobuf.Duration
+	55,  // 37: hermod.conf.Presence.last_seen_interval:type_name -> google.protobuf.Duration
+	55,  // 38: hermod.conf.Gateway.ack_timeout:type_name -> google.protobuf.Duration
+	55,  // 39: hermod.conf.Gateway.request_timeout:type_name -> google.protobuf.Duration
+	34,  // 40: hermod.conf.Gateway.devices:type_name -> hermod.conf.Gateway.Devices
+	55,  // 41: hermod.conf.Overload.retry_after:type_name -> google.protobuf.Duration
+	55,  // 42: hermod.conf.Push.inbox_ttl:type_name -> google.protobuf.Duration
+	55,  // 43: hermod.conf.Auth.expiry_grace:type_name -> google.protobuf.Duration
+	35,  // 44: hermod.conf.Auth.jwt:type_name -> hermod.conf.Auth.JWT
+	55,  // 45: hermod.conf.Audio.idle_timeout:type_name -> google.protobuf.Duration
+	55,  // 46: hermod.conf.Audio.upload_timeout:type_name -> google.protobuf.Duration
+	55,  // 47: hermod.conf.Audio.unreferenced:type_name -> google.protobuf.Duration
+	38,  // 48: hermod.conf.Audio.url:type_name -> hermod.conf.Audio.Url
+	39,  // 49: hermod.conf.Audio.transcription:type_name -> hermod.conf.Audio.Transcription
+	40,  // 50: hermod.conf.Audio.openai:type_name -> hermod.conf.Audio.OpenAI
+	41,  // 51: hermod.conf.Registry.tls:type_name -> hermod.conf.Registry.TLS
+	55,  // 52: hermod.conf.Registry.ttl:type_name -> google.protobuf.Duration
+	44,  // 53: hermod.conf.Registry.metadata:type_name -> hermod.conf.Registry.Entry
+	42,  // 54: hermod.conf.Registry.names:type_name -> hermod.conf.Registry.Names
+	43,  // 55: hermod.conf.Registry.advertise:type_name -> hermod.conf.Registry.Advertise
+	47,  // 56: hermod.conf.Upstream.routes:type_name -> hermod.conf.Upstream.Route
+	46,  // 57: hermod.conf.Upstream.services:type_name -> hermod.conf.Upstream.Service
+	45,  // 58: hermod.conf.Upstream.zones:type_name -> hermod.conf.Upstream.Zone
+	48,  // 59: hermod.conf.Upstream.breaker:type_name -> hermod.conf.Upstream.Breaker
+	49,  // 60: hermod.conf.Upstream.lease:type_name -> hermod.conf.Upstream.Lease
+	50,  // 61: hermod.conf.Upstream.tls:type_name -> hermod.conf.Upstream.TLS
+	51,  // 62: hermod.conf.Cluster.tls:type_name -> hermod.conf.Cluster.TLS
+	52,  // 63: hermod.conf.Cluster.embedded:type_name -> hermod.conf.Cluster.Embedded
+	53,  // 64: hermod.conf.Cluster.redis:type_name -> hermod.conf.Cluster.Redis
+	55,  // 65: hermod.conf.Plugin.deadline:type_name -> google.protobuf.Duration
+	55,  // 66: hermod.conf.Plugin.retry_after:type_name -> google.protobuf.Duration
+	56,  // 67: hermod.conf.Plugin.config:type_name -> google.protobuf.Struct
+	18,  // 68: hermod.conf.Plugin.process:type_name -> hermod.conf.PluginProcess
+	19,  // 69: hermod.conf.Plugin.service:type_name -> hermod.conf.PluginService
+	56,  // 70: hermod.conf.PluginProcess.env:type_name -> google.protobuf.Struct
+	54,  // 71: hermod.conf.PluginService.tls:type_name -> hermod.conf.PluginService.TLS
+	55,  // 72: hermod.conf.Webhook.deadline:type_name -> google.protobuf.Duration
+	55,  // 73: hermod.conf.Webhook.backoff:type_name -> google.protobuf.Duration
+	55,  // 74: hermod.conf.Webhook.max_backoff:type_name -> google.protobuf.Duration
+	55,  // 75: hermod.conf.Webhook.max_age:type_name -> google.protobuf.Duration
+	55,  // 76: hermod.conf.Webhook.keep_dead:type_name -> google.protobuf.Duration
+	21,  // 77: hermod.conf.Server.Listener.tls:type_name -> hermod.conf.Server.TLS
+	21,  // 78: hermod.conf.Server.Ops.tls:type_name -> hermod.conf.Server.TLS
+	21,  // 79: hermod.conf.Server.Http.tls:type_name -> hermod.conf.Server.TLS
+	21,  // 80: hermod.conf.Server.Quic.tls:type_name -> hermod.conf.Server.TLS
+	55,  // 81: hermod.conf.Server.Stop.notice:type_name -> google.protobuf.Duration
+	55,  // 82: hermod.conf.Server.Stop.drain:type_name -> google.protobuf.Duration
+	55,  // 83: hermod.conf.Server.Stop.timeout:type_name -> google.protobuf.Duration
+	55,  // 84: hermod.conf.Server.Keepalive.time:type_name -> google.protobuf.Duration
+	55,  // 85: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
+	55,  // 86: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
+	55,  // 87: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
+	32,  // 88: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
+	55,  // 89: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
+	55,  // 90: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	55,  // 91: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	36,  // 92: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	55,  // 93: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	55,  // 94: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	37,  // 95: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	55,  // 96: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
+	55,  // 97: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	55,  // 98: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	55,  // 99: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	55,  // 100: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	55,  // 101: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	55,  // 102: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	103, // [103:103] is the sub-list for method output_type
+	103, // [103:103] is the sub-list for method input_type
+	103, // [103:103] is the sub-list for extension type_name
+	103, // [103:103] is the sub-list for extension extendee
+	0,   // [0:103] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }
@@ -4657,7 +4857,7 @@ func file_internal_conf_conf_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_internal_conf_conf_proto_rawDesc), len(file_internal_conf_conf_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   54,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -168,6 +168,14 @@ var limits = map[string]limit{
 	"hermod.conf.Plugin.retry_after": lasting(0, time.Hour),
 
 	"hermod.conf.PluginProcess.memory_bytes": size(0, 1024*gib),
+	"hermod.conf.Webhook.deadline":           lasting(0, time.Minute),
+	"hermod.conf.Webhook.attempts":           count(0, 1000),
+	"hermod.conf.Webhook.backoff":            lasting(0, time.Minute),
+	"hermod.conf.Webhook.max_backoff":        lasting(0, time.Hour),
+	"hermod.conf.Webhook.max_age":            lasting(0, forever),
+	"hermod.conf.Webhook.concurrency":        count(0, 1000),
+	"hermod.conf.Webhook.batch":              count(0, 500),
+	"hermod.conf.Webhook.keep_dead":          lasting(0, forever),
 
 	"hermod.conf.Cluster.type": oneOf(ClusterNone, ClusterNATS, ClusterRedis),
 }

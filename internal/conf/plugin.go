@@ -11,21 +11,26 @@ const (
 // checkPlugins knows no plugin: which there are, and what their own keys are, is told when they are
 // linked.
 func checkPlugins(plugins []*Plugin, registryType string, ps *Problems) {
-	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-"
 	seen := map[string]bool{}
 	for i, p := range plugins {
 		at := indexed("plugins", i)
-		switch name := p.GetName(); {
-		case name == "" || len(name) > 64 || strings.Trim(name, allowed) != "":
-			ps.add(at+".name", "is %q; lower case letters, digits and hyphens make a name, of 64 bytes at most", name)
-		case seen[name]:
-			ps.add(at+".name", "%q is there twice", name)
-		}
-		seen[p.GetName()] = true
+		checkPluginName(at+".name", p.GetName(), seen, ps)
 		checkOutside(at, p, registryType, ps)
 		words := []string{OnFailureClosed, OnFailureOpen}
 		if f := p.GetOnFailure(); f != "" && f != OnFailureClosed && f != OnFailureOpen {
 			ps.add(at+".on_failure", "%q is not known%s; one of %s", f, didYouMean(f, words), strings.Join(words, ", "))
 		}
 	}
+}
+
+// checkPluginName checks the name of a plugin, or a webhook, of which those before it have others.
+func checkPluginName(at, name string, seen map[string]bool, ps *Problems) {
+	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-"
+	switch {
+	case name == "" || len(name) > 64 || strings.Trim(name, allowed) != "":
+		ps.add(at, "is %q; lower case letters, digits and hyphens make a name, of 64 bytes at most", name)
+	case seen[name]:
+		ps.add(at, "%q is there twice", name)
+	}
+	seen[name] = true
 }

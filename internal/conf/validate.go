@@ -23,6 +23,7 @@ func inspect(c *Config) Problems {
 	checkCluster(c, &ps)
 	checkUpstream(c.GetUpstream(), c.GetRegistry().GetType(), &ps)
 	checkPlugins(c.GetPlugins(), c.GetRegistry().GetType(), &ps)
+	checkWebhooks(c.GetWebhooks(), &ps)
 	return ps
 }
 

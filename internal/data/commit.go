@@ -182,6 +182,9 @@ func (c *committer) raiseHeads(now time.Time) {
 		c.db.memory.stored(g, now)
 		if g.stored {
 			c.db.wanted.hear(g.room)
+			if c.db.stored != nil {
+				c.db.stored(g.room)
+			}
 		}
 		for _, change := range g.changes {
 			c.db.tell(change)

@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/game-im/hermod/internal/biz"
 )
 
 // Options say where the store is and how it keeps things. Zero values mean the defaults.
@@ -69,7 +71,8 @@ type DB struct {
 	metrics *metrics
 	logger  *slog.Logger
 
-	tell func(Change) // see OnChange
+	tell   func(Change)     // see OnChange
+	stored func(biz.RoomID) // see OnStored; nil: nobody listens
 
 	indexing *writer      // of the index; where a server takes several writers, one of its own
 	readers  int          // connections

@@ -29,6 +29,7 @@ var (
 	imService       = imv1.IMService_ServiceDesc.ServiceName
 	roomService     = imv1.RoomService_ServiceDesc.ServiceName
 	sessionService  = gatewayv1.SessionService_ServiceDesc.ServiceName
+	webhookService  = gatewayv1.WebhookService_ServiceDesc.ServiceName
 	gatewayServices = []string{gatewayv1.GatewayService_ServiceDesc.ServiceName, "gatesvr.proto.GatewayService"}
 )
 
@@ -131,7 +132,7 @@ func maxPushRequest(c *conf.Config) int64 {
 }
 
 // NewGateway opens the listener of GatewayService, which is served under both of its names, and of
-// SessionService. The cleanup closes it if it was never served.
+// SessionService and WebhookService. The cleanup closes it if it was never served.
 func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*Gateway, func(), error) {
 	lis, cleanup, err := listen("gateway", c.GetServer().GetGateway().GetAddr(), m, nil)
 	if err != nil {
@@ -142,7 +143,7 @@ func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Me
 		kgrpc.TLSConfig(by.Certificates.config("gateway")),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
-		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log), guard(by.Services, sessionService, log)),
+		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log), guard(by.Services, sessionService, log), guard(by.Services, webhookService, log)),
 		kgrpc.Options(append(connection(c, maxPushRequest(c)), grpc.StreamInterceptor(serviceStreams(by.Services, m, log)))...),
 	)
 	malformed := refuseMalformed(m, log)
@@ -150,6 +151,7 @@ func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Me
 		srv.RegisterService(strict(gatewayv1.GatewayService_ServiceDesc, name, malformed), api.Gateway)
 	}
 	srv.RegisterService(strict(gatewayv1.SessionService_ServiceDesc, sessionService, malformed), api.Sessions)
+	srv.RegisterService(strict(gatewayv1.WebhookService_ServiceDesc, webhookService, malformed), api.Webhooks)
 	healthpb.RegisterHealthServer(srv, ready.health)
 	return &Gateway{listener{srv, lis.Addr()}}, cleanup, nil
 }

@@ -30,6 +30,7 @@ import (
 type PushAPI struct {
 	Gateway  *service.Gateway
 	Sessions *service.Sessions
+	Webhooks *service.Webhooks
 }
 
 // REST serves the push API as JSON over HTTP. Its routes are the HTTP rules of the .proto files, read
@@ -64,6 +65,7 @@ func NewREST(c *conf.Config, api PushAPI, by Callers, log *slog.Logger) (*REST, 
 	for desc, srv := range map[*grpc.ServiceDesc]any{
 		&gatewayv1.GatewayService_ServiceDesc: api.Gateway,
 		&gatewayv1.SessionService_ServiceDesc: api.Sessions,
+		&gatewayv1.WebhookService_ServiceDesc: api.Webhooks,
 	} {
 		if err := s.add(desc, srv); err != nil {
 			return nil, err

@@ -32,6 +32,7 @@ const (
 	KindTold      Kind = 31 // tell a user something that has no place in his rooms
 	KindAttending Kind = 32 // who follows these rooms
 	KindDismissed Kind = 33 // a user is no longer in a room, and is to know why
+	KindStored    Kind = 40 // something was stored in these rooms
 )
 
 // Answers begin with a byte that tells whether there is one.
