@@ -95,7 +95,7 @@ push-soak: ## push to 1,000 sessions that come, go and move, for SOAK (5m)
 
 .PHONY: endure
 endure: ## kill nodes and databases KILLS times (20) for each database, and have two nodes write to one for a minute
-	HERMOD_TEST_DATABASES=1 HERMOD_TEST_KILLS=$(KILLS) go test -count=1 -v -timeout 60m -parallel 1 -run '^TestA1DurableAckSurvivesKill' ./test/e2e
+	HERMOD_TEST_DATABASES=1 HERMOD_TEST_KILLS=$(KILLS) go test -count=1 -v -timeout 60m -parallel 1 -run '^(TestA1DurableAckSurvivesKill.*|TestWebhooksSurviveKills)$$' ./test/e2e
 	HERMOD_TEST_DATABASES=1 HERMOD_TEST_NODES=1m go test -count=1 -v -timeout 60m -parallel 1 -run '^TestTwoNodesOnOneDatabase$$' ./internal/data
 
 .PHONY: endure-cluster

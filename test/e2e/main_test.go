@@ -12,5 +12,5 @@ import (
 func TestMain(m *testing.M) {
 	// Nacos' clients keep the machine's address in a variable without a lock.
 	util.LocalIP()
-	os.Exit(process.Main(m, "app/hermod/cmd/hermod", "app/hermodctl/cmd/hermodctl", "app/upstream/cmd/upstream", "docs/examples/demo"))
+	os.Exit(process.Main(m, "app/hermod/cmd/hermod", "app/hermodctl/cmd/hermodctl", "app/upstream/cmd/upstream", "docs/examples/demo", "docs/examples/webhook"))
 }
