@@ -11,6 +11,7 @@ var commands = []func(*streams) *cobra.Command{
 	newSessions,
 	newTail,
 	newRoom,
+	newWebhooks,
 	newInbox,
 	newBench,
 	newConfig,

@@ -19,7 +19,12 @@ type imFlags struct {
 }
 
 func (f *imFlags) register(flags *pflag.FlagSet, token string) {
-	flags.StringVar(&f.addr, "addr", "127.0.0.1:8083", "IM gRPC address")
+	f.registerAt(flags, "127.0.0.1:8083", "IM gRPC address", token)
+}
+
+// registerAt is register for another listener.
+func (f *imFlags) registerAt(flags *pflag.FlagSet, addr, what, token string) {
+	flags.StringVar(&f.addr, "addr", addr, what)
 	flags.StringVar(&f.token, "token", os.Getenv("HERMOD_TOKEN"), token)
 	flags.Lookup("token").DefValue = "" // the help must not show it
 	f.tls.register(flags)

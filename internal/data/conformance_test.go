@@ -76,7 +76,8 @@ func conformance(t *testing.T, empty func(*testing.T) data.Options) {
 			PushKeys: data.NewPushKeys(db, quiet),
 			Audios:   data.NewAudios(db), Upkeep: data.NewAudios(db), Revisions: data.NewRevisions(db), Transcripts: transcripts, Queue: transcripts,
 			Watermarks: data.NewWatermarks(db), Acquaintances: data.NewAcquaintances(db, quiet),
-			Search: data.NewSearch(db),
+			Webhooks: data.NewWebhooks(db),
+			Search:   data.NewSearch(db),
 			CatchUp: func(ctx context.Context) error {
 				return data.NewIndexer(db, datatest.SearchReader{}, quiet).CatchUp(ctx)
 			},

@@ -31,6 +31,8 @@ type Stores struct {
 	Transcripts biz.TranscriptRepo
 	Queue       biz.TranscriptQueue
 
+	Webhooks Webhooks
+
 	Search biz.SearchRepo
 	// CatchUp brings the index up to date, of contents that SearchReader reads. It is a node of its own that does.
 	CatchUp func(ctx context.Context) error
@@ -86,6 +88,7 @@ func Run(t *testing.T, open Opener) {
 	t.Run("WatermarkRepo", func(t *testing.T) { runAll(t, open, watermarkSuite) })
 	t.Run("AcquaintanceRepo", func(t *testing.T) { runAll(t, open, acquaintanceSuite) })
 	t.Run("AudioUpkeep", func(t *testing.T) { runAll(t, open, upkeepSuite) })
+	t.Run("Webhooks", func(t *testing.T) { runAll(t, open, webhookSuite) })
 	RunTranscripts(t, open)
 }
 
