@@ -9,6 +9,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/plugins"
+	"github.com/game-im/hermod/internal/plugins/webhook"
 	"github.com/game-im/hermod/internal/plugins/wordfilter"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/session"
@@ -26,6 +27,7 @@ func Standard() []plugin.Plugin {
 		[]plugin.Plugin{
 			openai.New(openai.Keys{BaseURL: "https://api.openai.com/v1", Model: "whisper-1"}),
 			wordfilter.New(),
+			webhook.New(),
 		},
 	)
 }
