@@ -32,6 +32,10 @@ var layers = []layer{
 		folder: "sdk", may: []string{"api"},
 		why: "it is linked into other people's programs and knows the server by its wire alone",
 	},
+	{
+		folder: "sdk/webhook", may: []string{"api"},
+		why: "receivers link it, and the node does, so that both sign alike: it knows neither",
+	},
 
 	{
 		folder: "app/*/cmd", may: []string{"app/*"}, stdAlone: true,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -118,7 +119,10 @@ func TestQuestion(t *testing.T) {
 // TestDeadlineEndsTheRequest: an endpoint that hangs holds nothing up beyond the context.
 func TestDeadlineEndsTheRequest(t *testing.T) {
 	t.Parallel()
-	h := started(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	h := started(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does a server notice that its client is gone
+		<-r.Context().Done()
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	if _, err := h.InterceptMessage(ctx, hello); !errors.Is(err, context.DeadlineExceeded) {
