@@ -3,9 +3,11 @@ package hermod
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/plugins"
+	"github.com/game-im/hermod/internal/plugins/remote"
 	"github.com/game-im/hermod/internal/transcriber"
 	"github.com/game-im/hermod/plugin"
 )
@@ -17,12 +19,19 @@ type doors struct {
 	Transcriber   plugin.Transcriber
 	Blobs         plugin.BlobStore
 
-	chosen *plugins.Chosen
+	Linked  []plugin.Plugin // all that there are, those that run outside of the node among them
+	Outside *remote.Plugins
+	chosen  *plugins.Chosen
 }
 
 // openDoors chooses among the linked plugins, and gets those ready that the configuration names. What is
 // wrong with it is told as conf.Problems.
 func openDoors(ctx context.Context, c *conf.Config, linked []plugin.Plugin, log *slog.Logger) (*doors, func(), error) {
+	outside, err := openOutside(ctx, c, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	linked = slices.Concat(linked, outside.Linked())
 	ch := plugins.NewChosen(linked, c.GetPlugins(), log)
 	blobs := c.GetData().GetBlobs()
 	d := &doors{
@@ -35,7 +44,7 @@ func openDoors(ctx context.Context, c *conf.Config, linked []plugin.Plugin, log 
 			Key: "data.blobs.store", Name: blobs.GetStore(), What: "stores of recordings",
 			Keys: plugins.Section{Keys: conf.Keys(blobs.GetS3()), At: "data.blobs.s3", Of: conf.BlobsS3},
 		}),
-		chosen: ch,
+		Linked: linked, Outside: outside, chosen: ch,
 	}
 	if name := c.GetAudio().GetTranscriber(); name != "" {
 		d.Transcriber = plugins.Choose[plugin.Transcriber](ch, plugins.Choice{
@@ -44,7 +53,8 @@ func openDoors(ctx context.Context, c *conf.Config, linked []plugin.Plugin, log 
 		})
 	}
 	if err := ch.Start(ctx, c.GetData().GetDir()); err != nil {
+		outside.Close()
 		return nil, nil, err
 	}
-	return d, ch.Stop, nil
+	return d, func() { ch.Stop(); outside.Close() }, nil
 }

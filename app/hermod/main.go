@@ -75,7 +75,7 @@ func Run(ctx context.Context, args []string, out, logs io.Writer, plugins ...plu
 		return err
 	}
 	defer closeDoors()
-	node, cleanup, err := assemble(ctx, loaded.Config, conf.NewLive(set, loaded, log), plugins, through, log, level)
+	node, cleanup, err := assemble(ctx, loaded.Config, conf.NewLive(set, loaded, log), through, log, level)
 	if err != nil {
 		return err
 	}

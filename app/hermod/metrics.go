@@ -10,6 +10,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/plugins"
+	"github.com/game-im/hermod/internal/plugins/remote"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/node"
@@ -38,6 +39,7 @@ type meters struct {
 	Certificates *server.Certificates
 	Plugins      *plugins.Metrics
 	Webhooks     *webhook.Metrics
+	Outside      *remote.Plugins
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.
@@ -48,7 +50,7 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
 		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Watches, m.Registry, m.Upstream,
-		service.NewInstanceGauges(m.Services), m.Live, m.Certificates, m.Plugins, m.Webhooks,
+		service.NewInstanceGauges(m.Services), m.Live, m.Certificates, m.Plugins, m.Webhooks, m.Outside,
 	} {
 		all = append(all, owner.Collectors()...)
 	}

@@ -26,7 +26,6 @@ import (
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/internal/upstream"
 	"github.com/game-im/hermod/internal/webhook"
-	"github.com/game-im/hermod/plugin"
 )
 
 // One set for each layer, from the store outwards.
@@ -109,12 +108,12 @@ var (
 		server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes,
 		server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps,
 	)
-	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, newHost)
+	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), wire.FieldsOf(new(*doors), "Linked", "Outside"), plugins.NewMetrics, newHost)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, d *doors, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, d *doors, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	panic(wire.Build(
 		wire.FieldsOf(new(*conf.Config), "Auth"), // what auth needs of the configuration
 		dataSet, realtimeSet, protocolSet, bizSet, upstreamSet, authSet, serverSet, registrySet, pluginSet,

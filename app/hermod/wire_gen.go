@@ -14,6 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/plugins"
+	"github.com/game-im/hermod/internal/plugins/remote"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/gateway/imactions"
@@ -24,8 +25,8 @@ import (
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
+	"github.com/game-im/hermod/internal/transcriber"
 	"github.com/game-im/hermod/internal/upstream"
-	"github.com/game-im/hermod/internal/webhook"
 	"github.com/game-im/hermod/plugin"
 	"github.com/google/wire"
 	"log/slog"
@@ -34,7 +35,7 @@ import (
 // Injectors from wire.go:
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, d *doors, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, outside *remote.Plugins, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	db, cleanup, err := openStore(ctx, c, log)
 	if err != nil {
 		return nil, nil, err
@@ -44,13 +45,13 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	members := data.NewMembers(db)
 	v := c.Plugins
 	metrics := plugins.NewMetrics()
-	host, err := newHost(v, linked, d, metrics, log)
+	host, err := plugins.New(v, linked, metrics, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
 	config := sessionConfig(c)
-	core := newCore(config, host, log)
+	core := session.NewCore(config, log)
 	cluster, cleanup2, err := newBroker(c, log)
 	if err != nil {
 		cleanup()
@@ -68,8 +69,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		return nil, nil, err
 	}
 	bizRoomRules := roomRules(c)
-	authorizer := authorized(host)
-	bizRooms := biz.NewAuthorizedRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules, authorizer)
+	bizRooms := biz.NewRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules)
 	bizMessageRules := messageRules(c)
 	interceptor := intercepted(host)
 	messages := biz.NewInterceptedMessages(rooms, messageLog, bizDeliverer, bizMessageRules, interceptor)
@@ -84,8 +84,12 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	bizSearch := biz.NewSearch(search, history, reader, bizSearchRules)
 	transcripts := data.NewTranscripts(db)
 	audios := data.NewAudios(db)
-	blobStore := d.Blobs
-	blobs := data.NewBlobs(blobStore)
+	blobs, cleanup3, err := openBlobs(ctx, c, log)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	transcriptStores := biz.TranscriptStores{
 		Transcripts: transcripts,
 		Queue:       transcripts,
@@ -95,11 +99,18 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Members:     members,
 		Heard:       bizRevisions,
 	}
-	transcriber := d.Transcriber
+	audio := c.Audio
+	pluginTranscriber, err := transcriber.New(audio, linked)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	bizEventEncoder := eventEncoder()
 	bizTranscriptRules := transcriptRules(c)
 	transcriptMetrics := service.NewTranscriptMetrics()
-	bizTranscripts := biz.NewTranscripts(transcriptStores, transcriber, messages, bizEventEncoder, bizTranscriptRules, transcriptMetrics, log)
+	bizTranscripts := biz.NewTranscripts(transcriptStores, pluginTranscriber, messages, bizEventEncoder, bizTranscriptRules, transcriptMetrics, log)
 	bizEphemeralRules := ephemeralRules(c)
 	ephemerals := biz.NewEphemerals(rooms, deliverer, bizEphemeralRules)
 	watermarks := data.NewWatermarks(db)
@@ -132,6 +143,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	secrets := data.NewSecrets(db)
 	hermodUrlKey, err := newURLKey(ctx, secrets)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -140,14 +152,16 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	bizAudios := biz.NewAudios(rooms, members, audioStores, bizTranscripts, bizAudioRules, log)
 	certificates, err := server.NewCertificates(c, log)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	guard := core.Load
 	serverMetrics := server.NewMetrics()
-	public, cleanup3, err := server.NewPublic(c, certificates, guard, serverMetrics)
+	public, cleanup4, err := server.NewPublic(c, certificates, guard, serverMetrics)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -168,7 +182,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	inbox := data.NewInbox(db, log)
 	pushKeys := data.NewPushKeys(db, log)
 	bizPushRules := pushRules(c)
-	pushes := biz.NewAuthorizedPushes(pusher, inbox, pushKeys, bizPushRules, authorizer)
+	pushes := biz.NewPushes(pusher, inbox, pushKeys, bizPushRules)
 	watches := protocol.NewWatches(nodeNode, presences, acquaintances, log)
 	rules := im.Rules{
 		Rooms:      bizRooms,
@@ -178,12 +192,22 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Ephemerals: ephemerals,
 		Watches:    watches,
 	}
-	authenticator := d.Authenticator
+	confAuth := c.Auth
+	authenticator, cleanup5, err := auth.New(confAuth, linked, log)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	verifier := auth.NewVerifier(authenticator, log)
 	config2 := imConfig(c)
 	handler := im.NewHandler(nodeNode, rules, verifier, config2, log)
-	caller, cleanup4, err := newCaller(c)
+	caller, cleanup6, err := newCaller(c)
 	if err != nil {
+		cleanup5()
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -216,15 +240,16 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Gateway: gatewayHandler,
 		Load:    guard,
 	}
-	confAuth := c.Auth
 	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
 	callers := server.Callers{
 		Clients:      verifier,
 		Services:     serviceGuard,
 		Certificates: certificates,
 	}
-	serverIM, cleanup5, err := server.NewIM(c, imapi, streams, callers, readiness, serverMetrics, log)
+	serverIM, cleanup7, err := server.NewIM(c, imapi, streams, callers, readiness, serverMetrics, log)
 	if err != nil {
+		cleanup6()
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -236,26 +261,14 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	directory := protocol.NewDirectory(nodeNode)
 	sessions := biz.NewSessions(directory)
 	serviceSessions := service.NewSessions(sessions, log)
-	webhooks := data.NewWebhooks(db)
-	webhookMetrics := webhook.NewMetrics()
-	team, err := newWebhooks(c, nodeNode, webhooks, messageLog, webhookMetrics, log)
-	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	bizWebhooks := newWebhookDesk(webhooks, team)
-	serviceWebhooks := service.NewWebhooks(bizWebhooks, log)
 	pushAPI := server.PushAPI{
 		Gateway:  serviceGateway,
 		Sessions: serviceSessions,
-		Webhooks: serviceWebhooks,
 	}
-	serverGateway, cleanup6, err := server.NewGateway(c, pushAPI, callers, readiness, serverMetrics, log)
+	serverGateway, cleanup8, err := server.NewGateway(c, pushAPI, callers, readiness, serverMetrics, log)
 	if err != nil {
+		cleanup7()
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -270,19 +283,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Conf:     c,
 	}
 	http := server.NewHTTP(public, bizAudios, streams, monitors, callers, serverMetrics, log)
-	quic, cleanup7, err := server.NewQUIC(c, streams, callers, readiness, serverMetrics, log)
+	quic, cleanup9, err := server.NewQUIC(c, streams, callers, readiness, serverMetrics, log)
 	if err != nil {
-		cleanup6()
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	v2 := carriers(host)
-	plugged, err := server.NewPlugged(c, streams, callers, readiness, serverMetrics, v2, log)
-	if err != nil {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -294,6 +297,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	}
 	rest, err := server.NewREST(c, pushAPI, callers, log)
 	if err != nil {
+		cleanup9()
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -308,7 +313,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Monitors: monitors,
 	}
 	status := &registry.Status{}
-	v3 := newNotes(status, live, cluster, blobs)
+	v2 := newNotes(status, live, cluster, blobs)
 	registryMetrics := registry.NewMetrics()
 	hermodMeters := meters{
 		Store:        db,
@@ -326,10 +331,12 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Cluster:      cluster,
 		Certificates: certificates,
 		Plugins:      metrics,
-		Webhooks:     webhookMetrics,
+		Outside:      outside,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
+		cleanup9()
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -339,8 +346,10 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup8, err := server.NewOps(c, opsPages, v3, gatherer, certificates, serverMetrics, log)
+	ops, cleanup10, err := server.NewOps(c, opsPages, v2, gatherer, certificates, serverMetrics, log)
 	if err != nil {
+		cleanup9()
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -357,6 +366,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	}
 	keeper, err := newKeeper(c, serverIM, serverGateway, hermodListing, log)
 	if err != nil {
+		cleanup10()
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -378,6 +389,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	protocolServices := protocol.NewServices(nodeNode, services)
 	finder, err := newFinder(c, services, log)
 	if err != nil {
+		cleanup10()
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -413,7 +426,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Gateway:      serverGateway,
 		HTTP:         http,
 		QUIC:         quic,
-		Plugged:      plugged,
 		Ops:          ops,
 		Registry:     keeper,
 		Store:        db,
@@ -441,9 +453,10 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Tunable:      hermodTunable,
 		Certificates: certificates,
 		Plugins:      host,
-		Webhooks:     team,
 	}
 	return hermodApp, func() {
+		cleanup10()
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -464,22 +477,23 @@ var (
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey, wire.FieldsOf(new(*doors), "Blobs"), data.NewBlobs, wire.Bind(new(biz.Blobs), new(*data.Blobs)), wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)), wire.Struct(new(biz.AudioStores), "*"), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
-		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWebhooks, wire.Bind(new(biz.WebhookBook), new(*data.Webhooks)), webhook.NewMetrics, newWebhooks, newWebhookDesk, data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey,
+		openBlobs, wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)), wire.Struct(new(biz.AudioStores), "*"), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
+		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
-		sessionConfig, newCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
+		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
 	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(plugins.Live), new(*protocol.Deliverer)), observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, authorized, biz.NewAuthorizedRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewAuthorizedPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*doors), "Transcriber"), wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, answering, newFinder,
 	)
-	authSet     = wire.NewSet(wire.FieldsOf(new(*doors), "Authenticator"), auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, service.NewWebhooks, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
-	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, newHost)
+	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
+	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, plugins.New)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

@@ -83,8 +83,24 @@ var layers = []layer{
 		why: "a transcriber that is shipped is a plugin like those of other people, and knows no more of the node",
 	},
 	{
-		folder: "internal/plugins", may: []string{"internal/biz", "internal/linked", "internal/conf", "plugin"},
+		folder: "internal/plugins", may: []string{"internal/biz", "internal/linked", "internal/conf", "internal/plugins/keys", "plugin"},
 		why: "it stands between the rules and plugins, by the interfaces of both; only the program that wires it in sees it",
+	},
+	{
+		folder: "internal/plugins/keys", stdAlone: true,
+		why: "keys are set in the same way in a node and in the process of a plugin",
+	},
+	{
+		folder: "internal/plugins/frames", may: []string{"api", "plugin"},
+		why: "node and plugin speak by the same table, whichever of the two a program is",
+	},
+	{
+		folder: "internal/plugins/remote", may: []string{"internal/plugins/frames", "internal/conf", "api", "plugin"},
+		why: "a plugin that runs outside is one like those of other people to the host, and known to nobody else",
+	},
+	{
+		folder: "sdk/pluginserver", may: []string{"internal/plugins/frames", "internal/plugins/keys", "api", "plugin"},
+		why: "the process of a plugin is the other half of what the node has in internal/plugins, and no third thing",
 	},
 	{
 		folder: "internal/plugins/wordfilter", may: []string{"plugin"},

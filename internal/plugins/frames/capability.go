@@ -1,8 +1,6 @@
 package frames
 
 import (
-	"slices"
-
 	pluginv1 "github.com/game-im/hermod/api/plugin/v1"
 	"github.com/game-im/hermod/plugin"
 )
@@ -29,14 +27,4 @@ func Capabilities(p plugin.Plugin) (all []pluginv1.Capability) {
 func has[C any](p plugin.Plugin) bool {
 	_, ok := plugin.As[C](p)
 	return ok
-}
-
-// Lacks returns what of wanted is not in had.
-func Lacks[T comparable](had, wanted []T) (missing []T) {
-	for _, w := range wanted {
-		if !slices.Contains(had, w) {
-			missing = append(missing, w)
-		}
-	}
-	return missing
 }

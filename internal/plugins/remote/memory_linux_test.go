@@ -1,0 +1,78 @@
+package remote_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// TestProcessThatAllocatesWithoutEnd: it is killed when it has more than it may, and the node serves on.
+func TestProcessThatAllocatesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	c := restless(t, "talker")
+	c.Process.MemoryBytes = 128 << 20
+	c.Deadline = durationpb.New(10 * time.Second)
+	n := open(t, nil, c)
+	before := own(t)
+	if got, took := n.say("r", "eat"); got != "PLUGIN_UNAVAILABLE" || took > 2*patience {
+		t.Errorf("got %q after %s", got, took)
+	}
+	await(t, "its end in the log", func() bool {
+		return strings.Contains(n.log.String(), "MiB of memory, and may have 128")
+	})
+	await(t, "that it works again", func() bool { return n.text("r", "hi") == "hi" })
+	if grown := own(t) - before; grown > 100<<20 {
+		t.Errorf("the node has grown by %d MiB", grown>>20)
+	}
+}
+
+// own is the resident memory of this process, which is the node.
+func own(t *testing.T) int64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(b))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// TestChildrenEndWithTheProcess: what a plugin has started is not left behind, and counts as its memory.
+func TestChildrenEndWithTheProcess(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no sh")
+	}
+	c := as(t, "talker", nil)
+	// The plugin is a child of a shell, which ignores SIGTERM and has another child.
+	c.Process.Command = []string{"sh", "-c", `trap "" TERM; sleep 600 & echo "child $!"; "$0"; true`, c.GetProcess().GetCommand()[0]}
+	n := open(t, nil, c)
+	pid, err := strconv.Atoi(n.text("r", "pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the memory of the child", func() bool { return value(t, n.metrics, "hermod_plugin_process_resident_bytes") > 5<<20 })
+	n.Stop()
+	said := n.log.String()
+	var child int
+	if _, after, ok := strings.Cut(said, "child "); ok {
+		child, _ = strconv.Atoi(strings.FieldsFunc(after, func(r rune) bool { return r < '0' || r > '9' })[0]) //nolint:errcheck // 0 is found out
+	}
+	if child == 0 {
+		t.Fatalf("no child in %s", said)
+	}
+	await(t, "the end of the child", func() bool { return errors.Is(syscall.Kill(child, 0), syscall.ESRCH) })
+	if group, err := syscall.Getpgid(pid); err == nil {
+		t.Errorf("%d of group %d is there still", pid, group)
+	}
+}
