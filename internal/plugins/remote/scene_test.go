@@ -355,7 +355,7 @@ func (n *node) say(room, text string) (string, time.Duration) {
 }
 
 func fits(p biz.Payload) error {
-	if len(p.Content) > 100 || strings.ContainsRune(fmt.Sprint(p.Metadata), 0) {
+	if len(p.Content) > 200 || strings.ContainsRune(fmt.Sprint(p.Metadata), 0) {
 		return biz.Errorf(biz.KindInvalid, "NOT_STORABLE", "it cannot be stored")
 	}
 	return nil
