@@ -91,6 +91,9 @@ func (p *Plugin) run(ctx context.Context, first chan<- error) {
 		select {
 		case <-time.After(wait/2 + rand.N(wait/2+1)):
 		case <-ctx.Done():
+			if !lived {
+				first <- err
+			}
 			return
 		}
 		wait = min(2*wait, lastRetry)
