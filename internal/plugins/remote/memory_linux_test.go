@@ -1,7 +1,9 @@
 package remote_test
 
 import (
-	"errors"
+	"context"
+	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strconv"
@@ -11,6 +13,11 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/plugins/remote"
+	"github.com/game-im/hermod/plugin"
 )
 
 // TestProcessThatAllocatesWithoutEnd: it is killed when it has more than it may, and the node serves on.
@@ -71,8 +78,67 @@ func TestChildrenEndWithTheProcess(t *testing.T) {
 	if child == 0 {
 		t.Fatalf("no child in %s", said)
 	}
-	await(t, "the end of the child", func() bool { return errors.Is(syscall.Kill(child, 0), syscall.ESRCH) })
-	if group, err := syscall.Getpgid(pid); err == nil {
-		t.Errorf("%d of group %d is there still", pid, group)
+	await(t, "the end of the child", func() bool { return gone(child) })
+	await(t, "the end of the plugin", func() bool { return gone(pid) })
+}
+
+// beNode is a node that has a plugin until it is killed.
+func beNode() {
+	program, err := os.Executable()
+	if err != nil {
+		panic(err)
 	}
+	env, err := structpb.NewStruct(map[string]any{envRole: "talker"})
+	if err != nil {
+		panic(err)
+	}
+	outside, err := remote.Open(context.Background(), []*conf.Plugin{{Name: "p", Process: &conf.PluginProcess{Command: []string{program}, Env: env}}},
+		remote.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		panic(err)
+	}
+	p, _ := plugin.As[plugin.MessageInterceptor](outside.Linked()[0])
+	m, err := p.InterceptMessage(context.Background(), plugin.Message{Content: []byte("pid")})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(string(m.Content))
+	select {}
+}
+
+// TestProcessEndsWithTheNode: a node that is killed leaves no plugin behind.
+func TestProcessEndsWithTheNode(t *testing.T) {
+	t.Parallel()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := exec.CommandContext(t.Context(), program)
+	node.Env = append(os.Environ(), envRole+"=node", "TMPDIR="+t.TempDir())
+	out, err := node.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscan(out, &pid); err != nil || syscall.Kill(pid, 0) != nil {
+		t.Fatalf("no plugin: %d, %v", pid, err)
+	}
+	if err := node.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = node.Wait() //nolint:errcheck // it was killed
+	await(t, "the end of the plugin", func() bool { return gone(pid) })
+}
+
+// gone tells whether a process is no more, or waits for nothing but whoever adopted it to hear of its end.
+func gone(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprint("/proc/", pid, "/stat"))
+	if err != nil {
+		return true
+	}
+	_, after, _ := strings.Cut(string(b), ") ")
+	return strings.HasPrefix(after, "Z")
 }

@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 		goleak.VerifyTestMain(m)
 	case "talker":
 		pluginserver.Main(&talker{})
+	case "node":
+		beNode()
 	case "mute":
 		fmt.Println("nothing to say")
 		os.Exit(3)
