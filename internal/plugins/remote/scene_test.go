@@ -280,7 +280,7 @@ func as(t testing.TB, role string, keys map[string]any) *conf.Plugin {
 		t.Fatal(err)
 	}
 	return &conf.Plugin{
-		Name: "p", Config: made(t, keys), Deadline: durationpb.New(2 * time.Second), RetryAfter: durationpb.New(10 * time.Millisecond),
+		Name: "p", Config: made(t, keys), Deadline: durationpb.New(patience), RetryAfter: durationpb.New(10 * time.Millisecond),
 		Process: &conf.PluginProcess{Command: []string{program}, Env: made(t, map[string]any{envRole: role})},
 	}
 }
