@@ -28,7 +28,7 @@ func openOutside(ctx context.Context, c *conf.Config, log *slog.Logger) (*remote
 				}
 				found(name, addrs)
 			}, log)
-			return func(ctx context.Context) { _ = f.Run(ctx) }, nil //nolint:errcheck // it returns none
+			return func(ctx context.Context) { _ = f.Run(ctx) }, nil // it returns none
 		},
 	})
 }

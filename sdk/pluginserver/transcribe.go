@@ -34,7 +34,7 @@ func (s *server) Transcribe(st grpc.ClientStreamingServer[pluginv1.AudioPart, pl
 	if err != nil {
 		return status.Error(codes.Internal, err.Error())
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a file in the folder of temporary files is left
+	defer os.RemoveAll(dir) // a file in the folder of temporary files is left
 	name := dir + "/recording"
 	audio, err := spool(st, name)
 	if err != nil {

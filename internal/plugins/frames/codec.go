@@ -54,7 +54,7 @@ func Asked(c *pluginv1.Call) ([]byte, error) {
 
 // Cancelled is the end of a call's patience as an item.
 func Cancelled(id uint64) []byte {
-	b, _ := proto.Marshal(&pluginv1.NodeFrame{Cancelled: []uint64{id}}) //nolint:errcheck // a number can always be encoded
+	b, _ := proto.Marshal(&pluginv1.NodeFrame{Cancelled: []uint64{id}}) // a number can always be encoded
 	return b
 }
 

@@ -77,6 +77,7 @@ const perSender = 20
 
 // ask has a sender ask about some messages, one after another.
 func ask(b *testing.B, h *plugins.Host, user string, content []byte) {
+	b.Helper()
 	done := make(chan error, 1)
 	for range perSender {
 		d := &biz.Draft{Message: biz.Message{Room: "r", Sender: biz.UserID(user), Type: biz.TypeText, Content: content}}

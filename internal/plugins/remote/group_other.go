@@ -14,6 +14,6 @@ func terminateGroup(pid int) { killGroup(pid) }
 
 func killGroup(pid int) {
 	if p, err := os.FindProcess(pid); err == nil {
-		_ = p.Kill() //nolint:errcheck // it may have ended
+		_ = p.Kill() // it may have ended
 	}
 }

@@ -131,7 +131,7 @@ func FuzzPluginFrame(f *testing.F) {
 			answers[c.GetId()] = to
 		}
 		l.giveUp(5)
-		_ = l.take(&got) //nolint:errcheck // whether it is an error is not the question
+		_ = l.take(&got) // whether it is an error is not the question
 		waiting, given := 0, 0
 		for _, to := range l.waiting {
 			waiting++
@@ -148,7 +148,7 @@ func FuzzPluginFrame(f *testing.F) {
 		}
 		for _, a := range got.GetAnswers() {
 			for _, expected := range []bool{true, false} {
-				_ = outcome(a, expected) //nolint:errcheck // it must not panic
+				_ = outcome(a, expected) // it must not panic
 			}
 			_, _, _ = frames.ToIdentity(a.GetIdentity()), frames.ToAnswer(a.GetAction()), frames.ToError(a.GetError())
 		}

@@ -73,7 +73,7 @@ func TestChildrenEndWithTheProcess(t *testing.T) {
 	said := n.log.String()
 	var child int
 	if _, after, ok := strings.Cut(said, "child "); ok {
-		child, _ = strconv.Atoi(strings.FieldsFunc(after, func(r rune) bool { return r < '0' || r > '9' })[0]) //nolint:errcheck // 0 is found out
+		child, _ = strconv.Atoi(strings.FieldsFunc(after, func(r rune) bool { return r < '0' || r > '9' })[0]) // 0 is found out
 	}
 	if child == 0 {
 		t.Fatalf("no child in %s", said)
@@ -102,7 +102,7 @@ func beNode() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(string(m.Content))
+	fmt.Fprintln(os.Stdout, string(m.Content))
 	select {}
 }
 
@@ -129,7 +129,7 @@ func TestProcessEndsWithTheNode(t *testing.T) {
 	if err := node.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = node.Wait() //nolint:errcheck // it was killed
+	_ = node.Wait() // it was killed
 	await(t, "the end of the plugin", func() bool { return gone(pid) })
 }
 

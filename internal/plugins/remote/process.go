@@ -63,12 +63,12 @@ func (p *program) open(context.Context) (*residence, error) {
 	}
 	socket := filepath.Join(dir, "s")
 	if len(socket) > 100 { // the least that a socket's path may have anywhere is 104 bytes with the NUL
-		_ = os.Remove(dir) //nolint:errcheck // the error that is returned matters more
+		_ = os.Remove(dir) // the error that is returned matters more
 		return nil, fmt.Errorf("the path of its socket, %s, is too long; set TMPDIR to a folder with a shorter one", socket)
 	}
 	run := &process{of: p, out: newOutput(p.log), over: make(chan struct{})}
 	if err := run.start(socket); err != nil {
-		_ = os.RemoveAll(dir) //nolint:errcheck // the error that is returned matters more
+		_ = os.RemoveAll(dir) // the error that is returned matters more
 		return nil, err
 	}
 	return &residence{
@@ -136,7 +136,7 @@ func (r *process) run(started chan<- error) {
 	r.mu.Lock()
 	r.gone = true
 	r.mu.Unlock()
-	_ = r.cmd.Wait() //nolint:errcheck // how it ended is told
+	_ = r.cmd.Wait() // how it ended is told
 	r.mu.Lock()
 	r.ended = r.cmd.ProcessState.String()
 	r.mu.Unlock()
@@ -181,7 +181,7 @@ func (r *process) end() string {
 	r.mu.Lock()
 	r.asked = r.ended == ""
 	r.mu.Unlock()
-	_ = r.stdin.Close() //nolint:errcheck // a process that is gone has closed it
+	_ = r.stdin.Close() // a process that is gone has closed it
 	r.signal(terminateGroup)
 	select {
 	case <-r.over:
@@ -200,8 +200,8 @@ func (r *process) told() (told string) {
 	switch {
 	case r.why != "":
 		told = "; " + r.why
-	case !r.asked:
-		told = "; " + r.ended
+	case !r.asked || r.ended != "exit status 0" && r.ended != "signal: terminated":
+		told = "; " + r.ended // that it was asked to end need not be why it has
 	}
 	if last != "" {
 		told += "; the last that it wrote: " + last

@@ -20,7 +20,7 @@ func confine(cmd *exec.Cmd) {
 func awaitEnd(cmd *exec.Cmd) {
 	for {
 		err := unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if err != unix.EINTR { //nolint:errorlint // an errno as it is
+		if err != unix.EINTR { // an errno as it is
 			return
 		}
 	}
@@ -31,7 +31,7 @@ func awaitEnd(cmd *exec.Cmd) {
 // bounded, of which Go, Node.js and Java reserve more than they ever use.
 func limit(pid int, memory int64) {
 	most := uint64(2*memory) + 1<<30                                                 //nolint:gosec // checked to be positive
-	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: most, Max: most}, nil) //nolint:errcheck // a kernel that does not have it, or a process that is gone
+	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: most, Max: most}, nil) // a kernel that does not have it, or a process that is gone
 }
 
 // resident returns how much memory the process and its children have.
@@ -40,7 +40,7 @@ func resident(pid int) int64 {
 	has := int64(0)
 	if b, err := os.ReadFile("/proc/" + id + "/statm"); err == nil {
 		if fields := bytes.Fields(b); len(fields) > 1 {
-			pages, _ := strconv.ParseInt(string(fields[1]), 10, 64) //nolint:errcheck // the kernel writes numbers
+			pages, _ := strconv.ParseInt(string(fields[1]), 10, 64) // the kernel writes numbers
 			has = pages * int64(os.Getpagesize())
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 	case "node":
 		beNode()
 	case "mute":
-		fmt.Println("nothing to say")
+		fmt.Fprintln(os.Stdout, "nothing to say")
 		os.Exit(3)
 	default:
 		serveGarbage(role)
@@ -110,33 +111,33 @@ func (p *talker) InterceptMessage(ctx context.Context, m plugin.Message) (plugin
 
 // eat takes memory without end.
 func eat() {
-	var all [][]byte
-	for {
+	for all := [][]byte{}; ; {
 		page := make([]byte, 1<<20)
 		for i := 0; i < len(page); i += 4096 {
 			page[i] = 1
 		}
 		all = append(all, page)
+		runtime.KeepAlive(all)
 	}
 }
 
 func (p *talker) ObserveMessage(_ context.Context, m plugin.Message) error {
-	fmt.Printf("heard %d %s\n", m.Seq, m.Content)
+	fmt.Fprintf(os.Stdout, "heard %d %s\n", m.Seq, m.Content)
 	return nil
 }
 
 func (p *talker) ObserveRoom(_ context.Context, e plugin.RoomEvent) error {
-	fmt.Println("heard that", e.UserID, e.Kind)
+	fmt.Fprintln(os.Stdout, "heard that", e.UserID, e.Kind)
 	return nil
 }
 
 func (p *talker) ObserveSession(_ context.Context, e plugin.SessionEvent) error {
-	fmt.Println("heard that", e.SessionID, e.Kind)
+	fmt.Fprintln(os.Stdout, "heard that", e.SessionID, e.Kind)
 	return nil
 }
 
 func (p *talker) NotifyOffline(_ context.Context, n plugin.Notification) error {
-	fmt.Println("heard that", n.Users, "are away for", n.Push.ID, n.Message == nil)
+	fmt.Fprintln(os.Stdout, "heard that", n.Users, "are away for", n.Push.ID, n.Message == nil)
 	return &plugin.Error{Kind: plugin.KindUnavailable, Reason: "busy", RetryAfter: time.Second}
 }
 
@@ -198,7 +199,7 @@ func serveGarbage(role string) {
 	}
 	g := grpc.NewServer(grpc.ForceServerCodecV2(frames.Codec{}))
 	pluginv1.RegisterPluginServiceServer(g, garbage{role: role})
-	fmt.Println(g.Serve(lis))
+	fmt.Fprintln(os.Stdout, g.Serve(lis))
 }
 
 func (g garbage) Connect(st grpc.BidiStreamingServer[pluginv1.NodeFrame, pluginv1.PluginFrame]) error {
@@ -330,7 +331,10 @@ func tryOpen(t testing.TB, linked []plugin.Plugin, configured ...*conf.Plugin) (
 		t.Fatal(err)
 	}
 	t.Cleanup(n.Stop)
-	return n, n.Start(t.Context())
+	if err := n.Start(t.Context()); err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 // of returns the capability of the first plugin.

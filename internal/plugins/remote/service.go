@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -26,7 +27,7 @@ type service struct {
 	mu      sync.Mutex
 	found   map[string][]Address
 	changed chan struct{} // closed when found changes
-	turn    int
+	turn    atomic.Uint32
 }
 
 func newService(addrs, names []string, secured *tls.Config) *service {
@@ -64,10 +65,7 @@ func (s *service) next(ctx context.Context) (Address, error) {
 	for {
 		all, changed := s.all()
 		if len(all) > 0 {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.turn++
-			return all[s.turn%len(all)], nil
+			return all[int(s.turn.Add(1))%len(all)], nil
 		}
 		select {
 		case <-changed:

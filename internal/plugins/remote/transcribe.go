@@ -29,7 +29,7 @@ func (t transcriber) Transcribe(ctx context.Context, a plugin.Audio) (plugin.Tra
 	if err != nil {
 		return plugin.Transcript{}, err
 	}
-	defer r.Close() //nolint:errcheck // it was only read
+	defer r.Close() // it was only read
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	st, err := now.client.Transcribe(ctx)
