@@ -194,7 +194,7 @@ func (a *authorizer) denial(err error) error {
 }
 
 // sendingOf is what is asked about a message.
-func sendingOf(by biz.Speaker, m *biz.Message) plugin.Access {
+func sendingOf(by *biz.Speaker, m *biz.Message) plugin.Access {
 	access := accessOf(by.By, plugin.Send)
 	access.RoomID, access.UserID, access.Role = string(m.Room), string(m.Sender), by.Role.String()
 	return access

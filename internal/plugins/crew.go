@@ -12,20 +12,27 @@ const patience = 200 * time.Microsecond
 // crew is the goroutines that take messages past the interceptors. One of them stays when nothing waits,
 // until stop.
 type crew struct {
-	mu      sync.Mutex
-	waiting []*passage
-	working int
-	resting chan<- struct{} // who waits for the next message hears here that it has come; nil: nobody
-	stopped bool
-	timer   *time.Timer // looks after those that wait, while some do
-	looking bool
+	mu          sync.Mutex
+	first, last *passage // those that wait
+	count       int
+	working     int
+	resting     chan<- struct{} // who waits for the next message hears here that it has come; nil: nobody
+	stopped     bool
+	timer       *time.Timer // looks after those that wait, while some do
+	looking     bool
 }
 
 // take has p looked at by the next goroutine that is free.
 func (c *crew) take(p *passage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.waiting = append(c.waiting, p)
+	if c.first == nil {
+		c.first = p
+	} else {
+		c.last.next = p
+	}
+	c.last = p
+	c.count++
 	switch {
 	case c.resting != nil:
 		c.wakeLocked()
@@ -60,12 +67,12 @@ func (c *crew) lookLaterLocked() {
 func (c *crew) look() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.waiting) == 0 {
+	if c.first == nil {
 		c.looking = false
 		return
 	}
-	if time.Since(c.waiting[0].since) >= patience {
-		more := min(len(c.waiting), max(c.working, 1))
+	if time.Since(c.first.since) >= patience {
+		more := min(c.count, max(c.working, 1))
 		c.working += more
 		for range more {
 			go c.work(nil)
@@ -83,7 +90,7 @@ func (c *crew) work(first func(w *watch) (mine bool)) {
 		return
 	}
 	for {
-		p := c.pick(wake)
+		p := c.pick(w, wake)
 		if p == nil || !p.ask(0, w) {
 			return
 		}
@@ -92,11 +99,11 @@ func (c *crew) work(first func(w *watch) (mine bool)) {
 
 // pick returns the message to look at next. It is nil when there is none and somebody else waits for
 // one: then whoever asks is no longer of the crew.
-func (c *crew) pick(wake chan struct{}) *passage {
+func (c *crew) pick(w *watch, wake chan struct{}) *passage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.waiting) == 0 {
-		c.waiting = nil
+	w.now = time.Time{} // the verdict has taken its time
+	for c.first == nil {
 		c.working--
 		if c.resting != nil || c.stopped {
 			return nil
@@ -106,9 +113,9 @@ func (c *crew) pick(wake chan struct{}) *passage {
 		<-wake
 		c.mu.Lock()
 	}
-	p := c.waiting[0]
-	c.waiting[0] = nil
-	c.waiting = c.waiting[1:]
+	p := c.first
+	c.first, p.next = p.next, nil
+	c.count--
 	return p
 }
 

@@ -62,11 +62,33 @@ func (g *guard) turned(open bool) {
 	g.log.Error("a plugin failed too often in a row and is left alone", "failures", g.bounds.failures, "for", g.bounds.retryAfter)
 }
 
+// question is what a plugin is asked.
+type question interface {
+	// ask asks it.
+	ask(ctx context.Context) error
+	// late follows in another goroutine when ask does not come back in time.
+	late(err error)
+}
+
+// functions is a question.
+type functions struct {
+	fn     func(context.Context) error
+	behind func(error)
+}
+
+func (f *functions) ask(ctx context.Context) error { return f.fn(ctx) }
+func (f *functions) late(err error)                { f.behind(err) }
+
 // do calls fn, which is a call of the plugin that was asked for at the moment since, from where its
 // deadline counts. mine is false when fn did not come back in time: then late is called with the error,
 // in another goroutine, and whatever goes on goes on there. What fn has written then belongs to it.
 func (g *guard) do(w *watch, h *hook, since time.Time, fn func(context.Context) error, late func(error)) (mine bool, err error) {
-	now := time.Now()
+	return g.call(w, h, since, &functions{fn, late}, &call{})
+}
+
+// call is do for a question that belongs to the call c, which is fresh, from then on.
+func (g *guard) call(w *watch, h *hook, since time.Time, q question, c *call) (mine bool, err error) {
+	now := w.time()
 	if g.breaker.resting(now) {
 		h.count(errLeftAlone, 0)
 		return true, errLeftAlone
@@ -81,9 +103,9 @@ func (g *guard) do(w *watch, h *hook, since time.Time, fn func(context.Context) 
 		h.count(errLeftAlone, 0)
 		return true, errLeftAlone
 	}
-	c := &call{guard: g, hook: h, watch: w, try: try, late: late, began: now}
+	c.guard, c.hook, c.watch, c.question, c.try, c.began = g, h, w, q, try, now
 	c.ctx.at = end
-	return c.run(fn)
+	return c.run()
 }
 
 // enter takes a place, and waits for one until the deadline. It returns when it got one.
@@ -133,18 +155,18 @@ func (g *guard) complain(h *hook, err error, took time.Duration) {
 
 // call is one call of a plugin. Its watch decides whether it was in time.
 type call struct {
-	guard *guard
-	hook  *hook
-	watch *watch
-	ctx   deadline
-	try   bool
-	late  func(error)
-	began time.Time
+	guard    *guard
+	hook     *hook
+	watch    *watch
+	question question
+	ctx      deadline
+	try      bool
+	began    time.Time
 }
 
-func (c *call) run(fn func(context.Context) error) (mine bool, err error) {
+func (c *call) run() (mine bool, err error) {
 	c.watch.begin(c)
-	err = c.guarded(fn)
+	err = c.guarded()
 	mine = c.watch.end(c)
 	c.ctx.end(context.Canceled)
 	c.guard.leave()
@@ -152,30 +174,31 @@ func (c *call) run(fn func(context.Context) error) (mine bool, err error) {
 		c.guard.log.Warn("a call of a plugin that was given up has come back", "hook", c.hook.name, "took", time.Since(c.began))
 		return false, nil
 	}
-	c.settle(err)
+	c.watch.now = c.settle(err)
 	return true, err
 }
 
 // guarded has a panic become an error. Its stack is logged, since nothing else tells where it was.
-func (c *call) guarded(fn func(context.Context) error) (err error) {
+func (c *call) guarded() (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &panicked{r}
 			c.guard.complain(c.hook, fmt.Errorf("%w\n%s", err, debug.Stack()), time.Since(c.began))
 		}
 	}()
-	return fn(&c.ctx)
+	return c.question.ask(&c.ctx)
 }
 
 // expire gives the call up.
 func (c *call) expire() {
 	c.ctx.end(context.DeadlineExceeded)
 	c.settle(errLate)
-	c.late(errLate)
+	c.question.late(errLate)
 }
 
-func (c *call) settle(err error) {
-	now := time.Now()
+// settle counts the call, and returns when it ended.
+func (c *call) settle(err error) (now time.Time) {
+	now = time.Now()
 	took := now.Sub(c.began)
 	c.hook.count(err, took)
 	_, refused := asRefusal(err)
@@ -184,6 +207,7 @@ func (c *call) settle(err error) {
 	if failed {
 		c.guard.complain(c.hook, err, took)
 	}
+	return now
 }
 
 // asRefusal tells whether an error is a decision of the plugin, not a failure. What may not be told to

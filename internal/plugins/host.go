@@ -125,7 +125,7 @@ func (h *Host) gather() (err error) {
 	h.rooms = observers[plugin.RoomObserver](h.all, "observe_room")
 	h.sessions = observers[plugin.SessionObserver](h.all, "observe_session")
 	if chain = append(first, chain...); len(chain) > 0 {
-		h.interceptors = &Interceptors{chain: chain, lines: newLines()}
+		h.interceptors = &Interceptors{chain: chain, authorizes: len(first) > 0, lines: newLines()}
 	}
 	h.handlers, err = handlersOf(handlers)
 	return err

@@ -22,8 +22,10 @@ const maxReason = 1 << 10
 // that intercept.
 type Interceptors struct {
 	chain []*checkpoint
-	lines *lines
-	crew  crew
+	// authorizes tells whether one of the chain does.
+	authorizes bool
+	lines      *lines
+	crew       crew
 }
 
 // checkpoint is one plugin that messages must get past.
@@ -38,9 +40,8 @@ type checkpoint struct {
 // next of them, and once it is settled to the line.
 type passage struct {
 	all     *Interceptors
-	key     lineKey
 	draft   *biz.Draft
-	by      biz.Speaker
+	by      *biz.Speaker // nil: nobody wants to know
 	check   biz.PayloadCheck
 	verdict func(error)
 	since   time.Time // when the interceptor that is being asked had its turn
@@ -49,11 +50,21 @@ type passage struct {
 	// The outcome, guarded by the shard of the line once it is settled.
 	settled bool
 	refusal error
+
+	shard  *shard
+	line   *line
+	behind *passage // in its line, by the shard
+	next   *passage // of those that wait for the crew, by its lock
+	first  attempt  // of what is asked about it, beside it for most are asked about once
 }
 
 // Intercept implements biz.Interceptor.
 func (i *Interceptors) Intercept(d *biz.Draft, by biz.Speaker, check biz.PayloadCheck, verdict func(error)) {
-	p := &passage{all: i, key: lineKey{d.Room, d.Sender}, draft: d, by: by, check: check, verdict: verdict, since: time.Now()}
+	p := &passage{all: i, draft: d, check: check, verdict: verdict, since: time.Now()}
+	if i.authorizes {
+		who := by
+		p.by = &who
+	}
 	if !i.lines.enter(p) {
 		verdict(biz.Errorf(biz.KindUnavailable, "PLUGINS_OVERLOADED", "too many messages are waiting to be checked"))
 		return
@@ -65,18 +76,15 @@ func (i *Interceptors) Intercept(d *biz.Draft, by biz.Speaker, check biz.Payload
 // time: whoever noticed goes on, with what else there is to do as well.
 func (p *passage) ask(n int, w *watch) (mine bool) {
 	for ; n < len(p.all.chain); n++ {
-		on, after := p.all.chain[n], n+1
-		ask, change := p.question(on)
-		mine, err := on.guard.do(w, on.hook, p.since, ask, func(err error) {
-			p.all.crew.work(func(w *watch) bool { return !p.goesOn(on, err) || p.ask(after, w) })
-		})
+		on, a := p.all.chain[n], p.attempt(n)
+		mine, err := on.guard.call(w, on.hook, p.since, a, &a.call)
 		if !mine {
 			return false
 		}
-		if err == nil && change != nil {
-			change.apply(p.draft)
+		if err == nil && on.who == nil {
+			a.change.apply(p.draft)
 		}
-		if !p.goesOn(on, err) {
+		if !p.goesOn(n, err, w) {
 			return true
 		}
 	}
@@ -84,19 +92,51 @@ func (p *passage) ask(n int, w *watch) (mine bool) {
 	return true
 }
 
-// question returns the call of a plugin, and what comes of the message by it, if that may be another one. Both are
-// of this call alone, which may run on beside what follows.
-func (p *passage) question(on *checkpoint) (ask func(context.Context) error, becomes *change) {
-	if on.who != nil {
-		access := sendingOf(p.by, &p.draft.Message)
-		return func(ctx context.Context) error { return on.who.plugin.Authorize(ctx, access) }, nil
+// attempt is one plugin that is asked about a message. It is of this call alone, which may run on beside what follows.
+type attempt struct {
+	p      *passage
+	n      int // in the chain
+	call   call
+	change change         // that an interceptor makes
+	access *plugin.Access // that an authorizer is asked about
+}
+
+func (p *passage) attempt(n int) *attempt {
+	a := &p.first
+	if n > 0 {
+		a = &attempt{}
 	}
-	c := p.change()
-	return func(ctx context.Context) error { return c.by(ctx, on.plugin) }, c
+	a.p, a.n = p, n
+	if p.all.chain[n].who != nil {
+		access := sendingOf(p.by, &p.draft.Message)
+		a.access = &access
+	} else {
+		a.change.of(p)
+	}
+	return a
+}
+
+func (a *attempt) ask(ctx context.Context) error {
+	on := a.p.all.chain[a.n]
+	if on.who != nil {
+		return on.who.plugin.Authorize(ctx, *a.access)
+	}
+	return a.change.by(ctx, on.plugin)
+}
+
+func (a *attempt) late(err error) {
+	a.p.all.crew.work(func(w *watch) bool { return !a.p.goesOn(a.n, err, w) || a.p.ask(a.n+1, w) })
 }
 
 // goesOn tells whether the next one is to be asked after this outcome; if not, the message is refused.
-func (p *passage) goesOn(on *checkpoint, err error) bool {
+func (p *passage) goesOn(n int, err error, w *watch) bool {
+	if err == nil {
+		if n+1 < len(p.all.chain) {
+			p.since = w.now
+		}
+		return true
+	}
+	on := p.all.chain[n]
 	refused, ok := asRefusal(err)
 	switch {
 	case ok && on.who != nil:
@@ -136,11 +176,10 @@ type change struct {
 	metadata map[string]string
 }
 
-func (p *passage) change() *change {
+func (c *change) of(p *passage) {
 	d := p.draft
-	c := &change{before: biz.Payload{Content: d.Content, Metadata: d.Metadata}, asked: messageOf(&d.Message), check: p.check}
+	c.before, c.asked, c.check = biz.Payload{Content: d.Content, Metadata: d.Metadata}, messageOf(&d.Message), p.check
 	c.asked.Content, c.asked.Metadata = slices.Clone(d.Content), maps.Clone(d.Metadata)
-	return c
 }
 
 // by asks one interceptor.
@@ -171,7 +210,8 @@ func (c *change) apply(d *biz.Draft) {
 		return
 	}
 	if d.Sent == nil {
-		d.Sent = &c.before
+		before := c.before // not all that the attempt has
+		d.Sent = &before
 	}
 	d.Content, d.Metadata = c.content, c.metadata
 }

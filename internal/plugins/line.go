@@ -25,8 +25,9 @@ type lineKey struct {
 // line is the messages of one sender in one room that interceptors look at, in the order in which they
 // were sent.
 type line struct {
-	waiting []*passage
-	leaving bool // somebody hands on what has been decided
+	key         lineKey
+	first, last *passage
+	leaving     bool // somebody hands on what has been decided
 }
 
 // lines has messages go on in the order in which they came, in whatever order they are decided. A line
@@ -41,6 +42,7 @@ type lines struct {
 type shard struct {
 	mu    sync.Mutex
 	lines map[lineKey]*line
+	spare *line // that was given up last
 }
 
 func newLines() *lines {
@@ -64,34 +66,42 @@ func (l *lines) enter(p *passage) bool {
 		l.bytes.Add(-p.size)
 		return false
 	}
-	s := l.shard(p.key)
+	key := lineKey{p.draft.Room, p.draft.Sender}
+	s := l.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	in := s.lines[p.key]
+	in := s.lines[key]
 	if in == nil {
-		in = &line{}
-		s.lines[p.key] = in
+		in = s.freshLocked()
+		in.key = key
+		s.lines[key] = in
 	}
-	in.waiting = append(in.waiting, p)
+	if p.shard, p.line = s, in; in.last == nil {
+		in.first = p
+	} else {
+		in.last.behind = p
+	}
+	in.last = p
 	return true
 }
 
 // settle notes that p is decided, and hands on whatever is now at the head of its line and decided. One
 // goroutine at a time does that for a line, so that the order holds.
 func (l *lines) settle(p *passage) {
-	s := l.shard(p.key)
+	s, in := p.shard, p.line
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.settled = true
-	in := s.lines[p.key]
 	if in.leaving {
 		return
 	}
 	in.leaving = true
-	for len(in.waiting) > 0 && in.waiting[0].settled {
-		head := in.waiting[0]
-		in.waiting[0] = nil
-		in.waiting = in.waiting[1:]
+	for in.first != nil && in.first.settled {
+		head := in.first
+		if in.first = head.behind; in.first == nil {
+			in.last = nil
+		}
+		head.behind = nil // a call that hangs keeps it, and is not to keep all that follow
 		l.count.Add(-1)
 		l.bytes.Add(-head.size)
 		s.mu.Unlock()
@@ -99,7 +109,16 @@ func (l *lines) settle(p *passage) {
 		s.mu.Lock()
 	}
 	in.leaving = false
-	if len(in.waiting) == 0 {
-		delete(s.lines, p.key)
+	if in.first == nil {
+		delete(s.lines, in.key)
+		s.spare = in
 	}
+}
+
+func (s *shard) freshLocked() *line {
+	if in := s.spare; in != nil {
+		s.spare = nil
+		return in
+	}
+	return &line{}
 }

@@ -12,6 +12,19 @@ type watch struct {
 	current *call // nil: none
 	timer   *time.Timer
 	rings   time.Time // when the timer does; zero: it does not
+
+	// now is the time as the goroutine has read it last, where it has done nothing since; zero: it has. It is the
+	// goroutine's own.
+	now time.Time
+}
+
+// time returns the time, and reads the clock only if the goroutine has not just done so.
+func (w *watch) time() time.Time {
+	now := w.now
+	if w.now = (time.Time{}); now.IsZero() {
+		return time.Now()
+	}
+	return now
 }
 
 func (w *watch) begin(c *call) {
