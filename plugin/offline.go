@@ -35,7 +35,9 @@ type Notification struct {
 // Pushed is a push that waits in inboxes.
 type Pushed struct {
 	ID      string
-	Action  string
+	Action  string // what kind it is, its msg_type
+	Title   string // for people, as is Content; may be empty
+	Content string
 	Data    []byte
 	Headers map[string]string
 	Expiry  time.Time // when it is worth nothing any more; zero: never

@@ -7,8 +7,10 @@ import (
 	"github.com/game-im/hermod/internal/auth"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/plugins"
+	"github.com/game-im/hermod/internal/plugins/floodguard"
 	"github.com/game-im/hermod/internal/plugins/webhook"
 	"github.com/game-im/hermod/internal/plugins/wordfilter"
 	"github.com/game-im/hermod/internal/protocol"
@@ -26,8 +28,9 @@ func Standard() []plugin.Plugin {
 		blob.Standard(),
 		[]plugin.Plugin{
 			openai.New(openai.Keys{BaseURL: "https://api.openai.com/v1", Model: "whisper-1"}),
-			wordfilter.New(),
+			floodguard.New(),
 			webhook.New(),
+			wordfilter.New(),
 		},
 	)
 }
@@ -38,7 +41,19 @@ func newHost(configured []*conf.Plugin, linked []plugin.Plugin, d *doors, m *plu
 	return plugins.New(configured, linked, m, log, d.chosen.Names()...)
 }
 
-func observed(h *plugins.Host, live plugins.Live) biz.Deliverer { return h.Observe(live) }
+// town is what knows who is in rooms, and who is there.
+type town struct {
+	biz.RoomRepo
+	biz.MemberRepo
+	biz.Presence
+}
+
+func observed(h *plugins.Host, live *protocol.Deliverer, rooms *data.Rooms, members *data.Members) biz.Deliverer {
+	h.Seek(town{rooms, members, live})
+	return h.Observe(live)
+}
+
+func noticed(h *plugins.Host, inbox *data.Inbox) biz.Inbox { return h.Keep(inbox) }
 
 func intercepted(h *plugins.Host) biz.Interceptor { return h.Interceptor() }
 

@@ -39,7 +39,7 @@ var (
 		data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)),
 		data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)),
 		data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)),
-		data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)),
+		data.NewInbox, noticed,
 		data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)),
 		data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)),
 		wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey,
@@ -62,7 +62,7 @@ var (
 	)
 	protocolSet = wire.NewSet(
 		protocol.NewDeliverer, protocol.NewLeaves,
-		wire.Bind(new(plugins.Live), new(*protocol.Deliverer)), observed,
+		observed,
 		wire.Bind(new(biz.Presence), new(*protocol.Deliverer)),
 		wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)),
 		protocol.NewWatches, newWitness,

@@ -14,7 +14,6 @@ import (
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/imcall"
 	"github.com/game-im/hermod/internal/plugins"
-	"github.com/game-im/hermod/internal/plugins/remote"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/gateway/imactions"
@@ -35,7 +34,7 @@ import (
 // Injectors from wire.go:
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, outside *remote.Plugins, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	db, cleanup, err := openStore(ctx, c, log)
 	if err != nil {
 		return nil, nil, err
@@ -51,7 +50,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		return nil, nil, err
 	}
 	config := sessionConfig(c)
-	core := session.NewCore(config, log)
+	core := newCore(config, host, log)
 	cluster, cleanup2, err := newBroker(c, log)
 	if err != nil {
 		cleanup()
@@ -60,7 +59,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	tracker := newPresence(c)
 	nodeNode := node.New(core, cluster, tracker)
 	deliverer := protocol.NewDeliverer(nodeNode)
-	bizDeliverer := observed(host, deliverer)
+	bizDeliverer := observed(host, deliverer, rooms, members)
 	dataLogOptions := logOptions(c)
 	messageLog, err := data.NewMessageLog(db, bizDeliverer, dataLogOptions, log)
 	if err != nil {
@@ -69,7 +68,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		return nil, nil, err
 	}
 	bizRoomRules := roomRules(c)
-	bizRooms := biz.NewRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules)
+	authorizer := authorized(host)
+	bizRooms := biz.NewAuthorizedRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules, authorizer)
 	bizMessageRules := messageRules(c)
 	interceptor := intercepted(host)
 	messages := biz.NewInterceptedMessages(rooms, messageLog, bizDeliverer, bizMessageRules, interceptor)
@@ -180,9 +180,10 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	backlog := biz.NewBacklog(rooms, members, messageLog, cursors)
 	pusher := protocol.NewPusher(nodeNode)
 	inbox := data.NewInbox(db, log)
+	bizInbox := noticed(host, inbox)
 	pushKeys := data.NewPushKeys(db, log)
 	bizPushRules := pushRules(c)
-	pushes := biz.NewPushes(pusher, inbox, pushKeys, bizPushRules)
+	pushes := biz.NewAuthorizedPushes(pusher, bizInbox, pushKeys, bizPushRules, authorizer)
 	watches := protocol.NewWatches(nodeNode, presences, acquaintances, log)
 	rules := im.Rules{
 		Rooms:      bizRooms,
@@ -331,7 +332,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Cluster:      cluster,
 		Certificates: certificates,
 		Plugins:      metrics,
-		Outside:      outside,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
@@ -477,17 +477,17 @@ var (
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey,
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, noticed, data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey,
 		openBlobs, wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)), wire.Struct(new(biz.AudioStores), "*"), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
 		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
-		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
+		sessionConfig, newCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(plugins.Live), new(*protocol.Deliverer)), observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, authorized, biz.NewAuthorizedRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewAuthorizedPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, answering, newFinder,

@@ -28,6 +28,7 @@ type Host struct {
 	messages     []observer[plugin.MessageObserver]
 	rooms        []observer[plugin.RoomObserver]
 	sessions     []observer[plugin.SessionObserver]
+	notifiers    []*notifier
 	handlers     map[string]*handler
 	carriers     []*Carrier
 	stopped      sync.Once
@@ -114,6 +115,9 @@ func (h *Host) gather() (err error) {
 			first = append(first, &checkpoint{who: who, guard: who.guard, hook: who.hook})
 			h.authorizes(who)
 		}
+		if p, ok := plugin.As[plugin.OfflineNotifier](m.plugin); ok {
+			h.notifiers = append(h.notifiers, newNotifier(p, m.guard))
+		}
 		if p, ok := plugin.As[plugin.ActionHandler](m.plugin); ok {
 			handlers = append(handlers, &handler{p, m.guard, m.guard.meters.hook("handle_action")})
 		}
@@ -174,10 +178,10 @@ func (h *Host) authorizes(who *authorizer) {
 
 // Observe returns live, or what tells plugins of that which live is given, if there are any to tell.
 func (h *Host) Observe(live Live) Live {
-	if len(h.messages) == 0 && len(h.rooms) == 0 {
+	if len(h.messages) == 0 && len(h.rooms) == 0 && len(h.notifiers) == 0 {
 		return live
 	}
-	return &observed{Live: live, messages: h.messages, rooms: h.rooms}
+	return &observed{Live: live, messages: h.messages, rooms: h.rooms, notifiers: h.notifiers}
 }
 
 // Answer returns services, or what has plugins answer their actions first, if there are any.
@@ -218,6 +222,9 @@ func (h *Host) end() {
 		if m.feed != nil {
 			m.feed.settle(ctx)
 		}
+	}
+	for _, n := range h.notifiers {
+		n.settle(ctx)
 	}
 	h.stop(h.all)
 }

@@ -2,8 +2,6 @@ package plugins
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -124,12 +122,15 @@ type observed struct {
 	Live
 	messages []observer[plugin.MessageObserver]
 	rooms    []observer[plugin.RoomObserver]
+
+	notifiers []*notifier
 }
 
 // Deliver implements biz.Deliverer.
 func (o *observed) Deliver(d *biz.Draft) {
 	o.Live.Deliver(d)
 	o.said(&d.Message)
+	o.notify(d)
 }
 
 // Sequence implements biz.Sequencer.
@@ -149,9 +150,7 @@ func (o *observed) Sequence(d *biz.Draft, done func(error)) {
 func (o *observed) said(m *biz.Message) {
 	for _, to := range o.messages {
 		to.feed.offer(event{hook: to.hook, size: len(m.Content) + waitingOverhead, tell: func(ctx context.Context) error {
-			told := messageOf(m) // with copies: sessions have m as well
-			told.Content, told.Metadata = slices.Clone(m.Content), maps.Clone(m.Metadata)
-			return to.plugin.ObserveMessage(ctx, told)
+			return to.plugin.ObserveMessage(ctx, toldOf(m))
 		}})
 	}
 }
