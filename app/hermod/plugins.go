@@ -10,6 +10,7 @@ import (
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/internal/plugins"
+	"github.com/game-im/hermod/internal/plugins/auditlog"
 	"github.com/game-im/hermod/internal/plugins/floodguard"
 	"github.com/game-im/hermod/internal/plugins/webhook"
 	"github.com/game-im/hermod/internal/plugins/wordfilter"
@@ -28,6 +29,7 @@ func Standard() []plugin.Plugin {
 		blob.Standard(),
 		[]plugin.Plugin{
 			openai.New(openai.Keys{BaseURL: "https://api.openai.com/v1", Model: "whisper-1"}),
+			auditlog.New(),
 			floodguard.New(),
 			webhook.New(),
 			wordfilter.New(),
