@@ -12,9 +12,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/game-im/hermod/test/process"
 )
+
+// blockPatience is for a block that builds a node on a loaded machine.
+const blockPatience = 100 * time.Second
 
 // fenced is a block of a document, with the comment before it that says which file it is.
 var fenced = regexp.MustCompile("(?s)(<!-- file: \\S+ -->\n)?```([a-z]*)\n(.*?)```\n")
@@ -89,14 +93,21 @@ func terminal(t *testing.T, dir string, env []string, block string) *shell {
 // sees reads on until a line has a text, and returns it.
 func (s *shell) sees(text string) string {
 	s.t.Helper()
-	for line := range s.lines {
-		s.said = append(s.said, line)
-		if strings.Contains(line, text) {
-			return line
+	late := time.After(blockPatience)
+	for {
+		select {
+		case line, more := <-s.lines:
+			s.said = append(s.said, line)
+			if strings.Contains(line, text) {
+				return line
+			}
+			if !more {
+				s.t.Fatalf("the block has ended without %q:\n%s", text, strings.Join(s.said, "\n"))
+			}
+		case <-late:
+			s.t.Fatalf("not within %s: %q\n%s", blockPatience, text, strings.Join(s.said, "\n"))
 		}
 	}
-	s.t.Fatalf("the block has ended without %q:\n%s", text, strings.Join(s.said, "\n"))
-	return ""
 }
 
 // reader is what somebody has who reads the documents: a machine with the programs, here on free ports and with
@@ -123,7 +134,7 @@ func reader(t *testing.T) (dir string, env []string) {
 	}
 	env = append(env, "PATH="+bin+":"+os.Getenv("PATH"))
 	for _, l := range []string{"IM", "GATEWAY", "HTTP", "OPS"} {
-		env = append(env, "HERMOD_SERVER_"+l+"_ADDR=127.0.0.1:0")
+		env = append(env, "HERMOD_"+l+"_ADDR=127.0.0.1:0")
 	}
 	return dir, env
 }
@@ -146,8 +157,9 @@ func TestPluginDocs(t *testing.T) {
 			t.Fatal(err)
 		}
 		alice := terminal(t, dir, env, blocks[1])
+		alice.sees("lobby")
 		bob := terminal(t, dir, env, strings.ReplaceAll(blocks[1], "alice", "bob"))
-		bob.sees("bob")
+		bob.sees("lobby")
 		if _, err := io.WriteString(bob.in, "Darn it\n"); err != nil {
 			t.Fatal(err)
 		}
