@@ -54,6 +54,8 @@ type Running struct {
 // It serves when Node returns, and is stopped in order when the test ends, which fails if the node does not
 // start or does not stop.
 //
+// What the environment tells a node of otherwise (HERMOD_…) it tells this one.
+//
 // Plugins have the keys that they were made with. One that is an Authenticator tells who everybody is;
 // without, whoever connects is believed. For anything else there is NodeWith.
 func Node(t testing.TB, plugins ...plugin.Plugin) *Running {

@@ -18,7 +18,7 @@ import (
 )
 
 // blockPatience is for a block that builds a node on a loaded machine.
-const blockPatience = 100 * time.Second
+const blockPatience = 5 * time.Minute
 
 // fenced is a block of a document, with the comment before it that says which file it is.
 var fenced = regexp.MustCompile("(?s)(<!-- file: \\S+ -->\n)?```([a-z]*)\n(.*?)```\n")
