@@ -36,6 +36,10 @@ var layers = []layer{
 		folder: "sdk/webhook", may: []string{"api"},
 		why: "receivers link it, and the node does, so that both sign alike: it knows neither",
 	},
+	{
+		folder: "sdk/outbox", may: []string{"api", "sdk"},
+		why: "it works on the database of a service, which those who have none must not pay for",
+	},
 
 	{
 		folder: "app/*/cmd", may: []string{"app/*"}, stdAlone: true,
@@ -209,6 +213,10 @@ var layers = []layer{
 		why: "a black-box test sees what a user sees",
 	},
 	{
+		folder: "test/outbox", may: []string{"api", "sdk", "test/databases", "test/loopback", "test/process"},
+		why: "a black-box test sees what a user sees: a node, and a service with a database of its own",
+	},
+	{
 		folder: "test/bench", may: []string{"app/hermodctl/bench", "api"},
 		why: "it loads a node with what its users load theirs with, and a bare loop with the same",
 	},
@@ -269,8 +277,8 @@ type ban struct {
 
 var bans = []ban{
 	{
-		packages: []string{"gorm.io", "github.com/glebarez"}, except: []string{"internal/data"},
-		why: "rows and queries stay in internal/data, or a change of schema is a change everywhere",
+		packages: []string{"gorm.io", "github.com/glebarez"}, except: []string{"internal/data", "sdk/outbox", "test/outbox"},
+		why: "rows and queries stay in internal/data, or a change of schema is a change everywhere; those of an outbox are a service's",
 	},
 	{
 		packages: []string{"github.com/go-kratos"}, in: []string{"internal/biz", "internal/realtime"},
