@@ -12,6 +12,7 @@ import (
 	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/plugins/auditlog"
 	"github.com/game-im/hermod/internal/plugins/floodguard"
+	"github.com/game-im/hermod/internal/plugins/natsexport"
 	"github.com/game-im/hermod/internal/plugins/webhook"
 	"github.com/game-im/hermod/internal/plugins/wordfilter"
 	"github.com/game-im/hermod/internal/protocol"
@@ -31,6 +32,7 @@ func Standard() []plugin.Plugin {
 			openai.New(openai.Keys{BaseURL: "https://api.openai.com/v1", Model: "whisper-1"}),
 			auditlog.New(),
 			floodguard.New(),
+			natsexport.New(),
 			webhook.New(),
 			wordfilter.New(),
 		},

@@ -115,6 +115,10 @@ var layers = []layer{
 		why: "a plugin that is shipped is one like those of other people; how requests are signed is said once, beside what verifies them",
 	},
 	{
+		folder: "internal/plugins/natsexport", may: []string{"plugin"},
+		why: "a plugin that is shipped is one like those of other people, and knows no more of the node",
+	},
+	{
 		folder: "internal/auth", may: []string{"internal/biz", "internal/conf", "plugin"},
 		why: "who somebody is does not depend on how his bytes arrive",
 	},
@@ -213,6 +217,10 @@ var layers = []layer{
 		why: "a black-box test sees what a user sees",
 	},
 	{
+		folder: "test/natsexport", may: []string{"api", "test/loopback", "test/process"},
+		why: "a black-box test sees what a user sees: a node, and what others read of it",
+	},
+	{
 		folder: "test/outbox", may: []string{"api", "sdk", "test/databases", "test/loopback", "test/process"},
 		why: "a black-box test sees what a user sees: a node, and a service with a database of its own",
 	},
@@ -298,8 +306,8 @@ var bans = []ban{
 		why: "a client has no store to open",
 	},
 	{
-		packages: []string{"github.com/nats-io"}, except: []string{"internal/realtime/broker", "test/brokers"},
-		why: "an engine is known to its bus alone",
+		packages: []string{"github.com/nats-io"}, except: []string{"internal/realtime/broker", "internal/plugins/natsexport", "test/brokers", "test/natsexport"},
+		why: "an engine is known to its bus alone, and to the export that is about it",
 	},
 	{
 		packages: []string{"github.com/redis"}, except: []string{"internal/realtime/broker", "test/brokers"},
