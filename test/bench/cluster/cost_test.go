@@ -50,7 +50,7 @@ var settings = []setting{
 
 // config differs from the defaults where a load that sends as fast as it can would be refused.
 const config = `auth: {mode: trusted, service_token: the-token-of-the-services}
-server: {stop: {notice: 0s, drain: 0s}}
+server: {stop: {notice: 0s, drain: 0s}, ops: {pprof: true}}
 session: {sends_per_second: 1000000, send_burst: 1000000}
 data: {database: {driver: postgres, dsn: %q}}
 `
@@ -121,13 +121,16 @@ func measure(t *testing.T, db *databases.Server, s setting, rate float64, lasts 
 			return s.nodes == 1 || strings.Contains(page, fmt.Sprintf("others: %d", s.nodes-1))
 		})
 	}
+	profiled := profile(t, nodes, lasts)
 	r, err := bench.Run(t.Context(), plan, nil)
+	profiled()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(r.Errors) > 0 || r.Server == nil {
 		t.Fatalf("not everything arrived once and in order: %+v", r)
 	}
+	portions := portionsOf(nodes)
 	for _, n := range nodes {
 		n.Stop()
 	}
@@ -137,7 +140,7 @@ func measure(t *testing.T, db *databases.Server, s setting, rate float64, lasts 
 		perSecond: r.AcceptedPerSecond, perCPU: r.Server.AcceptedPerCPUSecond, p99: r.Delivery.P99,
 		database: (last.database - first.database).Seconds() / thousands, engine: (last.engine - first.engine).Seconds() / thousands,
 	}
-	t.Logf("%.0f messages/s, %.0f per CPU-second, p99 %.1f ms", f.perSecond, f.perCPU, f.p99)
+	t.Logf("%.0f messages/s, %.0f per CPU-second, p50 %.1f ms, p99 %.1f ms, %s", f.perSecond, f.perCPU, r.Delivery.P50, f.p99, portions)
 	return f
 }
 

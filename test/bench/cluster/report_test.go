@@ -36,6 +36,9 @@ func median(figures []figure, value func(figure) float64) float64 {
 	for _, f := range figures {
 		all = append(all, value(f))
 	}
+	if len(all) == 0 {
+		return 0 // -run left it out
+	}
 	slices.Sort(all)
 	return all[(len(all)-1)/2]
 }
