@@ -263,6 +263,13 @@ type bulkTable struct {
 	columns []bulkColumn
 	unnest  string // the statement that takes an array for each column
 	row     string // places for the values of a row
+	taken   string // what becomes of a row whose key is taken; empty: an error
+}
+
+// where says what becomes of a row whose key is taken.
+func (t bulkTable) where(taken string) bulkTable {
+	t.taken = taken
+	return t
 }
 
 // bulkColumn is a column with its type in PostgreSQL.
@@ -293,6 +300,8 @@ var (
 	messageTable = newBulkTable("messages", bulkColumn{"room_id", "text"}, bulkColumn{"seq", "bigint"}, bulkColumn{"id", "text"},
 		bulkColumn{"sender", "text"}, bulkColumn{"client_id", "text"}, bulkColumn{"type", "bigint"}, bulkColumn{"content", "bytea"},
 		bulkColumn{"metadata", "text"}, bulkColumn{"ack_required", "boolean"}, bulkColumn{"created_at", "bigint"})
+	cursorTable = newBulkTable("cursors", bulkColumn{"user_id", "text"}, bulkColumn{"room_id", "text"}, bulkColumn{"device_id", "text"},
+		bulkColumn{"delivered", "bigint"}, bulkColumn{"updated_at", "bigint"})
 	extrasTable = newBulkTable("messages", append(slices.Clone(messageTable.columns), bulkColumn{"extras", "text"})...)
 )
 

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"log/slog"
@@ -116,19 +117,33 @@ var insertCursor = insertInto("cursors", cursorColumns)
 func (c *Cursors) Flush(ctx context.Context) error {
 	now := time.Now().UnixMicro()
 	err := c.moves.flush(func(part []mark[cursorPlace, biz.DeviceID]) error {
-		err := c.db.writer.do(ctx, func(t *tx) error {
-			for _, m := range part {
-				if _, err := t.exec(insertCursor+t.dialect.raiseCursor, string(m.group.user), string(m.group.room), string(m.key), m.value, now); err != nil {
-					return err
-				}
-			}
-			return nil
-		}, func() { c.db.metrics.flushed.WithLabelValues("cursor").Add(float64(len(part))) })
-		return err
+		return c.db.writer.do(ctx, func(t *tx) error { return raiseCursors(t, part, now) },
+			func() { c.db.metrics.flushed.WithLabelValues("cursor").Add(float64(len(part))) })
 	})
 	if err != nil {
 		c.db.metrics.flushFails.WithLabelValues("cursor").Inc()
 		c.logger.WarnContext(ctx, "cursors are not written yet", "error", err)
 	}
 	return err
+}
+
+// raiseCursors writes moves, in one statement where one for each would keep the writer from messages for as many
+// round trips. They are in the order of their keys, so that nodes wait for each other and never in a circle.
+func raiseCursors(t *tx, moves []mark[cursorPlace, biz.DeviceID], now int64) error {
+	slices.SortFunc(moves, func(x, y mark[cursorPlace, biz.DeviceID]) int {
+		return cmp.Or(cmp.Compare(x.group.user, y.group.user), cmp.Compare(x.group.room, y.group.room), cmp.Compare(x.key, y.key))
+	})
+	rows := make([][]any, len(moves))
+	for i, m := range moves {
+		rows[i] = []any{string(m.group.user), string(m.group.room), string(m.key), m.value, now}
+	}
+	if t.dialect.bulk != nil {
+		return t.dialect.bulk.insert(t, cursorTable.where(t.dialect.raiseCursor), rows)
+	}
+	for _, row := range rows {
+		if _, err := t.exec(insertCursor+t.dialect.raiseCursor, row...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -180,6 +180,7 @@ func (values) insert(t *tx, table bulkTable, rows [][]any) error {
 		query.WriteString(table.row)
 		args = append(args, row...)
 	}
+	query.WriteString(table.taken)
 	err := t.execOnce(query.String(), args...)
 	return err
 }

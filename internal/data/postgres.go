@@ -111,7 +111,7 @@ func keep(read *sql.DB, o Options) {
 type arrays struct{}
 
 func (arrays) insert(t *tx, table bulkTable, rows [][]any) error {
-	_, err := t.exec(table.unnest, columnsOf(table, rows)...)
+	_, err := t.exec(table.unnest+table.taken, columnsOf(table, rows)...)
 	return err
 }
 
