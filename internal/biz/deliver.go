@@ -16,6 +16,12 @@ type Deliverer interface {
 	Left(room RoomID, user UserID)
 }
 
+// Gatherer is a Deliverer that takes at once what was stored together, which costs less for each receiver.
+type Gatherer interface {
+	// DeliverAll does what Deliver does, for messages of one room in the order of their seq.
+	DeliverAll(ds []*Draft)
+}
+
 // Sequencer is a Deliverer that gives what is said in rooms that keep nothing one order, on all nodes.
 type Sequencer interface {
 	// Sequence fans a message out as Deliver does, at the place in its room that it is given. done is called

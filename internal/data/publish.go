@@ -1,8 +1,10 @@
 package data
 
 import (
+	"cmp"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -12,9 +14,10 @@ import (
 // waits for it.
 const publisherParts = 4
 
-// publisher delivers and answers what was committed, one entry after another.
+// publisher delivers and answers what was committed: room after room, what was said one after another at once.
 type publisher struct {
 	live    biz.Deliverer
+	all     func(ds []*biz.Draft)
 	queue   *queue
 	metrics *metrics
 	logger  *slog.Logger
@@ -22,32 +25,77 @@ type publisher struct {
 }
 
 func newPublisher(live biz.Deliverer, q *queue, m *metrics, logger *slog.Logger) *publisher {
-	return &publisher{live: live, queue: q, metrics: m, logger: logger, parts: make(chan []*entry, publisherParts)}
+	p := &publisher{live: live, queue: q, metrics: m, logger: logger, parts: make(chan []*entry, publisherParts)}
+	if gatherer, ok := live.(biz.Gatherer); ok {
+		p.all = gatherer.DeliverAll
+	} else {
+		p.all = p.oneByOne
+	}
+	return p
+}
+
+func (p *publisher) oneByOne(ds []*biz.Draft) {
+	for _, d := range ds {
+		p.guarded(func() { p.live.Deliver(d) })
+	}
 }
 
 // run publishes until parts is closed.
 func (p *publisher) run() {
 	for part := range p.parts {
-		for _, e := range part {
-			p.publish(e)
-		}
+		p.publish(part)
 		p.queue.release(part)
 		clear(part)
 	}
 }
 
-// publish answers even when the delivery panicked: the message is stored, and its receivers find
-// it in the log.
-func (p *publisher) publish(e *entry) {
-	if e.deed != nil {
-		p.publishDeed(e)
-		return
+// publish brings rooms together first; each keeps its order. Between rooms there is none.
+func (p *publisher) publish(part []*entry) {
+	slices.SortStableFunc(part, func(a, b *entry) int { return cmp.Compare(a.draft.Room, b.draft.Room) })
+	for len(part) > 0 {
+		n := saidTogether(part)
+		if n > 0 {
+			p.publishSaid(part[:n])
+		} else {
+			n = 1
+			p.publishOther(part[0])
+		}
+		part = part[n:]
 	}
-	if e.err == nil && !e.receipt.Duplicate {
+}
+
+// saidTogether counts the entries that come first and are new messages of one room. What is in between, such as
+// a refusal, keeps its place, since its sender may see the order.
+func saidTogether(part []*entry) (n int) {
+	for n < len(part) && part[n].said() && part[n].draft.Room == part[0].draft.Room {
+		n++
+	}
+	return n
+}
+
+// said tells whether an entry is a message that was stored now.
+func (e *entry) said() bool { return e.deed == nil && e.err == nil && !e.receipt.Duplicate }
+
+// publishSaid answers even when the delivery panicked: the messages are stored, and their receivers find
+// them in the log.
+func (p *publisher) publishSaid(entries []*entry) {
+	drafts := make([]*biz.Draft, len(entries))
+	for i, e := range entries {
 		d := e.draft
 		d.ID, d.Seq, d.Time = e.receipt.ID, e.receipt.Seq, e.receipt.Time
 		d.ExpiresAt = e.expiresAt(d.Time)
-		p.guarded(func() { p.live.Deliver(d) })
+		drafts[i] = d
+	}
+	p.guarded(func() { p.all(drafts) })
+	for _, e := range entries {
+		p.guarded(func() { e.done(e.receipt, nil) })
+	}
+}
+
+func (p *publisher) publishOther(e *entry) {
+	if e.deed != nil {
+		p.publishDeed(e)
+		return
 	}
 	p.guarded(func() { e.done(e.receipt, e.err) })
 }

@@ -20,6 +20,7 @@ import (
 type discard struct{}
 
 func (discard) Deliver(*biz.Draft)                      {}
+func (discard) DeliverAll([]*biz.Draft)                 {}
 func (discard) Joined(biz.JoinResult)                   {}
 func (discard) Left(biz.RoomID, biz.UserID)             {}
 func (discard) Sequence(_ *biz.Draft, done func(error)) { done(nil) }

@@ -113,6 +113,7 @@ type observer[O any] struct {
 // Live is what rooms are delivered with.
 type Live interface {
 	biz.Deliverer
+	biz.Gatherer
 	biz.Sequencer
 	biz.Usher
 }
@@ -131,6 +132,14 @@ func (o *observed) Deliver(d *biz.Draft) {
 	o.Live.Deliver(d)
 	o.said(&d.Message)
 	o.notify(d)
+}
+
+// DeliverAll implements biz.Gatherer.
+func (o *observed) DeliverAll(ds []*biz.Draft) {
+	o.Live.DeliverAll(ds)
+	for _, d := range ds {
+		o.said(&d.Message)
+	}
 }
 
 // Sequence implements biz.Sequencer.

@@ -152,6 +152,12 @@ func (l *live) note(format string, args ...any) {
 
 func (l *live) Deliver(d *biz.Draft) { l.note("deliver %d", d.Seq) }
 
+func (l *live) DeliverAll(ds []*biz.Draft) {
+	for _, d := range ds {
+		l.Deliver(d)
+	}
+}
+
 func (l *live) Sequence(d *biz.Draft, done func(error)) {
 	l.note("sequence %s", d.Content)
 	if strings.HasPrefix(string(d.Content), "lost") {

@@ -26,7 +26,7 @@ func RoomOf(channel string) (_ biz.RoomID, ok bool) {
 	return biz.RoomID(room), ok
 }
 
-// Deliverer implements biz.Deliverer, biz.Sequencer and biz.Usher on a node, and biz.Presence and biz.Attendance on it
+// Deliverer implements biz.Deliverer, biz.Gatherer, biz.Sequencer and biz.Usher on a node, and biz.Presence and biz.Attendance on it
 // and those that it knows.
 type Deliverer struct {
 	node      *node.Node
@@ -49,6 +49,16 @@ func (d *Deliverer) Deliver(m *biz.Draft) {
 	p := publication(&m.Message)
 	p.Origin, p.Reply = claim(m)
 	d.node.Publish(p)
+}
+
+// DeliverAll implements biz.Gatherer.
+func (d *Deliverer) DeliverAll(ms []*biz.Draft) {
+	ps := make([]*frame.Publication, len(ms))
+	for i, m := range ms {
+		ps[i] = publication(&m.Message)
+		ps[i].Origin, ps[i].Reply = claim(m)
+	}
+	d.node.PublishAll(ps)
 }
 
 // publication is a message as the channel of its room has it.

@@ -18,6 +18,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/game-im/hermod/internal/realtime/frame"
 )
@@ -27,6 +28,9 @@ import (
 type Handlers struct {
 	// Publication takes a publication, which it must not change.
 	Publication func(p *frame.Publication)
+	// Publications takes those of one channel that were published at once, in their order, and without an ID. When
+	// it is nil, Publication takes one after another.
+	Publications func(ps []*frame.Publication)
 	// Missed tells that publications of a channel that this node follows may not have come, up to now;
 	// an empty name means every channel. It may come often, and without anything being missing.
 	Missed func(channel string)
@@ -34,6 +38,20 @@ type Handlers struct {
 	Request func(r Request)
 	// Member tells that another node has come, or is gone. Calls follow one another.
 	Member func(m Member, here bool)
+}
+
+// Take hands over publications of one channel.
+func (h *Handlers) Take(ps []*frame.Publication) {
+	if h.Publications != nil && !slices.ContainsFunc(ps, func(p *frame.Publication) bool { return p.ID != "" }) {
+		h.Publications(ps)
+		return
+	}
+	if h.Publication == nil {
+		return
+	}
+	for _, p := range ps {
+		h.Publication(p)
+	}
 }
 
 // Broker is one node's connection to the others. All methods are safe for concurrent use.
@@ -55,6 +73,14 @@ type Broker interface {
 	// of them holds it up. An error means that p could not have been sent at all: it is too large, or
 	// cannot be encoded. What is lost on the way is no error.
 	Publish(ctx context.Context, p *frame.Publication) error
+}
+
+// Gatherer is a Broker that takes at once what was stored together.
+type Gatherer interface {
+	// PublishAll does what Publish does, for publications of one channel in the order of their seq, of which there is
+	// at least one; all of them have one. They travel together as far as that is possible, and any of them
+	// may be lost by itself. An error is the first that Publish would have returned.
+	PublishAll(ctx context.Context, ps []*frame.Publication) error
 }
 
 // What Asker.Ask fails with.
@@ -103,6 +129,7 @@ type Directory interface {
 // Cluster is all of it, which is what a node needs.
 type Cluster interface {
 	Broker
+	Gatherer
 	Asker
 	Directory
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/game-im/hermod/internal/realtime/frame"
@@ -10,16 +11,16 @@ import (
 // Memory is the broker of a node that is alone. Publications are handed over by reference, in the
 // goroutine that publishes them: none is lost, and they keep the order in which they were published.
 type Memory struct {
-	publication func(p *frame.Publication)
-	mu          sync.RWMutex
-	channels    map[string]struct{}
+	handlers Handlers
+	mu       sync.RWMutex
+	channels map[string]struct{}
 }
 
 // NewMemory returns a broker for one node.
 func NewMemory() *Memory { return &Memory{channels: make(map[string]struct{})} }
 
 // Attach implements Broker.
-func (m *Memory) Attach(h Handlers) { m.publication = h.Publication }
+func (m *Memory) Attach(h Handlers) { m.handlers = h }
 
 // Run implements Broker.
 func (m *Memory) Run(ctx context.Context) error {
@@ -45,13 +46,25 @@ func (m *Memory) Unsubscribe(_ context.Context, channel string) error {
 
 // Publish implements Broker.
 func (m *Memory) Publish(_ context.Context, p *frame.Publication) error {
-	m.mu.RLock()
-	_, subscribed := m.channels[p.Channel]
-	m.mu.RUnlock()
-	if subscribed || p.Origin != "" {
-		m.publication(p)
+	if p.Origin != "" || m.subscribed(p.Channel) {
+		m.handlers.Publication(p)
 	}
 	return nil
+}
+
+// PublishAll implements Gatherer.
+func (m *Memory) PublishAll(_ context.Context, ps []*frame.Publication) error {
+	if m.subscribed(ps[0].Channel) || slices.ContainsFunc(ps, func(p *frame.Publication) bool { return p.Origin != "" }) {
+		m.handlers.Take(ps)
+	}
+	return nil
+}
+
+func (m *Memory) subscribed(channel string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	_, ok := m.channels[channel]
+	return ok
 }
 
 // Ask implements Asker: there is nobody else.

@@ -92,6 +92,20 @@ func (ch *channel) deliver(d session.Delivery) {
 	}
 }
 
+// deliverAll does what deliver does, for several.
+func (ch *channel) deliverAll(ds []session.Delivery) {
+	if ch.line.Load() != nil {
+		for i := range ds {
+			ch.deliver(ds[i])
+		}
+		return
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.spreadLocked() // a crowd may have come in between
+	ch.handOutLocked(ds, nil)
+}
+
 // Spread implements session.Fanout.
 func (ch *channel) Spread() {
 	ch.mu.Lock()

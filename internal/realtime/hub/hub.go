@@ -173,6 +173,22 @@ func (h *Hub) Deliver(p *frame.Publication) {
 	reply(&d)
 }
 
+// DeliverAll does what Deliver does, for publications of one channel in their order: each session gets them at once.
+func (h *Hub) DeliverAll(ps []*frame.Publication) {
+	ds := make([]session.Delivery, len(ps))
+	for i, p := range ps {
+		ds[i].Publication = p
+		if p.Origin != "" {
+			ds[i].By = h.Session(p.Origin)
+		}
+	}
+	if ch := h.find(ps[0].Channel); ch != nil {
+		ch.deliverAll(ds)
+		return
+	}
+	replyAll(ds)
+}
+
 // reply answers the session that sent a publication, unless it got it.
 func reply(d *session.Delivery) {
 	if d.By != nil && !d.Replied && d.By.Replies && d.Reply != nil {

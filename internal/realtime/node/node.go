@@ -51,7 +51,7 @@ func New(core *session.Core, b broker.Cluster, p *presence.Tracker) *Node {
 	n.broadcasts.returned.L = &n.broadcasts.mu
 	n.recheck.init()
 	n.sequencer.init()
-	b.Attach(broker.Handlers{Publication: n.deliver, Missed: n.missed, Request: n.request, Member: n.member})
+	b.Attach(broker.Handlers{Publication: n.deliver, Publications: n.hub.DeliverAll, Missed: n.missed, Request: n.request, Member: n.member})
 	return n
 }
 
@@ -249,6 +249,14 @@ func (n *Node) Dismiss(s *session.Session, channel string, last *frame.Frame) {
 func (n *Node) Publish(p *frame.Publication) {
 	if err := n.broker.Publish(context.Background(), p); err != nil && !errors.Is(err, context.Canceled) {
 		n.log.Warn("a publication did not reach the broker", "channel", p.Channel, "seq", p.Seq, "error", err)
+	}
+}
+
+// PublishAll does what Publish does, for publications of one channel in the order of their seq, of which there is at
+// least one: each session on the channel gets them at once, and each other node one message.
+func (n *Node) PublishAll(ps []*frame.Publication) {
+	if err := n.broker.PublishAll(context.Background(), ps); err != nil && !errors.Is(err, context.Canceled) {
+		n.log.Warn("publications did not reach the broker", "channel", ps[0].Channel, "seq", ps[0].Seq, "count", len(ps), "error", err)
 	}
 }
 

@@ -22,7 +22,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/game-im/hermod/internal/realtime/broker"
-	"github.com/game-im/hermod/internal/realtime/frame"
 )
 
 const (
@@ -175,37 +174,6 @@ func (b *Broker) Subscribe(ctx context.Context, channel string) error {
 // Unsubscribe implements broker.Broker.
 func (b *Broker) Unsubscribe(_ context.Context, channel string) error {
 	b.interest.remove(channel)
-	return nil
-}
-
-// Publish implements broker.Broker. What is too large for the engine goes as the news that the channel's
-// log has it, if it has.
-func (b *Broker) Publish(_ context.Context, p *frame.Publication) error {
-	if p.Origin != "" || b.interest.has(p.Channel) {
-		b.handlers.Publication(p)
-	}
-	e, err := seal(b.opt.Codec, b.opt.Self.ID, p)
-	if err != nil {
-		return err
-	}
-	data := e.marshal()
-	if err := b.fits(data); err != nil {
-		if p.Seq == 0 {
-			return err
-		}
-		data = (&envelope{kind: kindPublication, node: e.node, channel: e.channel, seq: e.seq}).marshal()
-	}
-	b.metrics.published.Inc()
-	if p.Seq > 0 || p.Turn.Number > 0 {
-		b.heads.note(p.Channel, p.Seq, p.Turn)
-	}
-	holed := p.Channel
-	if p.Ephemeral != "" {
-		holed = "" // nobody could make up for it
-	}
-	if !b.out.push(Message{Subject: b.subject(p.Channel), Data: data}, holed) {
-		b.metrics.dropped("outbox", 1)
-	}
 	return nil
 }
 

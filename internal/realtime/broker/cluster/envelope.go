@@ -40,6 +40,9 @@ type envelope struct {
 	name    string // by which a node knows what it had another one number
 
 	ephemeral string
+	// more are publications that follow on the channel, each an envelope with neither node nor channel. A node that
+	// does not know of them finds that they are missing when the next one comes, or the head.
+	more [][]byte
 }
 
 const (
@@ -65,10 +68,15 @@ const (
 	numNumber
 	numName
 	numEphemeral
+	numMore
 )
 
 func (e *envelope) size() int {
-	return 64 + len(e.node) + len(e.channel) + len(e.frame) + len(e.own) + len(e.from) + len(e.body) + len(e.turn.Epoch) + len(e.name) + len(e.ephemeral)
+	more := 0
+	for _, m := range e.more {
+		more += len(m) + 8
+	}
+	return 64 + more + len(e.node) + len(e.channel) + len(e.frame) + len(e.own) + len(e.from) + len(e.body) + len(e.turn.Epoch) + len(e.name) + len(e.ephemeral)
 }
 
 // marshal returns the envelope's bytes.
@@ -104,6 +112,9 @@ func (e *envelope) marshal() []byte {
 	number(numNumber, uint64(e.turn.Number))
 	text(numName, e.name)
 	text(numEphemeral, e.ephemeral)
+	for _, m := range e.more {
+		data(numMore, m)
+	}
 	return b
 }
 
@@ -111,6 +122,23 @@ var errEnvelope = errors.New("cluster: not a message of a node")
 
 // unmarshal reads an envelope, whose parts are parts of b.
 func unmarshal(b []byte) (e envelope, err error) {
+	if e, err = parse(b); err == nil && (e.kind == 0 || e.node == "") {
+		err = errEnvelope
+	}
+	if err != nil {
+		return envelope{}, err
+	}
+	return e, nil
+}
+
+// follower reads one of the publications that follow in e.
+func (e *envelope) follower(b []byte) (envelope, error) {
+	f, err := parse(b)
+	f.kind, f.node, f.channel = e.kind, e.node, e.channel
+	return f, err
+}
+
+func parse(b []byte) (e envelope, err error) {
 	for len(b) > 0 {
 		n, t, size := protowire.ConsumeTag(b)
 		if size < 0 {
@@ -140,7 +168,7 @@ func unmarshal(b []byte) (e envelope, err error) {
 			b = b[size:]
 		}
 	}
-	if e.kind == 0 || e.node == "" || e.seq < 0 || e.turn.Number < 0 {
+	if e.seq < 0 || e.turn.Number < 0 {
 		return envelope{}, errEnvelope
 	}
 	return e, nil
@@ -183,6 +211,8 @@ func (e *envelope) data(n protowire.Number, v []byte) {
 		e.name = string(v)
 	case numEphemeral:
 		e.ephemeral = string(v)
+	case numMore:
+		e.more = append(e.more, v)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/game-im/hermod/internal/realtime/broker"
+	"github.com/game-im/hermod/internal/realtime/frame"
 )
 
 // sink implements Sink.
@@ -105,16 +106,45 @@ func (b *Broker) receive(e *envelope) {
 	if !b.interest.has(e.channel) {
 		return
 	}
+	p, ok := b.open(e)
+	if len(e.more) == 0 {
+		if ok {
+			b.handlers.Publication(p)
+		}
+		return
+	}
+	ps := make([]*frame.Publication, 0, 1+len(e.more))
+	if ok {
+		ps = append(ps, p)
+	}
+	for _, data := range e.more {
+		f, err := e.follower(data)
+		if err != nil {
+			b.metrics.refused.Inc()
+			b.missed(e.channel)
+			continue
+		}
+		if p, ok := b.open(&f); ok {
+			ps = append(ps, p)
+		}
+	}
+	if len(ps) > 0 {
+		b.handlers.Take(ps)
+	}
+}
+
+// open makes a publication of an envelope, if it is understood.
+func (b *Broker) open(e *envelope) (p *frame.Publication, ok bool) {
 	p, err := e.open(b.opt.Codec)
 	if err != nil { // of a newer node, perhaps
 		b.metrics.refused.Inc()
 		if e.ephemeral == "" {
 			b.missed(e.channel)
 		}
-		return
+		return nil, false
 	}
 	b.metrics.received.Inc()
-	b.handlers.Publication(p)
+	return p, true
 }
 
 func (b *Broker) request(e *envelope) {
