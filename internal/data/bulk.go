@@ -80,6 +80,7 @@ func (c *committer) writeBulk(t *tx, now time.Time) error {
 	if err := b.lockHeads(t); err != nil {
 		return err
 	}
+	c.join()
 	if err := b.permit(t); err != nil {
 		return err
 	}

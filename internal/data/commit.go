@@ -16,6 +16,7 @@ const maxFailedCommits = 64
 // committer turns batches into transactions. One goroutine uses it.
 type committer struct {
 	db     *DB
+	queue  *queue
 	window time.Duration
 	events biz.EventEncoder
 	logger *slog.Logger
@@ -24,30 +25,35 @@ type committer struct {
 	broken bool
 	// wary is how many batches yet are looked through for ids that are taken, before they are written in bulk.
 	wary int
+	part []*entry // of the transaction at hand
+	open bool     // others may join them yet
 }
 
 // waryBatches is for how long a repetition is taken as a sign of more.
 const waryBatches = 64
 
-func newCommitter(db *DB, opts LogOptions, logger *slog.Logger) *committer {
-	return &committer{db: db, window: opts.IdempotencyWindow, events: opts.Events, logger: logger, groups: groups{at: make(map[biz.RoomID]int)}}
+func newCommitter(db *DB, q *queue, opts LogOptions, logger *slog.Logger) *committer {
+	return &committer{db: db, queue: q, window: opts.IdempotencyWindow, events: opts.Events, logger: logger, groups: groups{at: make(map[biz.RoomID]int)}}
 }
 
-// commit gives every entry of the batch its outcome.
-func (c *committer) commit(batch []*entry) {
+// commit gives every entry of the batch its outcome, and returns the batch with those that have joined it.
+func (c *committer) commit(batch []*entry) []*entry {
 	failures := 0
-	c.store(batch, &failures)
+	c.open = true
+	batch = c.store(batch, &failures)
 	c.count(batch)
+	return batch
 }
 
 // store commits part as a whole or, if the database refuses something in it, each half by itself,
 // so that one bad row never fails its neighbours. A database that does not work at all is not
 // asked again for every row.
-func (c *committer) store(part []*entry, failures *int) {
-	err := c.transact(part)
+func (c *committer) store(part []*entry, failures *int) []*entry {
+	part, err := c.transact(part)
+	c.open = false
 	if err == nil {
 		c.report(nil)
-		return
+		return part
 	}
 	*failures++
 	switch {
@@ -62,6 +68,7 @@ func (c *committer) store(part []*entry, failures *int) {
 		c.store(part[:half], failures)
 		c.store(part[half:], failures)
 	}
+	return part
 }
 
 func (c *committer) report(err error) {
@@ -74,18 +81,38 @@ func (c *committer) report(err error) {
 	c.broken = err != nil
 }
 
-func (c *committer) transact(part []*entry) error {
+// transact commits part, and returns it with those that have joined it.
+func (c *committer) transact(part []*entry) ([]*entry, error) {
 	start := time.Now()
-	c.db.metrics.batches.Inc()
-	c.db.metrics.batchRows.Observe(float64(len(part)))
-	defer func() { c.db.metrics.commitTime.Observe(time.Since(start).Seconds()) }()
+	c.part = part
 	c.groups.fill(part)
 	// Readers compare times that were delivered with times that were stored.
 	now := time.UnixMicro(start.UnixMicro()).UTC()
+	var err error
 	if c.db.dialect.bulk == nil {
-		return c.perform(part, now, c.write)
+		err = c.perform(part, now, c.write)
+	} else {
+		err = c.transactBulk(part, now)
 	}
-	return c.transactBulk(part, now)
+	part, c.part = c.part, nil
+	c.db.metrics.batches.Inc()
+	c.db.metrics.batchRows.Observe(float64(len(part)))
+	c.db.metrics.commitTime.Observe(time.Since(start).Seconds())
+	return part, err
+}
+
+// join takes along what has come for the batch's rooms while their locks were waited for. Nodes that write to the same
+// rooms take turns, and what is said meanwhile would have to wait for another turn.
+func (c *committer) join() {
+	if !c.open {
+		return
+	}
+	c.open = false
+	for _, e := range c.queue.join(c.part, c.groups.at) {
+		g := &c.groups.list[c.groups.at[e.draft.Room]]
+		g.entries = append(g.entries, e)
+		c.part = append(c.part, e)
+	}
 }
 
 // transactBulk takes the clients' ids to be new, which they nearly always are, and does it again, looking them

@@ -50,7 +50,7 @@ const idempotencyWindow = 24 * time.Hour
 //	Append → queue → committer → publisher → Deliver, done
 //
 // One committer takes whatever was appended while its last commit ran and makes it the next one;
-// it never waits for more. Publishers then deliver and answer, one room always on the same one, so
+// it never waits for more. What comes for the same rooms while another node has them joins it. Publishers then deliver and answer, one room always on the same one, so
 // that each room keeps its order; when they fall behind, the committer waits for them, the queue
 // grows, and in the end Append refuses: memory is bounded throughout.
 //
@@ -76,7 +76,7 @@ func NewMessageLog(db *DB, live biz.Deliverer, opts LogOptions, logger *slog.Log
 	for range opts.Publishers {
 		l.publishers = append(l.publishers, newPublisher(live, l.queue, db.metrics, logger))
 	}
-	l.committer = newCommitter(db, opts, logger)
+	l.committer = newCommitter(db, l.queue, opts, logger)
 	return l, nil
 }
 
@@ -111,12 +111,13 @@ func (l *MessageLog) Run(ctx context.Context) error {
 		if len(batch) == 0 {
 			break
 		}
+		whole := batch
 		if inTime {
-			l.committer.commit(batch)
+			whole = l.committer.commit(batch)
 		} else {
 			failAll(batch, errStopped())
 		}
-		l.publish(batch)
+		l.publish(whole)
 		clear(batch) // the queue's array outlives the batch
 	}
 	for _, p := range l.publishers {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/game-im/hermod/internal/biz"
 )
 
 // queue holds what waits for the next commit, in the order in which it was appended. Its bounds
@@ -71,6 +73,31 @@ func (q *queue) batchLenLocked() int {
 		}
 	}
 	return len(q.waiting)
+}
+
+// join takes what waits for the rooms of a batch, as far as the batch has room for it. Each room keeps its order.
+func (q *queue) join(batch []*entry, rooms map[biz.RoomID]int) (more []*entry) {
+	rows, bytes := len(batch), 0
+	for _, e := range batch {
+		bytes += e.size
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	left := q.waiting[:0]
+	for i, e := range q.waiting {
+		if rows == q.opts.BatchRows || i == q.opts.BatchRows || bytes+e.size > q.opts.BatchBytes {
+			left = append(left, q.waiting[i:]...)
+			break
+		}
+		if _, ok := rooms[e.draft.Room]; !ok {
+			left = append(left, e)
+			continue
+		}
+		more, rows, bytes = append(more, e), rows+1, bytes+e.size
+	}
+	clear(q.waiting[len(left):])
+	q.waiting = left
+	return more
 }
 
 // release makes room after entries were answered.
