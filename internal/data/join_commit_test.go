@@ -16,7 +16,9 @@ func TestWhatComesMeanwhileJoinsTheCommit(t *testing.T) {
 		}
 		l, _ := runLog(t, dbs[0], &recorder{}, LogOptions{BatchRows: 4})
 		var outcomes []<-chan outcome
-		say := func(room biz.RoomID, text string) { outcomes = append(outcomes, appendAsync(l, textDraft(room, "u", "", text))) }
+		say := func(room biz.RoomID, text string) {
+			outcomes = append(outcomes, appendAsync(l, textDraft(room, "u", "", text)))
+		}
 		err := dbs[1].writer.transact(func(tx *tx) error {
 			var head, version int64
 			if err := tx.locked(selectHead, []any{"busy"}, &head, &version); err != nil {

@@ -139,6 +139,25 @@ func TestALargeHole(t *testing.T) {
 	}
 }
 
+// TestA3WhatComesTogether: publications that come at once are put into the order of the log like any others, and are
+// answered whether anybody follows the channel or not.
+func TestA3WhatComesTogether(t *testing.T) {
+	s := newStore()
+	runNode(t, s, s, func(_ *testing.T, n *node) {
+		_, bob := n.join("room", "bob")
+		_, alice := n.join("room", "alice")
+		one := func(user, by string) *frame.Publication { return s.append("room", user, by) }
+		first, second, third, fourth, fifth := one("carol", ""), one("alice", "alice"), one("carol", ""), one("carol", ""), one("alice", "alice")
+		n.DeliverAll([]*frame.Publication{second, third})
+		n.want(bob)
+		n.DeliverAll([]*frame.Publication{remote(first), remote(second), fourth})
+		n.want(bob, "1", "2", "3", "4")
+		n.DeliverAll([]*frame.Publication{third, fifth})
+		n.want(bob, "1", "2", "3", "4", "5")
+		n.want(alice, "1", "ack 2", "3", "4", "ack 5")
+	})
+}
+
 // TestA4WhatIsGoneIsTold: when part of what is missing is kept no longer, each session is told.
 func TestA4WhatIsGoneIsTold(t *testing.T) {
 	s := newStore()

@@ -43,6 +43,7 @@ func Run(t *testing.T, start Starter) {
 		"Fields":                fields,
 		"Order":                 order,
 		"Origin":                origin,
+		"Together":              together,
 		"Churn":                 churn,
 		"RunEndsWithItsContext": runEnds,
 	} {
@@ -61,6 +62,7 @@ func RunCluster(t *testing.T, buses Buses) {
 	for name, test := range map[string]func(*testing.T, Starter){
 		"EveryNode":        everyNode,
 		"EveryField":       everyField,
+		"TogetherAcross":   togetherAcross,
 		"ManyNames":        manyNames,
 		"Members":          membership,
 		"AskAChannel":      askChannel,
@@ -149,10 +151,12 @@ func (Numbers) Decode(b []byte) (any, error) {
 // node is a broker that runs, with a record of what arrived.
 type node struct {
 	broker.Broker
-	t    *testing.T
-	got  chan *frame.Publication
-	stop context.CancelFunc
-	done chan error
+	t   *testing.T
+	got chan *frame.Publication
+	// batches is how often publications came together.
+	batches atomic.Int64
+	stop    context.CancelFunc
+	done    chan error
 
 	mu      sync.Mutex
 	here    map[string]broker.Member
@@ -192,9 +196,15 @@ func runWith(t *testing.T, b broker.Broker, take func(*frame.Publication), misse
 	}
 	n.Attach(broker.Handlers{
 		Publication: take,
-		Missed:      missed,
-		Request:     n.asked,
-		Member:      n.changed,
+		Publications: func(ps []*frame.Publication) {
+			n.batches.Add(1)
+			for _, p := range ps {
+				take(p)
+			}
+		},
+		Missed:  missed,
+		Request: n.asked,
+		Member:  n.changed,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel

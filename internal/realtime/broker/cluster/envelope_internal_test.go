@@ -67,6 +67,28 @@ func TestSealAndOpen(t *testing.T) {
 	}
 }
 
+// TestFollowers: publications travel behind the first of their channel, and who does not know of them has that one.
+func TestFollowers(t *testing.T) {
+	t.Parallel()
+	first := envelope{kind: kindPublication, node: "n", channel: "a", seq: 1, frame: []byte("1")}
+	for _, next := range []envelope{{seq: 2, frame: []byte("2"), from: "b"}, {seq: 3, frame: []byte("3"), flags: flagAckRequired}} {
+		first.more = append(first.more, next.marshal())
+	}
+	back, err := unmarshal(first.marshal())
+	if err != nil || !reflect.DeepEqual(back, first) {
+		t.Fatalf("%+v, %v, want %+v", back, err, first)
+	}
+	for i, b := range back.more {
+		e, err := back.follower(b)
+		if err != nil || e.node != "n" || e.channel != "a" || e.kind != kindPublication || e.seq != int64(i+2) {
+			t.Errorf("%+v, %v", e, err)
+		}
+	}
+	if _, err := back.follower([]byte{0xff}); err == nil {
+		t.Error("what is none was read")
+	}
+}
+
 // TestNewerNodes: fields that this version does not know are skipped.
 func TestNewerNodes(t *testing.T) {
 	t.Parallel()
@@ -84,6 +106,7 @@ func TestNewerNodes(t *testing.T) {
 func FuzzEnvelope(f *testing.F) {
 	f.Add((&envelope{kind: kindRequest, node: "n", channel: "a", id: 3, body: []byte("b")}).marshal())
 	f.Add((&envelope{kind: kindPublication, node: "n", channel: "a", seq: 3, frame: []byte{}, own: []byte("o"), expires: 1}).marshal())
+	f.Add((&envelope{kind: kindPublication, node: "n", channel: "a", seq: 3, more: [][]byte{(&envelope{seq: 4, frame: []byte("x")}).marshal()}}).marshal())
 	f.Add([]byte{0xff})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := unmarshal(b)
@@ -96,6 +119,14 @@ func FuzzEnvelope(f *testing.F) {
 		}
 		if again.kind != e.kind || again.channel != e.channel || again.id != e.id || !bytes.Equal(again.body, e.body) || !bytes.Equal(again.frame, e.frame) {
 			t.Fatalf("%+v became %+v", e, again)
+		}
+		if len(again.more) != len(e.more) {
+			t.Fatalf("%d follow, of %d", len(again.more), len(e.more))
+		}
+		for _, b := range e.more {
+			if next, err := e.follower(b); err == nil && (next.node != e.node || next.channel != e.channel) {
+				t.Fatalf("%+v follows %+v", next, e)
+			}
 		}
 		if _, err := e.open(texts{}); err != nil {
 			t.Fatal(err)
