@@ -48,6 +48,7 @@ type process struct {
 	im      imv1.IMServiceClient
 	gateway gatewayv1.GatewayServiceClient
 	clients gatewayv1.ClientServiceClient
+	addr    string // of clients
 	ops     string // http://host:port
 	logs    *output
 	cancel  context.CancelFunc
@@ -87,7 +88,7 @@ func startWith(t *testing.T, plugins []plugin.Plugin, args ...string) *process {
 	clients := dial(t, addrs[1])
 	p.im, p.clients = imv1.NewIMServiceClient(clients), gatewayv1.NewClientServiceClient(clients)
 	p.gateway = gatewayv1.NewGatewayServiceClient(dial(t, addrs[2]))
-	p.ops = addrs[3]
+	p.addr, p.ops = addrs[1], addrs[3]
 	return p
 }
 

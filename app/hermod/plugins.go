@@ -20,6 +20,7 @@ import (
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/transcriber/openai"
 	"github.com/game-im/hermod/plugin"
+	"github.com/game-im/hermod/plugin/kratosplugin"
 )
 
 // Standard returns the plugins that are shipped, fresh ones each time: Main and Run have none but those that
@@ -76,6 +77,14 @@ func carriers(h *plugins.Host) []server.Carrier {
 	var all []server.Carrier
 	for _, c := range h.Carriers() {
 		all = append(all, c)
+	}
+	return all
+}
+
+// around returns the middleware of the plugins that have any.
+func around(h *plugins.Host) (all server.Around) {
+	for _, p := range plugins.With[kratosplugin.UnaryMiddleware](h) {
+		all = append(all, p.Middleware())
 	}
 	return all
 }

@@ -96,7 +96,7 @@ var (
 	)
 	authSet = wire.NewSet(
 		wire.FieldsOf(new(*doors), "Authenticator"), auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)),
-		auth.NewServiceGuard,
+		auth.NewServiceGuard, around,
 		wire.Struct(new(server.Callers), "*"),
 	)
 	serverSet = wire.NewSet(

@@ -24,7 +24,6 @@ import (
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
-	"github.com/game-im/hermod/internal/transcriber"
 	"github.com/game-im/hermod/internal/upstream"
 	"github.com/game-im/hermod/plugin"
 	"github.com/google/wire"
@@ -34,7 +33,7 @@ import (
 // Injectors from wire.go:
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, d *doors, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	db, cleanup, err := openStore(ctx, c, log)
 	if err != nil {
 		return nil, nil, err
@@ -44,13 +43,13 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	members := data.NewMembers(db)
 	v := c.Plugins
 	metrics := plugins.NewMetrics()
-	host, err := plugins.New(v, linked, metrics, log)
+	host, err := newHost(v, linked, d, metrics, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
 	config := sessionConfig(c)
-	core := newCore(config, host, log)
+	core := session.NewCore(config, log)
 	cluster, cleanup2, err := newBroker(c, log)
 	if err != nil {
 		cleanup()
@@ -59,7 +58,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	tracker := newPresence(c)
 	nodeNode := node.New(core, cluster, tracker)
 	deliverer := protocol.NewDeliverer(nodeNode)
-	bizDeliverer := observed(host, deliverer, rooms, members)
+	bizDeliverer := observed(host, deliverer)
 	dataLogOptions := logOptions(c)
 	messageLog, err := data.NewMessageLog(db, bizDeliverer, dataLogOptions, log)
 	if err != nil {
@@ -68,8 +67,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		return nil, nil, err
 	}
 	bizRoomRules := roomRules(c)
-	authorizer := authorized(host)
-	bizRooms := biz.NewAuthorizedRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules, authorizer)
+	bizRooms := biz.NewRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules)
 	bizMessageRules := messageRules(c)
 	interceptor := intercepted(host)
 	messages := biz.NewInterceptedMessages(rooms, messageLog, bizDeliverer, bizMessageRules, interceptor)
@@ -84,12 +82,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	bizSearch := biz.NewSearch(search, history, reader, bizSearchRules)
 	transcripts := data.NewTranscripts(db)
 	audios := data.NewAudios(db)
-	blobs, cleanup3, err := openBlobs(ctx, c, log)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
+	blobStore := d.Blobs
+	blobs := data.NewBlobs(blobStore)
 	transcriptStores := biz.TranscriptStores{
 		Transcripts: transcripts,
 		Queue:       transcripts,
@@ -99,18 +93,11 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Members:     members,
 		Heard:       bizRevisions,
 	}
-	audio := c.Audio
-	pluginTranscriber, err := transcriber.New(audio, linked)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
+	transcriber := d.Transcriber
 	bizEventEncoder := eventEncoder()
 	bizTranscriptRules := transcriptRules(c)
 	transcriptMetrics := service.NewTranscriptMetrics()
-	bizTranscripts := biz.NewTranscripts(transcriptStores, pluginTranscriber, messages, bizEventEncoder, bizTranscriptRules, transcriptMetrics, log)
+	bizTranscripts := biz.NewTranscripts(transcriptStores, transcriber, messages, bizEventEncoder, bizTranscriptRules, transcriptMetrics, log)
 	bizEphemeralRules := ephemeralRules(c)
 	ephemerals := biz.NewEphemerals(rooms, deliverer, bizEphemeralRules)
 	watermarks := data.NewWatermarks(db)
@@ -143,7 +130,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	secrets := data.NewSecrets(db)
 	hermodUrlKey, err := newURLKey(ctx, secrets)
 	if err != nil {
-		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -152,16 +138,14 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	bizAudios := biz.NewAudios(rooms, members, audioStores, bizTranscripts, bizAudioRules, log)
 	certificates, err := server.NewCertificates(c, log)
 	if err != nil {
-		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	guard := core.Load
 	serverMetrics := server.NewMetrics()
-	public, cleanup4, err := server.NewPublic(c, certificates, guard, serverMetrics)
+	public, cleanup3, err := server.NewPublic(c, certificates, guard, serverMetrics)
 	if err != nil {
-		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -180,10 +164,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	backlog := biz.NewBacklog(rooms, members, messageLog, cursors)
 	pusher := protocol.NewPusher(nodeNode)
 	inbox := data.NewInbox(db, log)
-	bizInbox := noticed(host, inbox)
 	pushKeys := data.NewPushKeys(db, log)
 	bizPushRules := pushRules(c)
-	pushes := biz.NewAuthorizedPushes(pusher, bizInbox, pushKeys, bizPushRules, authorizer)
+	pushes := biz.NewPushes(pusher, inbox, pushKeys, bizPushRules)
 	watches := protocol.NewWatches(nodeNode, presences, acquaintances, log)
 	rules := im.Rules{
 		Rooms:      bizRooms,
@@ -193,22 +176,12 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Ephemerals: ephemerals,
 		Watches:    watches,
 	}
-	confAuth := c.Auth
-	authenticator, cleanup5, err := auth.New(confAuth, linked, log)
-	if err != nil {
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
+	authenticator := d.Authenticator
 	verifier := auth.NewVerifier(authenticator, log)
 	config2 := imConfig(c)
 	handler := im.NewHandler(nodeNode, rules, verifier, config2, log)
-	caller, cleanup6, err := newCaller(c)
+	caller, cleanup4, err := newCaller(c)
 	if err != nil {
-		cleanup5()
-		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -241,16 +214,17 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Gateway: gatewayHandler,
 		Load:    guard,
 	}
+	confAuth := c.Auth
 	serviceGuard := auth.NewServiceGuard(confAuth, verifier)
+	serverAround := around(host)
 	callers := server.Callers{
 		Clients:      verifier,
 		Services:     serviceGuard,
 		Certificates: certificates,
+		Around:       serverAround,
 	}
-	serverIM, cleanup7, err := server.NewIM(c, imapi, streams, callers, readiness, serverMetrics, log)
+	serverIM, cleanup5, err := server.NewIM(c, imapi, streams, callers, readiness, serverMetrics, log)
 	if err != nil {
-		cleanup6()
-		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -266,10 +240,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Gateway:  serviceGateway,
 		Sessions: serviceSessions,
 	}
-	serverGateway, cleanup8, err := server.NewGateway(c, pushAPI, callers, readiness, serverMetrics, log)
+	serverGateway, cleanup6, err := server.NewGateway(c, pushAPI, callers, readiness, serverMetrics, log)
 	if err != nil {
-		cleanup7()
-		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -284,10 +256,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Conf:     c,
 	}
 	http := server.NewHTTP(public, bizAudios, streams, monitors, callers, serverMetrics, log)
-	quic, cleanup9, err := server.NewQUIC(c, streams, callers, readiness, serverMetrics, log)
+	quic, cleanup7, err := server.NewQUIC(c, streams, callers, readiness, serverMetrics, log)
 	if err != nil {
-		cleanup8()
-		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -298,8 +268,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	}
 	rest, err := server.NewREST(c, pushAPI, callers, log)
 	if err != nil {
-		cleanup9()
-		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -335,8 +303,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
-		cleanup9()
-		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -346,10 +312,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup10, err := server.NewOps(c, opsPages, v2, gatherer, certificates, serverMetrics, log)
+	ops, cleanup8, err := server.NewOps(c, opsPages, v2, gatherer, certificates, serverMetrics, log)
 	if err != nil {
-		cleanup9()
-		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -366,8 +330,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	}
 	keeper, err := newKeeper(c, serverIM, serverGateway, hermodListing, log)
 	if err != nil {
-		cleanup10()
-		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -389,8 +351,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	protocolServices := protocol.NewServices(nodeNode, services)
 	finder, err := newFinder(c, services, log)
 	if err != nil {
-		cleanup10()
-		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -455,8 +415,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Plugins:      host,
 	}
 	return hermodApp, func() {
-		cleanup10()
-		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -477,23 +435,22 @@ var (
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, noticed, data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey,
-		openBlobs, wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)), wire.Struct(new(biz.AudioStores), "*"), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey, wire.FieldsOf(new(*doors), "Blobs"), data.NewBlobs, wire.Bind(new(biz.Blobs), new(*data.Blobs)), wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)), wire.Struct(new(biz.AudioStores), "*"), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
 		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
-		sessionConfig, newCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
+		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(plugins.Live), new(*protocol.Deliverer)), observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, authorized, biz.NewAuthorizedRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewAuthorizedPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*conf.Config), "Audio"), transcriber.New, wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*doors), "Transcriber"), wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, answering, newFinder,
 	)
-	authSet     = wire.NewSet(auth.New, auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, wire.Struct(new(server.Callers), "*"))
+	authSet     = wire.NewSet(wire.FieldsOf(new(*doors), "Authenticator"), auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, around, wire.Struct(new(server.Callers), "*"))
 	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
-	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, plugins.New)
+	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, newHost)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

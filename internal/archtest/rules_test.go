@@ -29,6 +29,10 @@ var layers = []layer{
 		why: "a plugin's test runs a whole node in one line, and holds transports against the suite of the node's own",
 	},
 	{
+		folder: "plugin/kratosplugin", may: []string{"plugin"},
+		why: "it speaks of plugins in the terms of Kratos, and whoever does without builds without them",
+	},
+	{
 		folder: "sdk", may: []string{"api"},
 		why: "it is linked into other people's programs and knows the server by its wire alone",
 	},

@@ -50,6 +50,12 @@ func WithIdentity(ctx context.Context, id Identity) context.Context {
 
 // IdentityFrom returns who is calling. Without anything in ctx that is nobody, who may do nothing.
 func IdentityFrom(ctx context.Context) Identity {
-	id, _ := ctx.Value(identityKey{}).(Identity) // the zero Identity is right when there is none
+	id, _ := LookupIdentity(ctx) // the zero Identity is right when there is none
 	return id
+}
+
+// LookupIdentity is IdentityFrom for who has to tell whether there is anything in ctx.
+func LookupIdentity(ctx context.Context) (Identity, bool) {
+	id, ok := ctx.Value(identityKey{}).(Identity)
+	return id, ok
 }

@@ -89,6 +89,9 @@ func checkReachable(path string, addrs []string, ps *Problems) {
 
 // checkClusterCredentials refuses what the engine has no use for: to ignore it would leave it open.
 func checkClusterCredentials(c *Cluster, ps *Problems) {
+	if c.GetType() != ClusterNATS && c.GetType() != ClusterRedis { // what it has a use for is its own affair
+		return
+	}
 	user, password := c.GetUsername() != "", c.GetPassword() != ""
 	kinds := 0
 	for _, k := range []struct {

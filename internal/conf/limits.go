@@ -11,10 +11,14 @@ type limit struct {
 	shape    shape
 	min, max int64 // bytes, nanoseconds or a plain number
 	words    []string
+	linked   bool // or the name of a plugin, of which words are those that are shipped
 }
 
 func (l limit) String() string {
-	if l.words != nil {
+	switch {
+	case l.linked:
+		return strings.Join(l.words, ", ") + ", or what is linked"
+	case l.words != nil:
 		return strings.Join(l.words, ", ")
 	}
 	return format(l.shape, l.min) + " to " + format(l.shape, l.max)
@@ -38,7 +42,10 @@ func (l limit) checkWord(word string) string {
 			return ""
 		}
 	}
-	return fmt.Sprintf("%q is not known%s; one of %s", word, didYouMean(word, l.words), l)
+	if l.linked && isPluginName(word) { // which there are is told where they are linked
+		return ""
+	}
+	return fmt.Sprintf("%q is not known%s; one of %s", word, DidYouMean(word, l.words), l)
 }
 
 func count(least, most int64) limit { return limit{shape: shapeCount, min: least, max: most} }
@@ -47,6 +54,11 @@ func lasting(least, most time.Duration) limit {
 	return limit{shape: shapeDuration, min: int64(least), max: int64(most)}
 }
 func oneOf(words ...string) limit { return limit{shape: shapeText, words: words} }
+
+// linked is for keys that choose a plugin.
+func linked(shipped ...string) limit {
+	return limit{shape: shapeText, words: shipped, linked: true}
+}
 
 const (
 	kib     = 1 << 10
@@ -84,7 +96,7 @@ var limits = map[string]limit{
 	"hermod.conf.Data.Log.batch_rows":             count(1, 4096),
 	"hermod.conf.Data.Log.queue_messages":         count(1, 10*million),
 	"hermod.conf.Data.Log.queue_bytes":            size(mib, 16*gib),
-	"hermod.conf.Data.Blobs.store":                oneOf(BlobsDir, BlobsS3),
+	"hermod.conf.Data.Blobs.store":                linked(BlobsDir, BlobsS3),
 	"hermod.conf.Data.Blobs.S3.timeout":           lasting(100*time.Millisecond, 10*time.Minute),
 	"hermod.conf.Data.Retention.max_age":          lasting(0, forever),
 	"hermod.conf.Data.Retention.max_messages":     count(0, 1000*million),
@@ -155,7 +167,7 @@ var limits = map[string]limit{
 	"hermod.conf.Audio.Transcription.attempts": count(1, 100),
 	"hermod.conf.Audio.Transcription.backoff":  lasting(time.Second, time.Hour),
 
-	"hermod.conf.Registry.type":                   oneOf(RegistryNone, RegistryNacos, RegistryEtcd, RegistryConsul),
+	"hermod.conf.Registry.type":                   linked(RegistryNone, RegistryNacos, RegistryEtcd, RegistryConsul),
 	"hermod.conf.Registry.ttl":                    lasting(3*time.Second, 20*time.Minute),
 	"hermod.conf.Registry.weight":                 count(1, 10_000),
 	"hermod.conf.Registry.Advertise.im_port":      count(0, 65535),
@@ -177,5 +189,5 @@ var limits = map[string]limit{
 	"hermod.conf.Webhook.batch":              count(0, 500),
 	"hermod.conf.Webhook.keep_dead":          lasting(0, forever),
 
-	"hermod.conf.Cluster.type": oneOf(ClusterNone, ClusterNATS, ClusterRedis),
+	"hermod.conf.Cluster.type": linked(ClusterNone, ClusterNATS, ClusterRedis),
 }

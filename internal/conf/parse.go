@@ -81,7 +81,7 @@ func (p *parser) entry(k, v *yaml.Node, md protoreflect.MessageDescriptor, path 
 	at := join(path, keyName(k))
 	fd := md.Fields().ByName(protoreflect.Name(k.Value))
 	if fd == nil || k.Kind != yaml.ScalarNode {
-		p.note(k, at, "no such key%s; allowed here: %s", didYouMean(k.Value, fieldNames(md)), strings.Join(fieldNames(md), ", "))
+		p.note(k, at, "no such key%s; allowed here: %s", DidYouMean(k.Value, fieldNames(md)), strings.Join(fieldNames(md), ", "))
 		return nil
 	}
 	switch shapeOf(fd) {

@@ -23,6 +23,11 @@ func (r *Registry) Addresses() []string {
 	return commaList(r.GetAddrs())
 }
 
+// shipped tells whether the registry is one of those that are in the list above.
+func (r *Registry) shipped() bool {
+	return r.GetType() == RegistryNacos || r.GetType() == RegistryEtcd || r.GetType() == RegistryConsul
+}
+
 // commaList returns what stands between the commas of a text.
 func commaList(text string) []string {
 	var all []string
@@ -54,7 +59,7 @@ func checkRegistryAddrs(r *Registry, ps *Problems) {
 	const path = "registry.addrs"
 	addrs := r.Addresses()
 	switch {
-	case len(addrs) == 0:
+	case len(addrs) == 0 && r.shipped():
 		ps.add(path, "is empty; registry.type %s needs host:port, several with commas between them (HERMOD_REGISTRY_ADDR sets it)", r.GetType())
 	case len(addrs) > 1 && r.GetType() == RegistryConsul:
 		ps.add(path, "has %d addresses; a node registers with one Consul agent, usually the one of its machine", len(addrs))
@@ -65,6 +70,9 @@ func checkRegistryAddrs(r *Registry, ps *Problems) {
 // checkRegistryKind refuses what the kind of registry has no use for: to ignore it would leave nodes
 // where nobody looks for them.
 func checkRegistryKind(r *Registry, ps *Problems) {
+	if !r.shipped() { // what it has a use for is its own affair
+		return
+	}
 	for _, only := range []struct {
 		key, value string
 		kinds      []string

@@ -1,8 +1,8 @@
 package conf
 
-// didYouMean names the candidate that is most like the word, as a part of a sentence; empty when
+// DidYouMean names the candidate that is most like the word, as a part of a sentence; empty when
 // none is like it.
-func didYouMean(word string, candidates []string) string {
+func DidYouMean(word string, candidates []string) string {
 	best, least := "", len(word)/3+1
 	for _, c := range candidates {
 		if d := distance(word, c); d <= least && (best == "" || d < least) {

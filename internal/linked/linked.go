@@ -38,7 +38,7 @@ func Choose[C any](plugins []plugin.Plugin, key, value, what string) (C, error) 
 		return chosen, problem(key, "%q is not linked into this node, which has no %s at all; those that are shipped are in hermod.Standard()", value, what)
 	}
 	slices.Sort(names)
-	return chosen, problem(key, "%q is not linked into this node; one of %s", value, strings.Join(slices.Compact(names), ", "))
+	return chosen, problem(key, "%q is not linked into this node%s; one of %s", value, conf.DidYouMean(value, names), strings.Join(slices.Compact(names), ", "))
 }
 
 func problem(key, format string, args ...any) error {

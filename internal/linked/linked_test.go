@@ -34,7 +34,7 @@ func TestChoice(t *testing.T) {
 	}{
 		"a":        {[]plugin.Plugin{scribe("a"), scribe("b")}, "a", ""},
 		"b":        {[]plugin.Plugin{scribe("a"), other{}, scribe("b")}, "b", ""},
-		"unknown":  {[]plugin.Plugin{scribe("z"), other{}, scribe("a")}, "c", `audio.transcriber: "c" is not linked into this node; one of a, z`},
+		"unknown":  {[]plugin.Plugin{scribe("z"), other{}, scribe("a")}, "c", `audio.transcriber: "c" is not linked into this node, did you mean a?; one of a, z`},
 		"the same": {[]plugin.Plugin{scribe("a"), scribe("a")}, "a", `audio.transcriber: two transcribers are named "a"; link one of them`},
 		"none": {[]plugin.Plugin{other{}}, "b",
 			`audio.transcriber: "b" is not linked into this node, which has no transcribers at all; those that are shipped are in hermod.Standard()`},

@@ -145,6 +145,16 @@ func observers[O any](all []*member, hook string) (found []observer[O]) {
 	return found
 }
 
+// With returns those plugins of a host that have the capability C, in their order.
+func With[C any](h *Host) (found []C) {
+	for _, m := range h.all {
+		if p, ok := plugin.As[C](m.plugin); ok {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
 // observes returns the feed of a plugin, which is one whatever it observes: so it has one order.
 func (m *member) observes() *feed {
 	if m.feed == nil {

@@ -77,11 +77,12 @@ func (l listener) Start(ctx context.Context) error {
 	return nil
 }
 
-// Callers tells who may call, and what the node proves itself to them with.
+// Callers tells who may call, what stands around their calls, and what the node proves itself to them with.
 type Callers struct {
 	Clients      *auth.Verifier
 	Services     *auth.ServiceGuard
 	Certificates *Certificates
+	Around       Around
 }
 
 // Streams are what serves sessions, by protocol, and what bounds them.
@@ -118,6 +119,7 @@ func NewIM(c *conf.Config, api IMAPI, h Streams, by Callers, ready *Readiness, m
 			grpc.StreamInterceptor(sessionStreams(gate{by.Clients, ready, h.Load}, m, log)),
 		)...),
 	)
+	by.Around.on(srv, imService, roomService)
 	malformed := refuseMalformed(m, log)
 	srv.RegisterService(strict(imv1.IMService_ServiceDesc, imService, malformed), &imServer{IM: api.IM, handler: h.IM, log: log})
 	srv.RegisterService(strict(imv1.RoomService_ServiceDesc, roomService, malformed), api.Rooms)
@@ -146,6 +148,7 @@ func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Me
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log), guard(by.Services, sessionService, log), guard(by.Services, webhookService, log)),
 		kgrpc.Options(append(connection(c, maxPushRequest(c)), grpc.StreamInterceptor(serviceStreams(by.Services, m, log)))...),
 	)
+	by.Around.on(srv, append([]string{sessionService}, gatewayServices...)...)
 	malformed := refuseMalformed(m, log)
 	for _, name := range gatewayServices {
 		srv.RegisterService(strict(gatewayv1.GatewayService_ServiceDesc, name, malformed), api.Gateway)

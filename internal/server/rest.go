@@ -39,7 +39,8 @@ type PushAPI struct {
 type REST struct {
 	routes   []restRoute
 	services httpServices
-	limit    int64 // bytes of a request
+	limit    int64                                                                             // bytes of a request
+	around   func(r *http.Request, path string, reply http.Header) grpc.UnaryServerInterceptor // nil: nothing
 	log      *slog.Logger
 }
 
@@ -54,14 +55,14 @@ type restRoute struct {
 type restMethod struct {
 	body   bool // the request is the body; otherwise it is path and query
 	params []string
-	unary  func(ctx context.Context, fill func(any) error) (any, error) // nil: it is a stream
+	unary  func(ctx context.Context, fill func(any) error, around grpc.UnaryServerInterceptor) (any, error) // nil: it is a stream
 	stream func(ss grpc.ServerStream) error
 }
 
 // NewREST returns the REST of the push API.
 func NewREST(c *conf.Config, api PushAPI, by Callers, log *slog.Logger) (*REST, error) {
 	// JSON takes more room than protobuf: a third more for data, and twice as much for names.
-	s := &REST{services: newHTTPServices(c, by.Services), limit: 2 * maxPushRequest(c), log: log}
+	s := &REST{services: newHTTPServices(c, by.Services), limit: 2 * maxPushRequest(c), around: by.Around.rest(), log: log}
 	for desc, srv := range map[*grpc.ServiceDesc]any{
 		&gatewayv1.GatewayService_ServiceDesc: api.Gateway,
 		&gatewayv1.SessionService_ServiceDesc: api.Sessions,
@@ -84,7 +85,9 @@ func (s *REST) add(desc *grpc.ServiceDesc, srv any) error {
 	methods := found.(protoreflect.ServiceDescriptor).Methods()
 	for _, m := range desc.Methods {
 		err = s.addMethod(methods.ByName(protoreflect.Name(m.MethodName)), &restMethod{
-			unary: func(ctx context.Context, fill func(any) error) (any, error) { return m.Handler(srv, ctx, fill, nil) },
+			unary: func(ctx context.Context, fill func(any) error, around grpc.UnaryServerInterceptor) (any, error) {
+				return m.Handler(srv, ctx, fill, around)
+			},
 		})
 		if err != nil {
 			return err
@@ -184,7 +187,11 @@ func (s *REST) serve(w http.ResponseWriter, r *http.Request, route restRoute) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, unaryTimeout)
 	defer cancel()
-	reply, err := m.unary(ctx, fill)
+	var around grpc.UnaryServerInterceptor
+	if s.around != nil {
+		around = s.around(r, route.path, w.Header())
+	}
+	reply, err := m.unary(ctx, fill, around)
 	if err != nil {
 		refuseREST(w, r, s.log, err)
 		return
