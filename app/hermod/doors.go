@@ -18,6 +18,7 @@ type doors struct {
 	Authenticator plugin.Authenticator
 	Transcriber   plugin.Transcriber
 	Blobs         plugin.BlobStore
+	Broker        plugin.Broker // nil: the node is alone
 
 	Linked  []plugin.Plugin // all that there are, those that run outside of the node among them
 	Outside *remote.Plugins
@@ -50,6 +51,12 @@ func openDoors(ctx context.Context, c *conf.Config, linked []plugin.Plugin, log 
 		d.Transcriber = plugins.Choose[plugin.Transcriber](ch, plugins.Choice{
 			Key: transcriber.Key, Name: name, What: "transcribers",
 			Keys: plugins.Section{Keys: conf.Keys(c.GetAudio().GetOpenai()), At: "audio.openai", Of: conf.TranscriberOpenAI},
+		})
+	}
+	if c.GetCluster().Joined() {
+		d.Broker = plugins.Choose[plugin.Broker](ch, plugins.Choice{
+			Key: "cluster.type", Name: c.GetCluster().GetType(), What: "brokers",
+			Keys: plugins.Section{Keys: conf.Keys(c.GetCluster()), At: "cluster"},
 		})
 	}
 	if err := ch.Start(ctx, c.GetData().GetDir()); err != nil {

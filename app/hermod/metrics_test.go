@@ -94,11 +94,15 @@ func described(t *testing.T) map[string]string {
 	t.Cleanup(cleanup)
 	n := node.New(session.NewCore(session.Config{}, quiet), broker.NewMemory(), newPresence(c))
 	c.Cluster = &conf.Cluster{Type: conf.ClusterRedis, Addrs: "127.0.0.1:6379", Name: "hermod"} // never connected
-	joined, leave, err := newBroker(c, quiet)
+	d, closeDoors, err := openDoors(t.Context(), c, Standard(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(leave)
+	t.Cleanup(closeDoors)
+	joined, err := newBroker(c, d, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
 	streams := server.Streams{
 		IM:      im.NewHandler(n, im.Rules{}, nil, im.Config{}, quiet),
 		Gateway: gateway.NewHandler(n, nil, nil, nil, nil, gateway.Config{}, quiet),

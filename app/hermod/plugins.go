@@ -9,6 +9,7 @@ import (
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/data/blob"
+	"github.com/game-im/hermod/internal/engines"
 	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/plugins/auditlog"
 	"github.com/game-im/hermod/internal/plugins/floodguard"
@@ -29,6 +30,7 @@ func Standard() []plugin.Plugin {
 	return slices.Concat(
 		auth.Standard(),
 		blob.Standard(),
+		engines.Standard(),
 		[]plugin.Plugin{
 			openai.New(openai.Keys{BaseURL: "https://api.openai.com/v1", Model: "whisper-1"}),
 			auditlog.New(),

@@ -50,7 +50,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	}
 	config := sessionConfig(c)
 	core := session.NewCore(config, log)
-	cluster, cleanup2, err := newBroker(c, log)
+	cluster, err := newBroker(c, d, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -62,7 +62,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	dataLogOptions := logOptions(c)
 	messageLog, err := data.NewMessageLog(db, bizDeliverer, dataLogOptions, log)
 	if err != nil {
-		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -130,7 +129,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	secrets := data.NewSecrets(db)
 	hermodUrlKey, err := newURLKey(ctx, secrets)
 	if err != nil {
-		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -138,15 +136,13 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	bizAudios := biz.NewAudios(rooms, members, audioStores, bizTranscripts, bizAudioRules, log)
 	certificates, err := server.NewCertificates(c, log)
 	if err != nil {
-		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	guard := core.Load
 	serverMetrics := server.NewMetrics()
-	public, cleanup3, err := server.NewPublic(c, certificates, guard, serverMetrics)
+	public, cleanup2, err := server.NewPublic(c, certificates, guard, serverMetrics)
 	if err != nil {
-		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -180,9 +176,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	verifier := auth.NewVerifier(authenticator, log)
 	config2 := imConfig(c)
 	handler := im.NewHandler(nodeNode, rules, verifier, config2, log)
-	caller, cleanup4, err := newCaller(c)
+	caller, cleanup3, err := newCaller(c)
 	if err != nil {
-		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -223,9 +218,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Certificates: certificates,
 		Around:       serverAround,
 	}
-	serverIM, cleanup5, err := server.NewIM(c, imapi, streams, callers, readiness, serverMetrics, log)
+	serverIM, cleanup4, err := server.NewIM(c, imapi, streams, callers, readiness, serverMetrics, log)
 	if err != nil {
-		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -240,9 +234,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Gateway:  serviceGateway,
 		Sessions: serviceSessions,
 	}
-	serverGateway, cleanup6, err := server.NewGateway(c, pushAPI, callers, readiness, serverMetrics, log)
+	serverGateway, cleanup5, err := server.NewGateway(c, pushAPI, callers, readiness, serverMetrics, log)
 	if err != nil {
-		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -256,9 +249,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Conf:     c,
 	}
 	http := server.NewHTTP(public, bizAudios, streams, monitors, callers, serverMetrics, log)
-	quic, cleanup7, err := server.NewQUIC(c, streams, callers, readiness, serverMetrics, log)
+	quic, cleanup6, err := server.NewQUIC(c, streams, callers, readiness, serverMetrics, log)
 	if err != nil {
-		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -268,7 +260,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	}
 	rest, err := server.NewREST(c, pushAPI, callers, log)
 	if err != nil {
-		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -303,7 +294,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
-		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -312,9 +302,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup8, err := server.NewOps(c, opsPages, v2, gatherer, certificates, serverMetrics, log)
+	ops, cleanup7, err := server.NewOps(c, opsPages, v2, gatherer, certificates, serverMetrics, log)
 	if err != nil {
-		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -330,7 +319,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	}
 	keeper, err := newKeeper(c, serverIM, serverGateway, hermodListing, log)
 	if err != nil {
-		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -351,7 +339,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	protocolServices := protocol.NewServices(nodeNode, services)
 	finder, err := newFinder(c, services, log)
 	if err != nil {
-		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -415,7 +402,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Plugins:      host,
 	}
 	return hermodApp, func() {
-		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()

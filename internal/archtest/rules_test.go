@@ -139,6 +139,10 @@ var layers = []layer{
 		why: "it delivers for the rules, as upstream calls for them; how requests are signed is said once, beside what verifies them",
 	},
 	{
+		folder: "internal/engines", may: []string{"internal/realtime/broker", "internal/conf", "plugin"},
+		why: "a broker that is shipped is a plugin like those of other people: a bus, with keys of its own",
+	},
+	{
 		folder: "internal/recording", may: []string{"internal/biz"},
 		why: "what a file is does not depend on where it is kept, nor on who sends it",
 	},

@@ -29,7 +29,7 @@ func checkAudio(a *Audio, ps *Problems) {
 const minURLSecret = 32
 
 // Keys are what addresses are signed with and verified by, the signing one first.
-func (u *Audio_Url) Keys() []string { return commaList(u.GetSecrets()) }
+func (u *Audio_Url) Keys() []string { return CommaList(u.GetSecrets()) }
 
 // checkURLSecrets says what is wrong with a secret without showing it.
 func checkURLSecrets(secrets []string, ps *Problems) {

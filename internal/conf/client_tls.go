@@ -61,3 +61,19 @@ func checkClientTLS(section string, t ClientTLS, ps *Problems) {
 		}
 	}
 }
+
+// TLSKeys are the keys of such a section, for plugins that have one.
+type TLSKeys struct {
+	Enabled    bool   `json:"enabled"`
+	CAFile     string `json:"ca_file"`
+	CertFile   string `json:"cert_file"`
+	KeyFile    string `json:"key_file"`
+	ServerName string `json:"server_name"`
+}
+
+// Config is TLSConfig of the section.
+func (k TLSKeys) Config(section string) (*tls.Config, error) {
+	return TLSConfig(section, &Cluster_TLS{
+		Enabled: k.Enabled, CaFile: k.CAFile, CertFile: k.CertFile, KeyFile: k.KeyFile, ServerName: k.ServerName,
+	})
+}

@@ -13,10 +13,10 @@ const (
 const maxClusterName = 64
 
 // Addresses returns the host:port pairs of cluster.addrs.
-func (c *Cluster) Addresses() []string { return commaList(c.GetAddrs()) }
+func (c *Cluster) Addresses() []string { return CommaList(c.GetAddrs()) }
 
 // Peers returns the host:port pairs of cluster.embedded.routes.
-func (e *Cluster_Embedded) Peers() []string { return commaList(e.GetRoutes()) }
+func (e *Cluster_Embedded) Peers() []string { return CommaList(e.GetRoutes()) }
 
 // Within tells whether the nodes run the engine themselves.
 func (c *Cluster) Within() bool { return c.GetType() == ClusterNATS && len(c.Addresses()) == 0 }

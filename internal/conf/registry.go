@@ -20,7 +20,7 @@ const RegistryLeave = 3 * time.Second
 
 // Addresses returns the host:port pairs of registry.addrs.
 func (r *Registry) Addresses() []string {
-	return commaList(r.GetAddrs())
+	return CommaList(r.GetAddrs())
 }
 
 // shipped tells whether the registry is one of those that are in the list above.
@@ -28,8 +28,8 @@ func (r *Registry) shipped() bool {
 	return r.GetType() == RegistryNacos || r.GetType() == RegistryEtcd || r.GetType() == RegistryConsul
 }
 
-// commaList returns what stands between the commas of a text.
-func commaList(text string) []string {
+// CommaList returns what stands between the commas of a text.
+func CommaList(text string) []string {
 	var all []string
 	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part != "" {

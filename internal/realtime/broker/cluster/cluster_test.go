@@ -7,6 +7,7 @@ import (
 
 	"github.com/game-im/hermod/internal/realtime/broker/brokertest"
 	"github.com/game-im/hermod/internal/realtime/broker/cluster"
+	"github.com/game-im/hermod/plugin/plugintest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -23,6 +24,12 @@ type outage struct{ *brokertest.Network }
 
 func (o outage) Stop()    { o.Cut() }
 func (o outage) Restart() { o.Heal() }
+
+// TestNetworkIsABus: what tests of the broker run on keeps the contract that engines have.
+func TestNetworkIsABus(t *testing.T) {
+	t.Parallel()
+	plugintest.Broker(t, onNetwork)
+}
 
 func TestOutage(t *testing.T) {
 	t.Parallel()
