@@ -28,8 +28,8 @@ func newCaller(c *conf.Config) (*upstream.Caller, func(), error) {
 }
 
 // newFinder returns what looks for business services in the node's registry.
-func newFinder(c *conf.Config, services *biz.Services, log *slog.Logger) (*registry.Finder, error) {
-	r, err := registry.Open(c.GetRegistry(), filepath.Join(c.GetData().GetDir(), "discovery"))
+func newFinder(c *conf.Config, d *doors, services *biz.Services, log *slog.Logger) (*registry.Finder, error) {
+	r, err := d.registry(c, filepath.Join(c.GetData().GetDir(), "discovery"))
 	if err != nil {
 		return nil, err
 	}

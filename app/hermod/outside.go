@@ -12,11 +12,11 @@ import (
 )
 
 // openOutside starts and finds the plugins that run outside of the node.
-func openOutside(ctx context.Context, c *conf.Config, log *slog.Logger) (*remote.Plugins, error) {
+func openOutside(ctx context.Context, c *conf.Config, d *doors, log *slog.Logger) (*remote.Plugins, error) {
 	return remote.Open(ctx, c.GetPlugins(), remote.Options{
 		Version: Version, Log: log,
 		Find: func(names []string, found func(string, []remote.Address)) (func(context.Context), error) {
-			r, err := registry.Open(c.GetRegistry(), filepath.Join(c.GetData().GetDir(), "discovery-plugins"))
+			r, err := d.registry(c, filepath.Join(c.GetData().GetDir(), "discovery-plugins"))
 			if err != nil {
 				return nil, err
 			}

@@ -18,6 +18,7 @@ import (
 	"github.com/game-im/hermod/internal/plugins/wordfilter"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/transcriber/openai"
 	"github.com/game-im/hermod/plugin"
@@ -31,6 +32,7 @@ func Standard() []plugin.Plugin {
 		auth.Standard(),
 		blob.Standard(),
 		engines.Standard(),
+		registry.Standard(),
 		[]plugin.Plugin{
 			openai.New(openai.Keys{BaseURL: "https://api.openai.com/v1", Model: "whisper-1"}),
 			auditlog.New(),
@@ -45,7 +47,7 @@ func Standard() []plugin.Plugin {
 // The functions below put the host of plugins where the parts of a node meet.
 
 func newHost(configured []*conf.Plugin, linked []plugin.Plugin, d *doors, m *plugins.Metrics, log *slog.Logger) (*plugins.Host, error) {
-	return plugins.New(configured, linked, m, log, d.chosen.Names()...)
+	return plugins.New(configured, linked, m, log, d.chosen...)
 }
 
 // town is what knows who is in rooms, and who is there.

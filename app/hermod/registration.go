@@ -11,8 +11,9 @@ import (
 
 func registryWeight(c *conf.Config) int { return int(c.GetRegistry().GetWeight()) }
 
-// listing is what a registration goes by, and where it is told how it stands.
+// listing is what a registration goes through and by, and where it is told how it stands.
 type listing struct {
+	Doors   *doors
 	Ready   *server.Readiness
 	Status  *registry.Status
 	Metrics *registry.Metrics
@@ -20,9 +21,9 @@ type listing struct {
 
 // newKeeper keeps the node registered at the addresses that its listeners were opened with.
 func newKeeper(c *conf.Config, im *server.IM, g *server.Gateway, l listing, log *slog.Logger) (*registry.Keeper, error) {
-	r, err := registry.Open(c.GetRegistry(), c.GetData().GetDir())
+	r, err := l.Doors.registry(c, c.GetData().GetDir())
 	if err != nil {
-		return nil, fmt.Errorf("registry: %w", err)
+		return nil, err
 	}
 	at, err := registry.Advertised(c.GetRegistry(), im.Addr(), g.Addr())
 	if err != nil {

@@ -313,6 +313,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		return nil, nil, err
 	}
 	hermodListing := listing{
+		Doors:   d,
 		Ready:   readiness,
 		Status:  status,
 		Metrics: registryMetrics,
@@ -337,7 +338,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	indexer := newIndexer(c, db, log)
 	idleRooms := biz.NewIdleRooms(roomAdmin, log)
 	protocolServices := protocol.NewServices(nodeNode, services)
-	finder, err := newFinder(c, services, log)
+	finder, err := newFinder(c, d, services, log)
 	if err != nil {
 		cleanup7()
 		cleanup6()

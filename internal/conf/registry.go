@@ -23,8 +23,8 @@ func (r *Registry) Addresses() []string {
 	return CommaList(r.GetAddrs())
 }
 
-// shipped tells whether the registry is one of those that are in the list above.
-func (r *Registry) shipped() bool {
+// Shipped tells whether the registry is one of those that are in the list above.
+func (r *Registry) Shipped() bool {
 	return r.GetType() == RegistryNacos || r.GetType() == RegistryEtcd || r.GetType() == RegistryConsul
 }
 
@@ -59,7 +59,7 @@ func checkRegistryAddrs(r *Registry, ps *Problems) {
 	const path = "registry.addrs"
 	addrs := r.Addresses()
 	switch {
-	case len(addrs) == 0 && r.shipped():
+	case len(addrs) == 0 && r.Shipped():
 		ps.add(path, "is empty; registry.type %s needs host:port, several with commas between them (HERMOD_REGISTRY_ADDR sets it)", r.GetType())
 	case len(addrs) > 1 && r.GetType() == RegistryConsul:
 		ps.add(path, "has %d addresses; a node registers with one Consul agent, usually the one of its machine", len(addrs))
@@ -70,7 +70,7 @@ func checkRegistryAddrs(r *Registry, ps *Problems) {
 // checkRegistryKind refuses what the kind of registry has no use for: to ignore it would leave nodes
 // where nobody looks for them.
 func checkRegistryKind(r *Registry, ps *Problems) {
-	if !r.shipped() { // what it has a use for is its own affair
+	if !r.Shipped() { // what it has a use for is its own affair
 		return
 	}
 	for _, only := range []struct {

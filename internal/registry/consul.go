@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/plugin"
 )
 
 // reapAfter is how long Consul lists, as failing, what does not answer: its own minimum. Consumers
@@ -53,7 +54,7 @@ func checkID(i Instance) string { return "service:" + i.ID() }
 func (c *consul) Register(ctx context.Context, i Instance) error {
 	err := c.client.Agent().ServiceRegisterOpts(&api.AgentServiceRegistration{
 		ID: i.ID(), Name: i.Name(), Address: i.Host, Port: i.Port,
-		Tags: []string{"version=" + i.Version}, Meta: i.metadata(),
+		Tags: []string{"version=" + i.Version}, Meta: i.AllMetadata(),
 		TaggedAddresses: map[string]api.ServiceAddress{i.Scheme(): {Address: i.Scheme() + "://" + i.Addr(), Port: i.Port}},
 		Weights:         &api.AgentWeights{Passing: i.Weight, Warning: 1},
 		Check: &api.AgentServiceCheck{
@@ -105,7 +106,11 @@ func (c *consul) Deregister(ctx context.Context, i Instance) error {
 	return fmt.Errorf("consul: %w", err)
 }
 
-// discovery implements finding.
+// Watch implements plugin.RegistryWatcher.
+func (c *consul) Watch(ctx context.Context, service string, found func([]plugin.Endpoint)) error {
+	return watch(ctx, service, c.discovery, found)
+}
+
 func (c *consul) discovery(context.Context) (kregistry.Discovery, error) { //nolint:unparam // the others may fail
 	return kconsul.New(c.client), nil
 }

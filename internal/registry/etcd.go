@@ -12,6 +12,7 @@ import (
 	kregistry "github.com/go-kratos/kratos/v2/registry"
 
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/plugin"
 )
 
 // kratosPrefix is where Kratos' consumers look unless they are told otherwise.
@@ -60,7 +61,7 @@ func (e *etcd) Register(ctx context.Context, i Instance) error {
 	e.stop(i) // two heartbeats would register two versions of it
 	beating, stop := context.WithCancel(context.Background())
 	r := ketcd.New(client, ketcd.Context(beating), ketcd.Namespace(e.prefix), ketcd.RegisterTTL(e.conf.GetTtl().AsDuration()), ketcd.MaxRetry(1))
-	if err := r.Register(ctx, i.kratos(i.Name())); err != nil {
+	if err := r.Register(ctx, asKratos(i, i.Name())); err != nil {
 		stop()
 		return e.explained(err)
 	}
@@ -89,7 +90,7 @@ func (e *etcd) Renew(ctx context.Context, i Instance) error {
 	if err != nil {
 		return err
 	}
-	if there == nil || there.Metadata[metaWeight] != i.metadata()[metaWeight] {
+	if there == nil || there.Metadata["weight"] != i.AllMetadata()["weight"] {
 		return ErrMissing
 	}
 	return nil
@@ -126,13 +127,17 @@ func (e *etcd) Deregister(ctx context.Context, i Instance) error {
 	if r == nil {
 		return nil
 	}
-	if err := r.Deregister(ctx, i.kratos(i.Name())); err != nil {
+	if err := r.Deregister(ctx, asKratos(i, i.Name())); err != nil {
 		return fmt.Errorf("etcd: %w", err)
 	}
 	return nil
 }
 
-// discovery implements finding.
+// Watch implements plugin.RegistryWatcher.
+func (e *etcd) Watch(ctx context.Context, service string, found func([]plugin.Endpoint)) error {
+	return watch(ctx, service, e.discovery, found)
+}
+
 func (e *etcd) discovery(ctx context.Context) (kregistry.Discovery, error) {
 	client, err := e.connected(ctx)
 	if err != nil {

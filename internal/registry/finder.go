@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
@@ -11,19 +10,12 @@ import (
 	"time"
 
 	kregistry "github.com/go-kratos/kratos/v2/registry"
+
+	"github.com/game-im/hermod/plugin"
 )
 
 // Found is an instance of somebody else's service.
-type Found struct {
-	Address string // host:port
-	Secure  bool   // speaks TLS
-}
-
-// finding is a registry in which others can be found. Each call makes a new kregistry.Discovery: some
-// of Kratos' are of no use any more once a watch of theirs has failed.
-type finding interface {
-	discovery(ctx context.Context) (kregistry.Discovery, error)
-}
+type Found = plugin.Endpoint
 
 const (
 	// findersLeave is how long a registry's client, some of which know no contexts, may take to let go.
@@ -127,31 +119,15 @@ func (f *Finder) follow(ctx context.Context, name string) {
 // watch tells of what there is under a name until ctx ends or the registry fails; worked is called each
 // time.
 func (f *Finder) watch(ctx context.Context, name string, worked func()) error {
-	in, ok := f.registrar.(finding)
+	in, ok := f.registrar.(plugin.RegistryWatcher)
 	if !ok {
 		<-ctx.Done() // nowhere
 		return nil
 	}
-	// The registries' clients may wait for a server as long as they are let.
-	call, cancel := context.WithTimeout(ctx, callTimeout)
-	d, err := in.discovery(call)
-	cancel()
-	if err != nil {
-		return err
-	}
-	w, err := d.Watch(ctx, name)
-	if err != nil {
-		return fmt.Errorf("watch: %w", err)
-	}
-	defer w.Stop() //nolint:errcheck // there is nothing left to be done about it
-	for {
-		instances, err := w.Next()
-		if err != nil {
-			return fmt.Errorf("watch: %w", err)
-		}
+	return in.Watch(ctx, name, func(all []Found) {
 		worked()
-		f.found(name, addresses(instances))
-	}
+		f.found(name, all)
+	})
 }
 
 // addresses returns where instances are reached, each once: by gRPC if they say so, and where nothing is

@@ -1,79 +1,26 @@
 package registry
 
 import (
-	"maps"
-	"net"
-	"strconv"
-
 	kregistry "github.com/go-kratos/kratos/v2/registry"
 
 	"github.com/game-im/hermod/internal/conf"
-)
-
-// What Kratos puts behind the name of a gRPC service, and in front of its address: its consumers that
-// dial with TLS look for the second one, and the others for the first.
-const (
-	plain  = "grpc"
-	secure = "grpcs"
-)
-
-// Metadata that every instance has. Kratos' consumers read the weight there.
-const (
-	metaKind    = "kind"
-	metaVersion = "version"
-	metaWeight  = "weight"
-	metaZone    = "zone"
+	"github.com/game-im/hermod/plugin"
 )
 
 // Instance is one service of one node.
-type Instance struct {
-	Service string // without the scheme
-	// Suffixed instances are named for Kratos, im-service.grpc; others for everybody, im-service.
-	Suffixed bool
-	Secure   bool   // speaks TLS
-	Host     string // an IP address without brackets, or a name
-	Port     int
-	Version  string
-	Weight   int
-	Metadata map[string]string // without what has a field of its own
-}
+type Instance = plugin.Instance
 
-// Name is what consumers look for.
-func (i Instance) Name() string {
-	if i.Suffixed {
-		return i.Service + "." + i.Scheme()
-	}
-	return i.Service
-}
+// What the schemes of addresses are, and metadata that has a key of its own in the configuration.
+const (
+	plain    = "grpc"
+	secure   = "grpcs"
+	metaZone = "zone"
+)
 
-// Scheme is that of the instance's address.
-func (i Instance) Scheme() string {
-	if i.Secure {
-		return secure
-	}
-	return plain
-}
-
-// ID is the same whenever a node with this address registers, so that one that died and came back
-// takes its own place.
-func (i Instance) ID() string { return i.Name() + "-" + i.Host + "-" + strconv.Itoa(i.Port) }
-
-// Addr is host:port.
-func (i Instance) Addr() string { return net.JoinHostPort(i.Host, strconv.Itoa(i.Port)) }
-
-func (i Instance) metadata() map[string]string {
-	m := maps.Clone(i.Metadata)
-	if m == nil {
-		m = map[string]string{}
-	}
-	m[metaKind], m[metaVersion], m[metaWeight] = i.Scheme(), i.Version, strconv.Itoa(i.Weight)
-	return m
-}
-
-// kratos returns the instance as Kratos has it, under a name.
-func (i Instance) kratos(name string) *kregistry.ServiceInstance {
+// asKratos returns an instance as Kratos has it, under a name.
+func asKratos(i Instance, name string) *kregistry.ServiceInstance {
 	return &kregistry.ServiceInstance{
-		ID: i.ID(), Name: name, Version: i.Version, Metadata: i.metadata(),
+		ID: i.ID(), Name: name, Version: i.Version, Metadata: i.AllMetadata(),
 		Endpoints: []string{i.Scheme() + "://" + i.Addr()},
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/nacos-group/nacos-sdk-go/v2/vo"
 
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/plugin"
 )
 
 // nacosCluster is Nacos' own default.
@@ -133,11 +134,11 @@ func (n *nacos) Register(ctx context.Context, i Instance) error {
 	}
 	return within(ctx, func() error {
 		if i.Suffixed { // Kratos puts the suffix there
-			return n.kratos.Register(ctx, i.kratos(i.Service))
+			return n.kratos.Register(ctx, asKratos(i, i.Service))
 		}
 		ok, err := naming.RegisterInstance(vo.RegisterInstanceParam{
 			Ip: i.Host, Port: uint64(i.Port), ServiceName: i.Name(), GroupName: n.group, ClusterName: n.in,
-			Weight: float64(i.Weight), Enable: true, Healthy: true, Ephemeral: true, Metadata: i.metadata(),
+			Weight: float64(i.Weight), Enable: true, Healthy: true, Ephemeral: true, Metadata: i.AllMetadata(),
 		})
 		if err == nil && !ok {
 			return errors.New("the server refused the instance")
@@ -201,7 +202,7 @@ func (n *nacos) Deregister(ctx context.Context, i Instance) error {
 	}
 	return within(ctx, func() error {
 		if i.Suffixed {
-			return n.kratos.Deregister(ctx, i.kratos(i.Service))
+			return n.kratos.Deregister(ctx, asKratos(i, i.Service))
 		}
 		_, err := naming.DeregisterInstance(vo.DeregisterInstanceParam{
 			Ip: i.Host, Port: uint64(i.Port), ServiceName: i.Name(), GroupName: n.group, Cluster: n.in, Ephemeral: true,
@@ -210,7 +211,11 @@ func (n *nacos) Deregister(ctx context.Context, i Instance) error {
 	}, nil)
 }
 
-// discovery implements finding.
+// Watch implements plugin.RegistryWatcher.
+func (n *nacos) Watch(ctx context.Context, service string, found func([]plugin.Endpoint)) error {
+	return watch(ctx, service, n.discovery, found)
+}
+
 func (n *nacos) discovery(ctx context.Context) (kregistry.Discovery, error) {
 	naming, err := n.connected(ctx)
 	if err != nil {

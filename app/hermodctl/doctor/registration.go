@@ -17,6 +17,9 @@ func registration(ctx context.Context, c *conf.Config) []Finding {
 	if r.GetType() == conf.RegistryNone {
 		return []Finding{ok("no registry is configured; consumers need the address of the node")}
 	}
+	if !r.Shipped() {
+		return []Finding{ok("registry.type " + r.GetType() + " is a plugin of the node's own, which hermodctl cannot ask; the node's /readyz says how it stands")}
+	}
 	listed, missing, err := lookUp(ctx, c)
 	name := r.GetType() + " at " + r.GetAddrs()
 	if err != nil {
