@@ -9,11 +9,13 @@ import (
 //
 //	Config → Validate → Start → calls → Stop
 //
-// Plugins start in the order of the configuration, and stop in reverse. What fails before the node
+// Plugins start in the order of the configuration, and stop in reverse; those that a key of their own chooses,
+// such as auth.mode, start before all others, since the node is made of them. What fails before the node
 // serves ends it, with a message that names the plugin. Plugins that the configuration does not name
 // take no step.
 
-// Configurable is the capability to have keys of one's own, below plugins[].config.
+// Configurable is the capability to have keys of one's own, below plugins[].config. What a key chooses is also
+// given those of its section, such as registry.addrs, that it has fields for.
 type Configurable interface {
 	// Config returns a pointer to a struct that holds the defaults; it is called once. The node then sets
 	// the fields that the configuration has keys for, by their json tags. A field is a string, bool,

@@ -1,7 +1,7 @@
-// Package plugin is what a Hermod node can be extended by: interfaces of one or two methods, each a
+// Package plugin is what a Hermod node can be extended by: small interfaces, each a
 // capability. A plugin is a Go value that implements Plugin and the capabilities that it has; a
-// node is given its plugins where it is started, hermod.Main(plugins...), and configuration
-// chooses among them by name.
+// node is given its plugins where it is started, hermod.Main(append(hermod.Standard(), mine)...), and
+// configuration chooses among them by name. What is shipped is in the list Standard, and has no other door.
 //
 // A plugin is made once, before the node serves, and called by many goroutines at once for as long
 // as the node lives: its methods must be safe for concurrent use. A panic in a plugin is a fault of
