@@ -171,6 +171,7 @@ generate: ## regenerate protobuf, gRPC and wire code, and the reference of plugi
 	mkdir -p docs/reference
 	cd tools && go run ./reference ../plugin=$(MODULE)/plugin ../docs/reference/plugin.md
 	cd tools && go run ./reference ../plugin/plugintest=$(MODULE)/plugin/plugintest ../docs/reference/plugintest.md
+	cd tools && go run ./reference ../plugin/nodetest=$(MODULE)/plugin/nodetest ../docs/reference/nodetest.md
 proto: generate ## the same
 
 .PHONY: fmt

@@ -82,8 +82,8 @@ func (w *warden) Middleware() middleware.Middleware {
 	}
 }
 
-// guarded runs a node with two of them, which lets services in by a token.
-func guarded(t *testing.T) (*process, *seen) {
+// wardens runs a node with two of them, which lets services in by a token.
+func wardens(t *testing.T) (*process, *seen) {
 	t.Helper()
 	t.Setenv("HERMOD_DATA_DIR", t.TempDir())
 	s := &seen{}
@@ -95,7 +95,7 @@ func guarded(t *testing.T) (*process, *seen) {
 // TestMiddlewareStandsAroundUnaryCalls: of clients and of services, in the order of the list, and around nothing
 // else.
 func TestMiddlewareStandsAroundUnaryCalls(t *testing.T) {
-	p, s := guarded(t)
+	p, s := wardens(t)
 	if _, err := healthpb.NewHealthClient(dial(t, p.addr)).Check(as(t, ""), &healthpb.HealthCheckRequest{}); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestMiddlewareStandsAroundUnaryCalls(t *testing.T) {
 // TestMiddlewareIsWithinTheGuards: who may not call is not seen, and what a middleware refuses, fails at or panics
 // with is an answer.
 func TestMiddlewareIsWithinTheGuards(t *testing.T) {
-	p, s := guarded(t)
+	p, s := wardens(t)
 	push := &gatewayv1.UnicastPushRequest{TargetType: "openid", TargetId: "nobody", Title: "t"}
 	s.take()
 	if _, err := p.gateway.PushToClient(as(t, ""), push); status.Code(err) != codes.Unauthenticated {

@@ -25,7 +25,7 @@ import (
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/internal/upstream"
-	"github.com/game-im/hermod/plugin"
+	"github.com/game-im/hermod/internal/webhook"
 	"github.com/google/wire"
 	"log/slog"
 )
@@ -33,7 +33,7 @@ import (
 // Injectors from wire.go:
 
 // assemble makes a node that has its listeners open and does not serve yet.
-func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plugin.Plugin, d *doors, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
+func assemble(ctx context.Context, c *conf.Config, live *conf.Live, d *doors, log *slog.Logger, level *slog.LevelVar) (*app, func(), error) {
 	db, cleanup, err := openStore(ctx, c, log)
 	if err != nil {
 		return nil, nil, err
@@ -42,14 +42,15 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	rooms := data.NewRooms(db)
 	members := data.NewMembers(db)
 	v := c.Plugins
+	v2 := d.Linked
 	metrics := plugins.NewMetrics()
-	host, err := newHost(v, linked, d, metrics, log)
+	host, err := newHost(v, v2, d, metrics, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
 	config := sessionConfig(c)
-	core := session.NewCore(config, log)
+	core := newCore(config, host, log)
 	cluster, err := newBroker(c, d, log)
 	if err != nil {
 		cleanup()
@@ -58,7 +59,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	tracker := newPresence(c)
 	nodeNode := node.New(core, cluster, tracker)
 	deliverer := protocol.NewDeliverer(nodeNode)
-	bizDeliverer := observed(host, deliverer)
+	bizDeliverer := observed(host, deliverer, rooms, members)
 	dataLogOptions := logOptions(c)
 	messageLog, err := data.NewMessageLog(db, bizDeliverer, dataLogOptions, log)
 	if err != nil {
@@ -66,7 +67,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		return nil, nil, err
 	}
 	bizRoomRules := roomRules(c)
-	bizRooms := biz.NewRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules)
+	authorizer := authorized(host)
+	bizRooms := biz.NewAuthorizedRooms(rooms, members, messageLog, bizDeliverer, deliverer, bizRoomRules, authorizer)
 	bizMessageRules := messageRules(c)
 	interceptor := intercepted(host)
 	messages := biz.NewInterceptedMessages(rooms, messageLog, bizDeliverer, bizMessageRules, interceptor)
@@ -160,9 +162,10 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	backlog := biz.NewBacklog(rooms, members, messageLog, cursors)
 	pusher := protocol.NewPusher(nodeNode)
 	inbox := data.NewInbox(db, log)
+	bizInbox := noticed(host, inbox)
 	pushKeys := data.NewPushKeys(db, log)
 	bizPushRules := pushRules(c)
-	pushes := biz.NewPushes(pusher, inbox, pushKeys, bizPushRules)
+	pushes := biz.NewAuthorizedPushes(pusher, bizInbox, pushKeys, bizPushRules, authorizer)
 	watches := protocol.NewWatches(nodeNode, presences, acquaintances, log)
 	rules := im.Rules{
 		Rooms:      bizRooms,
@@ -230,9 +233,22 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 	directory := protocol.NewDirectory(nodeNode)
 	sessions := biz.NewSessions(directory)
 	serviceSessions := service.NewSessions(sessions, log)
+	webhooks := data.NewWebhooks(db)
+	webhookMetrics := webhook.NewMetrics()
+	team, err := newWebhooks(c, nodeNode, webhooks, messageLog, webhookMetrics, log)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	bizWebhooks := newWebhookDesk(webhooks, team)
+	serviceWebhooks := service.NewWebhooks(bizWebhooks, log)
 	pushAPI := server.PushAPI{
 		Gateway:  serviceGateway,
 		Sessions: serviceSessions,
+		Webhooks: serviceWebhooks,
 	}
 	serverGateway, cleanup5, err := server.NewGateway(c, pushAPI, callers, readiness, serverMetrics, log)
 	if err != nil {
@@ -258,6 +274,17 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		cleanup()
 		return nil, nil, err
 	}
+	v3 := carriers(host)
+	plugged, err := server.NewPlugged(c, streams, callers, readiness, serverMetrics, v3, log)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	rest, err := server.NewREST(c, pushAPI, callers, log)
 	if err != nil {
 		cleanup6()
@@ -273,8 +300,9 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Monitors: monitors,
 	}
 	status := &registry.Status{}
-	v2 := newNotes(status, live, cluster, blobs)
+	v4 := newNotes(status, live, cluster, blobs)
 	registryMetrics := registry.NewMetrics()
+	remotePlugins := d.Outside
 	hermodMeters := meters{
 		Store:        db,
 		Node:         nodeNode,
@@ -291,6 +319,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Cluster:      cluster,
 		Certificates: certificates,
 		Plugins:      metrics,
+		Webhooks:     webhookMetrics,
+		Outside:      remotePlugins,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
@@ -302,7 +332,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		cleanup()
 		return nil, nil, err
 	}
-	ops, cleanup7, err := server.NewOps(c, opsPages, v2, gatherer, certificates, serverMetrics, log)
+	ops, cleanup7, err := server.NewOps(c, opsPages, v4, gatherer, certificates, serverMetrics, log)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -374,6 +404,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Gateway:      serverGateway,
 		HTTP:         http,
 		QUIC:         quic,
+		Plugged:      plugged,
 		Ops:          ops,
 		Registry:     keeper,
 		Store:        db,
@@ -401,6 +432,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, linked []plu
 		Tunable:      hermodTunable,
 		Certificates: certificates,
 		Plugins:      host,
+		Webhooks:     team,
 	}
 	return hermodApp, func() {
 		cleanup7()
@@ -422,22 +454,22 @@ var (
 // One set for each layer, from the store outwards.
 var (
 	dataSet = wire.NewSet(
-		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, wire.Bind(new(biz.Inbox), new(*data.Inbox)), data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey, wire.FieldsOf(new(*doors), "Blobs"), data.NewBlobs, wire.Bind(new(biz.Blobs), new(*data.Blobs)), wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)), wire.Struct(new(biz.AudioStores), "*"), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
-		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
+		openStore, data.NewRooms, wire.Bind(new(biz.RoomRepo), new(*data.Rooms)), data.NewMembers, wire.Bind(new(biz.MemberRepo), new(*data.Members)), logOptions, data.NewMessageLog, wire.Bind(new(biz.MessageLog), new(*data.MessageLog)), data.NewRoomBook, wire.Bind(new(biz.RoomBook), new(*data.RoomBook)), data.NewHistory, wire.Bind(new(biz.HistoryRepo), new(*data.History)), data.NewRevisions, wire.Bind(new(biz.RevisionRepo), new(*data.Revisions)), data.NewCursors, wire.Bind(new(biz.CursorRepo), new(*data.Cursors)), data.NewInbox, noticed, data.NewPushKeys, wire.Bind(new(biz.PushKeys), new(*data.PushKeys)), data.NewAudios, wire.Bind(new(biz.AudioRepo), new(*data.Audios)), wire.Bind(new(biz.AudioUpkeep), new(*data.Audios)), data.NewSecrets, newURLKey, wire.FieldsOf(new(*doors), "Blobs"), data.NewBlobs, wire.Bind(new(biz.Blobs), new(*data.Blobs)), wire.Struct(new(recording.Inspector)), wire.Bind(new(biz.AudioInspector), new(recording.Inspector)), wire.Struct(new(biz.AudioStores), "*"), data.NewTranscripts, wire.Bind(new(biz.TranscriptRepo), new(*data.Transcripts)), wire.Bind(new(biz.TranscriptQueue), new(*data.Transcripts)), newJanitor,
+		newIndexer, data.NewSearch, wire.Bind(new(biz.SearchRepo), new(*data.Search)), data.NewWatermarks, wire.Bind(new(biz.WatermarkRepo), new(*data.Watermarks)), data.NewAcquaintances, wire.Bind(new(biz.AcquaintanceRepo), new(*data.Acquaintances)), wire.Bind(new(protocol.Seen), new(*data.Acquaintances)), data.NewWebhooks, wire.Bind(new(biz.WebhookBook), new(*data.Webhooks)), webhook.NewMetrics, newWebhooks, newWebhookDesk, data.NewWatches, wire.Bind(new(biz.WatchRepo), new(*data.Watches)),
 	)
 	realtimeSet = wire.NewSet(
-		sessionConfig, session.NewCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
+		sessionConfig, newCore, wire.FieldsOf(new(*session.Core), "Load"), newPresence,
 		newBroker, node.New,
 	)
-	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, wire.Bind(new(plugins.Live), new(*protocol.Deliverer)), observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
+	protocolSet = wire.NewSet(protocol.NewDeliverer, protocol.NewLeaves, observed, wire.Bind(new(biz.Presence), new(*protocol.Deliverer)), wire.Bind(new(biz.Teller), new(*protocol.Deliverer)), wire.Bind(new(biz.Whereabouts), new(*protocol.Deliverer)), protocol.NewWatches, newWitness, protocol.NewPusher, wire.Bind(new(biz.PushSessions), new(*protocol.Pusher)), protocol.NewServices, protocol.NewDirectory, wire.Bind(new(biz.SessionIndex), new(*protocol.Directory)), wire.Struct(new(im.Rules), "*"), imConfig, im.NewHandler, wire.Struct(new(imactions.Rules), "*"), imactions.New, wire.Bind(new(gateway.Actions), new(*imactions.Actions)), gatewayConfig, gateway.NewHandler, newMoves, wire.Struct(new(server.Streams), "*"), eventEncoder, transcriptEncoder)
 	bizSet      = wire.NewSet(
-		roomRules, biz.NewRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*doors), "Transcriber"), wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
+		roomRules, authorized, biz.NewAuthorizedRooms, biz.NewRoomAdmin, biz.NewIdleRooms, messageRules, intercepted, biz.NewInterceptedMessages, biz.NewRevisions, biz.NewBacklog, biz.NewHistory, biz.NewWatch, searchRules, biz.NewSearch, wire.Value(imcall.Reader{}), wire.Bind(new(biz.MessageReader), new(imcall.Reader)), ephemeralRules, biz.NewEphemerals, watermarkRules, biz.NewWatermarks, presenceRules, biz.NewPresences, pushRules, biz.NewAuthorizedPushes, biz.NewSessions, wire.Bind(new(biz.Waker), new(*biz.Transcripts)), audioRules, biz.NewAudios, wire.FieldsOf(new(*doors), "Transcriber"), wire.Struct(new(biz.TranscriptStores), "*"), transcriptRules, biz.NewTranscripts,
 	)
 	upstreamSet = wire.NewSet(
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, answering, newFinder,
 	)
 	authSet     = wire.NewSet(wire.FieldsOf(new(*doors), "Authenticator"), auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, around, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
-	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), plugins.NewMetrics, newHost)
+	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, service.NewWebhooks, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), wire.FieldsOf(new(*doors), "Linked", "Outside"), plugins.NewMetrics, newHost)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

@@ -82,7 +82,7 @@ func checkWebhooks(webhooks []*Webhook, ps *Problems) {
 		}
 		for _, t := range w.GetTypes() {
 			if !slices.Contains(webhookTypes, t) {
-				ps.add(at+".types", "%q is not known%s; one of %s", t, didYouMean(t, webhookTypes), strings.Join(webhookTypes, ", "))
+				ps.add(at+".types", "%q is not known%s; one of %s", t, DidYouMean(t, webhookTypes), strings.Join(webhookTypes, ", "))
 			}
 		}
 		checkClientTLS(at, webhookTLS{w}, ps)

@@ -49,11 +49,14 @@ func TestKnownSignature(t *testing.T) {
 func TestForgedIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, forge := range map[string]func(http.Header) []byte{
-		"body":              func(http.Header) []byte { return append([]byte(" "), body...) },
-		"id":                func(h http.Header) []byte { h.Set(webhook.HeaderID, "msg_2"); return body },
-		"time":              func(h http.Header) []byte { h.Set(webhook.HeaderTimestamp, "1700000001"); return body },
-		"another signature": func(h http.Header) []byte { h.Set(webhook.HeaderSignature, "v1,"+base64.StdEncoding.EncodeToString(make([]byte, 32))); return body },
-		"empty signature":   func(h http.Header) []byte { h.Set(webhook.HeaderSignature, "v1,"); return body },
+		"body": func(http.Header) []byte { return append([]byte(" "), body...) },
+		"id":   func(h http.Header) []byte { h.Set(webhook.HeaderID, "msg_2"); return body },
+		"time": func(h http.Header) []byte { h.Set(webhook.HeaderTimestamp, "1700000001"); return body },
+		"another signature": func(h http.Header) []byte {
+			h.Set(webhook.HeaderSignature, "v1,"+base64.StdEncoding.EncodeToString(make([]byte, 32)))
+			return body
+		},
+		"empty signature": func(h http.Header) []byte { h.Set(webhook.HeaderSignature, "v1,"); return body },
 		"another scheme": func(h http.Header) []byte {
 			h.Set(webhook.HeaderSignature, strings.Replace(h.Get(webhook.HeaderSignature), "v1,", "v0,", 1))
 			return body

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/game-im/hermod/plugin/plugintest"
+	"github.com/game-im/hermod/plugin/nodetest"
 
 	"example.com/outside/socket"
 )
@@ -25,7 +25,7 @@ func TestConfiguration(t *testing.T) {
 		t.Fatal("the document configures nothing")
 	}
 	t.Chdir(t.TempDir())
-	plugintest.NodeWith(t, string(block[1]), socket.New())
+	nodetest.NodeWith(t, string(block[1]), socket.New())
 	conn, err := net.Dial("unix", "hermod.sock")
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
-	"github.com/game-im/hermod/plugin/plugintest"
+	"github.com/game-im/hermod/plugin/nodetest"
 )
 
 var configured = regexp.MustCompile("(?s)```yaml\n(plugins:\n[^`]*name: quiet\n.*?)```\n")
@@ -32,9 +32,9 @@ func TestConfiguration(t *testing.T) {
 	if err := os.WriteFile("words.txt", []byte("darn\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n := plugintest.NodeWith(t, string(block[1]), NewQuiet(slog.New(slog.DiscardHandler)))
+	n := nodetest.NodeWith(t, string(block[1]), NewQuiet(slog.New(slog.DiscardHandler)))
 	calls := imv1.NewIMServiceClient(n.Dial(n.IM))
-	ctx, cancel := context.WithTimeout(plugintest.As(t.Context(), "alice", nil), time.Minute)
+	ctx, cancel := context.WithTimeout(nodetest.As(t.Context(), "alice", nil), time.Minute)
 	defer cancel()
 	if _, err := calls.JoinRoom(ctx, &imv1.JoinRoomRequest{RoomId: "lobby"}); err != nil {
 		t.Fatal(err)

@@ -81,7 +81,7 @@ func ask(b *testing.B, h *plugins.Host, user string, content []byte) {
 	done := make(chan error, 1)
 	for range perSender {
 		d := &biz.Draft{Message: biz.Message{Room: "r", Sender: biz.UserID(user), Type: biz.TypeText, Content: content}}
-		h.Interceptor().Intercept(d, fits, func(err error) { done <- err })
+		h.Interceptor().Intercept(d, biz.Speaker{}, fits, func(err error) { done <- err })
 		if err := <-done; err != nil {
 			b.Error(err)
 			return

@@ -353,7 +353,7 @@ func (n *node) say(room, text string) (string, time.Duration) {
 	began := time.Now()
 	done := make(chan error, 1)
 	d := &biz.Draft{Message: biz.Message{Room: biz.RoomID(room), Sender: "alice", Type: biz.TypeText, Content: []byte(text)}}
-	n.Interceptor().Intercept(d, fits, func(err error) { done <- err })
+	n.Interceptor().Intercept(d, biz.Speaker{}, fits, func(err error) { done <- err })
 	if err := <-done; err != nil {
 		return biz.AsError(err).Reason, time.Since(began)
 	}
