@@ -115,7 +115,7 @@ func described(t *testing.T) map[string]string {
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
 		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: streams,
 		Registry: registry.NewMetrics(), Upstream: service.NewUpstreamMetrics(), Live: conf.NewLive(set, loaded, quiet), Certificates: certificates,
-		Cluster: joined, Watches: protocol.NewWatches(n, nil, nil, quiet), Plugins: plugins.NewMetrics(), Webhooks: webhook.NewMetrics(),
+		Cluster: joined, Watches: protocol.NewWatches(n, nil, nil, quiet), Plugins: plugins.NewMetrics(), Webhooks: webhook.NewMetrics(), Outside: d.Outside,
 	})
 	if err != nil {
 		t.Fatal(err)

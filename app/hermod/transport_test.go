@@ -89,7 +89,7 @@ func (*posing) Name() string { return "quic" }
 
 func TestTransportWithATakenName(t *testing.T) {
 	t.Setenv("HERMOD_DATA_DIR", t.TempDir())
-	err := Run(t.Context(), append(configured(t, "plugins:", "  - {name: quic}"), loopback...), io.Discard, io.Discard, &posing{})
+	err := Run(t.Context(), append(configured(t, "plugins:", "  - {name: quic}"), loopback...), io.Discard, io.Discard, append(Standard(), &posing{})...)
 	if err == nil || !strings.Contains(err.Error(), "the plugin quic carries sessions and cannot have that name") {
 		t.Errorf("got %v", err)
 	}

@@ -143,7 +143,7 @@ func (p *passage) goesOn(n int, err error, w *watch) bool {
 		p.refusal = biz.Errorf(biz.KindPermissionDenied, "NOT_AUTHORIZED", "%s", refused.Reason)
 	case ok:
 		p.refusal = biz.Errorf(biz.KindPermissionDenied, "MESSAGE_REFUSED", "%s", refused.Reason)
-	case err != nil && !on.guard.bounds.open:
+	case !on.guard.bounds.open:
 		p.refusal = biz.Errorf(biz.KindUnavailable, "PLUGIN_UNAVAILABLE", "the message must be checked first, and that cannot be done now").
 			Because(fmt.Errorf("plugin %s: %w", on.guard.name, err)).After(on.guard.advice(err))
 	default:

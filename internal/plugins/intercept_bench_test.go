@@ -21,7 +21,7 @@ func BenchmarkIntercept(b *testing.B) {
 	verdict := func(err error) { done <- err }
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += many {
-		for _, d := range drafts {
+		for _, d := range &drafts {
 			by.Intercept(d, biz.Speaker{}, func(biz.Payload) error { return nil }, verdict)
 		}
 		for range drafts {

@@ -111,7 +111,7 @@ func (c *consul) Watch(ctx context.Context, service string, found func([]plugin.
 	return watch(ctx, service, c.discovery, found)
 }
 
-func (c *consul) discovery(context.Context) (kregistry.Discovery, error) { //nolint:unparam // the others may fail
+func (c *consul) discovery(context.Context) (kregistry.Discovery, error) {
 	return kconsul.New(c.client), nil
 }
 

@@ -127,7 +127,7 @@ func TestDeliveryIDs(t *testing.T) {
 		}
 		return d.String()
 	}
-	if id("w", 0, 1, 2) != id("w", 0, 1, 2) {
+	if first := id("w", 0, 1, 2); first != id("w", 0, 1, 2) {
 		t.Error("the same messages have another id")
 	}
 	seen := map[string]bool{}

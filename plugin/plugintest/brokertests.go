@@ -11,7 +11,7 @@ import (
 func subjectOf(t *testing.T, part string) string {
 	name := []byte(t.Name())
 	for i, c := range name {
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9') {
+		if (c < 'a' || 'z' < c) && (c < 'A' || 'Z' < c) && (c < '0' || '9' < c) {
 			name[i] = '-'
 		}
 	}

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 )
 
 // ErrNotServing means that an instance answered a check, but not that it serves.
@@ -69,6 +71,8 @@ func (c *GRPCHealthChecker) Check(ctx context.Context, service *ServiceInfo) err
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("discovery: check %s: %w: %w", target, ctx.Err(), err)
+	case status.Code(err) == codes.DeadlineExceeded: // the other side's clock was a moment faster
+		return fmt.Errorf("discovery: check %s: %w: %w", target, context.DeadlineExceeded, err)
 	case err != nil:
 		return fmt.Errorf("discovery: check %s: %w", target, err)
 	case answer.GetStatus() != healthv1.HealthCheckResponse_SERVING:

@@ -1777,6 +1777,8 @@ type Pushed struct {
 	Data          []byte                 `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
 	Headers       map[string]string      `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Expiry        int64                  `protobuf:"varint,5,opt,name=expiry,proto3" json:"expiry,omitempty"`
+	Title         string                 `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"` // for people, as is content
+	Content       string                 `protobuf:"bytes,7,opt,name=content,proto3" json:"content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1844,6 +1846,20 @@ func (x *Pushed) GetExpiry() int64 {
 		return x.Expiry
 	}
 	return 0
+}
+
+func (x *Pushed) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Pushed) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
 }
 
 // AudioPart is some of a recording.
@@ -2188,13 +2204,15 @@ const file_plugin_v1_plugin_proto_rawDesc = "" +
 	"\tmentioned\x18\x02 \x03(\tR\tmentioned\x123\n" +
 	"\amessage\x18\x03 \x01(\v2\x19.hermod.plugin.v1.MessageR\amessage\x12,\n" +
 	"\x04push\x18\x04 \x01(\v2\x18.hermod.plugin.v1.PushedR\x04push\x12\x12\n" +
-	"\x04time\x18\x05 \x01(\x03R\x04time\"\xd9\x01\n" +
+	"\x04time\x18\x05 \x01(\x03R\x04time\"\x89\x02\n" +
 	"\x06Pushed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06action\x18\x02 \x01(\tR\x06action\x12\x12\n" +
 	"\x04data\x18\x03 \x01(\fR\x04data\x12?\n" +
 	"\aheaders\x18\x04 \x03(\v2%.hermod.plugin.v1.Pushed.HeadersEntryR\aheaders\x12\x16\n" +
-	"\x06expiry\x18\x05 \x01(\x03R\x06expiry\x1a:\n" +
+	"\x06expiry\x18\x05 \x01(\x03R\x06expiry\x12\x14\n" +
+	"\x05title\x18\x06 \x01(\tR\x05title\x12\x18\n" +
+	"\acontent\x18\a \x01(\tR\acontent\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"N\n" +

@@ -103,7 +103,7 @@ func TestServiceThatIsThere(t *testing.T) {
 // which fetches what package-lock.json names.
 func TestNodeJSPluginOutOfProcess(t *testing.T) {
 	if os.Getenv("HERMOD_TEST_NODEJS") == "" {
-		t.Skip("HERMOD_TEST_NODEJS is not set")
+		t.Skip("needs Node.js and npm: set HERMOD_TEST_NODEJS=1, or run make race")
 	}
 	for _, program := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -112,7 +112,7 @@ func TestNodeJSPluginOutOfProcess(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json", "hermod.js", "plugin.js"} {
-		b, err := os.ReadFile(filepath.Join("../plugin-node", name))
+		b, err := os.ReadFile(filepath.Join("..", "plugin-node", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func run(t *testing.T, yaml string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	return hermod.Run(ctx, arguments(t, yaml), io.Discard, io.Discard)
+	return hermod.Run(ctx, arguments(t, yaml), io.Discard, io.Discard, hermod.Standard()...)
 }
 
 var greeted = regexp.MustCompile(`(?s)clients +(\S+).*services`)
@@ -204,7 +204,7 @@ func start(t *testing.T, yaml string) *node {
 	ctx, cancel := context.WithCancel(context.Background())
 	out, n, done := &output{}, &node{logs: &output{}}, make(chan error, 1)
 	args := arguments(t, yaml)
-	go func() { done <- hermod.Run(ctx, args, out, n.logs) }()
+	go func() { done <- hermod.Run(ctx, args, out, n.logs, hermod.Standard()...) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {

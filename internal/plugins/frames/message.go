@@ -46,7 +46,9 @@ func FromNotification(n *plugin.Notification) *pluginv1.Notification {
 		to.Message = FromMessage(n.Message)
 	}
 	if p := n.Push; p != nil {
-		to.Push = &pluginv1.Pushed{Id: p.ID, Action: p.Action, Data: p.Data, Headers: p.Headers, Expiry: nanos(p.Expiry)}
+		to.Push = &pluginv1.Pushed{
+			Id: p.ID, Action: p.Action, Title: p.Title, Content: p.Content, Data: p.Data, Headers: p.Headers, Expiry: nanos(p.Expiry),
+		}
 	}
 	return to
 }
@@ -59,7 +61,10 @@ func ToNotification(n *pluginv1.Notification) plugin.Notification {
 		to.Message = &m
 	}
 	if p := n.GetPush(); p != nil {
-		to.Push = &plugin.Pushed{ID: p.GetId(), Action: p.GetAction(), Data: p.GetData(), Headers: p.GetHeaders(), Expiry: moment(p.GetExpiry())}
+		to.Push = &plugin.Pushed{
+			ID: p.GetId(), Action: p.GetAction(), Title: p.GetTitle(), Content: p.GetContent(),
+			Data: p.GetData(), Headers: p.GetHeaders(), Expiry: moment(p.GetExpiry()),
+		}
 	}
 	return to
 }

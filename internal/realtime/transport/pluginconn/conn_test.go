@@ -217,7 +217,7 @@ func TestFrames(t *testing.T) {
 			t.Errorf("read %q, %v", got, err)
 		}
 	}
-	if _, err := c.Read(); err != io.EOF { //nolint:errorlint // as transport.Conn says
+	if _, err := c.Read(); err != io.EOF {
 		t.Errorf("the end is %v", err)
 	}
 	if err := c.Write(transporttest.Frames(t, 7, "a", strings.Repeat("b", 300_000), "c")); err != nil {
