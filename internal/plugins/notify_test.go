@@ -111,7 +111,7 @@ func TestWhoIsAwayIsNotified(t *testing.T) {
 		h.Seek(inhabited("alice", "bob", "Carol", "dave"))
 		o := h.Observe(&live{})
 		say := func(d *biz.Draft) {
-			o.Deliver(d)
+			o.DeliverAll([]*biz.Draft{d}) // as what was stored is
 			synctest.Wait()
 		}
 		d := said(1)

@@ -139,6 +139,7 @@ func (o *observed) DeliverAll(ds []*biz.Draft) {
 	o.Live.DeliverAll(ds)
 	for _, d := range ds {
 		o.said(&d.Message)
+		o.notify(d)
 	}
 }
 
