@@ -6,8 +6,8 @@ import "github.com/game-im/hermod/plugin"
 // that is shipped is called as directly as any other.
 type Bus = plugin.Bus
 
-// What a Bus carries, and where it puts what comes.
-type (
-	Message = plugin.BusMessage
-	Sink    = plugin.BusSink
-)
+// Message is what a Bus carries.
+type Message = plugin.BusMessage
+
+// Sink is where a Bus puts what comes.
+type Sink = plugin.BusSink
