@@ -1,5 +1,5 @@
 // This plugin runs in a process of its own. What it can do is written as for one that is linked in, and
-// it could be: hermod.Main(&Shrug{}).
+// it could be: hermod.Main(append(hermod.Standard(), &Shrug{})...).
 package main
 
 import (
