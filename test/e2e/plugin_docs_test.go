@@ -31,7 +31,7 @@ func shellBlocks(t *testing.T) (blocks []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nodes := []string{"name: quiet", "name: socket"}
+	nodes := []string{"name: quiet", "name: socket", "name: webhook", "name: flood-guard"}
 	for _, b := range fenced.FindAllStringSubmatch(string(text), -1) {
 		switch {
 		case b[2] == "sh":

@@ -18,13 +18,41 @@ import (
 
 var configured = regexp.MustCompile("(?s)```yaml\n(plugins:\n[^`]*name: quiet\n.*?)```\n")
 
-// TestConfiguration runs a node with what docs/plugins.md configures: the word filter first, then quiet.
-func TestConfiguration(t *testing.T) {
+var shipped = regexp.MustCompile("(?s)```yaml\n(plugins:\n[^`]*name: (?:webhook|flood-guard)\n.*?)```\n")
+
+func document(t *testing.T) string {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", "plugins.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := configured.FindSubmatch(text)
+	return string(text)
+}
+
+// TestWhatIsShipped runs a node with what docs/plugins.md configures for plugins that are shipped.
+func TestWhatIsShipped(t *testing.T) {
+	blocks := shipped.FindAllStringSubmatch(document(t), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("the document configures %d of them, and 2 are run here", len(blocks))
+	}
+	for _, block := range blocks {
+		t.Chdir(t.TempDir())
+		n := nodetest.NodeWith(t, block[1])
+		calls := imv1.NewIMServiceClient(n.Dial(n.IM))
+		if _, err := calls.JoinRoom(nodetest.As(t.Context(), "alice", nil), &imv1.JoinRoomRequest{RoomId: "lobby"}); err != nil {
+			t.Error(err)
+		}
+		n.Stop()
+	}
+	line, err := os.ReadFile(filepath.Join("audit", "hermod.jsonl"))
+	if err != nil || !strings.Contains(string(line), "alice") {
+		t.Errorf("the audit log says %q, %v", line, err)
+	}
+}
+
+// TestConfiguration runs a node with what docs/plugins.md configures: the word filter first, then quiet.
+func TestConfiguration(t *testing.T) {
+	block := configured.FindStringSubmatch(document(t))
 	if block == nil {
 		t.Fatal("the document configures nothing")
 	}
@@ -32,7 +60,7 @@ func TestConfiguration(t *testing.T) {
 	if err := os.WriteFile("words.txt", []byte("darn\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n := nodetest.NodeWith(t, string(block[1]), NewQuiet(slog.New(slog.DiscardHandler)))
+	n := nodetest.NodeWith(t, block[1], NewQuiet(slog.New(slog.DiscardHandler)))
 	calls := imv1.NewIMServiceClient(n.Dial(n.IM))
 	ctx, cancel := context.WithTimeout(nodetest.As(t.Context(), "alice", nil), time.Minute)
 	defer cancel()
