@@ -104,7 +104,7 @@ func (b *bench) connect(o session.Options) *recorded {
 	o.GID, o.Format, o.Resume, o.Replies = 7, words, true, true
 	s := session.New(b.Core(), o, conn, time.Time{})
 	b.Open(s)
-	s.Continue()
+	s.Continue(conn)
 	return &recorded{Session: s, conn: conn}
 }
 

@@ -44,7 +44,7 @@ func BenchmarkPushToClient(b *testing.B) {
 			var s *session.Session
 			s = session.New(n.Core(), session.Options{ID: "1", User: "alice", Format: im.Proto, Resume: true}, acker{&s}, time.Time{})
 			n.Open(s)
-			s.Continue()
+			s.Continue(acker{&s})
 			pushes := biz.NewPushes(protocol.NewPusher(n), nil, nil, biz.PushRules{MaxBytes: 1 << 20, MaxTargets: 1})
 			g := service.NewGateway(pushes, nil, service.NewGatewayMetrics(), slog.New(slog.DiscardHandler))
 			req := &gatewayv1.UnicastPushRequest{TargetType: "openid", TargetId: "alice", MsgType: "m", Title: "t", Data: make([]byte, 128)}

@@ -163,7 +163,7 @@ func (h *Handler) greet(n *newcomer, s *session.Session, headers map[string]stri
 		},
 		headers: headers,
 	}))
-	s.Continue()
+	s.Continue(n.conn)
 }
 
 // loginHeaders tell a client what its login has assigned.

@@ -299,7 +299,7 @@ func (h *Handler) greet(s *session.Session, conn transport.Conn, o Opening, w We
 		}
 	}
 	greeted = true
-	s.Continue()
+	s.Continue(conn)
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (b *bench) add(o session.Options) (*session.Session, *transporttest.Conn) {
 	o.Format = transporttest.Text
 	s := session.New(b.core, o, conn, time.Time{})
 	b.Add(s)
-	s.Continue()
+	s.Continue(conn)
 	return s, conn
 }
 

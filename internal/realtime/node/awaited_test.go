@@ -175,7 +175,7 @@ func TestAwaitedOverAResume(t *testing.T) {
 			t.Fatal("not resumed")
 		}
 		b.Done(s, conn, transport.ConnLost) // the old connection's end concerns nobody
-		s.Continue()
+		s.Continue(back)
 		want(t, back, "2")
 		if o, _ := first(); o != session.Acked {
 			t.Errorf("first: outcome %d", o)

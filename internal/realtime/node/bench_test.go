@@ -72,7 +72,7 @@ func each(b *testing.B, send func(n *node.Node), times, but int) {
 				s := session.New(n.Core(), session.Options{ID: id, User: "user-" + id, Format: transporttest.Text}, sink{&frames}, time.Time{})
 				n.Open(s)
 				n.Subscribe(s, "room", nil, 0)
-				s.Continue()
+				s.Continue(sink{&frames})
 			}
 			b.ReportAllocs()
 			start := cpuTime(b)

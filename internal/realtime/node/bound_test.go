@@ -14,7 +14,7 @@ func (b *bench) opened(id string, numbered bool) (*session.Session, *transportte
 	conn := transporttest.NewConn()
 	s := session.New(b.Core(), session.Options{ID: id, User: "bob", Format: lower, Resume: true, Numbered: numbered}, conn, time.Time{})
 	b.Open(s)
-	s.Continue()
+	s.Continue(conn)
 	return s, conn
 }
 

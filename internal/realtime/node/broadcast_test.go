@@ -108,7 +108,7 @@ func (b *bench) member(format *frame.Format) (*session.Session, *transporttest.C
 	conn := transporttest.NewConn()
 	s := session.New(b.Core(), session.Options{ID: "1", User: "alice", Format: format}, conn, time.Time{})
 	b.Open(s)
-	s.Continue()
+	s.Continue(conn)
 	return s, conn
 }
 

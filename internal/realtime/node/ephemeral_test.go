@@ -146,7 +146,7 @@ func TestEphemeralsAreNoPartOfResume(t *testing.T) {
 		if _, _, ok := b.Resume("bob", "bob", session.Return{Conn: again, Ticket: ticket, Last: 1}); !ok {
 			t.Fatal("not resumed")
 		}
-		s.Continue()
+		s.Continue(again)
 		want(t, again, "2", "3")
 		if g := again.Got(); g[0].Link != 2 || g[1].Link != 3 {
 			t.Errorf("numbers of %v", g)

@@ -51,7 +51,7 @@ func TestExpiredWhileAway(t *testing.T) {
 		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: back, Proven: true}); !ok {
 			t.Fatal("not resumed")
 		}
-		s.Continue()
+		s.Continue(back)
 		want(t, back, "written", "for ever", "long")
 		for i, g := range back.Got() {
 			if g.Link != uint64(i+1) {

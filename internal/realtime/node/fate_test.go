@@ -53,7 +53,7 @@ func (b *bench) back(t *testing.T, s *session.Session) *transporttest.Conn {
 	if _, _, ok := b.Resume(s.ID, s.User, session.Return{Conn: conn, Proven: true}); !ok {
 		t.Fatal("not resumed")
 	}
-	s.Continue()
+	s.Continue(conn)
 	return conn
 }
 

@@ -37,7 +37,7 @@ func (b *bench) held(id string, gid int64) (*session.Session, *transporttest.Con
 	conn := transporttest.NewConn()
 	s := session.New(b.Core(), session.Options{ID: id, User: "bob", GID: gid, Format: lower, Resume: true, Hold: true}, conn, time.Time{})
 	b.Open(s)
-	s.Continue()
+	s.Continue(conn)
 	return s, conn
 }
 
@@ -88,7 +88,7 @@ func TestResumeInAnotherFormat(t *testing.T) {
 			t.Fatal("not resumed")
 		}
 		b.Push("1", frame.New("c"))
-		s.Continue()
+		s.Continue(back)
 		want(t, back, "B", "C")
 		b.Push("1", frame.New("broken"))
 		synctest.Wait()
@@ -122,7 +122,7 @@ func TestResumeWhileReplaying(t *testing.T) {
 		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: back, Proven: true, Last: 3}); !ok {
 			t.Fatal("a number that was written was taken for one that never was")
 		}
-		s.Continue()
+		s.Continue(back)
 		want(t, back, "d")
 		s.AckLink(1000)
 		if st := s.Stats(); st.QueueFrames != 0 {

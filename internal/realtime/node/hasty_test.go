@@ -40,7 +40,7 @@ func TestAnAckThatComesBeforeTheWriteReturnsCounts(t *testing.T) {
 				s = session.New(b.Core(), session.Options{ID: "1", User: "bob", Resume: test.resume, Format: transporttest.Text}, conn, time.Time{})
 				b.Open(s)
 				b.Subscribe(s, "room", &reader{b.log, "bob"}, 0)
-				s.Continue()
+				s.Continue(conn)
 				p := b.log.append("alice", "")
 				p.AckRequired = true
 				b.Publish(p)

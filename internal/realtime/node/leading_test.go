@@ -63,7 +63,7 @@ func (b *bench) withMail(m *mailbox, o session.Options) (*session.Session, *tran
 	s := session.New(b.Core(), o, conn, time.Time{})
 	begin := b.Attach(s, "mail", m, 0)
 	b.Open(s)
-	s.Continue()
+	s.Continue(conn)
 	begin()
 	return s, conn
 }
@@ -121,7 +121,7 @@ func TestWhatWaitsBehindALeadingLogOutlivesTheConnection(t *testing.T) {
 		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: back, Proven: true}); !ok {
 			t.Fatal("not resumed")
 		}
-		s.Continue()
+		s.Continue(back)
 		want(t, back, "kept", "before", "awaited", "meanwhile")
 	})
 }
@@ -173,7 +173,7 @@ func TestALeadingLogIsToldWhatExpired(t *testing.T) {
 		b.Open(s)
 		begin() // it is read, and nothing is written before the client has been greeted
 		time.Sleep(3 * time.Second)
-		s.Continue()
+		s.Continue(conn)
 		want(t, conn, "for ever", "long")
 		if !slices.Equal(m.missed, []int64{2}) {
 			t.Errorf("missed %v", m.missed)

@@ -54,7 +54,7 @@ func (b *bench) connect(o session.Options, after int64) (*session.Session, *tran
 	s := session.New(b.Core(), o, conn, time.Time{})
 	b.Open(s)
 	b.Subscribe(s, "room", &reader{b.log, o.User}, after)
-	s.Continue()
+	s.Continue(conn)
 	return s, conn
 }
 

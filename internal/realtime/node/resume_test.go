@@ -33,7 +33,7 @@ func TestA5Resume(t *testing.T) {
 				t.Fatalf("resume: %v, a new ticket: %v", ok, next != ticket)
 			}
 			want(t, back) // nothing before the greeting
-			s.Continue()
+			s.Continue(back)
 			b.send("alice", "")
 			want(t, back, numbers(lost+1, 7)...)
 			for i, g := range back.Got() {
@@ -47,6 +47,28 @@ func TestA5Resume(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestA5ResumeTwice: a client that comes back again while it is being greeted is greeted on its last connection
+// before anything is written there.
+func TestA5ResumeTwice(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob", Resume: true}, 0)
+		b.Done(s, conn, transport.ConnLost)
+		b.send("alice", "")
+		var back [2]*transporttest.Conn
+		for i := range back {
+			back[i] = transporttest.NewConn()
+			if _, _, ok := b.Resume("1", "bob", session.Return{Conn: back[i], Proven: true}); !ok {
+				t.Fatal("not resumed")
+			}
+		}
+		s.Continue(back[0])
+		want(t, back[1])
+		s.Continue(back[1])
+		want(t, back[1], "1")
+		want(t, back[0])
+	})
 }
 
 func TestA5ResumeRefused(t *testing.T) {
@@ -117,7 +139,7 @@ func TestA5ResumeAnswerLost(t *testing.T) {
 		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: back, Ticket: had, Last: 1}); !ok {
 			t.Fatal("not resumed")
 		}
-		s.Continue()
+		s.Continue(back)
 		want(t, back, "meanwhile", "meanwhile", "meanwhile")
 		s.Heard()
 		for _, ticket := range append(lost, had) {

@@ -101,9 +101,14 @@ func (s *Session) changeFormatLocked(to *frame.Format) bool {
 	return true
 }
 
-// Continue lets a session write whose client has been greeted.
-func (s *Session) Continue() {
+// Continue lets a session write whose client has been greeted on conn. A session that has another connection by now
+// waits until that one was greeted, which may not be ready to be written to.
+func (s *Session) Continue(conn transport.Conn) {
 	s.mu.Lock()
+	if s.conn != conn {
+		s.mu.Unlock()
+		return
+	}
 	s.greeting = false
 	wake := s.wakeLocked()
 	s.catchUpLocked()

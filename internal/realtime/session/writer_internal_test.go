@@ -95,7 +95,7 @@ func running(t *testing.T, test func(t *testing.T, core *Core)) {
 
 func open(core *Core, id string, conn transport.Conn) *Session {
 	s := New(core, Options{ID: id, User: id, Format: words}, conn, time.Time{})
-	s.Continue()
+	s.Continue(conn)
 	return s
 }
 

@@ -103,7 +103,7 @@ func benchmarkFanout(b *testing.B, f *frame.Format, receivers int) {
 		sessions[i] = session.New(n.Core(), session.Options{ID: id, User: id, Format: f, Resume: true, Replies: true}, sink{&written}, time.Time{})
 		n.Open(sessions[i])
 		n.Subscribe(sessions[i], protocol.RoomChannel("r"), nil, 0)
-		sessions[i].Continue()
+		sessions[i].Continue(sink{&written})
 	}
 	live := protocol.NewDeliverer(n)
 	content := make([]byte, 128)

@@ -109,7 +109,7 @@ func attend(n *node.Node, count int) {
 		s := session.New(n.Core(), session.Options{ID: fmt.Sprint("session ", i), User: fmt.Sprint("member ", i+1), Format: gateway.Proto}, sink{&written}, time.Time{})
 		n.Open(s)
 		n.Subscribe(s, protocol.RoomChannel("r"), nil, 0)
-		s.Continue()
+		s.Continue(sink{&written})
 	}
 }
 
