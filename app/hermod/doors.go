@@ -26,34 +26,38 @@ type doors struct {
 	Linked  []plugin.Plugin // all that there are, those that run outside of the node among them
 	Outside *remote.Plugins
 
-	chosen []string // the names of the plugins that were
-	ends   []func() // what was opened, in this order
+	chosen *plugins.Chosen
 }
 
 // openDoors chooses among the linked plugins, and gets those ready that the configuration names. What is
 // wrong with it is told as conf.Problems. Whom the node finds by a registry comes behind it, and what may
 // run outside of the node behind that.
 func openDoors(ctx context.Context, c *conf.Config, linked []plugin.Plugin, log *slog.Logger) (*doors, func(), error) {
-	d := &doors{Linked: linked}
-	for _, open := range []func(context.Context, *conf.Config, *slog.Logger) error{d.toNeighbours, d.toOutside, d.toParts} {
-		if err := open(ctx, c, log); err != nil {
-			d.close()
-			return nil, nil, err
-		}
+	d := &doors{Linked: linked, chosen: plugins.NewChosen(linked, c.GetPlugins(), log)}
+	err := d.toNeighbours(ctx, c)
+	if err == nil {
+		err = d.toOutside(ctx, c, log)
+	}
+	if err == nil {
+		err = d.toParts(ctx, c)
+	}
+	if err != nil {
+		d.close()
+		return nil, nil, err
 	}
 	return d, d.close, nil
 }
 
-// close ends what was opened, the last first.
 func (d *doors) close() {
-	for _, end := range slices.Backward(d.ends) {
-		end()
+	if d.Outside != nil {
+		d.Outside.Close()
 	}
+	d.chosen.Stop()
 }
 
 // toNeighbours chooses what connects the node with others.
-func (d *doors) toNeighbours(ctx context.Context, c *conf.Config, log *slog.Logger) error {
-	ch := plugins.NewChosen(d.Linked, c.GetPlugins(), log)
+func (d *doors) toNeighbours(ctx context.Context, c *conf.Config) error {
+	ch := d.chosen
 	if c.GetCluster().Joined() {
 		d.Broker = plugins.Choose[plugin.Broker](ch, plugins.Choice{
 			Key: "cluster.type", Name: c.GetCluster().GetType(), What: "brokers",
@@ -66,7 +70,7 @@ func (d *doors) toNeighbours(ctx context.Context, c *conf.Config, log *slog.Logg
 			Keys: plugins.Section{Keys: conf.Keys(c.GetRegistry()), At: "registry"},
 		})
 	}
-	return d.start(ctx, c, ch)
+	return ch.Start(ctx, c.GetData().GetDir())
 }
 
 // toOutside connects to the plugins that run outside of the node.
@@ -74,13 +78,14 @@ func (d *doors) toOutside(ctx context.Context, c *conf.Config, log *slog.Logger)
 	if d.Outside, err = openOutside(ctx, c, d, log); err != nil {
 		return err
 	}
-	d.Linked, d.ends = slices.Concat(d.Linked, d.Outside.Linked()), append(d.ends, d.Outside.Close)
+	d.Linked = slices.Concat(d.Linked, d.Outside.Linked())
+	d.chosen.Link(d.Outside.Linked()...)
 	return nil
 }
 
 // toParts chooses what the node is made of.
-func (d *doors) toParts(ctx context.Context, c *conf.Config, log *slog.Logger) error {
-	ch := plugins.NewChosen(d.Linked, c.GetPlugins(), log)
+func (d *doors) toParts(ctx context.Context, c *conf.Config) error {
+	ch := d.chosen
 	blobs := c.GetData().GetBlobs()
 	d.Authenticator = plugins.Choose[plugin.Authenticator](ch, plugins.Choice{
 		Key: "auth.mode", Name: c.GetAuth().GetMode(), What: "authenticators",
@@ -97,15 +102,7 @@ func (d *doors) toParts(ctx context.Context, c *conf.Config, log *slog.Logger) e
 			Keys: plugins.Section{Keys: conf.Keys(c.GetAudio().GetOpenai()), At: "audio.openai", Of: conf.TranscriberOpenAI},
 		})
 	}
-	return d.start(ctx, c, ch)
-}
-
-func (d *doors) start(ctx context.Context, c *conf.Config, ch *plugins.Chosen) error {
-	if err := ch.Start(ctx, c.GetData().GetDir()); err != nil {
-		return err
-	}
-	d.chosen, d.ends = append(d.chosen, ch.Names()...), append(d.ends, ch.Stop)
-	return nil
+	return ch.Start(ctx, c.GetData().GetDir())
 }
 
 // registry returns a connection to the node's registry, whose files are in dir.

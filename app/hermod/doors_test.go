@@ -113,3 +113,28 @@ func TestAPluginThatIsChosenTwice(t *testing.T) {
 		t.Errorf("steps %q", g.steps)
 	}
 }
+
+// registrar is a gatekeeper with a registry.
+type registrar struct {
+	gatekeeper
+	shelf shelf
+}
+
+func (p *registrar) OpenRegistry(u plugin.RegistryUse) (plugin.RegistryConn, error) { return p.shelf.OpenRegistry(u) }
+
+// TestAPluginThatTwoKeysChoose takes its steps once, though one of them is needed before the other.
+func TestAPluginThatTwoKeysChoose(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("HERMOD_DATA_DIR", dir)
+	who := &registrar{}
+	p := startWith(t, []plugin.Plugin{who}, configured(t,
+		"auth: {mode: gatekeeper, service_token: sixteen-characters}",
+		"registry: {type: gatekeeper}",
+		"server: {stop: {notice: 0s, drain: 0s}}",
+		"plugins: [{name: gatekeeper, config: {word: sesame}}]")...)
+	await(t, "four instances", func() bool { return len(who.shelf.all()) == 4 })
+	p.stop()
+	if want := []string{"start in " + dir, "stop"}; !slices.Equal(who.steps, want) {
+		t.Errorf("steps %q", who.steps)
+	}
+}

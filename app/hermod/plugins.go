@@ -47,7 +47,7 @@ func Standard() []plugin.Plugin {
 // The functions below put the host of plugins where the parts of a node meet.
 
 func newHost(configured []*conf.Plugin, linked []plugin.Plugin, d *doors, m *plugins.Metrics, log *slog.Logger) (*plugins.Host, error) {
-	return plugins.New(configured, linked, m, log, d.chosen...)
+	return plugins.New(configured, linked, m, log, d.chosen.Names()...)
 }
 
 // town is what knows who is in rooms, and who is there.

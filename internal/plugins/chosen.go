@@ -21,6 +21,7 @@ type Chosen struct {
 	linked   []plugin.Plugin
 	listed   []*conf.Plugin
 	all      []choice // as they were chosen, each plugin once
+	started  int      // of all
 	problems conf.Problems
 	log      *slog.Logger
 }
@@ -96,20 +97,23 @@ func (ch *Chosen) entry(name string) (keys map[string]any, at string) {
 	return nil, ""
 }
 
-// Start gets the plugins ready that were chosen, in that order, or says what is wrong with the configuration,
-// as conf.Problems. When one fails, those before it are stopped, and the error names it and its key. dir is
-// where the node keeps its files.
+// Link adds plugins that may be chosen from then on.
+func (ch *Chosen) Link(more ...plugin.Plugin) { ch.linked = slices.Concat(ch.linked, more) }
+
+// Start gets the plugins ready that were chosen since it was called last, in that order, or says what is wrong with
+// the configuration, as conf.Problems. When one fails, the error names it and its key; Stop stops those before it. dir
+// is where the node keeps its files.
 func (ch *Chosen) Start(ctx context.Context, dir string) error {
 	if len(ch.problems) > 0 {
 		return ch.problems
 	}
 	ctx, cancel := context.WithTimeout(plugin.WithDataDir(ctx, dir), startWithin)
 	defer cancel()
-	for i, c := range ch.all {
+	for _, c := range ch.all[ch.started:] {
 		if err := within(plugin.WithLogger(ctx, ch.log.With("plugin", c.plugin.Name())), c.plugin, start); err != nil {
-			ch.stop(ch.all[:i])
 			return fmt.Errorf("%s: the plugin %s does not start: %w", c.key, c.plugin.Name(), err)
 		}
+		ch.started++
 	}
 	return nil
 }
@@ -122,14 +126,12 @@ func (ch *Chosen) Names() (names []string) {
 	return names
 }
 
-// Stop ends the plugins, the last one first, within five seconds. It is called once, when nothing uses them
-// any more.
-func (ch *Chosen) Stop() { ch.stop(ch.all) }
-
-func (ch *Chosen) stop(started []choice) {
+// Stop ends the plugins that were started, the last one first, within five seconds. It is called once, when nothing
+// uses them any more.
+func (ch *Chosen) Stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
-	for _, c := range slices.Backward(started) {
+	for _, c := range slices.Backward(ch.all[:ch.started]) {
 		if err := within(ctx, c.plugin, stop); err != nil {
 			ch.log.Warn("a plugin did not stop", "plugin", c.plugin.Name(), "error", err)
 		}
