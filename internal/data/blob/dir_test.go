@@ -16,6 +16,7 @@ import (
 
 	"github.com/game-im/hermod/internal/data/blob"
 	"github.com/game-im/hermod/plugin"
+	"github.com/game-im/hermod/plugin/plugintest"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -95,6 +96,11 @@ func files(t *testing.T, path string) (names []string) {
 		names = append(names, e.Name())
 	}
 	return names
+}
+
+func TestContractOfDir(t *testing.T) {
+	t.Parallel()
+	plugintest.BlobStore(t, func(t *testing.T) plugin.BlobStore { return open(t, t.TempDir()) })
 }
 
 func TestBlobIsWhole(t *testing.T) {

@@ -59,10 +59,10 @@ func TestS3ReadsWhatIsAskedFor(t *testing.T) {
 	var sent atomic.Int64
 	front := counting(t, server.Addr, &sent)
 	o := bucketOf(t, server, "bucket")
-	b := bench{t, openS3(t, o)}
-	b.commit("long", strings.Repeat("0123456789", 1<<20))
+	b := plugintest.Blobs{T: t, Store: openS3(t, o)}
+	b.Commit("long", strings.Repeat("0123456789", 1<<20))
 	o.Endpoint = front
-	r := bench{t, openS3(t, o)}.open("long")
+	r := plugintest.Blobs{T: t, Store: openS3(t, o)}.Open("long")
 	sent.Store(0)
 	if _, err := r.Seek(9<<20, io.SeekStart); err != nil {
 		t.Fatal(err)
@@ -111,18 +111,18 @@ func TestS3KeepsToItsPrefix(t *testing.T) {
 	t.Parallel()
 	server := registries.StartObjects(t)
 	o := bucketOf(t, server, "bucket")
-	one := bench{t, openS3(t, o)}
+	one := plugintest.Blobs{T: t, Store: openS3(t, o)}
 	o.Prefix = "recordings/other-"
-	two := bench{t, openS3(t, o)}
+	two := plugintest.Blobs{T: t, Store: openS3(t, o)}
 	o.Prefix = ""
-	root := bench{t, openS3(t, o)}
-	one.commit("a", "one")
-	two.commit("a", "two")
-	root.commit("a", "root")
-	one.want("a", "one")
-	two.want("a", "two")
-	for name, b := range map[string]bench{"two": two, "root": root} {
-		if got := b.names(time.Now().Add(time.Hour)); len(got) != 1 || got[0] != "a" {
+	root := plugintest.Blobs{T: t, Store: openS3(t, o)}
+	one.Commit("a", "one")
+	two.Commit("a", "two")
+	root.Commit("a", "root")
+	one.Want("a", "one")
+	two.Want("a", "two")
+	for name, b := range map[string]plugintest.Blobs{"two": two, "root": root} {
+		if got := b.Names(time.Now().Add(time.Hour)); len(got) != 1 || got[0] != "a" {
 			t.Errorf("%s has %v", name, got)
 		}
 	}
@@ -135,8 +135,8 @@ func TestS3Outage(t *testing.T) {
 	o := bucketOf(t, server, "bucket")
 	o.Timeout = time.Second
 	s := openS3(t, o)
-	b := bench{t, s}
-	b.commit("a", "x")
+	b := plugintest.Blobs{T: t, Store: s}
+	b.Commit("a", "x")
 	if text := s.Health(); text != "" {
 		t.Errorf("healthy, and says %q", text)
 	}
@@ -145,15 +145,15 @@ func TestS3Outage(t *testing.T) {
 	if !isUnavailable(err) || s.Health() == "" {
 		t.Errorf("opened: %v; health %q", err, s.Health())
 	}
-	if err := b.create("b", "y").Commit(); !isUnavailable(err) {
+	if err := b.Create("b", "y").Commit(); !isUnavailable(err) {
 		t.Errorf("committed: %v", err)
 	}
 	server.Start()
-	b.want("a", "x")
+	b.Want("a", "x")
 	if text := s.Health(); text != "" {
 		t.Errorf("back, and says %q", text)
 	}
-	b.wantAbsent("b")
+	b.WantAbsent("b")
 }
 
 func TestS3Refusals(t *testing.T) {
@@ -210,9 +210,9 @@ func TestS3CredentialsFromAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := bench{t, openS3(t, o)}
-	b.commit("a", "secret")
-	b.want("a", "secret")
+	b := plugintest.Blobs{T: t, Store: openS3(t, o)}
+	b.Commit("a", "secret")
+	b.Want("a", "secret")
 }
 
 func pemOf(s *httptest.Server) []byte {
