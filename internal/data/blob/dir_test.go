@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -35,51 +34,7 @@ func open(t *testing.T, path string) *blob.Dir {
 	return d
 }
 
-func create(t *testing.T, d *blob.Dir, name string, parts ...string) plugin.BlobWriter {
-	t.Helper()
-	w, err := d.Create(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range parts {
-		if n, err := io.WriteString(w, p); err != nil || n != len(p) {
-			t.Fatalf("wrote %d of %d: %v", n, len(p), err)
-		}
-	}
-	return w
-}
-
-func commit(t *testing.T, d *blob.Dir, name string, parts ...string) {
-	t.Helper()
-	if err := create(t, d, name, parts...).Commit(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, d *blob.Dir, name string) string {
-	t.Helper()
-	r, err := d.Open(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	b, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-func wantAbsent(t *testing.T, d *blob.Dir, name string) {
-	t.Helper()
-	r, err := d.Open(t.Context(), name)
-	if err == nil {
-		t.Fatalf("%q can be opened: %v", name, r.Close())
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%q: %v", name, err)
-	}
-}
+func using(t *testing.T, d *blob.Dir) plugintest.Blobs { return plugintest.Blobs{T: t, Store: d} }
 
 func isUnavailable(err error) bool {
 	var refused *plugin.Error
@@ -107,23 +62,23 @@ func TestBlobIsWhole(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "deep", "blobs")
 	d := open(t, path)
-	w := create(t, d, "a", "one ", "two ")
-	wantAbsent(t, d, "a") // before it is whole
+	w := using(t, d).Create("a", "one ", "two ")
+	using(t, d).WantAbsent("a") // before it is whole
 	if _, err := io.WriteString(w, "three"); err != nil {
 		t.Fatal(err)
 	}
-	wantAbsent(t, d, "a")
+	using(t, d).WantAbsent("a")
 	if err := w.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(t, d, "a"); got != "one two three" {
+	if got := using(t, d).Read("a"); got != "one two three" {
 		t.Errorf("read %q", got)
 	}
-	commit(t, d, "empty")
-	if got := read(t, d, "empty"); got != "" {
+	using(t, d).Commit("empty")
+	if got := using(t, d).Read("empty"); got != "" {
 		t.Errorf("read %q", got)
 	}
-	if got := read(t, open(t, path), "a"); got != "one two three" {
+	if got := using(t, open(t, path)).Read("a"); got != "one two three" {
 		t.Errorf("opened again: %q", got)
 	}
 	for _, name := range []string{"", "a", "empty"} {
@@ -137,7 +92,7 @@ func TestBlobIsWhole(t *testing.T) {
 func TestBlobSeeks(t *testing.T) {
 	t.Parallel()
 	d := open(t, t.TempDir())
-	commit(t, d, "a", "0123456789")
+	using(t, d).Commit("a", "0123456789")
 	r, err := d.Open(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
@@ -159,10 +114,10 @@ func TestDiscardLeavesNothing(t *testing.T) {
 	path := t.TempDir()
 	d := open(t, path)
 	for range 2 { // the name is free again
-		if err := create(t, d, "a", "half").Discard(); err != nil {
+		if err := using(t, d).Create("a", "half").Discard(); err != nil {
 			t.Fatal(err)
 		}
-		wantAbsent(t, d, "a")
+		using(t, d).WantAbsent("a")
 	}
 	if left := files(t, path); len(left) > 0 {
 		t.Errorf("left: %v", left)
@@ -175,8 +130,8 @@ func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	d := open(t, path)
-	commit(t, d, "whole", "x")
-	create(t, d, "half", "y")
+	using(t, d).Commit("whole", "x")
+	using(t, d).Create("half", "y")
 	if err := os.WriteFile(filepath.Join(path, "not.ours"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -185,13 +140,13 @@ func TestKilledInTheMiddle(t *testing.T) {
 	if left := files(t, path); !slices.Equal(left, []string{"half.part", "not.ours", "whole"}) {
 		t.Errorf("left: %v", left)
 	}
-	wantAbsent(t, again, "half")
+	using(t, again).WantAbsent("half")
 	each(t, again, time.Now().Add(time.Hour))
 	if left := files(t, path); !slices.Equal(left, []string{"not.ours", "whole"}) {
 		t.Errorf("left: %v", left)
 	}
-	wantAbsent(t, again, "half")
-	commit(t, again, "half", "z")
+	using(t, again).WantAbsent("half")
+	using(t, again).Commit("half", "z")
 }
 
 // TestNodesShareAFolder: a node that starts, or sweeps, takes nothing from another one's uploads, and
@@ -200,7 +155,7 @@ func TestNodesShareAFolder(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	one := open(t, path)
-	w := create(t, one, "upload", "first half, ")
+	w := using(t, one).Create("upload", "first half, ")
 	two := open(t, path)
 	each(t, two, time.Now().Add(-time.Hour))
 	if _, err := io.WriteString(w, "second half"); err != nil {
@@ -209,13 +164,13 @@ func TestNodesShareAFolder(t *testing.T) {
 	if err := w.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	if got := read(t, two, "upload"); got != "first half, second half" {
+	if got := using(t, two).Read("upload"); got != "first half, second half" {
 		t.Errorf("got %q", got)
 	}
 	if err := two.Delete(t.Context(), "upload"); err != nil {
 		t.Fatal(err)
 	}
-	wantAbsent(t, one, "upload")
+	using(t, one).WantAbsent("upload")
 }
 
 // each is a sweep that deletes nothing of what is whole.
@@ -233,7 +188,7 @@ func TestFailedCommitLeavesNothing(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(path, "a"), 0o700); err != nil { // in the way of the rename
 		t.Fatal(err)
 	}
-	if err := create(t, d, "a", "x").Commit(); !isUnavailable(err) {
+	if err := using(t, d).Create("a", "x").Commit(); !isUnavailable(err) {
 		t.Errorf("committed: %v", err)
 	}
 	if left := files(t, path); !slices.Equal(left, []string{"a"}) {
@@ -254,7 +209,7 @@ func TestNames(t *testing.T) {
 		if w, err := d.Create(t.Context(), name); err == nil {
 			t.Errorf("%q was created: %v", name, w.Discard())
 		}
-		wantAbsent(t, d, name)
+		using(t, d).WantAbsent(name)
 		if err := d.Delete(t.Context(), name); err != nil {
 			t.Errorf("delete %q: %v", name, err)
 		}
@@ -263,12 +218,12 @@ func TestNames(t *testing.T) {
 		t.Error(b, err)
 	}
 	for _, name := range []string{"a", "A-9", strings.Repeat("a", 128)} {
-		commit(t, d, name, name)
-		if got := read(t, d, name); got != name {
+		using(t, d).Commit(name, name)
+		if got := using(t, d).Read(name); got != name {
 			t.Errorf("%q: read %q", name, got)
 		}
 	}
-	w := create(t, d, "twice")
+	w := using(t, d).Create("twice")
 	if _, err := d.Create(t.Context(), "twice"); err == nil {
 		t.Error("two writers of one name")
 	}
@@ -301,7 +256,7 @@ func TestEach(t *testing.T) {
 	var want []string
 	for i := range 600 { // more than are listed at a time
 		name := strings.Repeat("x", i%100+1) + "-" + string(rune('a'+i/100))
-		commit(t, d, name)
+		using(t, d).Commit(name)
 		if i%2 == 0 {
 			if err := os.Chtimes(filepath.Join(path, name), now, now.Add(-time.Hour)); err != nil {
 				t.Fatal(err)
@@ -309,7 +264,7 @@ func TestEach(t *testing.T) {
 			want = append(want, name)
 		}
 	}
-	w := create(t, d, "running")
+	w := using(t, d).Create("running")
 	if err := os.WriteFile(filepath.Join(path, "not.ours"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -380,7 +335,7 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("%d files: %v", len(left), left)
 	}
 	for i := 1; i < 20; i += 2 {
-		if got := read(t, d, strings.Repeat("n", i+1)); got != strings.Repeat(string(byte(i)), 10000) {
+		if got := using(t, d).Read(strings.Repeat("n", i+1)); got != strings.Repeat(string(byte(i)), 10000) {
 			t.Errorf("blob %d has %d bytes", i, len(got))
 		}
 	}
