@@ -48,7 +48,7 @@ func (d *Deliverer) Ended(last *biz.Message) {
 func (d *Deliverer) endHere(last *biz.Message) {
 	channel, f := RoomChannel(last.Room), frame.New(last)
 	for _, s := range d.node.SessionsOn(channel) {
-		d.node.Dismiss(s, channel, f)
+		d.node.Dismiss(s, channel, last.Seq, f)
 	}
 }
 
@@ -68,7 +68,7 @@ func (d *Deliverer) Dismiss(user biz.UserID, last *biz.Message) {
 func (d *Deliverer) dismissHere(user biz.UserID, last *biz.Message) {
 	f := frame.New(last)
 	for _, s := range d.node.OfUser(string(user)) {
-		d.node.Dismiss(s, RoomChannel(last.Room), f)
+		d.node.Dismiss(s, RoomChannel(last.Room), last.Seq, f)
 	}
 }
 

@@ -235,13 +235,11 @@ func (n *Node) Unsubscribe(s *session.Session, channel string) {
 	}
 }
 
-// Dismiss is Unsubscribe for somebody who is to know why: last is what was published last, which he gets by itself if
-// he has not come that far.
-func (n *Node) Dismiss(s *session.Session, channel string, last *frame.Frame) {
+// Dismiss is Unsubscribe for somebody who is to know why: last is what was published last, with its seq, which he gets
+// by itself if he has not come that far.
+func (n *Node) Dismiss(s *session.Session, channel string, seq int64, last *frame.Frame) {
 	n.hub.SpreadOn(channel)
-	if s.Behind(channel) {
-		s.Reply(last)
-	}
+	s.ReplyAhead(channel, seq, last)
 	n.Unsubscribe(s, channel)
 }
 

@@ -134,6 +134,22 @@ func (s *Session) Reply(f *frame.Frame) {
 	}
 }
 
+// ReplyAhead queues what was published in a channel with a seq if the session is still reading the log before it, and
+// has it pass over that when it comes there. What has no seq, 0, waits for no log: the session has it already.
+func (s *Session) ReplyAhead(channel string, seq int64, f *frame.Frame) {
+	s.mu.Lock()
+	sub := s.findLocked(channel)
+	wake := false
+	if sub != nil && !sub.live && seq >= sub.next && s.state != Closed {
+		sub.replied = append(sub.replied, seq)
+		wake = s.keepLocked(item{}, f)
+	}
+	s.mu.Unlock()
+	if wake {
+		s.core.Writer.Wake(s)
+	}
+}
+
 // Offered is what became of a frame that was offered.
 type Offered uint8
 

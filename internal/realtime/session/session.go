@@ -244,15 +244,6 @@ func (s *Session) Remove(channel string) *Subscription {
 	return sub
 }
 
-// Behind tells whether the session follows a channel and is still reading its log: what was published last has not
-// reached it.
-func (s *Session) Behind(channel string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sub := s.findLocked(channel)
-	return sub != nil && !sub.live
-}
-
 // Channels returns the channels that the session follows.
 func (s *Session) Channels() []string {
 	s.mu.Lock()
