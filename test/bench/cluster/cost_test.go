@@ -23,7 +23,7 @@ const (
 	payloadSize = 128
 	rounds      = 3
 	pacedRate   = 2000 // messages/s
-	leastRatio  = 0.75
+	leastRatio  = 0.75 // to one node, at pacedRate
 	mostP99     = 10.0 // ms
 )
 
@@ -55,6 +55,9 @@ session: {sends_per_second: 1000000, send_burst: 1000000}
 data: {database: {driver: postgres, dsn: %q}}
 `
 
+// BenchTransport is the environment variable that names the clients' transport: grpc, which is the default, or websocket.
+const BenchTransport = "HERMOD_BENCH_TRANSPORT"
+
 // figure is what one measurement gives.
 type figure struct {
 	perSecond, perCPU float64
@@ -74,6 +77,7 @@ func TestCost(t *testing.T) {
 	}
 	db := databases.StartPostgres(t)
 	free, paced := make([][]figure, len(settings)), make([][]figure, len(settings))
+	t.Logf("clients connect over %s", transport(t))
 	for round := range rounds {
 		for i := range settings {
 			at := (round + i) % len(settings) // a machine that slows down favours none
@@ -88,6 +92,19 @@ func TestCost(t *testing.T) {
 	}
 }
 
+func transport(t *testing.T) bench.Transport {
+	t.Helper()
+	switch name := bench.Transport(os.Getenv(BenchTransport)); name {
+	case "", bench.GRPC:
+		return bench.GRPC
+	case bench.WebSocket:
+		return name
+	default:
+		t.Fatalf("%s=%q must be %s or %s", BenchTransport, name, bench.GRPC, bench.WebSocket)
+		return ""
+	}
+}
+
 func measure(t *testing.T, db *databases.Server, s setting, rate float64, lasts time.Duration) figure {
 	t.Helper()
 	yaml, meter := fmt.Sprintf(config, db.Create()), &usage{database: db.CPU}
@@ -96,7 +113,7 @@ func measure(t *testing.T, db *databases.Server, s setting, rate float64, lasts 
 		yaml, meter.engine = yaml+cluster, bench.Process(pid)
 	}
 	plan := bench.Plan{
-		Mode: bench.Rooms, Transport: bench.GRPC, Protocol: bench.IM, Rate: rate,
+		Mode: bench.Rooms, Transport: transport(t), Protocol: bench.IM, Rate: rate,
 		Connections: roomCount * roomMembers, Rooms: roomCount, InFlight: 1, Size: payloadSize, Batch: 1,
 		Envelopes: true, Stored: true, WarmUp: lasts / 2, Duration: lasts, Server: meter,
 	}
@@ -109,10 +126,14 @@ func measure(t *testing.T, db *databases.Server, s setting, rate float64, lasts 
 		n.Boot()
 		nodes = append(nodes, n)
 		meter.nodes = append(meter.nodes, bench.Process(n.Cmd.Process.Pid))
+		addr := n.IM
+		if plan.Transport == bench.WebSocket {
+			addr = n.HTTP
+		}
 		if i == 0 {
-			plan.Addr = n.IM
+			plan.Addr = addr
 		} else {
-			plan.Others = append(plan.Others, n.IM)
+			plan.Others = append(plan.Others, addr)
 		}
 	}
 	for _, n := range nodes {
