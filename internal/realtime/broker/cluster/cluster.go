@@ -89,6 +89,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	defer kill()
 	b.interest.wish(broker.EveryNode)
 	b.interest.wish(broker.NodeChannel(b.opt.Self.ID))
+	b.interest.keepUp(live, b.bus, b.missed) // before it connects and says hello, which the others answer
 	var g errgroup.Group
 	g.Go(func() error {
 		defer kill() // without a bus nothing else has anything to do

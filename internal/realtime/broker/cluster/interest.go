@@ -155,18 +155,23 @@ func (i *interest) run(ctx context.Context, bus Bus, missed func(channel string)
 			return
 		case <-i.wake:
 		}
-		for ctx.Err() == nil {
-			follow, leave := i.changes()
-			if len(follow)+len(leave) == 0 {
-				break
-			}
-			if len(leave) > 0 {
-				bus.Leave(i.names(leave))
-			}
-			if len(follow) > 0 {
-				err := bus.Follow(ctx, i.names(follow))
-				i.followed(follow, err == nil, missed)
-			}
+		i.keepUp(ctx, bus, missed)
+	}
+}
+
+// keepUp tells the bus what it has not been told yet.
+func (i *interest) keepUp(ctx context.Context, bus Bus, missed func(channel string)) {
+	for ctx.Err() == nil {
+		follow, leave := i.changes()
+		if len(follow)+len(leave) == 0 {
+			return
+		}
+		if len(leave) > 0 {
+			bus.Leave(i.names(leave))
+		}
+		if len(follow) > 0 {
+			err := bus.Follow(ctx, i.names(follow))
+			i.followed(follow, err == nil, missed)
 		}
 	}
 }
