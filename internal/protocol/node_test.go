@@ -128,6 +128,18 @@ func (b *bench) away(r *recorded) {
 	b.Done(r.Session, r.conn, transport.ConnLost)
 }
 
+// stuff has a session's client read nothing, and its queue full. On one processor that keeps the only writer until somebody
+// else has waited for a moment of the bubble's clock: that somebody is a session of its own.
+func (b *bench) stuff(r *recorded) {
+	r.conn.SetReading(false)
+	for b.pushTo(toSession(r.ID), &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
+	}
+	other := b.connect(session.Options{ID: "waits", User: "waits"})
+	b.pushTo(toSession("waits"), &biz.Push{Title: "p"})
+	time.Sleep(time.Second)
+	b.End(other.Session, transport.Ended)
+}
+
 func want(t *testing.T, r *recorded, texts ...string) {
 	t.Helper()
 	synctest.Wait()

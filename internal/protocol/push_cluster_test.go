@@ -28,9 +28,7 @@ func TestPushSpansNodes(t *testing.T) {
 		mixed, here := f.member(t, 2, "dave"), f.member(t, 1, "dave")
 		f.nodes[1].away(here)
 		slow := f.member(t, 2, "carol")
-		slow.conn.SetReading(false)
-		for f.nodes[2].pushTo(toUser("carol"), push("p")) == biz.OutcomeDelivered {
-		}
+		f.nodes[2].stuff(slow)
 		from := f.nodes[0]
 		p := push("p")
 		for name, test := range map[string]struct {

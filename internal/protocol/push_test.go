@@ -27,9 +27,7 @@ func TestPushOutcomes(t *testing.T) {
 		lost := b.member("lost", "bob")
 		b.away(lost)
 		slow := b.member("slow", "carol")
-		slow.conn.SetReading(false)
-		for b.pushTo(toSession("slow"), &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
-		}
+		b.stuff(slow)
 		both := b.member("both-1", "dave")
 		b.away(both)
 		b.member("both-2", "dave")
@@ -131,9 +129,7 @@ func TestAwaitedPushOutcomes(t *testing.T) {
 		lost := b.member("lost", "bob")
 		b.away(lost)
 		slow := b.member("slow", "carol")
-		slow.conn.SetReading(false)
-		for b.pushTo(toSession("slow"), &biz.Push{Title: "p"}) == biz.OutcomeDelivered {
-		}
+		b.stuff(slow)
 		gone := b.member("gone", "dave")
 		ended := b.await(toUser("dave"), &biz.Push{Title: "p"})
 		synctest.Wait() // it is written
