@@ -18,6 +18,7 @@ import (
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/conf"
+	ports "github.com/game-im/hermod/test/loopback"
 )
 
 func TestVersion(t *testing.T) {
@@ -69,17 +70,16 @@ func TestAUsedPort(t *testing.T) {
 		t.Run(f.Name, func(t *testing.T) {
 			t.Setenv("HERMOD_DATA_DIR", t.TempDir())
 			used := occupied(t, f.Name)
-			free := listen(t, "127.0.0.1:0")
-			free.Close()
+			free := ports.Addr(t)
 			args := append([]string{}, loopback...)
 			if f.Name != "im" {
-				args = append(args, "-im", free.Addr().String())
+				args = append(args, "-im", free)
 			}
 			err := Run(t.Context(), append(args, "-"+f.Name, used), &bytes.Buffer{}, &bytes.Buffer{}, Standard()...)
 			if err == nil || !strings.HasPrefix(err.Error(), f.Key+": ") || !strings.Contains(err.Error(), used) {
 				t.Errorf("error %v, want %s and the address", err, f.Key)
 			}
-			listen(t, free.Addr().String())
+			listen(t, free)
 		})
 	}
 }

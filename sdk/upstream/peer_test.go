@@ -36,10 +36,7 @@ type gateway struct {
 
 func serve(t *testing.T, opts ...grpc.ServerOption) *gateway {
 	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	lis := listenLow(t)
 	g := &gateway{addr: lis.Addr().String()}
 	g.serveOn(t, lis, opts...)
 	return g

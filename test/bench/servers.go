@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -101,14 +102,18 @@ func freeAddrs() (at addrs, err error) {
 	return at, nil
 }
 
-// freeAddr finds a port that nobody listens on. Another process may take it before the server
-// does; the server then fails to start, and says so.
+// freeAddr finds a port that nobody listens on, below those that systems give to outgoing connections. Another
+// server may take it before this one does; it then fails to start, and says so.
 func freeAddr() (string, error) {
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var failed error
+	for range 100 {
+		lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			return lis.Addr().String(), lis.Close()
+		}
+		failed = err
 	}
-	return lis.Addr().String(), lis.Close()
+	return "", failed
 }
 
 func accepts(addr string) func(context.Context) error {

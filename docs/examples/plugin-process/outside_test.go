@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -57,12 +59,22 @@ func TestGoPluginOutOfProcess(t *testing.T) {
 	}
 }
 
+// listenLow listens on a port that systems do not give to outgoing connections, so that it is still free for who comes
+// back to it.
+func listenLow(t *testing.T) net.Listener {
+	t.Helper()
+	for range 100 {
+		if lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))); err == nil {
+			return lis
+		}
+	}
+	t.Fatal("found no free port")
+	return nil
+}
+
 // TestServiceThatIsThere has a node use a plugin that somebody else runs, and use it again when it comes back.
 func TestServiceThatIsThere(t *testing.T) {
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	lis := listenLow(t)
 	serve := func(lis net.Listener) func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error, 1)
@@ -84,7 +96,8 @@ func TestServiceThatIsThere(t *testing.T) {
 	if _, err := n.try(t, ":shrug:"); status.Code(err) != codes.Unavailable {
 		t.Errorf("got %v", err)
 	}
-	if lis, err = net.Listen("tcp", addr); err != nil {
+	lis, err := net.Listen("tcp", addr)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer serve(lis)()

@@ -20,6 +20,7 @@ import (
 	"github.com/game-im/hermod/plugin"
 	"github.com/game-im/hermod/plugin/plugintest"
 	"github.com/game-im/hermod/test/authority"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,7 +37,7 @@ type natsServer struct {
 func startNATS(t *testing.T, set func(*server.Options)) *natsServer {
 	t.Helper()
 	s := &natsServer{t: t, options: &server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+		Host: "127.0.0.1", Port: loopback.Port(t), JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
 	}}
 	if set != nil {
 		set(s.options)
@@ -56,13 +57,6 @@ func (s *natsServer) start() {
 	running.Start()
 	if !running.ReadyForConnections(patience) {
 		s.t.Fatal("the NATS server does not start")
-	}
-	at, err := url.Parse(running.ClientURL())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if _, err := fmt.Sscan(at.Port(), &s.options.Port); err != nil {
-		s.t.Fatal(err)
 	}
 	s.running = running
 }
