@@ -28,7 +28,7 @@ const (
 	ttl = 3 * time.Second
 	// soon is a bound for what consumers are to see at once; the Nacos server of the tests looks at its
 	// store once a second.
-	soon = 5 * time.Second
+	soon = 20 * time.Second
 )
 
 // eachKind runs a test against every registry. Nacos' client reads without a lock what it writes: the
@@ -346,7 +346,7 @@ func TestRegistryHangs(t *testing.T) {
 		}
 		began := time.Now()
 		n.stop()
-		if took := time.Since(began); took > 6*time.Second {
+		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("leaving a registry that hangs took %s", took)
 		}
 		s.Thaw()

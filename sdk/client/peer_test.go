@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // peer is the other end of the wire: it hands every opened stream to the test, which plays the
 // server on it.

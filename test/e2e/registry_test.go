@@ -301,7 +301,7 @@ func TestRegistryHangsWhileStopping(t *testing.T) {
 		n.Terminate()
 		n.Stopped()
 		took := time.Since(began)
-		if most := timeout + time.Second; took > most {
+		if most := timeout + 5*time.Second/2; took > most { // the registry is waited for for 3 s
 			t.Errorf("the stop took %s, want %s at most", took, most)
 		}
 		if least := timeout - time.Second; took < least {

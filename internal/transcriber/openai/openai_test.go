@@ -66,7 +66,7 @@ func (f *file) Close() error {
 // has sent at its own time, which may be after the answer.
 func waitClosed(t *testing.T, open *atomic.Int32) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); open.Load() != 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); open.Load() != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Errorf("the recording is open %d times", open.Load())
 			return
