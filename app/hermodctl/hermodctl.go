@@ -37,7 +37,7 @@ func Main(args []string) int {
 
 func run(ctx context.Context, args []string, s *streams) int {
 	root := newRoot(s)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // with nil cobra takes those of the process
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
