@@ -77,7 +77,7 @@ func generateMessageID() string { return fmt.Sprintf("user123_%d", time.Now().Un
 func TestSeedMessageTypes(t *testing.T) {
 	host := connect(t, "user123", "room123")
 	h := make(handlers, 64)
-	config := &client.Config{UserID: "listener", DefaultRoomID: "room123"}
+	config := &client.Config{UserID: "listener-" + generateMessageID(), DefaultRoomID: "room123"} // who has heard nothing of it yet
 	var listener *client.Client
 	messageTypes(config, h, func(messageID string) { // by hand, although the client does so itself
 		_ = listener.SendMessage(&imv1.MessageRequest{
@@ -92,14 +92,15 @@ func TestSeedMessageTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Disconnect()
-	member(t, "guest", "room123")
+	guest := "guest-" + generateMessageID()
+	member(t, guest, "room123")
 	sendDifferentTypes(host.Client, generateMessageID)
 	_ = host.SendMessage(&imv1.MessageRequest{Type: imv1.MessageType_MESSAGE_TYPE_AUDIO, Content: []byte(`{"audio_id":"1","duration":30.5}`)})
 	if _, err := host.LeaveRoom("room123"); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"join guest ",
+		"join " + guest + " ",
 		"text user123 Hello World!",
 		`rich user123 {"type":"markdown","content":"**Bold Text**"}`,
 		`audio user123 {"audio_id":"1","duration":30.5}`,
