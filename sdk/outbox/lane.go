@@ -8,7 +8,7 @@ import (
 // A worker leaves its lane behind so many batches, so that none keeps the others waiting for ever.
 const maxBatches = 16
 
-// settleTimeout bounds the writing of what has become of a batch, which is not given up when Run is to end.
+// settleTimeout bounds the writing of what has become of a batch once Run is to end; before, the lease does.
 const settleTimeout = 5 * time.Second
 
 // work delivers what waits in a lane, batch by batch, until it is empty, something has to wait or ctx ends.
@@ -41,7 +41,7 @@ func (r *Relay) batch(ctx context.Context, h head) (again time.Time, err error) 
 		return time.Time{}, err
 	}
 	o, ends := r.deliver(ctx, batch, began)
-	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	settling, cancel := settling(ctx, began.Add(r.opts.Lease))
 	defer cancel()
 	if err := r.box.settle(settling, o, time.Now()); err != nil {
 		return time.Time{}, err // the lease runs out, and calls that are made again have no effect
@@ -54,6 +54,17 @@ func (r *Relay) batch(ctx context.Context, h head) (again time.Time, err error) 
 		return o.later.until, nil
 	}
 	return time.Time{}, nil
+}
+
+// settling outlives ctx by settleTimeout, but not the lease. A database that is slow is waited for: what it is not told of
+// is sent again.
+func settling(ctx context.Context, leased time.Time) (context.Context, context.CancelFunc) {
+	settling, cancel := context.WithDeadline(context.WithoutCancel(ctx), leased)
+	stop := context.AfterFunc(ctx, func() {
+		late := time.AfterFunc(settleTimeout, cancel)
+		context.AfterFunc(settling, func() { late.Stop() })
+	})
+	return settling, func() { stop(); cancel() }
 }
 
 // deliver makes the calls of a batch, one behind the other, and stops where one has to be made again, where the lease

@@ -166,9 +166,11 @@ func TestRelaysLeaveEachOtherAlone(t *testing.T) {
 		relays = append(relays, r)
 	}
 	for i := range messages {
+		var batch []outbox.Item
 		for room := range rooms {
-			add(t, db, box, message(strconv.Itoa(room), strconv.Itoa(i)))
+			batch = append(batch, message(strconv.Itoa(room), strconv.Itoa(i)))
 		}
+		add(t, db, box, batch...)
 	}
 	waitUntil(t, func() bool {
 		var sent uint64
@@ -179,6 +181,29 @@ func TestRelaysLeaveEachOtherAlone(t *testing.T) {
 	})
 	if n := calls.Load(); n != rooms*messages {
 		t.Errorf("%d calls for %d messages", n, rooms*messages)
+	}
+}
+
+// A database that takes long to note what was sent is waited for: nothing is sent again meanwhile.
+func TestSlowDatabaseRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	db, box := newBox(t)
+	var calls atomic.Int64
+	freed := make(chan error, 1)
+	_, ends, _ := run(t, box, outbox.Clients{IM: hermod(func(context.Context, *imv1.SendMessageRequest) error {
+		if calls.Add(1) == 1 {
+			tx := db.Begin() // nobody else writes until it ends
+			time.AfterFunc(7*time.Second, func() { freed <- tx.Rollback().Error })
+			return tx.Error
+		}
+		return nil
+	})}, soon)
+	add(t, db, box, message("hall", "once"))
+	if e := next(t, ends); e.ID != "once" || e.Result != outbox.Sent || calls.Load() != 1 {
+		t.Errorf("%+v after %d calls; want it sent by one", e, calls.Load())
+	}
+	if err := <-freed; err != nil {
+		t.Error(err)
 	}
 }
 
