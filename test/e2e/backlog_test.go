@@ -112,7 +112,7 @@ func catchUp(t *testing.T, s *Stream, user string, length int) {
 // gets everything; one that takes nothing is closed as slow, and the room goes on without them.
 func TestASlowReaderIsNotClosedWhileItReads(t *testing.T) {
 	t.Parallel()
-	n := Start(t, "session:\n  stall_timeout: 2s\n  queue_bytes: 64KiB\n")
+	n := Start(t, "session:\n  stall_timeout: 5s\n  queue_bytes: 64KiB\n")
 	im := n.Calls()
 	join(t, im, "room", "alice")
 	link := proxy.New(t, n.IM)

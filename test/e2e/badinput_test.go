@@ -266,7 +266,7 @@ func TestBadOpenings(t *testing.T) {
 // TestGarbageOnThePort: whoever does not speak gRPC is turned away, and the node serves on.
 func TestGarbageOnThePort(t *testing.T) {
 	t.Parallel()
-	n := Start(t, "session:\n  start_timeout: 1s\n")
+	n := Start(t, "session:\n  start_timeout: 5s\n")
 	im := n.Calls()
 	good := n.Connect(Hello{User: "good", Room: "room"})
 	join(t, im, "room", "alice")

@@ -259,7 +259,7 @@ func TestA8KeptExpires(t *testing.T) {
 // the one that it had.
 func TestA8QueuedHasAnEnd(t *testing.T) {
 	t.Parallel()
-	n := Start(t, "session:\n  resume_window: 5s\npush:\n  inbox_per_user: 2\n  inbox_overflow: drop_oldest\n")
+	n := Start(t, "session:\n  resume_window: 10s\npush:\n  inbox_per_user: 2\n  inbox_overflow: drop_oldest\n")
 	n.keep("carol", numbers(1, 3)...) // the oldest gives way
 	carol := n.Connect(Hello{User: "carol"})
 	expect(t, "carol", said(carol.Take(2)), "2", "3")

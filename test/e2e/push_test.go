@@ -208,8 +208,8 @@ func TestA8Detached(t *testing.T) {
 // away. It comes once, to the session if that is resumed, and to the next one if it is not.
 func TestA8StoredForADetachedSession(t *testing.T) {
 	t.Parallel()
-	n := Start(t, "session:\n  resume_window: 2s\n")
-	for _, resumed := range []bool{true, false} {
+	for resumed, window := range map[bool]string{true: "60s", false: "5s"} {
+		n := Start(t, "session: {resume_window: "+window+"}\n")
 		r := newResumer(t, n, n.IM, Hello{User: "bob", Capabilities: "resume"})
 		r.Cut()
 		n.AwaitMetric(1, "hermod_sessions", `state="detached"`)

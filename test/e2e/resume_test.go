@@ -316,7 +316,7 @@ func TestA5AfterARestart(t *testing.T) {
 // TestA5WindowOver: who comes back too late starts anew, with everything that he missed.
 func TestA5WindowOver(t *testing.T) {
 	t.Parallel()
-	n := Start(t, "session:\n  resume_window: 1s\n")
+	n := Start(t, "session:\n  resume_window: 5s\n") // in which the test sees that the session is detached
 	im := n.Calls()
 	join(t, im, "room", "alice")
 	r := newResumer(t, n, n.IM, Hello{User: "bob", Room: "room", Capabilities: "resume"})
