@@ -22,7 +22,7 @@ import (
 	"github.com/game-im/hermod/plugin"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // output is what a node writes, read while it writes.
 type output struct {

@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- Run(ctx, []string{"-addr", "127.0.0.1:0", "-gateway", "127.0.0.1:1"}, &out, &logs) }()
 	var addr string
-	for deadline := time.Now().Add(20 * time.Second); addr == ""; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); addr == ""; time.Sleep(time.Millisecond) {
 		if _, after, ok := strings.Cut(out.String(), "ready at "); ok {
 			addr, _, _ = strings.Cut(after, ".\n")
 		} else if time.Now().After(deadline) {
@@ -65,7 +65,7 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not stop")
 	}
 	if _, err := net.Dial("tcp", addr); err == nil {

@@ -27,7 +27,7 @@ func watch(t *testing.T, path string) *watched {
 	t.Cleanup(func() { cancel(); <-done })
 	// The watch is on once a file beside the one in question is noticed.
 	probe := filepath.Join(filepath.Dir(path), "probe")
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(time.Minute); ; {
 		put(t, probe, "")
 		select {
 		case <-w.changed:
@@ -43,7 +43,7 @@ func watch(t *testing.T, path string) *watched {
 // sees waits until the file reads as it should, looking only after a change was told of.
 func (w *watched) sees(text string) {
 	w.t.Helper()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		docs, err := w.file.documents()
 		if err == nil && string(docs[0].Text) == text {
@@ -76,7 +76,7 @@ func (w *watched) told(what string) {
 	w.t.Helper()
 	select {
 	case <-w.changed:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		w.t.Fatalf("%s: nothing tells of it", what)
 	}
 }

@@ -89,7 +89,7 @@ func newScribeIM(t *testing.T, on chan struct{}) (*service.IM, *data.MessageLog)
 // told waits until the room was told something, and returns the last of it.
 func told(t *testing.T, log *data.MessageLog, n int) *biz.Message {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		page, err := log.Page(t.Context(), "r", 0, 100)
 		if err != nil {
 			t.Fatal(err)

@@ -20,7 +20,7 @@ import (
 	"github.com/game-im/hermod/internal/upstream"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // business is a service: each action is a sort of answer.
 type business struct {

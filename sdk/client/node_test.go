@@ -137,7 +137,7 @@ func (n *node) launch() error {
 func (n *node) log() string { return filepath.Join(n.dir, "log") }
 
 func (n *node) waitReady() error {
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		select {
 		case err := <-n.exited:
 			n.exited <- err
@@ -183,7 +183,7 @@ func (n *node) terminate() error {
 			return n.failure("the node did not stop cleanly", err)
 		}
 		return nil
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		_ = n.cmd.Process.Kill()
 		<-n.exited
 		return n.failure("the node still runs long after SIGTERM", nil)

@@ -62,7 +62,7 @@ func (l *lines) await(prefix string) {
 	}
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func receive[T any](t *testing.T, from <-chan T) T {
 	t.Helper()

@@ -17,7 +17,7 @@ import (
 	"github.com/game-im/hermod/sdk/upstream"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // gateway answers by the target's id, and remembers what it was asked.
 type gateway struct {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	service  = "im-service"
-	patience = 20 * time.Second // of tests that wait for something; only failing ones wait so long
+	patience = time.Minute // of tests that wait for something; only failing ones wait so long
 )
 
 // A node is a server that says who answered.

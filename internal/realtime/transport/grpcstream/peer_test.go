@@ -20,7 +20,7 @@ import (
 
 const (
 	method   = "/test.Test/Stream"
-	patience = 20 * time.Second
+	patience = time.Minute
 )
 
 // bytesCodec lets the client of the tests see what is on the wire.

@@ -23,7 +23,8 @@ import (
 
 const maxMessage = 100_000
 
-var options = websocket.Options{MaxMessage: maxMessage, PingAfter: 400 * time.Millisecond, PingTimeout: 400 * time.Millisecond}
+// options have clients pinged often, and given the time that one needs to answer on a loaded machine.
+var options = websocket.Options{MaxMessage: maxMessage, PingAfter: 400 * time.Millisecond, PingTimeout: 3 * time.Second}
 
 // server serves connections of a group with a handler, text or binary.
 type server struct {
