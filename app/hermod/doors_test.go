@@ -120,7 +120,9 @@ type registrar struct {
 	shelf shelf
 }
 
-func (p *registrar) OpenRegistry(u plugin.RegistryUse) (plugin.RegistryConn, error) { return p.shelf.OpenRegistry(u) }
+func (p *registrar) OpenRegistry(u plugin.RegistryUse) (plugin.RegistryConn, error) {
+	return p.shelf.OpenRegistry(u)
+}
 
 // TestAPluginThatTwoKeysChoose takes its steps once, though one of them is needed before the other.
 func TestAPluginThatTwoKeysChoose(t *testing.T) {
