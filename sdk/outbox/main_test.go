@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // hermod answers messages as a test has it.
 type hermod func(context.Context, *imv1.SendMessageRequest) error

@@ -228,7 +228,7 @@ func TestStopIsGraceful(t *testing.T) {
 	if e := next(t, ends); e.ID != "first" || e.Result != outbox.Sent {
 		t.Errorf("%+v has left; want the first, sent", e)
 	}
-	_, others, _ := run(t, box, clients, outbox.Options{Poll: 10 * time.Millisecond}) // with a lease of 30 s, as long as a test waits
+	_, others, _ := run(t, box, clients, outbox.Options{Poll: 10 * time.Millisecond}) // with a lease of 30 s
 	if e := next(t, others); e.ID != "second" || e.Result != outbox.Sent || e.Took > 20*time.Second {
 		t.Errorf("%+v has left; want the second, which is free at once", e)
 	}
