@@ -36,7 +36,7 @@ func (h hermod) SendMessage(ctx context.Context, req *imv1.SendMessageRequest, _
 func newBox(t *testing.T) (*gorm.DB, *outbox.Box) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "shop.db")
-	db, err := gorm.Open(sqlite.Open(file+"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_txlock=immediate"),
+	db, err := gorm.Open(sqlite.Open(file+"?_pragma=busy_timeout(100000)&_pragma=journal_mode(WAL)&_txlock=immediate"),
 		&gorm.Config{Logger: logger.Discard})
 	if err != nil {
 		t.Fatal(err)
