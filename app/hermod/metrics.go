@@ -40,6 +40,7 @@ type meters struct {
 	Plugins      *plugins.Metrics
 	Webhooks     *webhook.Metrics
 	Outside      *remote.Plugins
+	Counting     counting
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.
@@ -55,6 +56,9 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 		all = append(all, owner.Collectors()...)
 	}
 	if owner, ok := m.Cluster.(interface{ Collectors() []prometheus.Collector }); ok { // a node that is alone has none
+		all = append(all, owner.Collectors()...)
+	}
+	for _, owner := range m.Counting {
 		all = append(all, owner.Collectors()...)
 	}
 	for _, c := range all {

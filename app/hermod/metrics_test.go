@@ -17,6 +17,7 @@ import (
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/internal/plugins"
+	"github.com/game-im/hermod/internal/plugins/mobilepush"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/protocol/im"
@@ -115,7 +116,7 @@ func described(t *testing.T) map[string]string {
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
 		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: streams,
 		Registry: registry.NewMetrics(), Upstream: service.NewUpstreamMetrics(), Live: conf.NewLive(set, loaded, quiet), Certificates: certificates,
-		Cluster: joined, Watches: protocol.NewWatches(n, nil, nil, quiet), Plugins: plugins.NewMetrics(), Webhooks: webhook.NewMetrics(), Outside: d.Outside,
+		Cluster: joined, Watches: protocol.NewWatches(n, nil, nil, quiet), Plugins: plugins.NewMetrics(), Webhooks: webhook.NewMetrics(), Outside: d.Outside, Counting: counting{mobilepush.New()},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/game-im/hermod/internal/auth"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
@@ -13,6 +15,7 @@ import (
 	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/plugins/auditlog"
 	"github.com/game-im/hermod/internal/plugins/floodguard"
+	"github.com/game-im/hermod/internal/plugins/mobilepush"
 	"github.com/game-im/hermod/internal/plugins/natsexport"
 	"github.com/game-im/hermod/internal/plugins/webhook"
 	"github.com/game-im/hermod/internal/plugins/wordfilter"
@@ -37,6 +40,7 @@ func Standard() []plugin.Plugin {
 			openai.New(openai.Keys{BaseURL: "https://api.openai.com/v1", Model: "whisper-1"}),
 			auditlog.New(),
 			floodguard.New(),
+			mobilepush.New(),
 			natsexport.New(),
 			webhook.New(),
 			wordfilter.New(),
@@ -55,6 +59,13 @@ type town struct {
 	biz.RoomRepo
 	biz.MemberRepo
 	biz.Presence
+}
+
+// counting are plugins that have instruments of their own.
+type counting []interface{ Collectors() []prometheus.Collector }
+
+func counted(h *plugins.Host) counting {
+	return plugins.With[interface{ Collectors() []prometheus.Collector }](h)
 }
 
 func observed(h *plugins.Host, live *protocol.Deliverer, rooms *data.Rooms, members *data.Members) biz.Deliverer {

@@ -123,6 +123,10 @@ var layers = []layer{
 		why: "a plugin that is shipped is one like those of other people, and knows no more of the node",
 	},
 	{
+		folder: "internal/plugins/mobilepush", may: []string{"plugin"},
+		why: "a plugin that is shipped is one like those of other people, and knows no more of the node",
+	},
+	{
 		folder: "internal/auth", may: []string{"internal/biz", "internal/conf", "plugin"},
 		why: "who somebody is does not depend on how his bytes arrive",
 	},
