@@ -63,9 +63,10 @@ func readAccount(c *FCM) (*account, error) {
 
 // access has the token that requests to FCM show. One goroutine at a time asks for another.
 type access struct {
-	config jwt.Config
-	next   http.RoundTripper
-	asking chan struct{}
+	config  jwt.Config
+	next    http.RoundTripper
+	timeout time.Duration
+	asking  chan struct{}
 
 	mu   sync.Mutex
 	held *oauth2.Token // nil: none
@@ -80,7 +81,7 @@ func newAccess(a *account, client *http.Client) *access {
 			Email: a.Email, PrivateKey: []byte(a.PrivateKey), PrivateKeyID: a.PrivateKeyID, TokenURL: a.TokenURL, Audience: a.TokenURI,
 			Scopes: []string{"https://www.googleapis.com/auth/firebase.messaging"},
 		},
-		next: client.Transport, asking: make(chan struct{}, 1),
+		next: client.Transport, timeout: client.Timeout, asking: make(chan struct{}, 1),
 	}
 }
 
@@ -109,7 +110,7 @@ func (a *access) get(ctx context.Context) (string, error) {
 	if token := a.good(); token != "" { // somebody else has asked
 		return token, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	client := &http.Client{
 		Transport:     bound{ctx, a.next},

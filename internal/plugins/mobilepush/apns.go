@@ -32,7 +32,7 @@ func newAPNs(c *Config) (*apns, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := newClient(c.APNs.CAFile, c.Requests, requestTimeout)
+	client, err := newClient(c.APNs.CAFile, c.Requests, c.RequestTimeout)
 	if err != nil {
 		return nil, err
 	}

@@ -14,12 +14,8 @@ import (
 	"time"
 )
 
-const (
-	// requestTimeout bounds one request, so that one which gets no answer leaves time for another.
-	requestTimeout = 5 * time.Second
-	// answerBytes bounds what is read of a provider's answer.
-	answerBytes = 64 << 10
-)
+// answerBytes bounds what is read of a provider's answer.
+const answerBytes = 64 << 10
 
 // trusted returns the authorities of a ca_file; nil: those of the system.
 func trusted(file string) (*x509.CertPool, error) {

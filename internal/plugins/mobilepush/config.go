@@ -23,6 +23,8 @@ type Config struct {
 	// Background has the app woken up, and nothing shown but by itself.
 	Background bool `json:"background"`
 	Requests   int  `json:"requests"` // to one provider, at once
+	// RequestTimeout bounds one of them, so that one which gets no answer leaves time for another.
+	RequestTimeout time.Duration `json:"request_timeout"`
 }
 
 // Devices is the service that knows who has which.
@@ -87,7 +89,7 @@ func defaults() Config {
 		FCM:     FCM{URL: "https://fcm.googleapis.com"},
 		APNs:    APNs{URL: "https://api.push.apple.com", SandboxURL: "https://api.sandbox.push.apple.com"},
 		Message: Texts{Notify: notifyAll, Title: "New message"}, Push: Texts{Notify: notifyAll, Title: "New message"},
-		Collapse: collapseRoom, TTL: 24 * time.Hour, Priority: priorityHigh, Sound: "default", Requests: 100,
+		Collapse: collapseRoom, TTL: 24 * time.Hour, Priority: priorityHigh, Sound: "default", Requests: 100, RequestTimeout: 5 * time.Second,
 	}
 }
 
@@ -109,6 +111,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("badge is %d; 0 (it stays as it is) to 99999 are allowed", c.Badge)
 	case c.Requests < 1 || c.Requests > maxRequests:
 		return fmt.Errorf("requests is %d; 1 to %d are allowed", c.Requests, maxRequests)
+	}
+	if c.RequestTimeout < 100*time.Millisecond || c.RequestTimeout > time.Minute {
+		return fmt.Errorf("request_timeout is %s; 100ms to 1m are allowed", c.RequestTimeout)
 	}
 	if _, err := newWriter(c); err != nil {
 		return err

@@ -25,7 +25,7 @@ func newFCM(c *Config) (*fcm, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := newClient(c.FCM.CAFile, c.Requests, requestTimeout)
+	client, err := newClient(c.FCM.CAFile, c.Requests, c.RequestTimeout)
 	if err != nil {
 		return nil, err
 	}
