@@ -6,6 +6,8 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -80,5 +82,26 @@ func TestWrongConfiguration(t *testing.T) {
 		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), devicesToken) {
 			t.Errorf("%v tells a secret", err)
 		}
+	}
+}
+
+// shownTexts finds the templates in the document.
+var shownTexts = regexp.MustCompile("```text\ntitle: '(.*)'\nbody: '(.*)'\n```")
+
+// TestDocumentedTexts: the templates of docs/mobile-push.md say what the document means.
+func TestDocumentedTexts(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../../docs/mobile-push.md")
+	texts := shownTexts.FindSubmatch(document)
+	if err != nil || texts == nil {
+		t.Fatalf("the document has no templates, %v", err)
+	}
+	s := play(t, func(c *mobilepush.Config) { c.Message.Title, c.Message.Body = string(texts[1]), string(texts[2]) })
+	s.team.has("bob", listed{"platform": "fcm", "token": "fcm-bob", "locale": "de"})
+	n := said("m1", "bob")
+	n.Mentioned = n.Users
+	s.mustTell(n)
+	if got := compact(t, s.google.all()[0].body["notification"]); got != `{"body":"@you a secret","title":"Neue Nachricht von ann"}` {
+		t.Error(got)
 	}
 }
