@@ -35,7 +35,7 @@ type reporter struct {
 	metrics *metrics
 	log     *slog.Logger
 	waiting chan grave
-	ending  chan struct{} // closed when there will be nothing more
+	ending  chan struct{}   // closed when there will be nothing more
 	ctx     context.Context //nolint:containedctx // of the goroutine, until the end
 	cancel  context.CancelFunc
 	done    chan int // receives how many were not reported at the end
