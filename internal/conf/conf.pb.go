@@ -1635,6 +1635,7 @@ type Plugin struct {
 	Failures      int32                  `protobuf:"varint,6,opt,name=failures,proto3" json:"failures,omitempty"`                      // in a row, after which it is left alone for a while; 0: 5
 	RetryAfter    *durationpb.Duration   `protobuf:"bytes,7,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"` // how long that is; 0: 10s
 	Config        *structpb.Struct       `protobuf:"bytes,8,opt,name=config,proto3" json:"config,omitempty"`                           // its own keys
+	Sample        float64                `protobuf:"fixed64,9,opt,name=sample,proto3" json:"sample,omitempty"`                         // the share of events that an observer is told of; 0: all
 	Process       *PluginProcess         `protobuf:"bytes,10,opt,name=process,proto3" json:"process,omitempty"`                        // that the node starts: the plugin is not linked in
 	Service       *PluginService         `protobuf:"bytes,11,opt,name=service,proto3" json:"service,omitempty"`                        // that runs elsewhere: the plugin is not linked in
 	unknownFields protoimpl.UnknownFields
@@ -1725,6 +1726,13 @@ func (x *Plugin) GetConfig() *structpb.Struct {
 		return x.Config
 	}
 	return nil
+}
+
+func (x *Plugin) GetSample() float64 {
+	if x != nil {
+		return x.Sample
+	}
+	return 0
 }
 
 func (x *Plugin) GetProcess() *PluginProcess {
@@ -4613,7 +4621,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\tadvertise\x18\x02 \x01(\tR\tadvertise\x12\x16\n" +
 	"\x06routes\x18\x03 \x01(\tR\x06routes\x1a!\n" +
 	"\x05Redis\x12\x18\n" +
-	"\asharded\x18\x01 \x01(\bR\asharded\"\x9f\x03\n" +
+	"\asharded\x18\x01 \x01(\bR\asharded\"\xb7\x03\n" +
 	"\x06Plugin\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12\x1d\n" +
@@ -4624,7 +4632,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\bfailures\x18\x06 \x01(\x05R\bfailures\x12:\n" +
 	"\vretry_after\x18\a \x01(\v2\x19.google.protobuf.DurationR\n" +
 	"retryAfter\x12/\n" +
-	"\x06config\x18\b \x01(\v2\x17.google.protobuf.StructR\x06config\x124\n" +
+	"\x06config\x18\b \x01(\v2\x17.google.protobuf.StructR\x06config\x12\x16\n" +
+	"\x06sample\x18\t \x01(\x01R\x06sample\x124\n" +
 	"\aprocess\x18\n" +
 	" \x01(\v2\x1a.hermod.conf.PluginProcessR\aprocess\x124\n" +
 	"\aservice\x18\v \x01(\v2\x1a.hermod.conf.PluginServiceR\aservice\"\x89\x01\n" +

@@ -128,7 +128,7 @@ func TestEveryNumberHasALimit(t *testing.T) {
 		switch s := shapeOf(fd); {
 		case ok && l.shape != s:
 			t.Errorf("%s is a %s and has the limit of a %s", path, s, l.shape)
-		case !ok && (s == shapeCount || s == shapeSize || s == shapeDuration):
+		case !ok && (s == shapeCount || s == shapeSize || s == shapeDuration || s == shapeShare):
 			t.Errorf("%s has no limit", path)
 		}
 	})
@@ -161,7 +161,7 @@ func TestSchemaKeepsItsConventions(t *testing.T) {
 		kinds := map[shape]protoreflect.Kind{
 			shapeText: protoreflect.StringKind, shapeBool: protoreflect.BoolKind, shapeCount: protoreflect.Int32Kind,
 			shapeSize: protoreflect.Int64Kind, shapeDuration: protoreflect.MessageKind, shapeList: protoreflect.MessageKind,
-			shapeWords: protoreflect.StringKind, shapeFree: protoreflect.MessageKind,
+			shapeWords: protoreflect.StringKind, shapeShare: protoreflect.DoubleKind, shapeFree: protoreflect.MessageKind,
 		}
 		if s := shapeOf(fd); fd.Kind() != kinds[s] || fd.IsMap() || fd.HasPresence() && s != shapeDuration && s != shapeFree {
 			t.Errorf("%s is a %s of kind %s, which the loader does not know", path, s, fd.Kind())

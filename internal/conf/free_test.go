@@ -42,6 +42,8 @@ func TestWrongPlugins(t *testing.T) {
 	for text, says := range map[string]string{
 		"plugins: [{name: A B}]":                             `plugins[0].name: is "A B"; lower case letters`,
 		"plugins: [{name: a}, {name: a}]":                    `plugins[1].name: "a" is there twice`,
+		"plugins: [{name: a, sample: 1.5}]":                  `plugins[0].sample: 1.5 is no share; 0 to 1 is allowed`,
+		"plugins: [{name: a, sample: most}]":                 `plugins[0].sample: "most" is not a share; write it like 0.25`,
 		"plugins: [{name: a, on_failure: opne}]":             `plugins[0].on_failure: "opne" is not known, did you mean open?; one of closed, open`,
 		"plugins: [{name: a, deadline: 2m}]":                 `plugins[0].deadline: 2m is too large; at most 1m`,
 		"plugins: [{name: a, config: 5}]":                    `plugins[0].config: must be a section, not a single value`,

@@ -45,6 +45,8 @@ func keyValue(fd protoreflect.FieldDescriptor, v protoreflect.Value) any {
 		return v.Bool()
 	case protoreflect.Int32Kind, protoreflect.Int64Kind:
 		return float64(v.Int())
+	case protoreflect.DoubleKind:
+		return v.Float()
 	}
 	return v.String()
 }

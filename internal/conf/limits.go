@@ -35,6 +35,14 @@ func (l limit) check(n int64) string {
 	return ""
 }
 
+// checkShare is check for a share.
+func (l limit) checkShare(f float64) string {
+	if f < float64(l.min) || f > float64(l.max) {
+		return fmt.Sprintf("%s is no share; %s is allowed", formatShare(f), l)
+	}
+	return ""
+}
+
 // checkWord tells what is wrong with a word, "" when nothing is.
 func (l limit) checkWord(word string) string {
 	for _, w := range l.words {
@@ -53,6 +61,7 @@ func size(least, most int64) limit  { return limit{shape: shapeSize, min: least,
 func lasting(least, most time.Duration) limit {
 	return limit{shape: shapeDuration, min: int64(least), max: int64(most)}
 }
+func share() limit                { return limit{shape: shapeShare, max: 1} }
 func oneOf(words ...string) limit { return limit{shape: shapeText, words: words} }
 
 // linked is for keys that choose a plugin.
@@ -178,6 +187,7 @@ var limits = map[string]limit{
 	"hermod.conf.Plugin.queue":       count(0, million),
 	"hermod.conf.Plugin.failures":    count(0, 10_000),
 	"hermod.conf.Plugin.retry_after": lasting(0, time.Hour),
+	"hermod.conf.Plugin.sample":      share(),
 
 	"hermod.conf.PluginProcess.memory_bytes": size(0, 1024*gib),
 	"hermod.conf.Webhook.deadline":           lasting(0, time.Minute),

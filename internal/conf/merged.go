@@ -78,6 +78,8 @@ func written(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
 		return strconv.FormatBool(v.Bool())
 	case shapeCount, shapeSize:
 		return format(s, v.Int())
+	case shapeShare:
+		return formatShare(v.Float())
 	case shapeDuration:
 		return formatDuration(duration(v))
 	case shapeWords:

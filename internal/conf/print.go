@@ -92,6 +92,10 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	switch v.kind {
 	case shapeBool:
 		j.Value = v.Text == "true"
+	case shapeShare:
+		if f, err := strconv.ParseFloat(v.Text, 64); err == nil {
+			j.Value = f
+		}
 	case shapeCount:
 		if n, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
 			j.Value = n

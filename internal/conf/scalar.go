@@ -23,6 +23,8 @@ func parseScalar(fd protoreflect.FieldDescriptor, text string) (protoreflect.Val
 	case shapeSize:
 		n, err := parseSize(text)
 		return protoreflect.ValueOfInt64(n), err
+	case shapeShare:
+		return parseShare(text)
 	case shapeDuration:
 		d, err := parseDuration(text)
 		return protoreflect.ValueOfMessage(durationpb.New(d).ProtoReflect()), err
@@ -50,6 +52,18 @@ func parseCount(fd protoreflect.FieldDescriptor, text string) (protoreflect.Valu
 	}
 	return protoreflect.ValueOfInt32(int32(n)), nil
 }
+
+// parseShare refuses what no limit can hold, such as NaN.
+func parseShare(text string) (protoreflect.Value, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+		return protoreflect.Value{}, fmt.Errorf("%q is not a share; write it like 0.25", text)
+	}
+	return protoreflect.ValueOfFloat64(f), nil
+}
+
+// formatShare writes a share as people do.
+func formatShare(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
 var sizeUnits = []struct {
 	name  string

@@ -21,11 +21,12 @@ const (
 	shapeCount
 	shapeSize // bytes
 	shapeDuration
-	shapeFree // a section whose keys the schema does not know
+	shapeShare // of one
+	shapeFree  // a section whose keys the schema does not know
 )
 
 func (s shape) String() string {
-	return [...]string{"section", "list", "words", "text", "bool", "number", "size", "duration", "free"}[s]
+	return [...]string{"section", "list", "words", "text", "bool", "number", "size", "duration", "share", "free"}[s]
 }
 
 var (
@@ -44,6 +45,8 @@ func shapeOf(fd protoreflect.FieldDescriptor) shape {
 		return shapeText
 	case fd.Kind() == protoreflect.BoolKind:
 		return shapeBool
+	case fd.Kind() == protoreflect.DoubleKind:
+		return shapeShare
 	case fd.Kind() != protoreflect.MessageKind && strings.HasSuffix(string(fd.Name()), "_bytes"):
 		return shapeSize
 	case fd.Kind() != protoreflect.MessageKind:

@@ -60,6 +60,8 @@ func checkLimit(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
 		return l.checkWord(v.String())
 	case s == shapeDuration:
 		return l.check(int64(duration(v)))
+	case s == shapeShare:
+		return l.checkShare(v.Float())
 	}
 	return l.check(v.Int())
 }

@@ -32,6 +32,7 @@ type bounds struct {
 	retryAfter  time.Duration // for how long that is
 	open        bool          // what it fails at goes on without it
 	queue       int           // events that may wait for it
+	sample      sample        // of events
 }
 
 // guard stands between the node and one plugin.

@@ -56,6 +56,9 @@ func New(configured []*conf.Plugin, linked []plugin.Plugin, m *Metrics, log *slo
 			problems = append(problems, *problem)
 			continue
 		}
+		if problem := samplable(p, c.GetSample(), at); problem != nil {
+			problems = append(problems, *problem)
+		}
 		its := &member{plugin: p, guard: newGuard(c.GetName(), boundsOf(c), m, log), ready: slices.Contains(ready, c.GetName())}
 		if !its.ready && !c.IsProcess() && !c.IsService() { // those were told when they were connected to
 			problems = append(problems, configure(p, at+".config", given{keys: c.GetConfig().AsMap(), at: at + ".config"})...)
@@ -99,6 +102,7 @@ func boundsOf(c *conf.Plugin) bounds {
 		failures:    int(cmp.Or(c.GetFailures(), 5)),
 		retryAfter:  cmp.Or(c.GetRetryAfter().AsDuration(), 10*time.Second),
 		open:        c.GetOnFailure() == conf.OnFailureOpen,
+		sample:      sampleOf(c.GetSample()),
 	}
 }
 

@@ -59,6 +59,11 @@ func newHost(t *testing.T, keys map[string]any, linked ...plugin.Plugin) (*plugi
 			t.Fatal(err)
 		}
 	}
+	return newHostOf(t, c, linked...)
+}
+
+func newHostOf(t *testing.T, c *conf.Plugin, linked ...plugin.Plugin) (*plugins.Host, error) {
+	t.Helper()
 	return plugins.New([]*conf.Plugin{c}, linked, plugins.NewMetrics(), slog.New(slog.DiscardHandler))
 }
 

@@ -14,9 +14,10 @@ const maxFeedBytes = 64 << 20
 
 // event is something that a plugin is told of.
 type event struct {
-	hook *hook
-	size int
-	tell func(context.Context) error
+	hook  *hook
+	about string // what it happened to, by which it is in a sample or not
+	size  int
+	tell  func(context.Context) error
 }
 
 // feed is what waits for one plugin that observes. One goroutine at a time works it off, which is there
@@ -31,8 +32,11 @@ type feed struct {
 	idle    chan struct{} // closed when nothing is left, if somebody waits for that
 }
 
-// offer has the plugin told of e later, or drops and counts it.
+// offer has the plugin told of e later, if that is in its sample, or drops and counts it.
 func (f *feed) offer(e event) {
+	if !f.guard.bounds.sample.takes(e.about) {
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.waiting) >= f.guard.bounds.queue || f.bytes+e.size > maxFeedBytes {
@@ -159,7 +163,7 @@ func (o *observed) Sequence(d *biz.Draft, done func(error)) {
 
 func (o *observed) said(m *biz.Message) {
 	for _, to := range o.messages {
-		to.feed.offer(event{hook: to.hook, size: len(m.Content) + waitingOverhead, tell: func(ctx context.Context) error {
+		to.feed.offer(event{hook: to.hook, about: m.ID, size: len(m.Content) + waitingOverhead, tell: func(ctx context.Context) error {
 			return to.plugin.ObserveMessage(ctx, toldOf(m))
 		}})
 	}
@@ -190,7 +194,7 @@ func (o *observed) Dismiss(user biz.UserID, last *biz.Message) {
 
 func (o *observed) changed(e plugin.RoomEvent) {
 	for _, to := range o.rooms {
-		to.feed.offer(event{hook: to.hook, size: waitingOverhead, tell: func(ctx context.Context) error {
+		to.feed.offer(event{hook: to.hook, about: e.UserID, size: waitingOverhead, tell: func(ctx context.Context) error {
 			return to.plugin.ObserveRoom(ctx, e)
 		}})
 	}
