@@ -46,6 +46,17 @@ type Stopper interface {
 	Stop(ctx context.Context) error
 }
 
+// Renewable is the capability to take new keys while the node runs. When the configuration of such a plugin has changed,
+// a fresh value takes the steps up to Start beside the one that serves. From then on it is called, and the old one
+// stops when its calls are back. If the fresh value refuses its keys or does not start, the old one goes on.
+// Values that cannot be there at the same time, since each takes the same port for instance, are not for this. What the
+// node is made of, such as Transport, and what a key of its own chooses, takes new keys by a restart.
+type Renewable interface {
+	// Renew returns a fresh value of the plugin, with its defaults: Config has not been called on it. It has the same name
+	// and capabilities, and answers the same actions. What both share must be safe for use by both.
+	Renew() Plugin
+}
+
 type loggerKey struct{}
 
 // WithLogger returns a context that carries a plugin's logger; nodes and tests make it.

@@ -3,7 +3,7 @@
 // node is given its plugins where it is started, hermod.Main(append(hermod.Standard(), mine)...), and
 // configuration chooses among them by name. What is shipped is in the list Standard, and has no other door.
 //
-// A plugin is made once, before the node serves, and called by many goroutines at once for as long
+// A plugin is made once, before the node serves, unless it is Renewable, and called by many goroutines at once for as long
 // as the node lives: its methods must be safe for concurrent use. A panic in a plugin is a fault of
 // the node, unless its capability says otherwise.
 package plugin

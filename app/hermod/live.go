@@ -14,6 +14,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/session"
 	"github.com/game-im/hermod/internal/registry"
 	"github.com/game-im/hermod/internal/server"
+	"github.com/game-im/hermod/plugin"
 )
 
 // tunable is what takes new settings while the node runs. The keys behind them are those that
@@ -68,5 +69,9 @@ func (a *app) followConfiguration(ctx context.Context) error {
 	defer wg.Wait()
 	defer close(hup)
 	defer signal.Stop(hup)
-	return a.Live.Run(ctx, a.Tunable.apply)
+	started := plugin.WithDataDir(ctx, a.Conf.GetData().GetDir())
+	return a.Live.Run(ctx, func(c *conf.Config) {
+		a.Tunable.apply(c)
+		a.Plugins.Reconfigure(started, c.GetPlugins())
+	}, a.Plugins.Swaps)
 }

@@ -73,8 +73,8 @@ func TestKeysOfPluginsAreHidden(t *testing.T) {
 			t.Errorf("%s is %s", v.Path, v.Text)
 		}
 	}
-	_, changes := blend(c, c, mustLoad(t, "plugins: [{name: a, config: {key: still}}]", nil))
-	if len(changes) != 1 || changes[0].Path != "plugins" || changes[0].Live || strings.Contains(changes[0].New, "still") {
+	_, changes := blend(c, c, mustLoad(t, "plugins: [{name: a, config: {key: still}}]", nil), nil)
+	if len(changes) != 1 || changes[0].Path != "plugins[0].config" || changes[0].Live || strings.Contains(changes[0].New, "still") {
 		t.Errorf("changes %+v", changes)
 	}
 }

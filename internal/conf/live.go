@@ -36,6 +36,7 @@ type Live struct {
 	// Of the goroutine that runs.
 	started *Config
 	running *Config
+	swaps   func(plugin string) bool
 	seen    string // the fingerprint of what was read last
 	refused bool   // that was wrong
 	away    bool   // a source does not answer
@@ -77,8 +78,10 @@ func poke(c chan struct{}) {
 }
 
 // Run watches the sources until ctx ends. apply is given every configuration that differs from the
-// one before in keys that take effect at once, and in none that do not.
-func (l *Live) Run(ctx context.Context, apply func(*Config)) error {
+// one before in keys that take effect at once, and in none that do not; the one that the node runs with as well when
+// somebody has asked, for what could not be done before. swaps tells which plugins take keys of their own at once.
+func (l *Live) Run(ctx context.Context, apply func(*Config), swaps func(plugin string) bool) error {
+	l.swaps = swaps
 	var watches sync.WaitGroup
 	defer watches.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -161,7 +164,7 @@ func (l *Live) refuse(err error) {
 }
 
 func (l *Live) take(next *Config, asked bool, apply func(*Config)) {
-	running, changes := blend(l.running, l.started, next)
+	running, changes := blend(l.running, l.started, next, l.swaps)
 	if err := newProblems(l.running, running); err != nil {
 		l.refuse(err)
 		return
@@ -170,7 +173,7 @@ func (l *Live) take(next *Config, asked bool, apply func(*Config)) {
 		l.log.Info("configuration read again: it is the one that the node runs with")
 	}
 	l.refused = false
-	l.apply(running, changes, apply)
+	l.apply(running, changes, asked, apply)
 	waiting := l.wait(changes)
 	l.metrics.loaded.SetToCurrentTime()
 	l.metrics.waiting.Set(float64(waiting))
@@ -188,9 +191,12 @@ func newProblems(before, after *Config) error {
 	return slices.DeleteFunc(inspect(after), func(p Problem) bool { return slices.Contains(known, p) }).err()
 }
 
-func (l *Live) apply(running *Config, changes []Change, apply func(*Config)) {
+func (l *Live) apply(running *Config, changes []Change, asked bool, apply func(*Config)) {
 	changes = slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return !c.Live })
 	if len(changes) == 0 {
+		if asked {
+			apply(l.running)
+		}
 		return
 	}
 	tell := func() {

@@ -66,7 +66,9 @@ func inBubble(t *testing.T, text string, test func(t *testing.T, l *lives)) {
 		l := &lives{board: b, log: log, Live: NewLive(set, m, slog.New(slog.NewTextHandler(log, nil)))}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- l.Run(ctx, func(c *Config) { l.applied = append(l.applied, c) }) }()
+		go func() {
+			done <- l.Run(ctx, func(c *Config) { l.applied = append(l.applied, c) }, func(name string) bool { return name == "swaps" })
+		}()
 		synctest.Wait()
 		test(t, l)
 		cancel()
@@ -244,7 +246,7 @@ func TestTheLevelOfTheLogDoesNotHideItsChange(t *testing.T) {
 		}
 		set(levels[0])
 		l := NewLive(Set{}, &Merged{Config: &Config{}}, slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level})))
-		l.apply(&Config{}, []Change{{Path: "log.level", Old: levels[0], New: levels[1], Live: true}}, func(*Config) { set(levels[1]) })
+		l.apply(&Config{}, []Change{{Path: "log.level", Old: levels[0], New: levels[1], Live: true}}, false, func(*Config) { set(levels[1]) })
 		says(t, out.String(), "key=log.level old="+levels[0]+" new="+levels[1])
 	}
 }

@@ -11,6 +11,8 @@ const (
 	// upToStart is at once as long as the value is not above the one that the node was started with,
 	// because a listener was opened for that.
 	upToStart
+	// ifSwapped is at once for a plugin that takes new keys while the node runs.
+	ifSwapped
 )
 
 // live is keyed by the full name of the field in the schema. What is not here waits for a restart. A
@@ -101,6 +103,16 @@ var live = map[string]effect{
 	"hermod.conf.Auth.expiry_grace": atOnce,
 
 	"hermod.conf.Registry.weight": atOnce,
+
+	// As long as the list names the same plugins.
+	"hermod.conf.Plugin.deadline":    atOnce,
+	"hermod.conf.Plugin.on_failure":  atOnce,
+	"hermod.conf.Plugin.concurrency": atOnce,
+	"hermod.conf.Plugin.queue":       atOnce,
+	"hermod.conf.Plugin.failures":    atOnce,
+	"hermod.conf.Plugin.retry_after": atOnce,
+	"hermod.conf.Plugin.sample":      atOnce,
+	"hermod.conf.Plugin.config":      ifSwapped,
 }
 
 func liveness(fd protoreflect.FieldDescriptor) effect { return live[string(fd.FullName())] }

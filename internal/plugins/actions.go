@@ -20,8 +20,7 @@ var refusalCodes = map[plugin.Kind]int32{
 
 // handler is one plugin that answers actions.
 type handler struct {
-	plugin plugin.ActionHandler
-	guard  *guard
+	member *member
 	hook   *hook
 }
 
@@ -45,7 +44,7 @@ func (a *answering) Process(ctx context.Context, r *biz.UpstreamRequest) (*biz.U
 		return nil, biz.AsError(ctx.Err())
 	case err != nil:
 		return nil, biz.Errorf(biz.KindUnavailable, "PLUGIN_UNAVAILABLE", "the action cannot be answered now").
-			Because(fmt.Errorf("plugin %s: %w", h.guard.name, err)).After(h.guard.advice(err))
+			Because(fmt.Errorf("plugin %s: %w", h.member.name, err)).After(h.member.guard().advice(err))
 	}
 	return &biz.UpstreamResponse{Code: cmp.Or(answer.Code, biz.UpstreamOK), Message: answer.Message, Data: answer.Data, Headers: answer.Headers}, nil
 }
@@ -61,11 +60,11 @@ func (h *handler) ask(ctx context.Context, a plugin.Action) (plugin.Answer, erro
 		var answer plugin.Answer
 		w := &watch{}
 		defer w.close()
-		mine, err := h.guard.do(w, h.hook, time.Now(), func(limited context.Context) (err error) {
+		mine, err := h.member.do(w, h.hook, time.Now(), func(limited context.Context, able *abilities) (err error) {
 			limited, cancel := context.WithCancel(limited)
 			defer cancel()
 			defer context.AfterFunc(ctx, cancel)()
-			answer, err = h.plugin.HandleAction(limited, a)
+			answer, err = able.answers.HandleAction(limited, a)
 			if err != nil && ctx.Err() != nil {
 				return plugin.Refused("the client is gone") // no fault of the plugin's
 			}
@@ -95,12 +94,12 @@ func actionOf(r *biz.UpstreamRequest) plugin.Action {
 func handlersOf(all []*handler) (map[string]*handler, error) {
 	handlers := map[string]*handler{}
 	for _, h := range all {
-		for _, action := range h.plugin.Actions() {
+		for _, action := range h.member.guard().able.answers.Actions() {
 			switch other := handlers[action]; {
 			case action == "" || biz.IsLogin(action):
-				return nil, fmt.Errorf("the plugin %s cannot answer the action %q: an action has a name, and is no login", h.guard.name, action)
+				return nil, fmt.Errorf("the plugin %s cannot answer the action %q: an action has a name, and is no login", h.member.name, action)
 			case other != nil:
-				return nil, fmt.Errorf("the plugins %s and %s both answer the action %q", other.guard.name, h.guard.name, action)
+				return nil, fmt.Errorf("the plugins %s and %s both answer the action %q", other.member.name, h.member.name, action)
 			}
 			handlers[action] = h
 		}

@@ -16,8 +16,7 @@ const askAtOnce = 16
 
 // authorizer is one plugin that authorizes.
 type authorizer struct {
-	plugin plugin.Authorizer
-	guard  *guard
+	member *member
 	hook   *hook
 }
 
@@ -120,7 +119,7 @@ func (q *questions) run() bool {
 	}
 	q.since = time.Now()
 	q.left.Store(int64(len(q.which)))
-	for range min(len(q.which), askAtOnce, q.on.guard.bounds.concurrency) {
+	for range min(len(q.which), askAtOnce, q.on.member.guard().bounds.concurrency) {
 		go q.work()
 	}
 	select {
@@ -153,19 +152,19 @@ func (q *questions) work() {
 }
 
 func (q *questions) ask(a plugin.Access, w *watch, late func(error)) (mine bool, err error) {
-	g, h := q.on.guard, q.on.hook
+	h := q.on.hook
 	switch {
 	case q.ctx.Err() != nil:
 		return true, q.ctx.Err()
-	case time.Since(q.since) >= g.bounds.deadline: // those before it took all the time
+	case time.Since(q.since) >= q.on.member.guard().bounds.deadline: // those before it took all the time
 		h.late.Inc()
 		return true, errLate
 	}
-	return g.do(w, h, q.since, func(limited context.Context) error {
+	return q.on.member.do(w, h, q.since, func(limited context.Context, able *abilities) error {
 		limited, cancel := context.WithCancel(limited)
 		defer cancel()
 		defer context.AfterFunc(q.ctx, cancel)()
-		err := q.on.plugin.Authorize(limited, a)
+		err := able.authorizes.Authorize(limited, a)
 		if err != nil && q.ctx.Err() != nil {
 			return plugin.Refused("the caller is gone") // no fault of the plugin's
 		}
@@ -186,9 +185,9 @@ func (a *authorizer) denial(err error) error {
 	switch {
 	case ok:
 		return biz.Errorf(biz.KindPermissionDenied, "NOT_AUTHORIZED", "%s", refused.Reason)
-	case err != nil && !a.guard.bounds.open:
+	case err != nil && !a.member.guard().bounds.open:
 		return biz.Errorf(biz.KindUnavailable, "PLUGIN_UNAVAILABLE", "whether this is allowed must be asked first, and that cannot be done now").
-			Because(fmt.Errorf("plugin %s: %w", a.guard.name, err)).After(a.guard.advice(err))
+			Because(fmt.Errorf("plugin %s: %w", a.member.name, err)).After(a.member.guard().advice(err))
 	}
 	return nil
 }

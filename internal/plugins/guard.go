@@ -16,6 +16,7 @@ import (
 var (
 	errLate      = errors.New("it is not back in time")
 	errBusy      = errors.New("as many calls as may run at once do not come back")
+	errRetired   = errors.New("another value of the plugin has taken its place")
 	errLeftAlone = errors.New("it is left alone for a while, since it failed too often")
 )
 
@@ -35,59 +36,40 @@ type bounds struct {
 	sample      sample        // of events
 }
 
-// guard stands between the node and one plugin.
+// guard stands between the node and one value of a plugin, until that is replaced.
 type guard struct {
 	name    string
 	bounds  bounds
+	able    *abilities
 	places  chan struct{}
+	retired chan struct{} // closed when nobody is to call it any more
 	breaker breaker
 	meters  *meters
 	log     *slog.Logger
 	lastLog atomic.Int64 // when a failure was logged, in nanoseconds of the clock
 }
 
-func newGuard(name string, b bounds, m *Metrics, log *slog.Logger) *guard {
-	g := &guard{name: name, bounds: b, places: make(chan struct{}, b.concurrency), log: log.With("plugin", name)}
-	g.meters = m.of(name)
-	g.breaker = breaker{most: int64(b.failures), rest: b.retryAfter, turned: g.turned}
-	return g
-}
-
-func (g *guard) turned(open bool) {
-	if !open {
-		g.meters.open.Set(0)
-		g.log.Info("a plugin works again")
-		return
-	}
-	g.meters.open.Set(1)
-	g.log.Error("a plugin failed too often in a row and is left alone", "failures", g.bounds.failures, "for", g.bounds.retryAfter)
-}
-
 // question is what a plugin is asked.
 type question interface {
 	// ask asks it.
-	ask(ctx context.Context) error
+	ask(ctx context.Context, able *abilities) error
 	// late follows in another goroutine when ask does not come back in time.
 	late(err error)
 }
 
 // functions is a question.
 type functions struct {
-	fn     func(context.Context) error
+	fn     func(context.Context, *abilities) error
 	behind func(error)
 }
 
-func (f *functions) ask(ctx context.Context) error { return f.fn(ctx) }
-func (f *functions) late(err error)                { f.behind(err) }
+func (f *functions) ask(ctx context.Context, able *abilities) error { return f.fn(ctx, able) }
+func (f *functions) late(err error)                                 { f.behind(err) }
 
-// do calls fn, which is a call of the plugin that was asked for at the moment since, from where its
-// deadline counts. mine is false when fn did not come back in time: then late is called with the error,
-// in another goroutine, and whatever goes on goes on there. What fn has written then belongs to it.
-func (g *guard) do(w *watch, h *hook, since time.Time, fn func(context.Context) error, late func(error)) (mine bool, err error) {
-	return g.call(w, h, since, &functions{fn, late}, &call{})
-}
-
-// call is do for a question that belongs to the call c, which is fresh, from then on.
+// call asks the plugin, since a moment from where its deadline counts; the question belongs to the call c, which is fresh,
+// from then on. mine is false when the plugin did not come back in time: then the question is told so
+// in another goroutine, and whatever goes on goes on there. The error is errRetired if another guard is to be
+// asked, and nothing has happened then.
 func (g *guard) call(w *watch, h *hook, since time.Time, q question, c *call) (mine bool, err error) {
 	now := w.time()
 	if g.breaker.resting(now) {
@@ -95,7 +77,11 @@ func (g *guard) call(w *watch, h *hook, since time.Time, q question, c *call) (m
 		return true, errLeftAlone
 	}
 	end := since.Add(g.bounds.deadline)
-	if now, err = g.enter(now, end); err != nil {
+	switch now, err = g.enter(now, end); err {
+	case nil:
+	case errRetired:
+		return true, err
+	default:
 		return true, g.full(h)
 	}
 	try, ok := g.breaker.allow(now)
@@ -109,22 +95,34 @@ func (g *guard) call(w *watch, h *hook, since time.Time, q question, c *call) (m
 	return c.run()
 }
 
-// enter takes a place, and waits for one until the deadline. It returns when it got one.
+// enter takes a place, and waits for one until the deadline. It returns when it got one, unless the guard is
+// retired: whoever retires it takes all the places, so nobody is called who has one and does not know.
 func (g *guard) enter(now, end time.Time) (time.Time, error) {
 	select {
 	case g.places <- struct{}{}:
-		g.meters.running.Inc()
-		return now, nil
+		return now, g.entered()
 	default:
 	}
 	t := time.NewTimer(end.Sub(now))
 	defer t.Stop()
 	select {
 	case g.places <- struct{}{}:
-		g.meters.running.Inc()
-		return time.Now(), nil
+		return time.Now(), g.entered()
+	case <-g.retired:
+		return now, errRetired
 	case <-t.C:
 		return now, errBusy
+	}
+}
+
+func (g *guard) entered() error {
+	select {
+	case <-g.retired:
+		<-g.places
+		return errRetired
+	default:
+		g.meters.running.Inc()
+		return nil
 	}
 }
 
@@ -187,7 +185,7 @@ func (c *call) guarded() (err error) {
 			c.guard.complain(c.hook, fmt.Errorf("%w\n%s", err, debug.Stack()), time.Since(c.began))
 		}
 	}()
-	return c.question.ask(&c.ctx)
+	return c.question.ask(&c.ctx, c.guard.able)
 }
 
 // expire gives the call up.

@@ -25,29 +25,23 @@ type Host struct {
 	all          []*member
 	interceptors *Interceptors
 	authorizers  *Authorizers
-	messages     []observer[plugin.MessageObserver]
-	rooms        []observer[plugin.RoomObserver]
-	sessions     []observer[plugin.SessionObserver]
+	messages     []observer
+	rooms        []observer
+	sessions     []observer
 	notifiers    []*notifier
 	handlers     map[string]*handler
 	carriers     []*Carrier
 	stopped      sync.Once
+	retiring     sync.WaitGroup // of values that others have taken the place of
+	ending       chan struct{}  // closed when they must hurry
 	log          *slog.Logger
-}
-
-// member is one plugin of a host.
-type member struct {
-	plugin plugin.Plugin
-	guard  *guard
-	feed   *feed // nil: it observes nothing
-	ready  bool  // it was chosen by another key as well: its steps are not the host's
 }
 
 // New returns a host of those linked plugins that the configuration names, in its order, with their keys
 // set and checked. Those whose names are ready are so already. What is wrong with the configuration is told
 // as conf.Problems.
 func New(configured []*conf.Plugin, linked []plugin.Plugin, m *Metrics, log *slog.Logger, ready ...string) (*Host, error) {
-	h := &Host{log: log}
+	h := &Host{log: log, ending: make(chan struct{})}
 	var problems conf.Problems
 	for i, c := range configured {
 		at := fmt.Sprintf("plugins[%d]", i)
@@ -59,7 +53,8 @@ func New(configured []*conf.Plugin, linked []plugin.Plugin, m *Metrics, log *slo
 		if problem := samplable(p, c.GetSample(), at); problem != nil {
 			problems = append(problems, *problem)
 		}
-		its := &member{plugin: p, guard: newGuard(c.GetName(), boundsOf(c), m, log), ready: slices.Contains(ready, c.GetName())}
+		its := newMember(p, c, m, log)
+		its.ready = slices.Contains(ready, c.GetName())
 		if !its.ready && !c.IsProcess() && !c.IsService() { // those were told when they were connected to
 			problems = append(problems, configure(p, at+".config", given{keys: c.GetConfig().AsMap(), at: at + ".config"})...)
 		}
@@ -111,27 +106,29 @@ func (h *Host) gather() (err error) {
 	var chain, first []*checkpoint
 	var handlers []*handler
 	for _, m := range h.all {
-		if p, ok := plugin.As[plugin.MessageInterceptor](m.plugin); ok {
-			chain = append(chain, &checkpoint{plugin: p, guard: m.guard, hook: m.guard.meters.hook("intercept_message")})
+		able := m.guard().able
+		if able.intercepts != nil {
+			chain = append(chain, &checkpoint{member: m, hook: m.meters.hook("intercept_message")})
 		}
-		if p, ok := plugin.As[plugin.Authorizer](m.plugin); ok {
-			who := &authorizer{p, m.guard, m.guard.meters.hook("authorize")}
-			first = append(first, &checkpoint{who: who, guard: who.guard, hook: who.hook})
+		if able.authorizes != nil {
+			who := &authorizer{m, m.meters.hook("authorize")}
+			first = append(first, &checkpoint{member: m, authorizes: true, hook: who.hook})
 			h.authorizes(who)
 		}
-		if p, ok := plugin.As[plugin.OfflineNotifier](m.plugin); ok {
-			h.notifiers = append(h.notifiers, newNotifier(p, m.guard))
+		if able.notifies != nil {
+			h.notifiers = append(h.notifiers, newNotifier(m))
 		}
-		if p, ok := plugin.As[plugin.ActionHandler](m.plugin); ok {
-			handlers = append(handlers, &handler{p, m.guard, m.guard.meters.hook("handle_action")})
+		if able.answers != nil {
+			handlers = append(handlers, &handler{m, m.meters.hook("handle_action")})
 		}
-		if p, ok := plugin.As[plugin.Transport](m.plugin); ok {
-			h.carriers = append(h.carriers, &Carrier{p, m.guard, m.guard.meters.hook("accept_conns")})
+		if p, ok := plugin.As[plugin.Transport](able.plugin); ok {
+			m.lent = true
+			h.carriers = append(h.carriers, &Carrier{p, m, m.meters.hook("accept_conns")})
 		}
 	}
-	h.messages = observers[plugin.MessageObserver](h.all, "observe_message")
-	h.rooms = observers[plugin.RoomObserver](h.all, "observe_room")
-	h.sessions = observers[plugin.SessionObserver](h.all, "observe_session")
+	h.messages = observers(h.all, "observe_message", func(a *abilities) bool { return a.messages != nil })
+	h.rooms = observers(h.all, "observe_room", func(a *abilities) bool { return a.rooms != nil })
+	h.sessions = observers(h.all, "observe_session", func(a *abilities) bool { return a.sessions != nil })
 	if chain = append(first, chain...); len(chain) > 0 {
 		h.interceptors = &Interceptors{chain: chain, authorizes: len(first) > 0, lines: newLines()}
 	}
@@ -139,32 +136,26 @@ func (h *Host) gather() (err error) {
 	return err
 }
 
-// observers returns those of the plugins that observe what O tells of.
-func observers[O any](all []*member, hook string) (found []observer[O]) {
+// observers returns those of the plugins that observe something.
+func observers(all []*member, hook string, does func(*abilities) bool) (found []observer) {
 	for _, m := range all {
-		if p, ok := plugin.As[O](m.plugin); ok {
-			found = append(found, observer[O]{p, m.observes(), m.guard.meters.hook(hook)})
+		if does(m.guard().able) {
+			found = append(found, observer{m.observes(), m.meters.hook(hook)})
 		}
 	}
 	return found
 }
 
-// With returns those plugins of a host that have the capability C, in their order.
+// With returns those plugins of a host that have the capability C, in their order. They keep their keys for as long
+// as the node runs. It is called before the node serves.
 func With[C any](h *Host) (found []C) {
 	for _, m := range h.all {
-		if p, ok := plugin.As[C](m.plugin); ok {
+		if p, ok := plugin.As[C](m.plugin()); ok {
+			m.lent = true
 			found = append(found, p)
 		}
 	}
 	return found
-}
-
-// observes returns the feed of a plugin, which is one whatever it observes: so it has one order.
-func (m *member) observes() *feed {
-	if m.feed == nil {
-		m.feed = &feed{guard: m.guard}
-	}
-	return m.feed
 }
 
 // Interceptor returns what decides about messages, nil if no plugin does.
@@ -212,11 +203,11 @@ func (h *Host) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	for i, m := range h.all {
-		if err := m.step(plugin.WithLogger(ctx, m.guard.log), start); err != nil {
+		if err := m.step(plugin.WithLogger(ctx, m.log), start); err != nil {
 			h.stop(h.all[:i])
-			return fmt.Errorf("the plugin %s does not start: %w", m.plugin.Name(), err)
+			return fmt.Errorf("the plugin %s does not start: %w", m.name, err)
 		}
-		h.log.Info("a plugin is used", "plugin", m.plugin.Name())
+		h.log.Info("a plugin is used", "plugin", m.name)
 	}
 	return nil
 }
@@ -240,7 +231,9 @@ func (h *Host) end() {
 	for _, n := range h.notifiers {
 		n.settle(ctx)
 	}
+	close(h.ending)
 	h.stop(h.all)
+	h.retiring.Wait() // each has its own five seconds, and they began before
 }
 
 func (h *Host) stop(started []*member) {
@@ -248,7 +241,7 @@ func (h *Host) stop(started []*member) {
 	defer cancel()
 	for _, m := range slices.Backward(started) {
 		if err := m.step(ctx, stop); err != nil {
-			h.log.Warn("a plugin did not stop", "plugin", m.plugin.Name(), "error", err)
+			h.log.Warn("a plugin did not stop", "plugin", m.name, "error", err)
 		}
 	}
 }
@@ -265,14 +258,6 @@ func stop(ctx context.Context, p plugin.Plugin) error {
 		return s.Stop(ctx)
 	}
 	return nil
-}
-
-// step takes a plugin through a step, unless somebody else does.
-func (m *member) step(ctx context.Context, step func(context.Context, plugin.Plugin) error) error {
-	if m.ready {
-		return nil
-	}
-	return within(ctx, m.plugin, step)
 }
 
 // within waits for a step of a plugin until ctx is done. One that panics has failed.

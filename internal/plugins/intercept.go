@@ -30,10 +30,9 @@ type Interceptors struct {
 
 // checkpoint is one plugin that messages must get past.
 type checkpoint struct {
-	plugin plugin.MessageInterceptor // nil: it authorizes
-	who    *authorizer               // nil: it intercepts
-	guard  *guard
-	hook   *hook
+	member     *member
+	authorizes bool // it intercepts otherwise
+	hook       *hook
 }
 
 // passage is one message on its way past the interceptors. It belongs to the goroutine that asks the
@@ -77,11 +76,11 @@ func (i *Interceptors) Intercept(d *biz.Draft, by biz.Speaker, check biz.Payload
 func (p *passage) ask(n int, w *watch) (mine bool) {
 	for ; n < len(p.all.chain); n++ {
 		on, a := p.all.chain[n], p.attempt(n)
-		mine, err := on.guard.call(w, on.hook, p.since, a, &a.call)
+		mine, err := on.member.call(w, on.hook, p.since, a, &a.call)
 		if !mine {
 			return false
 		}
-		if err == nil && on.who == nil {
+		if err == nil && !on.authorizes {
 			a.change.apply(p.draft)
 		}
 		if !p.goesOn(n, err, w) {
@@ -107,7 +106,7 @@ func (p *passage) attempt(n int) *attempt {
 		a = &attempt{}
 	}
 	a.p, a.n = p, n
-	if p.all.chain[n].who != nil {
+	if p.all.chain[n].authorizes {
 		access := sendingOf(p.by, &p.draft.Message)
 		a.access = &access
 	} else {
@@ -116,12 +115,11 @@ func (p *passage) attempt(n int) *attempt {
 	return a
 }
 
-func (a *attempt) ask(ctx context.Context) error {
-	on := a.p.all.chain[a.n]
-	if on.who != nil {
-		return on.who.plugin.Authorize(ctx, *a.access)
+func (a *attempt) ask(ctx context.Context, able *abilities) error {
+	if a.access != nil {
+		return able.authorizes.Authorize(ctx, *a.access)
 	}
-	return a.change.by(ctx, on.plugin)
+	return a.change.by(ctx, able.intercepts)
 }
 
 func (a *attempt) late(err error) {
@@ -139,13 +137,13 @@ func (p *passage) goesOn(n int, err error, w *watch) bool {
 	on := p.all.chain[n]
 	refused, ok := asRefusal(err)
 	switch {
-	case ok && on.who != nil:
+	case ok && on.authorizes:
 		p.refusal = biz.Errorf(biz.KindPermissionDenied, "NOT_AUTHORIZED", "%s", refused.Reason)
 	case ok:
 		p.refusal = biz.Errorf(biz.KindPermissionDenied, "MESSAGE_REFUSED", "%s", refused.Reason)
-	case !on.guard.bounds.open:
+	case !on.member.guard().bounds.open:
 		p.refusal = biz.Errorf(biz.KindUnavailable, "PLUGIN_UNAVAILABLE", "the message must be checked first, and that cannot be done now").
-			Because(fmt.Errorf("plugin %s: %w", on.guard.name, err)).After(on.guard.advice(err))
+			Because(fmt.Errorf("plugin %s: %w", on.member.name, err)).After(on.member.guard().advice(err))
 	default:
 		p.since = time.Now()
 		return true

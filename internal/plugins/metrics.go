@@ -14,6 +14,9 @@ type Metrics struct {
 	running *prometheus.GaugeVec
 	open    *prometheus.GaugeVec
 	dropped *prometheus.CounterVec
+
+	changes  *prometheus.CounterVec
+	outdated *prometheus.GaugeVec
 }
 
 // NewMetrics returns fresh instruments, registered nowhere yet.
@@ -35,12 +38,18 @@ func NewMetrics() *Metrics {
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "hermod_plugin_dropped_total", Help: "Events that a plugin was not told of, by plugin and hook.",
 		}, []string{"plugin", "hook"}),
+		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "hermod_plugin_changes_total", Help: "Changes of the configuration of a running plugin, by plugin and outcome.",
+		}, []string{"plugin", "outcome"}),
+		outdated: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "hermod_plugin_outdated", Help: "1 while a plugin runs as it was configured before, since it cannot with what the configuration says now.",
+		}, []string{"plugin"}),
 	}
 }
 
 // Collectors returns the instruments for registration.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.calls, m.seconds, m.running, m.open, m.dropped}
+	return []prometheus.Collector{m.calls, m.seconds, m.running, m.open, m.dropped, m.changes, m.outdated}
 }
 
 // meters are those of one plugin.
@@ -49,10 +58,16 @@ type meters struct {
 	plugin  string
 	running prometheus.Gauge
 	open    prometheus.Gauge
+
+	changes  *prometheus.CounterVec
+	outdated prometheus.Gauge
 }
 
 func (m *Metrics) of(plugin string) *meters {
-	return &meters{all: m, plugin: plugin, running: m.running.WithLabelValues(plugin), open: m.open.WithLabelValues(plugin)}
+	return &meters{
+		all: m, plugin: plugin, running: m.running.WithLabelValues(plugin), open: m.open.WithLabelValues(plugin),
+		changes: m.changes, outdated: m.outdated.WithLabelValues(plugin),
+	}
 }
 
 // hook is a capability of one plugin, with what counts its calls: looked up once.

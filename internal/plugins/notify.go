@@ -52,8 +52,7 @@ func (k *kept) size() int {
 // notifier is one plugin that is told of what waits for people who are away. One goroutine at a time finds out who
 // that is; calls run beside it, never two at once with a user in common.
 type notifier struct {
-	plugin plugin.OfflineNotifier
-	guard  *guard
+	member *member
 	hook   *hook
 	town   Town
 	ctx    context.Context //nolint:containedctx // of what runs in the background, until stop
@@ -69,8 +68,8 @@ type notifier struct {
 	idle    chan struct{} // closed when nothing is left, if somebody waits for that
 }
 
-func newNotifier(p plugin.OfflineNotifier, g *guard) *notifier {
-	n := &notifier{plugin: p, guard: g, hook: g.meters.hook("notify_offline"), flying: map[string]struct{}{}}
+func newNotifier(m *member) *notifier {
+	n := &notifier{member: m, hook: m.meters.hook("notify_offline"), flying: map[string]struct{}{}}
 	n.landed.L = &n.mu
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	return n
@@ -80,7 +79,7 @@ func newNotifier(p plugin.OfflineNotifier, g *guard) *notifier {
 func (n *notifier) offer(k kept) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.town == nil || len(n.waiting) >= n.guard.bounds.queue || n.bytes+k.size() > maxFeedBytes {
+	if n.town == nil || len(n.waiting) >= n.member.guard().bounds.queue || n.bytes+k.size() > maxFeedBytes {
 		n.hook.dropped.Inc()
 		return
 	}
@@ -98,14 +97,14 @@ func (n *notifier) work() {
 		if !ok {
 			return
 		}
-		if n.guard.breaker.resting(time.Now()) { // nor is the store asked
+		if n.member.guard().breaker.resting(time.Now()) { // nor is the store asked
 			n.hook.count(errLeftAlone, 0)
 			n.hook.dropped.Inc()
 			continue
 		}
 		users, err := n.away(&k)
 		if err != nil {
-			n.guard.log.Warn("who is away could not be found out, and is not notified", "error", err)
+			n.member.log.Warn("who is away could not be found out, and is not notified", "error", err)
 			n.hook.dropped.Inc()
 			continue
 		}
@@ -209,7 +208,7 @@ func (n *notifier) notification(k *kept, users []biz.UserID) plugin.Notification
 func (n *notifier) fly(told plugin.Notification) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for n.calls >= n.guard.bounds.concurrency || slices.ContainsFunc(told.Users, func(u string) bool { _, flies := n.flying[u]; return flies }) {
+	for n.calls >= n.member.guard().bounds.concurrency || slices.ContainsFunc(told.Users, func(u string) bool { _, flies := n.flying[u]; return flies }) {
 		n.landed.Wait()
 	}
 	for _, u := range told.Users {
@@ -223,7 +222,7 @@ func (n *notifier) fly(told plugin.Notification) {
 func (n *notifier) tell(told plugin.Notification, try int) {
 	w := &watch{}
 	defer w.close()
-	mine, err := n.guard.do(w, n.hook, time.Now(), func(ctx context.Context) error { return n.plugin.NotifyOffline(ctx, told) }, func(error) { n.land(told) })
+	mine, err := n.member.do(w, n.hook, time.Now(), func(ctx context.Context, able *abilities) error { return able.notifies.NotifyOffline(ctx, told) }, func(error) { n.land(told) })
 	if !mine {
 		return
 	}
@@ -246,7 +245,7 @@ func (n *notifier) again(err error, try int) (pause time.Duration, again bool) {
 	if try >= notifyTries || !unavailable(err) && (try == 1 || !errors.Is(err, errLeftAlone)) {
 		return 0, false
 	}
-	return min(n.guard.advice(err), maxPause), true
+	return min(n.member.guard().advice(err), maxPause), true
 }
 
 func unavailable(err error) bool {

@@ -17,13 +17,13 @@ type event struct {
 	hook  *hook
 	about string // what it happened to, by which it is in a sample or not
 	size  int
-	tell  func(context.Context) error
+	tell  func(context.Context, *abilities) error
 }
 
 // feed is what waits for one plugin that observes. One goroutine at a time works it off, which is there
 // while something waits.
 type feed struct {
-	guard *guard
+	member *member
 
 	mu      sync.Mutex
 	waiting []event
@@ -34,12 +34,13 @@ type feed struct {
 
 // offer has the plugin told of e later, if that is in its sample, or drops and counts it.
 func (f *feed) offer(e event) {
-	if !f.guard.bounds.sample.takes(e.about) {
+	bounds := &f.member.guard().bounds
+	if !bounds.sample.takes(e.about) {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.waiting) >= f.guard.bounds.queue || f.bytes+e.size > maxFeedBytes {
+	if len(f.waiting) >= bounds.queue || f.bytes+e.size > maxFeedBytes {
 		e.hook.dropped.Inc()
 		return
 	}
@@ -61,7 +62,7 @@ func (f *feed) work() {
 		if !ok {
 			return
 		}
-		mine, err := f.guard.do(w, e.hook, time.Now(), e.tell, func(error) { f.work() })
+		mine, err := f.member.do(w, e.hook, time.Now(), e.tell, func(error) { f.work() })
 		if !mine {
 			return
 		}
@@ -107,11 +108,10 @@ func (f *feed) settle(ctx context.Context) {
 	}
 }
 
-// observer is one plugin that observes something, of the kind O.
-type observer[O any] struct {
-	plugin O
-	feed   *feed
-	hook   *hook
+// observer is one plugin that observes something.
+type observer struct {
+	feed *feed
+	hook *hook
 }
 
 // Live is what rooms are delivered with.
@@ -125,8 +125,8 @@ type Live interface {
 // observed tells plugins of what is delivered, after it was.
 type observed struct {
 	Live
-	messages []observer[plugin.MessageObserver]
-	rooms    []observer[plugin.RoomObserver]
+	messages []observer
+	rooms    []observer
 
 	notifiers []*notifier
 }
@@ -163,8 +163,8 @@ func (o *observed) Sequence(d *biz.Draft, done func(error)) {
 
 func (o *observed) said(m *biz.Message) {
 	for _, to := range o.messages {
-		to.feed.offer(event{hook: to.hook, about: m.ID, size: len(m.Content) + waitingOverhead, tell: func(ctx context.Context) error {
-			return to.plugin.ObserveMessage(ctx, toldOf(m))
+		to.feed.offer(event{hook: to.hook, about: m.ID, size: len(m.Content) + waitingOverhead, tell: func(ctx context.Context, able *abilities) error {
+			return able.messages.ObserveMessage(ctx, toldOf(m))
 		}})
 	}
 }
@@ -194,8 +194,8 @@ func (o *observed) Dismiss(user biz.UserID, last *biz.Message) {
 
 func (o *observed) changed(e plugin.RoomEvent) {
 	for _, to := range o.rooms {
-		to.feed.offer(event{hook: to.hook, about: e.UserID, size: waitingOverhead, tell: func(ctx context.Context) error {
-			return to.plugin.ObserveRoom(ctx, e)
+		to.feed.offer(event{hook: to.hook, about: e.UserID, size: waitingOverhead, tell: func(ctx context.Context, able *abilities) error {
+			return able.rooms.ObserveRoom(ctx, e)
 		}})
 	}
 }

@@ -25,8 +25,8 @@ func (h *Host) Sessions() biz.SessionWitness {
 		}
 		told.Protocol, _, _ = strings.Cut(e.Protocol, ".") // without the version of its wire
 		for _, to := range h.sessions {
-			to.feed.offer(event{hook: to.hook, about: told.SessionID, size: waitingOverhead, tell: func(ctx context.Context) error {
-				return to.plugin.ObserveSession(ctx, told)
+			to.feed.offer(event{hook: to.hook, about: told.SessionID, size: waitingOverhead, tell: func(ctx context.Context, able *abilities) error {
+				return able.sessions.ObserveSession(ctx, told)
 			}})
 		}
 	}

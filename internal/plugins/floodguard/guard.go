@@ -45,6 +45,9 @@ func New() *Guard {
 // Name implements plugin.Plugin.
 func (*Guard) Name() string { return "flood-guard" }
 
+// Renew implements plugin.Renewable. What was counted is forgotten.
+func (*Guard) Renew() plugin.Plugin { return New() }
+
 // Config implements plugin.Configurable.
 func (g *Guard) Config() any { return &g.keys }
 

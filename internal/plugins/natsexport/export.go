@@ -43,6 +43,9 @@ func New() *Export { return &Export{config: defaults()} }
 // Name implements plugin.Plugin.
 func (*Export) Name() string { return "nats-export" }
 
+// Renew implements plugin.Renewable.
+func (*Export) Renew() plugin.Plugin { return New() }
+
 // Config implements plugin.Configurable.
 func (e *Export) Config() any { return &e.config }
 

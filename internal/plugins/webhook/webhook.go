@@ -53,6 +53,9 @@ func New() *Hook { return &Hook{config: Config{Connections: 64}} }
 // Name implements plugin.Plugin.
 func (*Hook) Name() string { return "webhook" }
 
+// Renew implements plugin.Renewable.
+func (*Hook) Renew() plugin.Plugin { return New() }
+
 // Config implements plugin.Configurable.
 func (h *Hook) Config() any { return &h.config }
 

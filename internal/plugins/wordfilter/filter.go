@@ -56,6 +56,9 @@ func New() *Filter {
 // Name implements plugin.Plugin.
 func (*Filter) Name() string { return "word-filter" }
 
+// Renew implements plugin.Renewable.
+func (*Filter) Renew() plugin.Plugin { return New() }
+
 // Config implements plugin.Configurable.
 func (f *Filter) Config() any { return &f.config }
 
