@@ -44,20 +44,19 @@ func (h *Host) reconfigure(ctx context.Context, m *member, to *conf.Plugin, at s
 		return
 	}
 	next, err := h.nextOf(ctx, m, to, at)
-	var problems conf.Problems
-	switch {
-	case errors.As(err, &problems):
-		m.meters.changes.WithLabelValues(m.name, "refused").Inc()
-	case err != nil:
-		m.meters.changes.WithLabelValues(m.name, "failed").Inc()
-	default:
-		m.meters.changes.WithLabelValues(m.name, "applied").Inc()
-		m.meters.outdated.Set(0)
+	if err == nil {
 		h.swap(m, next, to)
+		m.meters.outdated.Set(0)
+		m.meters.changes.WithLabelValues(m.name, "applied").Inc()
 		return
 	}
-	m.meters.outdated.Set(1)
 	m.log.Error("a plugin goes on as it was configured before", "error", err)
+	outcome := "failed"
+	if problems := (conf.Problems{}); errors.As(err, &problems) {
+		outcome = "refused"
+	}
+	m.meters.outdated.Set(1)
+	m.meters.changes.WithLabelValues(m.name, outcome).Inc()
 }
 
 // nextOf returns what is to be called from now on: the value that is in use, unless keys of its own differ.

@@ -10,7 +10,7 @@ import (
 	"github.com/game-im/hermod/plugin"
 )
 
-// Plugin checks the name and the keys of the plugins that fresh makes, before any of them starts.
+// Plugin checks the name and the keys of the plugins that fresh makes, and what they Renew to, before any of them starts.
 func Plugin(t *testing.T, fresh func() plugin.Plugin) {
 	t.Helper()
 	if err := checkPlugin(fresh); err != nil {
@@ -32,6 +32,11 @@ func checkPlugin(fresh func() plugin.Plugin) error {
 			return fmt.Errorf("the method Validate says %q and then %q", fmt.Sprint(first), fmt.Sprint(second))
 		}
 	}
+	if r, ok := p.(plugin.Renewable); ok {
+		if next := r.Renew(); next == nil || next.Name() != name || reflect.TypeOf(next) != reflect.TypeOf(p) || sameValue(next, p) {
+			return errors.New("Renew does not return another value of the plugin")
+		}
+	}
 	c, ok := p.(plugin.Configurable)
 	if !ok {
 		return nil
@@ -41,6 +46,12 @@ func checkPlugin(fresh func() plugin.Plugin) error {
 		return errors.New("Config returns no pointer to a struct")
 	}
 	return checkKeys(v.Elem().Type(), "")
+}
+
+// sameValue tells whether two are one, as far as that can be told.
+func sameValue(a, b plugin.Plugin) bool {
+	v := reflect.ValueOf(a)
+	return v.Kind() == reflect.Pointer && v.Elem().Type().Size() > 0 && v.Pointer() == reflect.ValueOf(b).Pointer()
 }
 
 func checkKeys(s reflect.Type, at string) error {

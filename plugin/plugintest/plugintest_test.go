@@ -14,11 +14,20 @@ type bad struct {
 	name func() string
 	keys any
 	ask  func(plugin.Message) (plugin.Message, error)
+
+	renews func() plugin.Plugin // nil: it returns another one
 }
 
 func (b bad) Name() string { return b.name() }
 
 func (b bad) Config() any { return b.keys }
+
+func (b bad) Renew() plugin.Plugin {
+	if b.renews != nil {
+		return b.renews()
+	}
+	return b
+}
 
 func (b bad) InterceptMessage(_ context.Context, m plugin.Message) (plugin.Message, error) {
 	return b.ask(m)
@@ -53,11 +62,12 @@ func TestFaultsOfPluginsAreFound(t *testing.T) {
 	steady := func() string { return "steady" }
 	calls := ""
 	for says, p := range map[string]bad{
-		`the name is ""`:             {name: func() string { return "" }, keys: &struct{}{}},
-		`the name is "A b"`:          {name: func() string { return "A b" }, keys: &struct{}{}},
-		"and then":                   {name: func() string { calls += "x"; return calls }, keys: &struct{}{}},
-		"no pointer to a struct":     {name: steady, keys: struct{}{}},
-		"the field Size has no json": {name: steady, keys: &struct{ Size int }{}},
+		"another value of the plugin": {name: steady, keys: &struct{}{}, renews: func() plugin.Plugin { return nil }},
+		`the name is ""`:              {name: func() string { return "" }, keys: &struct{}{}},
+		`the name is "A b"`:           {name: func() string { return "A b" }, keys: &struct{}{}},
+		"and then":                    {name: func() string { calls += "x"; return calls }, keys: &struct{}{}},
+		"no pointer to a struct":      {name: steady, keys: struct{}{}},
+		"the field Size has no json":  {name: steady, keys: &struct{ Size int }{}},
 		"deep.f is a func()": {name: steady, keys: &struct {
 			Deep struct {
 				F func() `json:"f"`

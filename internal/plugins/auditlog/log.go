@@ -15,8 +15,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"gopkg.in/natefinch/lumberjack.v2"
-
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -36,19 +34,26 @@ var kinds = map[string]bool{"session": true, "room": true, "message": true}
 
 // Log is the plugin. The zero Log is not ready: see New.
 type Log struct {
-	keys Keys
-	file *lumberjack.Logger
-	out  *slog.Logger
-	on   map[string]bool
+	keys  Keys
+	files *files // of all values that were renewed from one
+	out   *slog.Logger
+	on    map[string]bool
 }
 
 // New returns the plugin with its defaults.
 func New() *Log {
-	return &Log{keys: Keys{MaxMiB: 100, MaxFiles: 10, Events: []string{"session", "room", "message"}}}
+	return &Log{files: &files{open: map[fileKeys]*file{}}, keys: Keys{MaxMiB: 100, MaxFiles: 10, Events: []string{"session", "room", "message"}}}
 }
 
 // Name implements plugin.Plugin.
 func (*Log) Name() string { return "audit-log" }
+
+// Renew implements plugin.Renewable. Both values write the same file, if that is what their keys say.
+func (l *Log) Renew() plugin.Plugin {
+	next := New()
+	next.files = l.files
+	return next
+}
 
 // Config implements plugin.Configurable.
 func (l *Log) Config() any { return &l.keys }
@@ -88,10 +93,7 @@ func (l *Log) Start(context.Context) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	l.file = &lumberjack.Logger{
-		Filename: l.keys.File, MaxSize: l.keys.MaxMiB, MaxBackups: l.keys.MaxFiles, MaxAge: l.keys.MaxDays, Compress: l.keys.Compress,
-	}
-	l.out = slog.New(slog.NewJSONHandler(l.file, &slog.HandlerOptions{ReplaceAttr: plain}))
+	l.out = slog.New(slog.NewJSONHandler(l.files.take(l.file()), &slog.HandlerOptions{ReplaceAttr: plain}))
 	l.on = map[string]bool{}
 	for _, e := range l.keys.Events {
 		l.on[e] = true
@@ -100,7 +102,12 @@ func (l *Log) Start(context.Context) error {
 }
 
 // Stop implements plugin.Stopper.
-func (l *Log) Stop(context.Context) error { return l.file.Close() }
+func (l *Log) Stop(context.Context) error { return l.files.leave(l.file()) }
+
+func (l *Log) file() fileKeys {
+	k := &l.keys
+	return fileKeys{name: k.File, maxMiB: k.MaxMiB, maxFiles: k.MaxFiles, maxDays: k.MaxDays, compress: k.Compress}
+}
 
 // plain leaves out the level, and calls the message an event.
 func plain(groups []string, a slog.Attr) slog.Attr {

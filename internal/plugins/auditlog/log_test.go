@@ -158,3 +158,34 @@ func TestAFileThatCannotBeWritten(t *testing.T) {
 		t.Error("it starts")
 	}
 }
+
+// TestRenewedValuesShareTheirFile: two that rotate it would not know of each other.
+func TestRenewedValuesShareTheirFile(t *testing.T) {
+	t.Parallel()
+	l, lines := started(t, func(*Keys) {})
+	next, ok := l.Renew().(*Log)
+	if !ok {
+		t.Fatal("it is no Log")
+	}
+	next.keys.File, next.keys.Content = l.keys.File, true
+	if err := next.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.files.open) != 1 {
+		t.Errorf("%d files are open", len(l.files.open))
+	}
+	for i, err := range []error{
+		l.ObserveMessage(t.Context(), plugin.Message{ID: "a", Content: []byte("x")}),
+		next.ObserveMessage(t.Context(), plugin.Message{ID: "b", Content: []byte("x")}),
+		next.Stop(t.Context()),
+		l.ObserveMessage(t.Context(), plugin.Message{ID: "c", Content: []byte("x")}),
+	} {
+		if err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	all := lines()
+	if len(all) != 3 || all[0]["content"] != nil || all[1]["content"] != "x" || len(l.files.open) != 1 {
+		t.Errorf("written: %v", all)
+	}
+}
