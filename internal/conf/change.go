@@ -73,10 +73,10 @@ func (b *blender) plugins(into, next protoreflect.Message, fd protoreflect.Field
 		for k := range fields.Len() {
 			key := fields.Get(k)
 			e := liveness(key)
-			if e == afterRestart || one.Get(key).Equal(other.Get(key)) {
+			if one.Get(key).Equal(other.Get(key)) {
 				continue
 			}
-			live := e == atOnce || b.swaps != nil && b.swaps(p.GetName())
+			live := e == atOnce || e == ifSwapped && b.swaps != nil && b.swaps(p.GetName())
 			b.change(one, key, join(indexed(path, i), string(key.Name())), other.Get(key), live)
 		}
 	}

@@ -1638,6 +1638,7 @@ type Plugin struct {
 	Sample        float64                `protobuf:"fixed64,9,opt,name=sample,proto3" json:"sample,omitempty"`                         // the share of events that an observer is told of; 0: all
 	Process       *PluginProcess         `protobuf:"bytes,10,opt,name=process,proto3" json:"process,omitempty"`                        // that the node starts: the plugin is not linked in
 	Service       *PluginService         `protobuf:"bytes,11,opt,name=service,proto3" json:"service,omitempty"`                        // that runs elsewhere: the plugin is not linked in
+	Rooms         []string               `protobuf:"bytes,12,rep,name=rooms,proto3" json:"rooms,omitempty"`                            // names, or beginnings with a * behind; empty: all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1745,6 +1746,13 @@ func (x *Plugin) GetProcess() *PluginProcess {
 func (x *Plugin) GetService() *PluginService {
 	if x != nil {
 		return x.Service
+	}
+	return nil
+}
+
+func (x *Plugin) GetRooms() []string {
+	if x != nil {
+		return x.Rooms
 	}
 	return nil
 }
@@ -4621,7 +4629,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\tadvertise\x18\x02 \x01(\tR\tadvertise\x12\x16\n" +
 	"\x06routes\x18\x03 \x01(\tR\x06routes\x1a!\n" +
 	"\x05Redis\x12\x18\n" +
-	"\asharded\x18\x01 \x01(\bR\asharded\"\xb7\x03\n" +
+	"\asharded\x18\x01 \x01(\bR\asharded\"\xcd\x03\n" +
 	"\x06Plugin\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x125\n" +
 	"\bdeadline\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bdeadline\x12\x1d\n" +
@@ -4636,7 +4644,8 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\x06sample\x18\t \x01(\x01R\x06sample\x124\n" +
 	"\aprocess\x18\n" +
 	" \x01(\v2\x1a.hermod.conf.PluginProcessR\aprocess\x124\n" +
-	"\aservice\x18\v \x01(\v2\x1a.hermod.conf.PluginServiceR\aservice\"\x89\x01\n" +
+	"\aservice\x18\v \x01(\v2\x1a.hermod.conf.PluginServiceR\aservice\x12\x14\n" +
+	"\x05rooms\x18\f \x03(\tR\x05rooms\"\x89\x01\n" +
 	"\rPluginProcess\x12\x18\n" +
 	"\acommand\x18\x01 \x03(\tR\acommand\x12\x10\n" +
 	"\x03dir\x18\x02 \x01(\tR\x03dir\x12)\n" +

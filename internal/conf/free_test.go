@@ -43,6 +43,7 @@ func TestWrongPlugins(t *testing.T) {
 		"plugins: [{name: A B}]":                             `plugins[0].name: is "A B"; lower case letters`,
 		"plugins: [{name: a}, {name: a}]":                    `plugins[1].name: "a" is there twice`,
 		"plugins: [{name: a, sample: 1.5}]":                  `plugins[0].sample: 1.5 is no share; 0 to 1 is allowed`,
+		"plugins: [{name: a, rooms: ['a*b']}]":               `plugins[0].rooms: "a*b" is neither the name of a room nor the beginning of names with a * behind it`,
 		"plugins: [{name: a, sample: most}]":                 `plugins[0].sample: "most" is not a share; write it like 0.25`,
 		"plugins: [{name: a, on_failure: opne}]":             `plugins[0].on_failure: "opne" is not known, did you mean open?; one of closed, open`,
 		"plugins: [{name: a, deadline: 2m}]":                 `plugins[0].deadline: 2m is too large; at most 1m`,

@@ -15,8 +15,8 @@ func TestPluginsChangeKeyByKey(t *testing.T) {
 		want  []string
 	}{
 		{before, nil},
-		{"plugins: [{name: swaps, config: {key: 2}}, {name: stays, deadline: 2s, config: {key: 2}}, {name: out, sample: 0.5, process: {command: [x]}}]",
-			[]string{"plugins[0].config true", "plugins[1].config false", "plugins[1].deadline true", "plugins[2].sample true"}},
+		{"plugins: [{name: swaps, config: {key: 2}}, {name: stays, deadline: 2s, config: {key: 2}}, {name: out, sample: 0.5, rooms: [r], process: {command: [x]}}]",
+			[]string{"plugins[0].config true", "plugins[1].config false", "plugins[1].deadline true", "plugins[2].rooms false", "plugins[2].sample true"}},
 		{"plugins: [{name: swaps, config: {key: 2}}, {name: stays, deadline: 1s, config: {key: 1}}, {name: out, process: {command: [y]}}]", []string{"plugins false"}},
 		{"plugins: [{name: stays}, {name: swaps}]", []string{"plugins false"}},
 	} {

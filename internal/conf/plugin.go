@@ -16,6 +16,7 @@ func checkPlugins(plugins []*Plugin, registryType string, ps *Problems) {
 		at := indexed("plugins", i)
 		checkPluginName(at+".name", p.GetName(), seen, ps)
 		checkOutside(at, p, registryType, ps)
+		checkRooms(at+".rooms", p.GetRooms(), ps)
 		words := []string{OnFailureClosed, OnFailureOpen}
 		if f := p.GetOnFailure(); f != "" && f != OnFailureClosed && f != OnFailureOpen {
 			ps.add(at+".on_failure", "%q is not known%s; one of %s", f, DidYouMean(f, words), strings.Join(words, ", "))

@@ -75,11 +75,7 @@ func checkWebhooks(webhooks []*Webhook, ps *Problems) {
 		checkPluginName(at+".name", w.GetName(), seen, ps)
 		checkWebhookURL(at+".url", w.GetUrl(), ps)
 		checkWebhookSecrets(at+".secrets", w.SecretList(), ps)
-		for _, room := range w.GetRooms() {
-			if room == "" || strings.Contains(strings.TrimSuffix(room, "*"), "*") {
-				ps.add(at+".rooms", "%q is neither the name of a room nor the beginning of names with a * behind it", room)
-			}
-		}
+		checkRooms(at+".rooms", w.GetRooms(), ps)
 		for _, t := range w.GetTypes() {
 			if !slices.Contains(webhookTypes, t) {
 				ps.add(at+".types", "%q is not known%s; one of %s", t, DidYouMean(t, webhookTypes), strings.Join(webhookTypes, ", "))
@@ -123,4 +119,12 @@ func checkWebhookSecret(secret string) string {
 		return fmt.Sprintf("has %d bytes; at least %d are needed", n, minWebhookSecret)
 	}
 	return ""
+}
+
+func checkRooms(at string, rooms []string, ps *Problems) {
+	for _, room := range rooms {
+		if room == "" || strings.Contains(strings.TrimSuffix(room, "*"), "*") {
+			ps.add(at, "%q is neither the name of a room nor the beginning of names with a * behind it", room)
+		}
+	}
 }

@@ -74,11 +74,17 @@ func (a *Authorizers) one(ctx context.Context, access plugin.Access) error {
 
 // all returns the answers, or nil if all of it is allowed. When ctx ends first, they are its error.
 func (a *Authorizers) all(ctx context.Context, asked []plugin.Access) (answers []error) {
+	if len(asked) == 0 {
+		return nil
+	}
 	left := make([]int, len(asked)) // those that nobody has said no to
 	for i := range left {
 		left[i] = i
 	}
 	for _, on := range a.chain {
+		if asked[0].RoomID != "" && !on.member.rooms.has(biz.RoomID(asked[0].RoomID)) { // a question about a room is alone
+			continue
+		}
 		q := &questions{ctx: ctx, on: on, asked: asked, which: left, answers: make([]error, len(left)), done: make(chan struct{})}
 		if !q.run() {
 			return slices.Repeat([]error{ctx.Err()}, len(asked))

@@ -59,6 +59,10 @@ type passage struct {
 
 // Intercept implements biz.Interceptor.
 func (i *Interceptors) Intercept(d *biz.Draft, by biz.Speaker, check biz.PayloadCheck, verdict func(error)) {
+	if !i.concerned(d.Room) {
+		verdict(nil)
+		return
+	}
 	p := &passage{all: i, draft: d, check: check, verdict: verdict, since: time.Now()}
 	if i.authorizes {
 		who := by
@@ -71,11 +75,25 @@ func (i *Interceptors) Intercept(d *biz.Draft, by biz.Speaker, check biz.Payload
 	i.crew.take(p)
 }
 
+// concerned tells whether one of them is for a room. That stays so, which the order of what is said there takes.
+func (i *Interceptors) concerned(room biz.RoomID) bool {
+	for _, on := range i.chain {
+		if on.member.rooms.has(room) {
+			return true
+		}
+	}
+	return false
+}
+
 // ask asks the interceptors from the n-th on. It returns false when one of them did not come back in
 // time: whoever noticed goes on, with what else there is to do as well.
 func (p *passage) ask(n int, w *watch) (mine bool) {
 	for ; n < len(p.all.chain); n++ {
-		on, a := p.all.chain[n], p.attempt(n)
+		on := p.all.chain[n]
+		if !on.member.rooms.has(p.draft.Room) {
+			continue
+		}
+		a := p.attempt(n)
 		mine, err := on.member.call(w, on.hook, p.since, a, &a.call)
 		if !mine {
 			return false

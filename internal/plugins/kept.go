@@ -49,6 +49,9 @@ func (o *observed) notify(d *biz.Draft) {
 		return
 	}
 	for _, to := range o.notifiers {
+		if !to.member.rooms.has(d.Room) {
+			continue
+		}
 		to.offer(kept{message: &d.Message, at: d.Time})
 	}
 }

@@ -17,9 +17,10 @@ type member struct {
 	current atomic.Pointer[guard]
 	meters  *meters
 	log     *slog.Logger
-	feed    *feed // nil: it observes nothing
-	ready   bool  // it was chosen by another key as well: its steps are not the host's
-	lent    bool  // parts of the node have its value
+	rooms   *rooms // whose events it is asked about and told of
+	feed    *feed  // nil: it observes nothing
+	ready   bool   // it was chosen by another key as well: its steps are not the host's
+	lent    bool   // parts of the node have its value
 
 	configured *conf.Plugin // what current was made of; of whoever reconfigures
 
@@ -27,7 +28,7 @@ type member struct {
 }
 
 func newMember(p plugin.Plugin, c *conf.Plugin, m *Metrics, log *slog.Logger) *member {
-	one := &member{name: c.GetName(), meters: m.of(c.GetName()), log: log.With("plugin", c.GetName()), configured: c}
+	one := &member{name: c.GetName(), meters: m.of(c.GetName()), log: log.With("plugin", c.GetName()), configured: c, rooms: roomsOf(c.GetRooms())}
 	one.current.Store(one.guards(abilitiesOf(p), boundsOf(c)))
 	return one
 }

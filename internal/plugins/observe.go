@@ -163,6 +163,9 @@ func (o *observed) Sequence(d *biz.Draft, done func(error)) {
 
 func (o *observed) said(m *biz.Message) {
 	for _, to := range o.messages {
+		if !to.feed.member.rooms.has(m.Room) {
+			continue
+		}
 		to.feed.offer(event{hook: to.hook, about: m.ID, size: len(m.Content) + waitingOverhead, tell: func(ctx context.Context, able *abilities) error {
 			return able.messages.ObserveMessage(ctx, toldOf(m))
 		}})
@@ -194,6 +197,9 @@ func (o *observed) Dismiss(user biz.UserID, last *biz.Message) {
 
 func (o *observed) changed(e plugin.RoomEvent) {
 	for _, to := range o.rooms {
+		if !to.feed.member.rooms.has(biz.RoomID(e.RoomID)) {
+			continue
+		}
 		to.feed.offer(event{hook: to.hook, about: e.UserID, size: waitingOverhead, tell: func(ctx context.Context, able *abilities) error {
 			return able.rooms.ObserveRoom(ctx, e)
 		}})

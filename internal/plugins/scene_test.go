@@ -52,7 +52,7 @@ func hosted(t testing.TB, settings *conf.Plugin, linked ...plugin.Plugin) (*plug
 		if settings != nil {
 			one = &conf.Plugin{
 				Name: p.Name(), Deadline: settings.Deadline, OnFailure: settings.OnFailure, Concurrency: settings.Concurrency,
-				Queue: settings.Queue, Failures: settings.Failures, RetryAfter: settings.RetryAfter, Sample: settings.Sample,
+				Queue: settings.Queue, Failures: settings.Failures, RetryAfter: settings.RetryAfter, Sample: settings.Sample, Rooms: settings.Rooms,
 			}
 		}
 		c = append(c, one)
