@@ -10,7 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/plugins"
+	"github.com/game-im/hermod/plugin"
 )
 
 // BenchmarkRoomsWithoutThePlugin has 990 members of 99 rooms send, as BenchmarkSend does, in turns to a node
@@ -37,6 +42,20 @@ func BenchmarkRoomsWithoutThePlugin(b *testing.B) {
 	}
 	b.ReportMetric(took[0].Seconds()/took[1].Seconds(), "ratio")
 	b.ReportMetric(float64(hung), "hung")
+}
+
+// sleeper is an interceptor for room-0 that sleeps ten seconds over each message, or until it is given up.
+func sleeper(b *testing.B) *plugins.Host {
+	b.Helper()
+	h, _ := hosted(b, &conf.Plugin{Rooms: []string{"room-0"}, Deadline: durationpb.New(100 * time.Millisecond), Failures: 10_000},
+		interceptor{"sleeper", func(ctx context.Context, m plugin.Message) (plugin.Message, error) {
+			select {
+			case <-time.After(10 * time.Second):
+			case <-ctx.Done():
+			}
+			return m, ctx.Err()
+		}})
+	return h
 }
 
 // hang has the members of room-0 say one thing after another, and counts how many came to nothing, until ends is called.
