@@ -77,7 +77,7 @@ func (g *guard) call(w *watch, h *hook, since time.Time, q question, c *call) (m
 		return true, errLeftAlone
 	}
 	end := since.Add(g.bounds.deadline)
-	switch now, err = g.enter(now, end); err {
+	switch now, err = g.enter(now, end); err { //nolint:errorlint // the guard's own, as they are
 	case nil:
 	case errRetired:
 		return true, err
