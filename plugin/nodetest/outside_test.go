@@ -3,6 +3,7 @@ package nodetest_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -68,7 +69,7 @@ func (far) Transcribe(ctx context.Context, a plugin.Audio) (plugin.Transcript, e
 		return plugin.Transcript{}, err
 	}
 	text := make([]byte, a.Size)
-	if _, err := r.Read(text); err != nil {
+	if _, err := io.ReadFull(r, text); err != nil {
 		return plugin.Transcript{}, err
 	}
 	return plugin.Transcript{Text: "heard " + string(text), Confidence: 0.5}, r.Close()
