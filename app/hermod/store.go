@@ -58,7 +58,7 @@ func newIndexer(c *conf.Config, db *data.DB, log *slog.Logger) *data.Indexer {
 func retention(c *conf.Config) biz.Retention {
 	r := c.GetData().GetRetention()
 	return biz.Retention{
-		MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: int64(r.GetMaxMessages()),
+		MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: int64(r.GetMaxMessages()), MaxBytes: r.GetMaxBytes(),
 		Unreferenced: c.GetAudio().GetUnreferenced().AsDuration(),
 	}
 }

@@ -6,9 +6,16 @@ import "time"
 type Retention struct {
 	MaxAge      time.Duration
 	MaxMessages int64 // of one room
+	// MaxBytes is how many bytes of messages are kept of one room. A message has those of its content and of its
+	// metadata, as they are stored, and MessageOverhead. Neither indexes count nor reactions, search or recordings. The
+	// newest message is kept, however large it is.
+	MaxBytes int64
 	// Unreferenced is how long a recording is kept that no message refers to.
 	Unreferenced time.Duration
 }
+
+// MessageOverhead is how many bytes a message counts to have besides content and metadata: about those of its ids and times.
+const MessageOverhead = 128
 
 // Horizon is where a room's memory ends at some moment. Whatever has passed it and has nothing before it
 // that has not is deleted: what is kept of a room is one piece that ends with its newest message.
@@ -18,7 +25,7 @@ type Horizon struct {
 }
 
 // Horizon returns that of a room at now, which keeps messages for ttl, or for ever when that is 0, and
-// whose last message has the seq head.
+// whose last message has the seq head. It leaves out MaxBytes, of which only the store knows where that is.
 func (r Retention) Horizon(ttl time.Duration, head int64, now time.Time) Horizon {
 	var h Horizon
 	if ttl <= 0 || r.MaxAge > 0 && r.MaxAge < ttl {

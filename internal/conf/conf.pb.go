@@ -2607,6 +2607,7 @@ type Data_Retention struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MaxAge        *durationpb.Duration   `protobuf:"bytes,1,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	MaxMessages   int32                  `protobuf:"varint,2,opt,name=max_messages,json=maxMessages,proto3" json:"max_messages,omitempty"` // of one room
+	MaxBytes      int64                  `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`          // of one room, as biz.Retention counts them
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2651,6 +2652,13 @@ func (x *Data_Retention) GetMaxAge() *durationpb.Duration {
 func (x *Data_Retention) GetMaxMessages() int32 {
 	if x != nil {
 		return x.MaxMessages
+	}
+	return 0
+}
+
+func (x *Data_Retention) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
 	}
 	return 0
 }
@@ -4363,7 +4371,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x1ao\n" +
 	"\tKeepalive\x12-\n" +
 	"\x04time\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04time\x123\n" +
-	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xa1\b\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xbe\b\n" +
 	"\x04Data\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\tR\x03dir\x126\n" +
 	"\bdatabase\x18\x02 \x01(\v2\x1a.hermod.conf.Data.DatabaseR\bdatabase\x12'\n" +
@@ -4381,10 +4389,11 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"batch_rows\x18\x01 \x01(\x05R\tbatchRows\x12%\n" +
 	"\x0equeue_messages\x18\x02 \x01(\x05R\rqueueMessages\x12\x1f\n" +
 	"\vqueue_bytes\x18\x03 \x01(\x03R\n" +
-	"queueBytes\x1ab\n" +
+	"queueBytes\x1a\x7f\n" +
 	"\tRetention\x122\n" +
 	"\amax_age\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12!\n" +
-	"\fmax_messages\x18\x02 \x01(\x05R\vmaxMessages\x1a\xa9\x03\n" +
+	"\fmax_messages\x18\x02 \x01(\x05R\vmaxMessages\x12\x1b\n" +
+	"\tmax_bytes\x18\x03 \x01(\x03R\bmaxBytes\x1a\xa9\x03\n" +
 	"\x05Blobs\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\tR\x05store\x12*\n" +
 	"\x02s3\x18\x02 \x01(\v2\x1a.hermod.conf.Data.Blobs.S3R\x02s3\x1a\xdd\x02\n" +

@@ -23,6 +23,7 @@ var live = map[string]effect{
 	// From the next sweep on, which is a minute away at most.
 	"hermod.conf.Data.Retention.max_age":      atOnce,
 	"hermod.conf.Data.Retention.max_messages": atOnce,
+	"hermod.conf.Data.Retention.max_bytes":    atOnce,
 
 	"hermod.conf.Room.auto_create":      atOnce,
 	"hermod.conf.Room.max_per_user":     atOnce,

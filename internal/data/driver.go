@@ -78,6 +78,8 @@ type dialect struct {
 	raiseCursor string
 	// raiseSeen is that for the time when a user was last there.
 	raiseSeen string
+	// renewSum ends the insertion of a messageSum that may be there already, and then gives way.
+	renewSum string
 	// bulk writes whole batches in few statements. Without it each row has a statement of its own, which is
 	// faster where statements do not travel.
 	bulk bulk

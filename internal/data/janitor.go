@@ -31,6 +31,7 @@ type Janitor struct {
 	cursor     int64 // the last cursors.no that was looked at
 	keep       atomic.Pointer[biz.Retention]
 	messages   retention
+	sizes      sizing
 	recordings recordings
 	ended      clearing
 }
@@ -40,7 +41,7 @@ type Janitor struct {
 func NewJanitor(db *DB, window time.Duration, logger *slog.Logger) *Janitor {
 	j := &Janitor{
 		db: db, logger: logger, window: orDefault(window, idempotencyWindow),
-		messages: retention{db: db}, recordings: recordings{db: db}, ended: clearing{db: db},
+		messages: retention{purger: purger{db: db}}, sizes: sizing{purger: purger{db: db}}, recordings: recordings{db: db}, ended: clearing{db: db},
 	}
 	j.SetRetention(biz.Retention{})
 	return j
@@ -94,6 +95,7 @@ func (j *Janitor) Sweep(ctx context.Context, now time.Time) error {
 		j.sweepCursors(ctx, now.Add(-cursorLife)),
 		j.recordings.sweep(ctx, now, *j.keep.Load()),
 		j.messages.sweep(ctx, now, *j.keep.Load(), j.logger),
+		j.sizes.sweep(ctx, now, *j.keep.Load(), j.logger),
 	)
 }
 

@@ -31,6 +31,7 @@ var mysqlDriver = driver{
 		raiseCursor: ` ON DUPLICATE KEY UPDATE
 			delivered = greatest(delivered, VALUES(delivered)), updated_at = VALUES(updated_at)`,
 		raiseSeen: ` ON DUPLICATE KEY UPDATE seen_at = greatest(seen_at, VALUES(seen_at))`,
+		renewSum:  ` ON DUPLICATE KEY UPDATE bytes = VALUES(bytes), counted_at = VALUES(counted_at)`,
 		bulk:      values{},
 		search:    mysqlSearch,
 	},

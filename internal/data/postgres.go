@@ -28,6 +28,7 @@ var postgresDriver = driver{
 		raiseCursor: ` ON CONFLICT (user_id, room_id, device_id) DO UPDATE
 			SET delivered = greatest(cursors.delivered, excluded.delivered), updated_at = excluded.updated_at`,
 		raiseSeen: ` ON CONFLICT (user_id) DO UPDATE SET seen_at = greatest(last_seen.seen_at, excluded.seen_at)`,
+		renewSum:  ` ON CONFLICT (room_id, seq) DO UPDATE SET bytes = excluded.bytes, counted_at = excluded.counted_at`,
 		bulk:      arrays{},
 		search:    postgresSearch,
 	},

@@ -14,7 +14,9 @@ type purging struct {
 	rooms []biz.RoomID
 	now   time.Time
 	keep  biz.Retention
-	rows  int // at most
+	// beyond has what is too much of rooms as MaxBytes has it: up to these seqs.
+	beyond map[biz.RoomID]int64
+	rows   int // at most
 
 	floors  []raisedFloor
 	deleted int64
@@ -64,6 +66,7 @@ func (p *purging) purge(t *tx, room biz.RoomID, limit int) (n int, err error) {
 		return 0, err
 	}
 	horizon := p.keep.Horizon(time.Duration(ttl)*time.Microsecond, head, p.now)
+	horizon.UpTo = max(horizon.UpTo, p.beyond[room])
 	upTo := floor
 	err = t.each(selectOldest, []any{string(room), floor, limit}, func(rows *sql.Rows) error {
 		var seq, created int64

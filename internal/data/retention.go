@@ -19,9 +19,8 @@ const (
 // retention deletes messages that have had their time, room after room in the order of ids. One goroutine
 // uses it. Several, on one node or on many, do no harm: the room's row is locked while its floor rises.
 type retention struct {
-	db   *DB
+	purger
 	room string // the last that was looked at
-	pace pace
 }
 
 // tally is what a sweep did.
@@ -56,7 +55,7 @@ func (r *retention) sweepRooms(ctx context.Context, now time.Time, keep biz.Rete
 				done.lag = max(done.lag, lag)
 			}
 		}
-		if finished, err := r.purge(ctx, due, now, keep, end, done); err != nil || !finished {
+		if finished, err := r.purge(ctx, purging{rooms: due, now: now, keep: keep}, end, done); err != nil || !finished {
 			return err
 		}
 		if len(page) < sweptRooms {
@@ -66,40 +65,6 @@ func (r *retention) sweepRooms(ctx context.Context, now time.Time, keep biz.Rete
 		r.room = string(page[len(page)-1].id)
 	}
 	return nil
-}
-
-// purge deletes what is due in the rooms, a part at a time. It returns false when the time was over before.
-func (r *retention) purge(ctx context.Context, due []biz.RoomID, now time.Time, keep biz.Retention, end time.Time, done *tally) (finished bool, err error) {
-	for len(due) > 0 {
-		if !time.Now().Before(end) {
-			return false, nil
-		}
-		p := purging{rooms: due, now: now, keep: keep, rows: r.pace.rows()}
-		if err := r.transact(&p); err != nil {
-			return false, storeError(err)
-		}
-		done.rows += p.deleted
-		done.rooms += int64(p.through)
-		due = due[p.through:]
-		if err := r.pace.rest(ctx); err != nil {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-func (r *retention) transact(p *purging) error {
-	var began time.Time
-	return r.db.writer.transact(func(t *tx) error {
-		began = time.Now()
-		return p.run(t)
-	}, func() {
-		for _, f := range p.floors {
-			r.db.memory.purged(f.room, f.seq)
-		}
-		r.db.metrics.purged.WithLabelValues("messages").Add(float64(p.deleted))
-		r.pace.took(time.Since(began), r.db.writer.waiting.Load() > 0)
-	})
 }
 
 // sweptRoom is a room with its oldest message.

@@ -163,7 +163,7 @@ func TestPurgeIsBounded(t *testing.T) {
 	db := openDB(t, t.TempDir())
 	fill(t, db, "a", 50, time.Now())
 	fill(t, db, "b", 50, time.Now())
-	r := retention{db: db}
+	r := purger{db: db}
 	for _, want := range []struct {
 		deleted int64
 		through int

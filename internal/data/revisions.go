@@ -110,7 +110,7 @@ func (h *History) Mentions(ctx context.Context, user biz.UserID, rooms []biz.Roo
 }
 
 // aboutMessages are the tables that have rows about messages, by their room and seq.
-var aboutMessages = []string{"reactions", "message_events", "mentions", "expiries"}
+var aboutMessages = []string{"reactions", "message_events", "mentions", "expiries", "message_sums"}
 
 // selectAbout tells whether any of them has a row about messages of a range. Most have none.
 var selectAbout = func() string {

@@ -24,6 +24,7 @@ var sqliteDriver = driver{
 			SET delivered = max(delivered, excluded.delivered), updated_at = excluded.updated_at`,
 		search:    fts5{},
 		raiseSeen: ` ON CONFLICT (user_id) DO UPDATE SET seen_at = max(seen_at, excluded.seen_at)`,
+		renewSum:  ` ON CONFLICT (room_id, seq) DO UPDATE SET bytes = excluded.bytes, counted_at = excluded.counted_at`,
 	},
 }
 

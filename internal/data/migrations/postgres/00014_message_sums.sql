@@ -1,0 +1,14 @@
+-- How many bytes messages have, of so many that stand side by side: where only so many bytes are kept of a room, nobody
+-- reads all of it again to know. Written by the sweep that deletes, and not with a message.
+
+-- +goose Up
+CREATE TABLE message_sums (
+  room_id    text COLLATE "C" NOT NULL,
+  seq        bigint NOT NULL, -- of the last of them
+  bytes      bigint NOT NULL,
+  counted_at bigint NOT NULL, -- what was edited or recalled since is not in it
+  PRIMARY KEY (room_id, seq)
+);
+
+-- +goose Down
+DROP TABLE message_sums;
