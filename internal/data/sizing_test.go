@@ -146,7 +146,7 @@ func TestSizesAreCountedOnce(t *testing.T) {
 		t.Fatalf("%d sums are noted", n)
 	}
 	// Of what is summed up nothing is read: it may be anything.
-	mutate(t, db, `UPDATE messages SET content = zeroblob(100000) WHERE seq <= ?`, messages/summedMessages*summedMessages)
+	mutate(t, db, `UPDATE messages SET content = zeroblob(1000) WHERE seq <= ?`, messages/summedMessages*summedMessages)
 	const each = 128 + biz.MessageOverhead
 	room := sizedRoom{id: "r", head: messages}
 	if n, err := s.count(t.Context(), &room); err != nil || n != messages*each {
@@ -240,7 +240,7 @@ func TestTwoNodesKeepBytes(t *testing.T) {
 func TestKeepingBytesDoesNotStallSenders(t *testing.T) {
 	t.Parallel()
 	onEveryDatabase(t, func(t *testing.T, opts Options) {
-		const rows, senders = 40_000, 4
+		const rows, senders = 10_000, 4
 		db := openWith(t, opts)
 		l, _ := runLog(t, db, &recorder{}, LogOptions{})
 		joinRoom(t, db, "full", "u")
@@ -284,7 +284,7 @@ func TestKeepingBytesDoesNotStallSenders(t *testing.T) {
 		}
 		close(swept)
 		sending.Wait()
-		// 40,000 rows are 20 transactions at the least.
+		// 10,000 rows are 5 transactions at the least.
 		if n := stored.Load(); n < rows/mostRows {
 			t.Errorf("%d messages were stored while %d went", n, rows)
 		}
