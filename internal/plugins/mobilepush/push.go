@@ -35,6 +35,7 @@ var (
 	_ plugin.Starter         = (*Push)(nil)
 	_ plugin.Stopper         = (*Push)(nil)
 	_ plugin.OfflineNotifier = (*Push)(nil)
+	_ plugin.Renewable       = (*Push)(nil)
 )
 
 // New returns the plugin with its defaults, which sends to nobody before it is configured.
@@ -45,6 +46,14 @@ func (*Push) Name() string { return "mobile-push" }
 
 // Config implements plugin.Configurable.
 func (p *Push) Config() any { return &p.config }
+
+// Renew implements plugin.Renewable. The fresh value counts on in the same metrics, and knows which devices of a
+// notification have it already.
+func (p *Push) Renew() plugin.Plugin {
+	next := New()
+	next.metrics, next.progress = p.metrics, p.progress
+	return next
+}
 
 // Validate implements plugin.Validator. It reads the files that the keys name.
 func (p *Push) Validate() error { return p.config.check() }
@@ -80,8 +89,10 @@ func (p *Push) Start(ctx context.Context) (err error) {
 		}
 		p.lanes[platformAPNs] = newLane(platformAPNs, provider, p.config.Requests, p.metrics, p.log)
 	}
-	if p.progress, err = lru.New[string, map[target]bool](maxUnfinished); err != nil {
-		return err
+	if p.progress == nil {
+		if p.progress, err = lru.New[string, map[target]bool](maxUnfinished); err != nil {
+			return err
+		}
 	}
 	p.reports = newReporter(p.devices, p.metrics, p.log)
 	return nil
