@@ -77,9 +77,9 @@ func (g *guard) call(w *watch, h *hook, since time.Time, q question, c *call) (m
 		return true, errLeftAlone
 	}
 	end := since.Add(g.bounds.deadline)
-	switch now, err = g.enter(now, end); err { //nolint:errorlint // the guard's own, as they are
-	case nil:
-	case errRetired:
+	switch now, err = g.enter(now, end); {
+	case err == nil:
+	case errors.Is(err, errRetired):
 		return true, err
 	default:
 		return true, g.full(h)

@@ -276,7 +276,9 @@ func TestALiveNode(t *testing.T) {
 		live := conf.NewLive(set, m, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		applied, done := make(chan *conf.Config, 100), make(chan error, 1)
-		go func() { done <- live.Run(ctx, func(c *conf.Config) { applied <- c }, func(string) bool { return false }) }()
+		go func() {
+			done <- live.Run(ctx, func(c *conf.Config) { applied <- c }, func(string) bool { return false })
+		}()
 		p.fill(t, s, "hermod.yaml", "session: {heartbeat: 25s}")
 		select {
 		case c := <-applied:

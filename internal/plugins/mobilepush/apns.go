@@ -76,7 +76,7 @@ func (a *apns) send(ctx context.Context, to target, t *note, says words) answer 
 	return answer{outcome: denied, reason: "ExpiredProviderToken"} // not reached: the second time returns
 }
 
-func (a *apns) post(ctx context.Context, to target, t *note, token string, payload []byte) (*http.Response, []byte, error) {
+func (a *apns) post(ctx context.Context, to target, t *note, token string, payload []byte) (*head, []byte, error) {
 	address := a.live
 	if to.device.Sandbox {
 		address = a.sandbox
@@ -100,7 +100,7 @@ func (a *apns) post(ctx context.Context, to target, t *note, token string, paylo
 }
 
 // appleAnswer says what an answer of APNs means. DeviceTokenNotForTopic is no dead token: another topic would do.
-func appleAnswer(resp *http.Response, body []byte) answer {
+func appleAnswer(resp *head, body []byte) answer {
 	var why struct {
 		Reason    string `json:"reason"`
 		Timestamp int64  `json:"timestamp"` // in milliseconds

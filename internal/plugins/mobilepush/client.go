@@ -52,9 +52,18 @@ func newClient(caFile string, connections int, timeout time.Duration) (*http.Cli
 	}, nil
 }
 
+// head is what an answer has beside its body.
+type head struct {
+	Status     string // with its text
+	StatusCode int
+	Proto      string
+	ProtoMajor int
+	Header     http.Header
+}
+
 // fetched makes a request and reads the answer, of which more than most is an error. With an answer that began and could
-// not be read there is a response beside the error.
-func fetched(client *http.Client, req *http.Request, most int64) (*http.Response, []byte, error) {
+// not be read there is a head beside the error.
+func fetched(client *http.Client, req *http.Request, most int64) (*head, []byte, error) {
 	req.Header.Set("User-Agent", "hermod-mobile-push")
 	resp, err := client.Do(req)
 	if u, ok := errors.AsType[*url.Error](err); ok {
@@ -71,7 +80,7 @@ func fetched(client *http.Client, req *http.Request, most int64) (*http.Response
 	if err != nil {
 		body = nil
 	}
-	return resp, body, err
+	return &head{resp.Status, resp.StatusCode, resp.Proto, resp.ProtoMajor, resp.Header}, body, err
 }
 
 // maxRetryAfter is the most of a Retry-After that is believed.

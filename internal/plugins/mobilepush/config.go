@@ -3,6 +3,7 @@ package mobilepush
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"net/url"
 	"time"
 )
@@ -94,26 +95,14 @@ func defaults() Config {
 }
 
 func (c *Config) check() error {
-	switch {
-	case !c.FCM.on() && !c.APNs.on():
-		return errors.New("neither fcm.service_account_file nor apns.key_file is set; one of them is needed, or both")
-	case c.Message.Notify != notifyAll && c.Message.Notify != notifyMentioned && c.Message.Notify != notifyNone:
-		return fmt.Errorf("message.notify is %q; all, mentioned and none are allowed", c.Message.Notify)
-	case c.Push.Notify != notifyAll && c.Push.Notify != notifyNone:
-		return fmt.Errorf("push.notify is %q; all and none are allowed", c.Push.Notify)
-	case c.Collapse != collapseRoom && c.Collapse != collapseMessage:
-		return fmt.Errorf("collapse is %q; room and message are allowed", c.Collapse)
-	case c.TTL < 0 || c.TTL > maxTTL:
-		return fmt.Errorf("ttl is %s; 0s to 672h are allowed", c.TTL)
-	case c.Priority != priorityHigh && c.Priority != priorityNormal:
-		return fmt.Errorf("priority is %q; high and normal are allowed", c.Priority)
-	case c.Badge < 0 || c.Badge > 99_999:
-		return fmt.Errorf("badge is %d; 0 (it stays as it is) to 99999 are allowed", c.Badge)
-	case c.Requests < 1 || c.Requests > maxRequests:
-		return fmt.Errorf("requests is %d; 1 to %d are allowed", c.Requests, maxRequests)
+	if err := c.checkOwn(); err != nil {
+		return err
 	}
-	if c.RequestTimeout < 100*time.Millisecond || c.RequestTimeout > time.Minute {
-		return fmt.Errorf("request_timeout is %s; 100ms to 1m are allowed", c.RequestTimeout)
+	if !slices.Contains([]string{notifyAll, notifyMentioned, notifyNone}, c.Message.Notify) {
+		return fmt.Errorf("message.notify is %q; all, mentioned and none are allowed", c.Message.Notify)
+	}
+	if !slices.Contains([]string{notifyAll, notifyNone}, c.Push.Notify) {
+		return fmt.Errorf("push.notify is %q; all and none are allowed", c.Push.Notify)
 	}
 	if _, err := newWriter(c); err != nil {
 		return err
@@ -126,6 +115,27 @@ func (c *Config) check() error {
 	}
 	if err := c.APNs.check(); err != nil {
 		return fmt.Errorf("apns.%w", err)
+	}
+	return nil
+}
+
+// checkOwn checks the keys that are in no section.
+func (c *Config) checkOwn() error {
+	switch {
+	case !c.FCM.on() && !c.APNs.on():
+		return errors.New("neither fcm.service_account_file nor apns.key_file is set; one of them is needed, or both")
+	case c.Collapse != collapseRoom && c.Collapse != collapseMessage:
+		return fmt.Errorf("collapse is %q; room and message are allowed", c.Collapse)
+	case c.TTL < 0 || c.TTL > maxTTL:
+		return fmt.Errorf("ttl is %s; 0s to 672h are allowed", c.TTL)
+	case c.Priority != priorityHigh && c.Priority != priorityNormal:
+		return fmt.Errorf("priority is %q; high and normal are allowed", c.Priority)
+	case c.Badge < 0 || c.Badge > 99_999:
+		return fmt.Errorf("badge is %d; 0 (it stays as it is) to 99999 are allowed", c.Badge)
+	case c.Requests < 1 || c.Requests > maxRequests:
+		return fmt.Errorf("requests is %d; 1 to %d are allowed", c.Requests, maxRequests)
+	case c.RequestTimeout < 100*time.Millisecond || c.RequestTimeout > time.Minute:
+		return fmt.Errorf("request_timeout is %s; 100ms to 1m are allowed", c.RequestTimeout)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func (f *fcm) send(ctx context.Context, to target, t *note, says words) answer {
 	return answer{outcome: denied, reason: "UNAUTHENTICATED"} // not reached: the second time returns
 }
 
-func (f *fcm) post(ctx context.Context, token string, payload []byte) (*http.Response, []byte, error) {
+func (f *fcm) post(ctx context.Context, token string, payload []byte) (*head, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.url, bytes.NewReader(payload))
 	if err != nil {
 		return nil, nil, err
@@ -121,7 +121,7 @@ func (e firebaseError) ofToken() bool {
 // reasonBytes bounds what of other people's words goes to the log and to the service.
 const reasonBytes = 64
 
-func firebaseAnswer(resp *http.Response, body []byte) answer {
+func firebaseAnswer(resp *head, body []byte) answer {
 	e := firebaseErrorOf(body)
 	a := answer{reason: shortened(e.code(), reasonBytes)}
 	if a.reason == "" {
