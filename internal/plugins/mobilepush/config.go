@@ -3,8 +3,8 @@ package mobilepush
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"net/url"
+	"slices"
 	"time"
 )
 
