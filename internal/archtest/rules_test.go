@@ -225,8 +225,8 @@ var layers = []layer{
 		why: "an example can do what its reader can, who may run a node inside a program of his own",
 	},
 	{
-		folder: "test", may: []string{"api", "sdk", "test/loopback", "test/process", "test/proxy"},
-		why: "a black-box test sees what a user sees",
+		folder: "test", may: []string{"api", "plugin", "sdk", "test/loopback", "test/process", "test/proxy"},
+		why: "a black-box test sees what a user sees, who may write plugins",
 	},
 	{
 		folder: "test/natsexport", may: []string{"api", "test/loopback", "test/process"},
