@@ -112,6 +112,8 @@ func TestGatesvrStartNumberings(t *testing.T) {
 				g := dialGatesvr(t, addr, nil)
 				session := g.started(begin(g, user))
 				g.answered(g.business("login", ""), "welcome, "+user, "")
+				mailTo(t, pushes, "openid", user, "first") // its inbox was read, behind which pushes wait, but no answers
+				g.answered(0, mailed, "first")
 				g.disconnect()
 				mailTo(t, pushes, "openid", user, "missed")
 				back := dialGatesvr(t, addr, g)
