@@ -112,7 +112,7 @@ func appleAnswer(resp *head, body []byte) answer {
 	switch status := resp.StatusCode; {
 	case status == http.StatusOK:
 		return answer{outcome: sent}
-	case status == http.StatusGone, a.reason == "BadDeviceToken":
+	case status == http.StatusGone, status/100 == 4 && a.reason == "BadDeviceToken":
 		a.outcome = dead
 		if why.Timestamp > 0 {
 			a.since = time.UnixMilli(why.Timestamp).UTC()

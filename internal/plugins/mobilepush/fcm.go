@@ -130,7 +130,7 @@ func firebaseAnswer(resp *head, body []byte) answer {
 	switch status := resp.StatusCode; {
 	case status/100 == 2:
 		return accepted(body)
-	case a.reason == "UNREGISTERED", status == http.StatusBadRequest && e.code() == "INVALID_ARGUMENT" && e.ofToken():
+	case status/100 == 4 && a.reason == "UNREGISTERED", status == http.StatusBadRequest && e.code() == "INVALID_ARGUMENT" && e.ofToken():
 		a.outcome = dead
 	case status == http.StatusTooManyRequests:
 		a.outcome, a.retryAfter = throttled, retryAfter(resp.Header, time.Now())

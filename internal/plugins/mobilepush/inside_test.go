@@ -106,6 +106,8 @@ func TestReportsThatAreTooMany(t *testing.T) {
 // FuzzAnswers: whatever a provider says means something, and no answer makes a token dead that does not say so.
 func FuzzAnswers(f *testing.F) {
 	f.Add(404, []byte(`{"error":{"details":[{"errorCode":"UNREGISTERED"}]}}`))
+	f.Add(302, []byte(`{"error":{"details":[{"errorCode":"UNREGISTERED"}]}}`))
+	f.Add(502, []byte(`{"reason":"BadDeviceToken"}`))
 	f.Add(410, []byte(`{"reason":"Unregistered","timestamp":1}`))
 	f.Add(200, []byte(`{"name":"x"}`))
 	f.Add(400, []byte(`{"error":{"message":"registration token","status":"INVALID_ARGUMENT"}}`))
