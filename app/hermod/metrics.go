@@ -40,7 +40,7 @@ type meters struct {
 	Plugins      *plugins.Metrics
 	Webhooks     *webhook.Metrics
 	Outside      *remote.Plugins
-	Counting     counting
+	Hosted       *plugins.Host
 }
 
 // newMetricsRegistry gathers the instruments of everything that has some.
@@ -51,14 +51,11 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
 		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Watches, m.Registry, m.Upstream,
-		service.NewInstanceGauges(m.Services), m.Live, m.Certificates, m.Plugins, m.Webhooks, m.Outside,
+		service.NewInstanceGauges(m.Services), m.Live, m.Certificates, m.Plugins, m.Webhooks, m.Outside, m.Hosted,
 	} {
 		all = append(all, owner.Collectors()...)
 	}
 	if owner, ok := m.Cluster.(interface{ Collectors() []prometheus.Collector }); ok { // a node that is alone has none
-		all = append(all, owner.Collectors()...)
-	}
-	for _, owner := range m.Counting {
 		all = append(all, owner.Collectors()...)
 	}
 	for _, c := range all {

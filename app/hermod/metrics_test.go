@@ -28,6 +28,7 @@ import (
 	"github.com/game-im/hermod/internal/server"
 	"github.com/game-im/hermod/internal/service"
 	"github.com/game-im/hermod/internal/webhook"
+	"github.com/game-im/hermod/plugin"
 )
 
 const catalogue = "../../docs/metrics.md"
@@ -78,6 +79,12 @@ func documented(t *testing.T) map[string]family {
 	return families
 }
 
+// unconfigured is mobile-push with its instruments and no keys, which would be of files.
+type unconfigured struct{ push *mobilepush.Push }
+
+func (u unconfigured) Name() string                       { return u.push.Name() }
+func (u unconfigured) Collectors() []prometheus.Collector { return u.push.Collectors() }
+
 // described asks the node's collectors what they may ever serve.
 func described(t *testing.T) map[string]string {
 	t.Helper()
@@ -112,11 +119,15 @@ func described(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hosted, err := plugins.New([]*conf.Plugin{{Name: "mobile-push"}}, []plugin.Plugin{unconfigured{mobilepush.New()}}, plugins.NewMetrics(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
 	gathered, err := newMetricsRegistry(meters{
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
 		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: streams,
 		Registry: registry.NewMetrics(), Upstream: service.NewUpstreamMetrics(), Live: conf.NewLive(set, loaded, quiet), Certificates: certificates,
-		Cluster: joined, Watches: protocol.NewWatches(n, nil, nil, quiet), Plugins: plugins.NewMetrics(), Webhooks: webhook.NewMetrics(), Outside: d.Outside, Counting: counting{mobilepush.New()},
+		Cluster: joined, Watches: protocol.NewWatches(n, nil, nil, quiet), Plugins: plugins.NewMetrics(), Webhooks: webhook.NewMetrics(), Outside: d.Outside, Hosted: hosted,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -4,8 +4,6 @@ import (
 	"log/slog"
 	"slices"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/game-im/hermod/internal/auth"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
@@ -59,13 +57,6 @@ type town struct {
 	biz.RoomRepo
 	biz.MemberRepo
 	biz.Presence
-}
-
-// counting are plugins that have instruments of their own.
-type counting []interface{ Collectors() []prometheus.Collector }
-
-func counted(h *plugins.Host) counting {
-	return plugins.With[interface{ Collectors() []prometheus.Collector }](h)
 }
 
 func observed(h *plugins.Host, live *protocol.Deliverer, rooms *data.Rooms, members *data.Members) biz.Deliverer {

@@ -105,7 +105,7 @@ var (
 		service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)),
 		service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)),
 		newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)),
-		server.NewMetrics, newMetricsRegistry, counted, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes,
+		server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes,
 		server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps,
 	)
 	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), wire.FieldsOf(new(*doors), "Linked", "Outside"), plugins.NewMetrics, newHost)

@@ -303,7 +303,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, d *doors, lo
 	v4 := newNotes(status, live, cluster, blobs)
 	registryMetrics := registry.NewMetrics()
 	remotePlugins := d.Outside
-	hermodCounting := counted(host)
 	hermodMeters := meters{
 		Store:        db,
 		Node:         nodeNode,
@@ -322,7 +321,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, d *doors, lo
 		Plugins:      metrics,
 		Webhooks:     webhookMetrics,
 		Outside:      remotePlugins,
-		Counting:     hermodCounting,
+		Hosted:       host,
 	}
 	gatherer, err := newMetricsRegistry(hermodMeters)
 	if err != nil {
@@ -471,7 +470,7 @@ var (
 		newCaller, wire.Bind(new(biz.UpstreamCaller), new(*upstream.Caller)), service.NewUpstreamMetrics, wire.Bind(new(biz.UpstreamMeter), new(*service.UpstreamMetrics)), newServices, answering, newFinder,
 	)
 	authSet     = wire.NewSet(wire.FieldsOf(new(*doors), "Authenticator"), auth.NewVerifier, wire.Bind(new(im.Refresher), new(*auth.Verifier)), wire.Bind(new(gateway.Authenticator), new(*auth.Verifier)), auth.NewServiceGuard, around, wire.Struct(new(server.Callers), "*"))
-	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, service.NewWebhooks, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, counted, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
+	serverSet   = wire.NewSet(wire.Struct(new(service.Live), "*"), wire.Struct(new(service.IMRules), "*"), service.NewIM, service.NewRooms, wire.Struct(new(server.IMAPI), "*"), service.NewGateway, service.NewGatewayMetrics, service.NewSessions, service.NewWebhooks, wire.Struct(new(server.PushAPI), "*"), service.NewUploads, service.NewAudioMetrics, wire.Bind(new(service.AudioURLs), new(*server.Public)), wire.Bind(new(imactions.AudioURLs), new(*server.Public)), service.NewTranscriptMetrics, wire.Bind(new(biz.TranscriptMeter), new(*service.TranscriptMetrics)), newReadiness, wire.Bind(new(service.Readiness), new(*server.Readiness)), server.NewMetrics, newMetricsRegistry, server.NewCertificates, server.NewIM, server.NewGateway, server.NewPublic, server.NewHTTP, server.NewQUIC, carriers, server.NewPlugged, newNotes, server.NewREST, wire.Struct(new(server.Monitors), "*"), wire.Struct(new(server.OpsPages), "*"), server.NewOps)
 	pluginSet   = wire.NewSet(wire.FieldsOf(new(*conf.Config), "Plugins"), wire.FieldsOf(new(*doors), "Linked", "Outside"), plugins.NewMetrics, newHost)
 	registrySet = wire.NewSet(wire.Struct(new(registry.Status)), registry.NewMetrics, wire.Struct(new(listing), "*"), newKeeper)
 )

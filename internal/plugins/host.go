@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/plugin"
@@ -156,6 +158,17 @@ func With[C any](h *Host) (found []C) {
 		}
 	}
 	return found
+}
+
+// Collectors returns the instruments that plugins have of their own. They are registered once: a plugin that is Renewable
+// hands them on to the value that takes its place.
+func (h *Host) Collectors() (all []prometheus.Collector) {
+	for _, m := range h.all {
+		if p, ok := plugin.As[interface{ Collectors() []prometheus.Collector }](m.plugin()); ok {
+			all = append(all, p.Collectors()...)
+		}
+	}
+	return all
 }
 
 // Interceptor returns what decides about messages, nil if no plugin does.

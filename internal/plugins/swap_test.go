@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -301,6 +302,29 @@ func TestWhoTakesNewKeys(t *testing.T) {
 	chosen, err := plugins.New([]*conf.Plugin{c}, []plugin.Plugin{f.fresh()}, plugins.NewMetrics(), slog.New(slog.DiscardHandler), "tagger")
 	if err != nil || chosen.Swaps("tagger") {
 		t.Errorf("one that another key has chosen takes new keys, %v", err)
+	}
+}
+
+// counter is a tagger that counts.
+type counter struct {
+	*tagger
+	calls prometheus.Counter
+}
+
+func (c counter) Validate() error                    { return nil }
+func (c counter) Renew() plugin.Plugin               { return counter{c.family.fresh(), c.calls} }
+func (c counter) Collectors() []prometheus.Collector { return []prometheus.Collector{c.calls} }
+
+// TestInstrumentsOfAPluginDoNotKeepIt: one whose instruments are served takes new keys all the same.
+func TestInstrumentsOfAPluginDoNotKeepIt(t *testing.T) {
+	t.Parallel()
+	calls := prometheus.NewCounter(prometheus.CounterOpts{Name: "calls"})
+	h, _ := hosted(t, nil, interceptor{"pass", pass}, counter{(&family{}).fresh(), calls})
+	if got := h.Collectors(); len(got) != 1 || got[0] != prometheus.Collector(calls) {
+		t.Errorf("its instruments are %v", got)
+	}
+	if !h.Swaps("tagger") {
+		t.Error("it takes no new keys any more")
 	}
 }
 

@@ -2,9 +2,11 @@ package mobilepush_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -206,6 +208,32 @@ func TestNothingIsSentTwice(t *testing.T) {
 		t.Error("the next message was not sent")
 	}
 	s.outcomes("fcm", "throttled", 1)
+}
+
+// TestNewKeys: what has new keys counts on in the same instruments, and sends no device what it has already.
+func TestNewKeys(t *testing.T) {
+	t.Parallel()
+	s := play(t)
+	s.google.answers(func(_ string, try int) reply {
+		if try == 1 {
+			return reply{status: 429, header: map[string]string{"Retry-After": "300"}}
+		}
+		return reply{}
+	})
+	n := said("m1", "bob")
+	s.unavailable(s.tell(n))
+	next, ok := s.Renew().(*mobilepush.Push)
+	if !ok || !slices.Equal(next.Collectors(), s.Collectors()) {
+		t.Fatal("it has other instruments")
+	}
+	s.configure(next, func(c *mobilepush.Config) { c.Message.Title = "new" })
+	if err := errors.Join(next.Validate(), next.Start(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	err := errors.Join(next.NotifyOffline(t.Context(), n), next.Stop(context.WithoutCancel(t.Context())))
+	if fcm, apns := s.google.to("fcm-bob"), s.apple.to("0b0b"); err != nil || fcm != 2 || apns != 1 {
+		t.Errorf("FCM is asked %d times, APNs %d times; want 2 and 1; %v", fcm, apns, err)
+	}
 }
 
 // TestQuotaWithoutAdvice waits as long as Google asks for.

@@ -76,6 +76,11 @@ func play(t *testing.T, set ...func(*mobilepush.Config)) *scene {
 // fresh returns a plugin that is configured and has not started.
 func (s *scene) fresh(set ...func(*mobilepush.Config)) *mobilepush.Push {
 	p := mobilepush.New()
+	s.configure(p, set...)
+	return p
+}
+
+func (s *scene) configure(p *mobilepush.Push, set ...func(*mobilepush.Config)) {
 	c := p.Config().(*mobilepush.Config)
 	c.Devices.URL, c.Devices.Token = s.team.server.URL+"/devices", devicesToken
 	c.FCM.ServiceAccountFile, c.FCM.URL, c.FCM.TokenURL = s.google.file(), s.google.server.URL, s.google.server.URL+"/token"
@@ -85,7 +90,6 @@ func (s *scene) fresh(set ...func(*mobilepush.Config)) *mobilepush.Push {
 	for _, fn := range set {
 		fn(c)
 	}
-	return p
 }
 
 // said is a message for users who are away.
