@@ -37,7 +37,7 @@ type sizing struct {
 	began time.Time // this time
 	since time.Time // rooms where nothing was said since are as small as they were
 	end   time.Time // of the sweep
-	at    time.Time // what the sweep has for now
+	at    time.Time // the present, as the sweep has it from its caller
 	span  int64     // messages of a sum; 0: summedMessages
 	fresh []messageSum
 }

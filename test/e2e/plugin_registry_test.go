@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/go-kratos/kratos/v2/registry"
 	"google.golang.org/protobuf/proto"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
@@ -55,29 +54,16 @@ func TestPluginThatARegistryHas(t *testing.T) {
 	for _, kind := range []string{"etcd", "consul"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			k := registryKinds[kind]
-			s := k.start(t)
-			registrar, ok := k.discover(t, s).(registry.Registrar)
-			if !ok {
-				t.Fatal("it cannot register")
-			}
-			enlist := func(addr string) (delist func()) {
-				i := &registry.ServiceInstance{ID: "signer-" + addr, Name: "signer", Version: "v1", Endpoints: []string{"grpc://" + addr}}
-				if err := registrar.Register(within(t), i); err != nil {
-					t.Fatal(err)
-				}
-				return sync.OnceFunc(func() { _ = registrar.Deregister(context.Background(), i) }) // ends its heartbeat
-			}
-			testSigners(t, kind, s, enlist)
+			s := registryKinds[kind].start(t)
+			testSigners(t, kind, s, enlist(t, kind, s))
 		})
 	}
 }
 
-func testSigners(t *testing.T, kind string, s *registries.Server, enlist func(addr string) (delist func())) {
+func testSigners(t *testing.T, kind string, s *registries.Server, register func(name string, endpoints ...string) func() error) {
 	t.Helper()
 	first, stopFirst := serveSigner(t, "first")
-	delist := enlist(first)
-	t.Cleanup(delist)
+	delist := register("signer", "grpc://"+first)
 	n := Start(t, registered(kind, s)+`
 plugins:
   - name: signer
@@ -101,8 +87,10 @@ plugins:
 		t.Errorf("it says %q", got)
 	}
 	second, _ := serveSigner(t, "second")
-	t.Cleanup(enlist(second))
-	delist()
+	register("signer", "grpc://"+second)
+	if err := delist(); err != nil {
+		t.Fatal(err)
+	}
 	stopFirst()
 	n.eventually("the second instance signs", func() bool { return said() == "hello second" })
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,6 +80,26 @@ func naming(t *testing.T, s *registries.Server) naming_client.INamingClient {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// enlist registers instances as services do. What it returns ends that, and its heartbeat, at the end of the test at the latest.
+func enlist(t *testing.T, kind string, s *registries.Server) func(name string, endpoints ...string) (delist func() error) {
+	t.Helper()
+	registrar, ok := registryKinds[kind].discover(t, s).(registry.Registrar)
+	if !ok {
+		t.Fatal("it cannot register")
+	}
+	return func(name string, endpoints ...string) func() error {
+		t.Helper()
+		_, addr, _ := strings.Cut(endpoints[0], "://")
+		i := &registry.ServiceInstance{ID: name + "-" + addr, Name: name, Version: "v1", Endpoints: endpoints}
+		if err := registrar.Register(within(t), i); err != nil {
+			t.Fatal(err)
+		}
+		delist := sync.OnceValue(func() error { return registrar.Deregister(context.Background(), i) })
+		t.Cleanup(func() { _ = delist() })
+		return delist
+	}
 }
 
 func eachRegistry(t *testing.T, test func(t *testing.T, kind string, s *registries.Server)) {

@@ -138,7 +138,7 @@ func TestStoppingIdle(t *testing.T) {
 	started := time.Now()
 	n.Signal(syscall.SIGINT)
 	n.Stopped()
-	if took := time.Since(started); took > 12*time.Second { // what does not stop is stopped after 15 s
+	if took := time.Since(started); took > 6*time.Second { // what does not stop is stopped after 15 s
 		t.Errorf("an idle node took %s to stop", took)
 	}
 	for _, addr := range []string{n.IM, n.Gateway, n.Ops} {

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-kratos/kratos/v2/registry"
-
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	upstreamv1 "github.com/game-im/hermod/api/upstream/v1"
 )
@@ -268,22 +266,10 @@ func TestServicesThatARegistryHas(t *testing.T) {
 	for _, kind := range []string{"etcd", "consul"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			k := registryKinds[kind]
-			s := k.start(t)
-			registrar, ok := k.discover(t, s).(registry.Registrar)
-			if !ok {
-				t.Fatal("it cannot register")
-			}
-			enlist := func(b *Business) *registry.ServiceInstance {
-				i := &registry.ServiceInstance{ID: "shop-" + b.Addr, Name: "shop", Version: "v1", Endpoints: []string{"http://" + b.Addr, "grpc://" + b.Addr}}
-				if err := registrar.Register(within(t), i); err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { _ = registrar.Deregister(context.Background(), i) }) // ends its heartbeat
-				return i
-			}
+			s := registryKinds[kind].start(t)
+			register := enlist(t, kind, s)
 			first, second := Serve(t, says("first")), Serve(t, says("second"))
-			one := enlist(first)
+			delist := register("shop", "http://"+first.Addr, "grpc://"+first.Addr)
 			n := Start(t, registered(kind, s)+`
 upstream:
   routes: [{action: "shop.", service: shop}]
@@ -295,9 +281,9 @@ upstream:
 				n.eventually(want+" answers", func() bool { return answeredBy(t, p.Ask("shop.list", "")) == want })
 			}
 			await("first")
-			enlist(second)
+			register("shop", "http://"+second.Addr, "grpc://"+second.Addr)
 			await("second")
-			if err := registrar.Deregister(within(t), one); err != nil {
+			if err := delist(); err != nil {
 				t.Fatal(err)
 			}
 			n.eventually("one instance is left", func() bool { return n.Metric("hermod_upstream_instances", `service="shop"`) == 1 })

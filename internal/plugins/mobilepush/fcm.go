@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// fcm sends by the HTTP v1 API of Firebase Cloud Messaging. Google's own library for it brings 45 more modules, most of
+// fcm sends by the HTTP v1 API of Firebase Cloud Messaging. Google's own library for it brings dozens of modules, most of
 // them for databases and telemetry; what is used of the API is one request.
 type fcm struct {
 	config *Config
