@@ -103,7 +103,6 @@ func (a *app) run(ctx context.Context, out io.Writer) error {
 	k = kratos.New(
 		kratos.Name("hermod"),
 		kratos.Version(Version),
-		kratos.Logger(kratosLogger{a.Log}),
 		kratos.Server(forced.of(a.IM, a.Gateway, a.HTTP, a.QUIC, a.Plugged, a.Ops)...),
 		kratos.StopTimeout(a.stopTimeout()), // if a part fails, and nothing was drained
 		kratos.BeforeStart(func(context.Context) error {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 
 	klog "github.com/go-kratos/kratos/v2/log"
 
@@ -22,7 +24,8 @@ func newLogger(c *conf.Log, w io.Writer) (*slog.Logger, *slog.LevelVar) {
 		handler = slog.NewJSONHandler(w, opts)
 	}
 	log := slog.New(handler)
-	klog.SetLogger(kratosLogger{log})
+	kratosLog.to.Store(log)
+	followKratos()
 	return log, level
 }
 
@@ -34,11 +37,18 @@ func logLevel(c *conf.Log) slog.Level {
 	return level
 }
 
+// kratosLog is where Kratos logs, which has one logger for the whole process and lets nobody change it while
+// it is read. Of several nodes in one process, as tests have them, the one that started last has it.
+var (
+	kratosLog    kratosLogger
+	followKratos = sync.OnceFunc(func() { klog.SetLogger(&kratosLog) })
+)
+
 // kratosLogger writes Kratos' log through slog. What Kratos tells of its own life is for debugging.
-type kratosLogger struct{ to *slog.Logger }
+type kratosLogger struct{ to atomic.Pointer[slog.Logger] }
 
 // Log implements klog.Logger.
-func (k kratosLogger) Log(level klog.Level, keyvals ...any) error {
+func (k *kratosLogger) Log(level klog.Level, keyvals ...any) error {
 	text := ""
 	attrs := make([]slog.Attr, 0, len(keyvals)/2)
 	for i := 0; i+1 < len(keyvals); i += 2 {
@@ -49,7 +59,7 @@ func (k kratosLogger) Log(level klog.Level, keyvals ...any) error {
 		}
 		attrs = append(attrs, slog.Any(key, value))
 	}
-	k.to.LogAttrs(context.Background(), kratosLevel(level), text, attrs...)
+	k.to.Load().LogAttrs(context.Background(), kratosLevel(level), text, attrs...)
 	return nil
 }
 
