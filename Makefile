@@ -114,8 +114,8 @@ bench-store: ## measure how fast each database stores, for STORE (5s) each time 
 	HERMOD_BENCH_STORE=$(STORE) HERMOD_TEST_DATABASES=1 go test -count=1 -timeout 2h -v -run '^TestThroughput$$' ./test/bench/store
 
 .PHONY: bench-cluster
-bench-cluster: ## measure what three nodes cost beside one, on NATS and on Redis, for STORE (5s) each time (needs PostgreSQL and Redis)
-	HERMOD_BENCH_CLUSTER=$(STORE) HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 go test -count=1 -timeout 1h -v -run '^TestCost$$' ./test/bench/cluster
+bench-cluster: ## measure what three nodes cost beside one, and how long a message takes, on NATS and on Redis, for STORE (5s) each time (needs PostgreSQL and Redis)
+	HERMOD_BENCH_CLUSTER=$(STORE) HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 go test -count=1 -timeout 1h -v -run '^Test(Cost|Delay)$$' ./test/bench/cluster
 
 .PHONY: bench-storm
 bench-storm: ## have a node follow 10,000 rooms and 100,000 users at once, and again after an outage of NATS, and of Redis

@@ -62,19 +62,13 @@ const BenchTransport = "HERMOD_BENCH_TRANSPORT"
 type figure struct {
 	perSecond, perCPU float64
 	database, engine  float64 // CPU-seconds for 1,000 messages
-	p99               float64 // of deliveries, ms
+	p50, p99          float64 // of deliveries, ms
+	busy              float64 // the whole machine's share of its CPU time, to 1
 }
 
 // TestCost sends as much as it can, and then 2,000 messages a second, through one node and through three, in turns.
 func TestCost(t *testing.T) {
-	text := os.Getenv(BenchCluster)
-	if text == "" {
-		t.Skipf("set %s to how long each measurement lasts, such as 5s, or run make bench-cluster", BenchCluster)
-	}
-	lasts, err := time.ParseDuration(text)
-	if err != nil || lasts <= 0 {
-		t.Fatalf("%s=%q must be a positive duration, such as 5s", BenchCluster, text)
-	}
+	lasts := asked(t)
 	db := databases.StartPostgres(t)
 	free, paced := make([][]figure, len(settings)), make([][]figure, len(settings))
 	t.Logf("clients connect over %s", transport(t))
@@ -90,6 +84,20 @@ func TestCost(t *testing.T) {
 	if !t.Failed() {
 		t.Log("\n" + table(free, paced))
 	}
+}
+
+// asked is how long each measurement lasts.
+func asked(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv(BenchCluster)
+	if text == "" {
+		t.Skipf("set %s to how long each measurement lasts, such as 5s, or run make bench-cluster", BenchCluster)
+	}
+	lasts, err := time.ParseDuration(text)
+	if err != nil || lasts <= 0 {
+		t.Fatalf("%s=%q must be a positive duration, such as 5s", BenchCluster, text)
+	}
+	return lasts
 }
 
 func transport(t *testing.T) bench.Transport {
@@ -158,10 +166,11 @@ func measure(t *testing.T, db *databases.Server, s setting, rate float64, lasts 
 	thousands := r.AcceptedPerSecond * r.Seconds / 1000
 	first, last := meter.reads[len(meter.reads)-2], meter.reads[len(meter.reads)-1]
 	f := figure{
-		perSecond: r.AcceptedPerSecond, perCPU: r.Server.AcceptedPerCPUSecond, p99: r.Delivery.P99,
+		perSecond: r.AcceptedPerSecond, perCPU: r.Server.AcceptedPerCPUSecond, p50: r.Delivery.P50, p99: r.Delivery.P99,
+		busy:     last.machine.busySince(first.machine),
 		database: (last.database - first.database).Seconds() / thousands, engine: (last.engine - first.engine).Seconds() / thousands,
 	}
-	t.Logf("%.0f messages/s, %.0f per CPU-second, p50 %.1f ms, p99 %.1f ms, %s", f.perSecond, f.perCPU, r.Delivery.P50, f.p99, portions)
+	t.Logf("%.0f messages/s, %.0f per CPU-second, p50 %.1f ms, p99 %.1f ms, machine %.0f %% busy, %s", f.perSecond, f.perCPU, f.p50, f.p99, 100*f.busy, portions)
 	return f
 }
 
@@ -173,7 +182,10 @@ type usage struct {
 	reads    []reading
 }
 
-type reading struct{ database, engine time.Duration }
+type reading struct {
+	database, engine time.Duration
+	machine          ticks
+}
 
 // Read implements bench.Meter.
 func (u *usage) Read(ctx context.Context) (all bench.Usage, err error) {
@@ -185,6 +197,9 @@ func (u *usage) Read(ctx context.Context) (all bench.Usage, err error) {
 		all.CPU, all.RSS = all.CPU+one.CPU, all.RSS+one.RSS
 	}
 	r := reading{database: u.database()}
+	if r.machine, err = machine(); err != nil {
+		return all, err
+	}
 	if u.engine != 0 {
 		one, err := u.engine.Read(ctx)
 		if err != nil {
