@@ -78,9 +78,9 @@ func TestStrangersHaveNoRoute(t *testing.T) {
 	t.Parallel()
 	var log complaints
 	first := start(t, natsserver.Options{User: "hermod", Password: "secret", Log: slog.New(slog.NewTextHandler(&log, nil))})
-	second := start(t, natsserver.Options{User: "hermod", Password: "wrong"}, first.Routed())
+	start(t, natsserver.Options{User: "hermod", Password: "wrong"}, first.Routed())
 	log.await(t, "authentication error")
-	if first.NumRoutes()+second.NumRoutes() != 0 {
+	if first.NumRoutes() != 0 { // the stranger takes it for a route until he is told off
 		t.Error("a stranger has a route")
 	}
 	third := start(t, natsserver.Options{User: "hermod", Password: "secret"}, first.Routed())
