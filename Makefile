@@ -152,10 +152,11 @@ tidy-check: ## compare go.mod and go.sum of every module with what go mod tidy w
 	@for module in . $(MODULES); do (cd "$$module" && go mod tidy -diff); done
 
 .PHONY: wires
-wires: ## check the .proto files and compare them with the published wires
+wires: ## check the .proto files and compare them with the published wires, and with what released nodes say to each other
 	$(TOOL) buf format --diff --exit-code
 	$(TOOL) buf lint
 	$(TOOL) buf breaking api --against third_party/wires
+	$(TOOL) buf build --path internal/protocol/wire -o - | $(TOOL) buf breaking - --against internal/protocol/released
 	third_party/wires/prove.sh
 
 .PHONY: generate-check
