@@ -94,3 +94,18 @@ func TestSessionIDsTellWhereTheyWereMade(t *testing.T) {
 		}
 	})
 }
+
+// TestKindsStay: the numbers that nodes of older versions go by.
+func TestKindsStay(t *testing.T) {
+	t.Parallel()
+	for kind, number := range map[node.Kind]byte{
+		node.KindPush: 1, node.KindBroadcast: 2, node.KindFind: 3, node.KindSession: 4, node.KindClose: 5, node.KindOnline: 6, node.KindService: 7,
+		node.KindChanged: 8, node.KindJoined: 10, node.KindLeft: 11, node.KindSupersede: 12, node.KindResume: 13, node.KindAdopt: 14,
+		node.KindSequence: 20, node.KindPresence: 21, node.KindWatched: 22, node.KindEnded: 30, node.KindTold: 31, node.KindAttending: 32,
+		node.KindDismissed: 33, node.KindStored: 40,
+	} {
+		if byte(kind) != number {
+			t.Errorf("a kind that was %d is %d", number, kind)
+		}
+	}
+}
