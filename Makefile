@@ -21,6 +21,8 @@ HISTORY ?= 10000000
 CHAOS ?= 5m
 CLIENTS ?= 300
 RESTARTS ?= 50
+OLD ?=
+MIXED ?= 10s
 
 # Everything but the race detector does without C, so what is tested is what ships.
 export CGO_ENABLED := 0
@@ -104,6 +106,13 @@ endure-cluster: ## three nodes on NATS, and on Redis: CLIENTS (300) while nodes 
 	  go test -count=1 -v -timeout 4h -run '^TestA1A8ThreeNodesUnderChaos$$' ./test/cluster
 	HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 HERMOD_TEST_ROLLING=$(RESTARTS) HERMOD_TEST_CHAOS_CLIENTS=$(CLIENTS) \
 	  go test -count=1 -v -timeout 4h -run '^TestRollingRestarts$$' ./test/cluster
+
+.PHONY: upgrade-check
+upgrade-check: ## replace nodes of an older version one after another under load, each mix of versions for MIXED (10s) (OLD=bin/hermod-old, its hermod)
+	@[[ -x "$(OLD)" ]] || { echo "OLD=$(OLD) is no program. To build the one of a tag or commit:"; \
+	  echo "  git worktree add /tmp/hermod-old TAG && (cd /tmp/hermod-old && go build -o $(CURDIR)/bin/hermod-old ./app/hermod/cmd/hermod)"; exit 1; }
+	HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 HERMOD_TEST_OLD="$(abspath $(OLD))" HERMOD_TEST_UPGRADE=$(MIXED) \
+	  go test -count=1 -v -timeout 1h -run '^Test(RollingUpgrade|RoomSpansVersions|EventsSpanVersions|PushReachesOtherVersion|SessionsMoveBetweenVersions)$$' ./test/cluster
 
 .PHONY: bench
 bench: ## run the benchmarks behind docs/performance.md (ARGS="-h" lists them)

@@ -51,6 +51,12 @@ data: {database: {driver: postgres, dsn: %q}}
 // open starts nodes with an engine of the given kind, and waits until they know each other.
 func open(t *testing.T, kind string, count int) *scene {
 	t.Helper()
+	return openAs(t, kind, count, "")
+}
+
+// openAs does the same with nodes of another binary; empty: the one that was built for the tests.
+func openAs(t *testing.T, kind string, count int, binary string) *scene {
+	t.Helper()
 	databases.Need(t, "postgres")
 	s := &scene{t: t, engine: engines[kind](t, count)}
 	db := databases.StartPostgres(t)
@@ -61,6 +67,7 @@ func open(t *testing.T, kind string, count int) *scene {
 		cluster, link := s.engine.configure(t, i)
 		n.toEngine = link
 		n.Node = process.Prepare(t, yaml+cluster)
+		n.Binary = binary
 		s.nodes = append(s.nodes, n)
 	}
 	s.boot()

@@ -42,73 +42,79 @@ func pair(s *scene) (alice, bob *person, said *speeches) {
 // TestRoomSpansNodes: two members on two nodes hear each other at once, in one order; one that was away gets what it has
 // missed from the other node.
 func TestRoomSpansNodes(t *testing.T) {
-	eachEngine(t, func(t *testing.T, s *scene) {
-		alice, bob, said := pair(s)
-		for i := range 100 {
-			alice.say(fmt.Sprintf("alice says %d", i), patience)
-			bob.say(fmt.Sprintf("bob says %d", i), patience)
-		}
-		heard := func(p *person, from string, count int) {
-			t.Helper()
-			process.Eventually(t, patience, fmt.Sprintf("%s has heard %d of %s", p.user, count, from), func() bool { return len(p.heard()) >= count })
-		}
-		heard(alice, "bob", 100)
-		heard(bob, "alice", 100)
-		if err := bob.Disconnect(); err != nil {
-			t.Fatal(err)
-		}
-		for i := range 20 {
-			alice.say(fmt.Sprintf("alice says %d to nobody", i), patience)
-		}
-		bob.SetServices(s.door(0))
-		if err := bob.Connect(); err != nil {
-			t.Fatal(err)
-		}
-		heard(bob, "alice", 120)
-		c := &crowd{s: s, said: said, rooms: []string{"room"}, persons: []*person{alice, bob}}
-		var faults []string
-		for i := range s.nodes {
-			log := c.log(i, "room")
-			faults = append(faults, auditLog(log, said.in("room"))...)
-			faults = append(faults, auditEar("alice", alice.heard(), log)...)
-			faults = append(faults, auditEar("bob", bob.heard(), log)...)
-		}
-		c.complain(append(faults, said.faults...))
-	})
+	eachEngine(t, roomSpansNodes)
+}
+
+func roomSpansNodes(t *testing.T, s *scene) {
+	t.Helper()
+	alice, bob, said := pair(s)
+	for i := range 100 {
+		alice.say(fmt.Sprintf("alice says %d", i), patience)
+		bob.say(fmt.Sprintf("bob says %d", i), patience)
+	}
+	heard := func(p *person, from string, count int) {
+		t.Helper()
+		process.Eventually(t, patience, fmt.Sprintf("%s has heard %d of %s", p.user, count, from), func() bool { return len(p.heard()) >= count })
+	}
+	heard(alice, "bob", 100)
+	heard(bob, "alice", 100)
+	if err := bob.Disconnect(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		alice.say(fmt.Sprintf("alice says %d to nobody", i), patience)
+	}
+	bob.SetServices(s.door(0))
+	if err := bob.Connect(); err != nil {
+		t.Fatal(err)
+	}
+	heard(bob, "alice", 120)
+	c := &crowd{s: s, said: said, rooms: []string{"room"}, persons: []*person{alice, bob}}
+	var faults []string
+	for i := range s.nodes {
+		log := c.log(i, "room")
+		faults = append(faults, auditLog(log, said.in("room"))...)
+		faults = append(faults, auditEar("alice", alice.heard(), log)...)
+		faults = append(faults, auditEar("bob", bob.heard(), log)...)
+	}
+	c.complain(append(faults, said.faults...))
 }
 
 // TestPushReachesOtherNode: a push by any way to any node reaches a user on another one, and the outcome says so.
 func TestPushReachesOtherNode(t *testing.T) {
-	eachEngine(t, func(t *testing.T, s *scene) {
-		alice, bob, _ := pair(s)
-		ctl := exec.CommandContext(t.Context(), process.Program("hermodctl"), "push", "--openid", "bob", "--addr", s.nodes[0].Gateway,
-			"--token", serviceToken, "--content", "by hand", "--data", "by hand")
-		if out, err := ctl.CombinedOutput(); err != nil {
-			t.Errorf("hermodctl push: %v\n%s", err, out)
-		}
-		for i, p := range []*person{bob, alice} { // each is pushed to at the other node
-			for j, opts := range [][]upstream.CallOption{nil, {upstream.WaitForAck(10 * time.Second)}, {upstream.StoreOffline()}} {
-				id := fmt.Sprintf("push %d%d", i, j)
-				o, err := s.pushes(i).Push(t.Context(), upstream.OpenID(p.user), note(id), opts...)
-				if err != nil || o.Status != upstream.Delivered {
-					t.Errorf("%s to %s: %+v, %v", id, p.user, o, err)
-				}
+	eachEngine(t, pushReachesOtherNode)
+}
+
+func pushReachesOtherNode(t *testing.T, s *scene) {
+	t.Helper()
+	alice, bob, _ := pair(s)
+	ctl := exec.CommandContext(t.Context(), process.Program("hermodctl"), "push", "--openid", "bob", "--addr", s.nodes[0].Gateway,
+		"--token", serviceToken, "--content", "by hand", "--data", "by hand")
+	if out, err := ctl.CombinedOutput(); err != nil {
+		t.Errorf("hermodctl push: %v\n%s", err, out)
+	}
+	for i, p := range []*person{bob, alice} { // each is pushed to at the other node
+		for j, opts := range [][]upstream.CallOption{nil, {upstream.WaitForAck(10 * time.Second)}, {upstream.StoreOffline()}} {
+			id := fmt.Sprintf("push %d%d", i, j)
+			o, err := s.pushes(i).Push(t.Context(), upstream.OpenID(p.user), note(id), opts...)
+			if err != nil || o.Status != upstream.Delivered {
+				t.Errorf("%s to %s: %+v, %v", id, p.user, o, err)
 			}
-			rest(t, s.nodes[i], p.user, fmt.Sprint("rest ", i))
 		}
-		process.Eventually(t, process.Patience, "everything has arrived once", func() bool {
-			for _, id := range []string{"push 00", "push 01", "push 02", "rest 0"} {
-				if bob.saw(id) != 1 || alice.saw(strings.Replace(id, " 0", " 1", 1)) != 1 {
-					return false
-				}
+		rest(t, s.nodes[i], p.user, fmt.Sprint("rest ", i))
+	}
+	process.Eventually(t, process.Patience, "everything has arrived once", func() bool {
+		for _, id := range []string{"push 00", "push 01", "push 02", "rest 0"} {
+			if bob.saw(id) != 1 || alice.saw(strings.Replace(id, " 0", " 1", 1)) != 1 {
+				return false
 			}
-			return true
-		})
-		o, err := s.pushes(0).Push(t.Context(), upstream.OpenID("nobody"), note("to nobody"))
-		if err == nil || o.Status != upstream.Offline {
-			t.Errorf("a push to nobody: %+v, %v", o, err)
 		}
+		return true
 	})
+	o, err := s.pushes(0).Push(t.Context(), upstream.OpenID("nobody"), note("to nobody"))
+	if err == nil || o.Status != upstream.Offline {
+		t.Errorf("a push to nobody: %+v, %v", o, err)
+	}
 }
 
 // rest pushes over HTTP.

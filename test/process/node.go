@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -32,6 +33,7 @@ var greeting = regexp.MustCompile(`(?s)\nNow, in two other terminals.*?hermodctl
 type Node struct {
 	IM, Gateway, HTTP, Ops string   // addresses, the same after a restart
 	Args, Env              []string // of the next start
+	Binary                 string   // of the next start; empty: the hermod that Main has built
 	LogFile                string   // has everything that the process has written
 	Cmd                    *exec.Cmd
 
@@ -89,7 +91,7 @@ func (n *Node) Spawn() {
 		n.t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }() // nothing was written through it: the process has its own
-	cmd := exec.Command(Program("hermod"), n.Args...)
+	cmd := exec.Command(cmp.Or(n.Binary, Program("hermod")), n.Args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = n.Env, log, log
 	cmd.Dir = filepath.Dir(n.LogFile)
 	if err := cmd.Start(); err != nil {
