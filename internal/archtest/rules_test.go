@@ -119,8 +119,12 @@ var layers = []layer{
 		why: "a plugin that is shipped is one like those of other people; how requests are signed is said once, beside what verifies them",
 	},
 	{
-		folder: "internal/plugins/natsexport", may: []string{"plugin"},
-		why: "a plugin that is shipped is one like those of other people, and knows no more of the node",
+		folder: "internal/plugins/exportevent", may: []string{"plugin"},
+		why: "all exports publish the same event, which is said once, whatever carries it",
+	},
+	{
+		folder: "internal/plugins/natsexport", may: []string{"internal/plugins/exportevent", "plugin"},
+		why: "a plugin that is shipped is one like those of other people, and knows no more of the node; what it publishes is what every export does",
 	},
 	{
 		folder: "internal/plugins/mobilepush", may: []string{"plugin"},

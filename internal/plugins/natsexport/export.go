@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/game-im/hermod/internal/plugins/exportevent"
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -99,22 +100,26 @@ func (e *Export) Stop(ctx context.Context) error {
 
 // ObserveMessage implements plugin.MessageObserver. It waits for room in the window until ctx is done.
 func (e *Export) ObserveMessage(ctx context.Context, m plugin.Message) error {
-	return e.publish(ctx, ofMessage(m), "message", m.ID)
+	return e.publish(ctx, exportevent.OfMessage(m))
 }
 
 // ObserveRoom implements plugin.RoomObserver, as ObserveMessage.
 func (e *Export) ObserveRoom(ctx context.Context, r plugin.RoomEvent) error {
-	if r.Kind != plugin.Joined && r.Kind != plugin.Left {
+	v, known := exportevent.OfRoomEvent(r)
+	if !known {
 		return nil
 	}
-	id := fmt.Sprintf("%s %s %s %d", r.Kind, token(r.RoomID), token(r.UserID), r.Time.UnixNano())
-	return e.publish(ctx, ofRoomEvent(r), r.Kind.String(), id)
+	return e.publish(ctx, v)
 }
 
-func (e *Export) publish(ctx context.Context, v event, kind, id string) error {
-	msg, err := v.encode(e.config.subject(v.RoomID, kind), id)
+func (e *Export) publish(ctx context.Context, v exportevent.Event) error {
+	data, err := v.Encode()
 	if err != nil {
 		return err
 	}
+	msg := nats.NewMsg(e.config.subject(v.RoomID, v.Kind))
+	msg.Data = data
+	msg.Header.Set(nats.MsgIdHdr, v.UniqueID())
+	msg.Header.Set("Content-Type", exportevent.ContentType)
 	return e.window.add(ctx, msg)
 }

@@ -1,18 +1,22 @@
-package natsexport
+// Package exportevent is the event that exports publish, as JSON, whatever carries it. docs/exports.md is for who reads
+// it.
+package exportevent
 
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"time"
 	"unicode/utf8"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/game-im/hermod/plugin"
 )
 
-// event is what is published, as JSON. docs/nats-export.md is for who reads it.
-type event struct {
+// ContentType is that of an encoded event.
+const ContentType = "application/json"
+
+// Event is what was said in a room, or who joined or left it.
+type Event struct {
 	Kind     string            `json:"kind"` // message, joined, left
 	ID       string            `json:"id,omitempty"`
 	RoomID   string            `json:"room_id"`
@@ -32,8 +36,9 @@ var types = map[plugin.MessageType]string{
 	plugin.Text: "text", plugin.Recording: "audio", plugin.RichText: "rich_text", plugin.System: "system",
 }
 
-func ofMessage(m plugin.Message) event {
-	v := event{
+// OfMessage returns the event of a message.
+func OfMessage(m plugin.Message) Event {
+	v := Event{
 		Kind: "message", ID: m.ID, RoomID: m.RoomID, Seq: m.Seq, UserID: m.UserID, ClientID: m.ClientID,
 		Type: types[m.Type], Metadata: m.Metadata, Time: m.Time.UTC(),
 	}
@@ -48,18 +53,21 @@ func ofMessage(m plugin.Message) event {
 	return v
 }
 
-func ofRoomEvent(r plugin.RoomEvent) event {
-	return event{Kind: r.Kind.String(), RoomID: r.RoomID, UserID: r.UserID, Nickname: r.Nickname, Role: r.Role, Time: r.Time.UTC()}
+// OfRoomEvent returns the event of somebody who joined or left. Other kinds are not exported: known is false.
+func OfRoomEvent(r plugin.RoomEvent) (v Event, known bool) {
+	if r.Kind != plugin.Joined && r.Kind != plugin.Left {
+		return Event{}, false
+	}
+	return Event{Kind: r.Kind.String(), RoomID: r.RoomID, UserID: r.UserID, Nickname: r.Nickname, Role: r.Role, Time: r.Time.UTC()}, true
 }
 
-func (v event) encode(subject, id string) (*nats.Msg, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
+// UniqueID is what repetitions of an event have in common, and no other event has: printable, without line breaks.
+func (v Event) UniqueID() string {
+	if v.ID != "" {
+		return v.ID
 	}
-	msg := nats.NewMsg(subject)
-	msg.Data = data
-	msg.Header.Set(nats.MsgIdHdr, id)
-	msg.Header.Set("Content-Type", "application/json")
-	return msg, nil
+	return fmt.Sprintf("%s %s %s %d", v.Kind, url.PathEscape(v.RoomID), url.PathEscape(v.UserID), v.Time.UnixNano())
 }
+
+// Encode returns the event as JSON.
+func (v Event) Encode() ([]byte, error) { return json.Marshal(v) }
