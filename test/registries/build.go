@@ -22,14 +22,14 @@ const Enabled = "HERMOD_TEST_REGISTRIES"
 // program is a server that can be built: a package, as seen from a module below this folder.
 type program struct {
 	module, pkg string
-	java        bool // built by Maven; pkg is the main class
+	java        *java // built by Maven; pkg is the main class
 }
 
 // binary returns the path of the built program. It skips the test where servers are not wanted or
 // cannot be built; on CI the latter is a failure.
 func binary(t testing.TB, p program) string {
 	t.Helper()
-	if p.java {
+	if p.java != nil {
 		return javaBinary(t, p)
 	}
 	if os.Getenv(Enabled) == "" {
@@ -76,7 +76,7 @@ func (p program) build() (string, error) {
 	if err := removeOld(cache); err != nil {
 		return "", err
 	}
-	if p.java {
+	if p.java != nil {
 		return file, p.compileJava(module, file)
 	}
 	return file, p.compile(module, file)

@@ -28,7 +28,7 @@ var (
 		ready: nacosReady,
 	}
 	alibabaNacos = kind{
-		program: program{module: "alibabad", pkg: "Alibabad", java: true},
+		program: program{module: "alibabad", pkg: "Alibabad", java: &java{enabled: EnabledAlibaba, first: []string{"hessian-4.*.jar"}}},
 		ports:   []int{0, nacosGRPC, nacosGRPC + 1, -nacosGRPC},
 		args:    func(port int, dir string) []string { return []string{strconv.Itoa(port), dir} },
 		ready: func(addr string) error {
@@ -52,12 +52,29 @@ var (
 		args:    consulArgs,
 		ready:   consulReady,
 	}
+	kafka = kind{
+		program: program{module: "kafkad", pkg: "Kafkad", java: &java{enabled: EnabledKafka}},
+		ports:   []int{0, 1, kafkaKnown},
+		args: func(port int, dir string) []string {
+			return []string{strconv.Itoa(port), dir, KafkaUser, KafkaPassword}
+		},
+		ready: listens,
+	}
 	objects = kind{
 		program: program{module: "objectd", pkg: "github.com/versity/versitygw/cmd/versitygw"},
 		ports:   []int{0},
 		args:    objectArgs,
 		ready:   func(addr string) error { return answers("http://"+addr+"/health", "OK") },
 	}
+)
+
+// kafkaKnown is how far the port for those with a name and a password is above that for everybody.
+const kafkaKnown = 2
+
+// Who may come in by KafkaKnown.
+const (
+	KafkaUser     = "hermod-test"
+	KafkaPassword = "hermod-test-secret"
 )
 
 // What opens the object store that StartObjects starts.
@@ -113,6 +130,19 @@ func StartConsul(t testing.TB) *Server {
 	return start(t, consul)
 }
 
+// StartKafka starts Apache Kafka, one broker that is its own controller, without topics and with four partitions
+// for each that is made without a number. Addr is open to everybody. See EnabledKafka.
+func StartKafka(t testing.TB) *Server {
+	t.Helper()
+	return start(t, kafka)
+}
+
+// KafkaKnown is the address of a server by StartKafka where clients say who they are, by PLAIN, SCRAM-SHA-256 or
+// SCRAM-SHA-512.
+func KafkaKnown(s *Server) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port()+kafkaKnown))
+}
+
 // nacosReady asks both listeners, which start one after the other.
 func nacosReady(addr string) error {
 	if err := answers("http://"+addr+"/nacos/v1/ns/operator/metrics", ""); err != nil {
@@ -131,7 +161,12 @@ func nacosListens(addr string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, strconv.Itoa(port+nacosGRPC)), time.Second)
+	return listens(net.JoinHostPort(host, strconv.Itoa(port+nacosGRPC)))
+}
+
+// listens tells whether connections are taken at an address.
+func listens(addr string) error {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
 		return err
 	}

@@ -6,24 +6,38 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// EnabledAlibaba is the environment variable without which Alibaba's own Nacos is neither fetched nor
-// started: it is 150 MB of Maven's, needs Java 17, and its gRPC and Raft ports listen on every address of
-// the machine, which no setting of it changes.
-const EnabledAlibaba = "HERMOD_TEST_ALIBABA_NACOS"
+const (
+	// EnabledAlibaba is the environment variable without which Alibaba's own Nacos is neither fetched nor
+	// started: it is 150 MB of Maven's, needs Java 17, and its gRPC and Raft ports listen on every address of
+	// the machine, which no setting of it changes.
+	EnabledAlibaba = "HERMOD_TEST_ALIBABA_NACOS"
+	// EnabledKafka is that of Apache Kafka, which is 46 MB of Maven's and needs Java 17. It listens on the
+	// loopback alone.
+	EnabledKafka = "HERMOD_TEST_KAFKA"
+)
+
+// java is what a program of Java has besides its module, whose class is named as pkg says.
+type java struct {
+	enabled string // the environment variable without which it is not wanted
+	// first are the jars that come before all others, as patterns that each match one: libraries may bring
+	// the same classes, and the server needs those of one of them.
+	first []string
+}
 
 // javaBinary is binary for a module that Maven and javac build. What cannot be built is skipped on CI
-// too: the same promises are held against the Nacos protocol without it.
+// too: the same promises are held without it against what speaks the same protocol.
 func javaBinary(t testing.TB, p program) string {
 	t.Helper()
-	if os.Getenv(EnabledAlibaba) == "" {
-		t.Skipf("needs Alibaba's Nacos: set %s=1, where it may listen on every address", EnabledAlibaba)
+	if os.Getenv(p.java.enabled) == "" {
+		t.Skipf("needs %s: set %s=1, whose docstring says what that takes", p.module, p.java.enabled)
 	}
 	for _, tool := range []string{"java", "javac", "mvn"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs Alibaba's Nacos, and so %s: %v", tool, err)
+			t.Skipf("needs %s, and so %s: %v", p.module, tool, err)
 		}
 	}
 	file, err := p.build()
@@ -33,8 +47,8 @@ func javaBinary(t testing.TB, p program) string {
 	return file
 }
 
-// compileJava makes a program of a pom.xml and one class that is named as pkg says: a shell script beside
-// a folder with the class and the jars.
+// compileJava makes a program of a pom.xml and one class: a shell script beside a folder with the class and
+// the jars.
 func (p program) compileJava(module, file string) error {
 	jars := file + ".jars"
 	for _, command := range [][]string{
@@ -48,11 +62,15 @@ func (p program) compileJava(module, file string) error {
 			return fmt.Errorf("%s: %w\n%s", command[0], err, lastLines(out.String()))
 		}
 	}
-	// Two libraries bring the same classes; the server needs those of the one that goes by the name.
-	first, err := filepath.Glob(filepath.Join(jars, "hessian-4.*.jar"))
-	if err != nil || len(first) != 1 {
-		return fmt.Errorf("hessian-4 is there %d times, %w", len(first), err)
+	var path []string
+	for _, pattern := range p.java.first {
+		found, err := filepath.Glob(filepath.Join(jars, pattern))
+		if err != nil || len(found) != 1 {
+			return fmt.Errorf("%s is there %d times, %w", pattern, len(found), err)
+		}
+		path = append(path, found...)
 	}
-	script := fmt.Sprintf("#!/bin/sh\nexec java -Xmx512m -cp '%s:%s:%s/*' %s \"$@\"\n", first[0], jars, jars, p.pkg)
+	path = append(path, jars, jars+"/*")
+	script := fmt.Sprintf("#!/bin/sh\nexec java -Xmx512m -cp '%s' %s \"$@\"\n", strings.Join(path, ":"), p.pkg)
 	return os.WriteFile(file, []byte(script), 0o755)
 }
