@@ -13,6 +13,7 @@ import (
 	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/plugins/auditlog"
 	"github.com/game-im/hermod/internal/plugins/floodguard"
+	"github.com/game-im/hermod/internal/plugins/kafkaexport"
 	"github.com/game-im/hermod/internal/plugins/mobilepush"
 	"github.com/game-im/hermod/internal/plugins/natsexport"
 	"github.com/game-im/hermod/internal/plugins/webhook"
@@ -38,6 +39,7 @@ func Standard() []plugin.Plugin {
 			openai.New(openai.Keys{BaseURL: "https://api.openai.com/v1", Model: "whisper-1"}),
 			auditlog.New(),
 			floodguard.New(),
+			kafkaexport.New(),
 			mobilepush.New(),
 			natsexport.New(),
 			webhook.New(),

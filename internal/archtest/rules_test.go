@@ -123,6 +123,10 @@ var layers = []layer{
 		why: "all exports publish the same event, which is said once, whatever carries it",
 	},
 	{
+		folder: "internal/plugins/kafkaexport", may: []string{"internal/plugins/exportevent", "plugin"},
+		why: "a plugin that is shipped is one like those of other people, and knows no more of the node; what it publishes is what every export does",
+	},
+	{
 		folder: "internal/plugins/natsexport", may: []string{"internal/plugins/exportevent", "plugin"},
 		why: "a plugin that is shipped is one like those of other people, and knows no more of the node; what it publishes is what every export does",
 	},
@@ -233,6 +237,10 @@ var layers = []layer{
 		why: "a black-box test sees what a user sees, who may write plugins",
 	},
 	{
+		folder: "test/kafkaexport", may: []string{"api", "test/loopback", "test/process"},
+		why: "a black-box test sees what a user sees: a node, and what others read of it",
+	},
+	{
 		folder: "test/natsexport", may: []string{"api", "test/loopback", "test/process"},
 		why: "a black-box test sees what a user sees: a node, and what others read of it",
 	},
@@ -324,6 +332,10 @@ var bans = []ban{
 	{
 		packages: []string{"github.com/nats-io"}, except: []string{"internal/realtime/broker", "internal/plugins/natsexport", "test/brokers", "test/natsexport"},
 		why: "an engine is known to its bus alone, and to the export that is about it",
+	},
+	{
+		packages: []string{"github.com/twmb"}, except: []string{"internal/plugins/kafkaexport", "test/kafkaexport"},
+		why: "Kafka is known to the export that is about it",
 	},
 	{
 		packages: []string{"github.com/redis"}, except: []string{"internal/realtime/broker", "test/brokers"},
