@@ -270,31 +270,57 @@ func TestRefusalsThatPass(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, code := range []*kerr.Error{kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.UnknownServerError} {
-		k.running.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
-			ask := r.(*kmsg.ProduceRequest)
-			answer := ask.ResponseKind().(*kmsg.ProduceResponse)
-			for _, asked := range ask.Topics {
-				to := kmsg.NewProduceResponseTopic()
-				to.Topic, to.TopicID = asked.Topic, asked.TopicID
-				for _, p := range asked.Partitions {
-					refused := kmsg.NewProduceResponseTopicPartition()
-					refused.Partition, refused.ErrorCode = p.Partition, code.Code
-					to.Partitions = append(to.Partitions, refused)
-				}
-				answer.Topics = append(answer.Topics, to)
-			}
-			return answer, nil, true
-		})
-	}
+	const refusals = 7
+	var asked int
+	k.running.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		k.running.KeepControl()
+		ask := r.(*kmsg.ProduceRequest)
+		if several(ask) && asked < refusals { // those of one could not come apart
+			asked++
+			return refusal(ask, kerr.TopicAuthorizationFailed), nil, true
+		}
+		return nil, nil, false
+	})
 	var want []string
-	for seq := 1; seq <= 10; seq++ {
+	const events = 200
+	for seq := 1; seq <= events; seq++ {
 		observe(t, e, said(seq))
 		want = append(want, fmt.Sprint("hall ", seq))
 	}
-	same(t, k.ids(10), want)
+	same(t, k.ids(events), want)
 	log.await(t, "Kafka does not take events, which wait")
 	log.await(t, "TOPIC_AUTHORIZATION_FAILED")
+}
+
+// several tells whether a request has more than one event.
+func several(r *kmsg.ProduceRequest) bool {
+	n := int32(0)
+	for _, t := range r.Topics {
+		for _, p := range t.Partitions {
+			var batch kmsg.RecordBatch
+			if err := batch.ReadFrom(p.Records); err != nil {
+				return false
+			}
+			n += batch.NumRecords
+		}
+	}
+	return n > 1
+}
+
+// refusal answers for each partition with the same error.
+func refusal(r *kmsg.ProduceRequest, says *kerr.Error) *kmsg.ProduceResponse {
+	answer := r.ResponseKind().(*kmsg.ProduceResponse)
+	for _, asked := range r.Topics {
+		to := kmsg.NewProduceResponseTopic()
+		to.Topic, to.TopicID = asked.Topic, asked.TopicID
+		for _, p := range asked.Partitions {
+			refused := kmsg.NewProduceResponseTopicPartition()
+			refused.Partition, refused.ErrorCode = p.Partition, says.Code
+			to.Partitions = append(to.Partitions, refused)
+		}
+		answer.Topics = append(answer.Topics, to)
+	}
+	return answer
 }
 
 func TestTopicsThatCannotBeUsed(t *testing.T) {

@@ -31,6 +31,7 @@ type window struct {
 	// These belong to run.
 	client   *kgo.Client // nil when the last one has failed
 	ensured  bool        // the topic was found
+	loaded   bool        // the client knows its partitions
 	held     *kgo.Record // the next one, which had no place in the last batch
 	failures int         // in a row
 	told     rate.Sometimes
@@ -119,9 +120,8 @@ func (w *window) settle(batch []*kgo.Record) {
 	for len(batch) > 0 && w.killed.Err() == nil {
 		left, err := w.send(batch)
 		switch {
-		case len(left) == 0:
+		case err == nil:
 			w.failures = 0
-			return
 		case !refused(err):
 			w.fail(err)
 		case len(left) == 1:
@@ -135,7 +135,8 @@ func (w *window) settle(batch []*kgo.Record) {
 	}
 }
 
-// send has a batch sent once the topic is there, and returns what is not acknowledged, in order, and why.
+// send has a batch sent once the topic is there, and returns what is not acknowledged, in order, and why. The first event of a
+// client goes alone: while it looks for partitions it sends what it has found one for, and not a whole batch at once.
 func (w *window) send(batch []*kgo.Record) (left []*kgo.Record, err error) {
 	if w.client == nil {
 		if w.client, err = kgo.NewClient(w.options...); err != nil {
@@ -150,8 +151,12 @@ func (w *window) send(batch []*kgo.Record) (left []*kgo.Record, err error) {
 		}
 		w.ensured = true
 	}
-	answers := make([]error, len(batch))
-	for i, r := range batch {
+	now := batch
+	if !w.loaded {
+		now = batch[:1]
+	}
+	answers := make([]error, len(now))
+	for i, r := range now {
 		again := *r // which the client writes to
 		w.client.Produce(w.killed, &again, func(_ *kgo.Record, err error) {
 			if err == nil {
@@ -167,12 +172,13 @@ func (w *window) send(batch []*kgo.Record) (left []*kgo.Record, err error) {
 		if answer == nil {
 			continue
 		}
-		left = append(left, batch[i])
+		left = append(left, now[i])
 		if err == nil || refused(err) { // what concerns all of them before what concerns one
 			err = answer
 		}
 	}
-	return left, err
+	w.loaded = w.loaded || err == nil
+	return append(left, batch[len(now):]...), err
 }
 
 // flush waits until all that was produced is answered, and says in the log that there is none for long.
@@ -207,7 +213,7 @@ func (w *window) fail(err error) {
 	w.tell(err)
 	if w.client != nil {
 		w.client.Close()
-		w.client, w.ensured = nil, false
+		w.client, w.ensured, w.loaded = nil, false, false
 	}
 	select {
 	case <-time.After(backoff(w.failures)):
