@@ -59,6 +59,6 @@ func retention(c *conf.Config) biz.Retention {
 	r := c.GetData().GetRetention()
 	return biz.Retention{
 		MaxAge: r.GetMaxAge().AsDuration(), MaxMessages: int64(r.GetMaxMessages()), MaxBytes: r.GetMaxBytes(),
-		Unreferenced: c.GetAudio().GetUnreferenced().AsDuration(),
+		Unreferenced: c.GetAudio().GetUnreferenced().AsDuration(), LastSeen: r.GetLastSeen().AsDuration(),
 	}
 }

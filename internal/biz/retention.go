@@ -2,7 +2,8 @@ package biz
 
 import "time"
 
-// Retention says how long messages are kept at most, whatever their room says. What is zero is no limit.
+// Retention says how long messages are kept at most, whatever their room says, and what is known of users. What is
+// zero is no limit.
 type Retention struct {
 	MaxAge      time.Duration
 	MaxMessages int64 // of one room
@@ -12,6 +13,8 @@ type Retention struct {
 	MaxBytes int64
 	// Unreferenced is how long a recording is kept that no message refers to.
 	Unreferenced time.Duration
+	// LastSeen is how long it is kept when a user was last there, if he does not come back.
+	LastSeen time.Duration
 }
 
 // MessageOverhead is how many bytes a message counts to have besides content and metadata: about those of its ids and times.

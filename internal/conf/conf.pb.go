@@ -2602,12 +2602,13 @@ func (x *Data_Log) GetQueueBytes() int64 {
 	return 0
 }
 
-// Retention bounds how long messages are kept, whatever their room says. 0 is for ever.
+// Retention bounds how long messages are kept, whatever their room says, and what is known of users. 0 is for ever.
 type Data_Retention struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MaxAge        *durationpb.Duration   `protobuf:"bytes,1,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	MaxMessages   int32                  `protobuf:"varint,2,opt,name=max_messages,json=maxMessages,proto3" json:"max_messages,omitempty"` // of one room
 	MaxBytes      int64                  `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`          // of one room, as biz.Retention counts them
+	LastSeen      *durationpb.Duration   `protobuf:"bytes,4,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`           // since a user was last there, until that is forgotten
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2661,6 +2662,13 @@ func (x *Data_Retention) GetMaxBytes() int64 {
 		return x.MaxBytes
 	}
 	return 0
+}
+
+func (x *Data_Retention) GetLastSeen() *durationpb.Duration {
+	if x != nil {
+		return x.LastSeen
+	}
+	return nil
 }
 
 // Blobs is where the bytes of recordings are.
@@ -4371,7 +4379,7 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x1ao\n" +
 	"\tKeepalive\x12-\n" +
 	"\x04time\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04time\x123\n" +
-	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xbe\b\n" +
+	"\atimeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\atimeout\"\xf7\b\n" +
 	"\x04Data\x12\x10\n" +
 	"\x03dir\x18\x01 \x01(\tR\x03dir\x126\n" +
 	"\bdatabase\x18\x02 \x01(\v2\x1a.hermod.conf.Data.DatabaseR\bdatabase\x12'\n" +
@@ -4389,11 +4397,12 @@ const file_internal_conf_conf_proto_rawDesc = "" +
 	"batch_rows\x18\x01 \x01(\x05R\tbatchRows\x12%\n" +
 	"\x0equeue_messages\x18\x02 \x01(\x05R\rqueueMessages\x12\x1f\n" +
 	"\vqueue_bytes\x18\x03 \x01(\x03R\n" +
-	"queueBytes\x1a\x7f\n" +
+	"queueBytes\x1a\xb7\x01\n" +
 	"\tRetention\x122\n" +
 	"\amax_age\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12!\n" +
 	"\fmax_messages\x18\x02 \x01(\x05R\vmaxMessages\x12\x1b\n" +
-	"\tmax_bytes\x18\x03 \x01(\x03R\bmaxBytes\x1a\xa9\x03\n" +
+	"\tmax_bytes\x18\x03 \x01(\x03R\bmaxBytes\x126\n" +
+	"\tlast_seen\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\blastSeen\x1a\xa9\x03\n" +
 	"\x05Blobs\x12\x14\n" +
 	"\x05store\x18\x01 \x01(\tR\x05store\x12*\n" +
 	"\x02s3\x18\x02 \x01(\v2\x1a.hermod.conf.Data.Blobs.S3R\x02s3\x1a\xdd\x02\n" +
@@ -4851,26 +4860,27 @@ var file_internal_conf_conf_proto_depIdxs = []int32{
 	55,  // 85: hermod.conf.Server.Keepalive.timeout:type_name -> google.protobuf.Duration
 	55,  // 86: hermod.conf.Data.Database.statement_timeout:type_name -> google.protobuf.Duration
 	55,  // 87: hermod.conf.Data.Retention.max_age:type_name -> google.protobuf.Duration
-	32,  // 88: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
-	55,  // 89: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
-	55,  // 90: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
-	55,  // 91: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
-	36,  // 92: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
-	55,  // 93: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
-	55,  // 94: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
-	37,  // 95: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
-	55,  // 96: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
-	55,  // 97: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
-	55,  // 98: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
-	55,  // 99: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
-	55,  // 100: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
-	55,  // 101: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
-	55,  // 102: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
-	103, // [103:103] is the sub-list for method output_type
-	103, // [103:103] is the sub-list for method input_type
-	103, // [103:103] is the sub-list for extension type_name
-	103, // [103:103] is the sub-list for extension extendee
-	0,   // [0:103] is the sub-list for field type_name
+	55,  // 88: hermod.conf.Data.Retention.last_seen:type_name -> google.protobuf.Duration
+	32,  // 89: hermod.conf.Data.Blobs.s3:type_name -> hermod.conf.Data.Blobs.S3
+	55,  // 90: hermod.conf.Data.Blobs.S3.timeout:type_name -> google.protobuf.Duration
+	55,  // 91: hermod.conf.Room.Defaults.message_ttl:type_name -> google.protobuf.Duration
+	55,  // 92: hermod.conf.Room.Defaults.idle_timeout:type_name -> google.protobuf.Duration
+	36,  // 93: hermod.conf.Auth.JWT.keys:type_name -> hermod.conf.Auth.Key
+	55,  // 94: hermod.conf.Auth.JWT.jwks_refresh:type_name -> google.protobuf.Duration
+	55,  // 95: hermod.conf.Auth.JWT.leeway:type_name -> google.protobuf.Duration
+	37,  // 96: hermod.conf.Auth.JWT.claims:type_name -> hermod.conf.Auth.Claims
+	55,  // 97: hermod.conf.Audio.Url.lifetime:type_name -> google.protobuf.Duration
+	55,  // 98: hermod.conf.Audio.Transcription.timeout:type_name -> google.protobuf.Duration
+	55,  // 99: hermod.conf.Audio.Transcription.backoff:type_name -> google.protobuf.Duration
+	55,  // 100: hermod.conf.Upstream.Service.timeout:type_name -> google.protobuf.Duration
+	55,  // 101: hermod.conf.Upstream.Breaker.open:type_name -> google.protobuf.Duration
+	55,  // 102: hermod.conf.Upstream.Lease.max:type_name -> google.protobuf.Duration
+	55,  // 103: hermod.conf.Upstream.Lease.unreachable:type_name -> google.protobuf.Duration
+	104, // [104:104] is the sub-list for method output_type
+	104, // [104:104] is the sub-list for method input_type
+	104, // [104:104] is the sub-list for extension type_name
+	104, // [104:104] is the sub-list for extension extendee
+	0,   // [0:104] is the sub-list for field type_name
 }
 
 func init() { file_internal_conf_conf_proto_init() }

@@ -110,6 +110,7 @@ var limits = map[string]limit{
 	"hermod.conf.Data.Retention.max_age":          lasting(0, forever),
 	"hermod.conf.Data.Retention.max_messages":     count(0, 1000*million),
 	"hermod.conf.Data.Retention.max_bytes":        size(0, 1024*gib),
+	"hermod.conf.Data.Retention.last_seen":        lasting(0, forever),
 
 	"hermod.conf.Room.max_per_user":     count(1, million),
 	"hermod.conf.Room.live_reads_up_to": count(0, million),

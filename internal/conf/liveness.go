@@ -24,6 +24,7 @@ var live = map[string]effect{
 	"hermod.conf.Data.Retention.max_age":      atOnce,
 	"hermod.conf.Data.Retention.max_messages": atOnce,
 	"hermod.conf.Data.Retention.max_bytes":    atOnce,
+	"hermod.conf.Data.Retention.last_seen":    atOnce,
 
 	"hermod.conf.Room.auto_create":      atOnce,
 	"hermod.conf.Room.max_per_user":     atOnce,

@@ -23,7 +23,8 @@ const (
 
 // Janitor deletes what has had its time: idempotency keys of messages and pushes after 24 hours,
 // pushes that expired, cursors that nobody used for 30 days, bans that are over, invitations that nobody took up,
-// what is left of deleted rooms, and messages and recordings as their room and the node's retention say.
+// what is left of deleted rooms, when users were last there, and messages and recordings as their room and the node's
+// retention say.
 type Janitor struct {
 	db         *DB
 	logger     *slog.Logger
@@ -34,6 +35,7 @@ type Janitor struct {
 	sizes      sizing
 	recordings recordings
 	ended      clearing
+	seen       string // the last user of last_seen that was looked at
 }
 
 // NewJanitor returns a janitor for db. It deletes idempotency keys after window, which is
@@ -47,7 +49,8 @@ func NewJanitor(db *DB, window time.Duration, logger *slog.Logger) *Janitor {
 	return j
 }
 
-// SetRetention bounds how long messages are kept whatever their rooms say, from the next sweep on. Safe for concurrent use.
+// SetRetention bounds how long messages are kept whatever their rooms say, and when users were last there, from the next
+// sweep on. Safe for concurrent use.
 func (j *Janitor) SetRetention(keep biz.Retention) { j.keep.Store(&keep) }
 
 // Run sweeps once a minute until ctx ends.
@@ -93,6 +96,7 @@ func (j *Janitor) Sweep(ctx context.Context, now time.Time) error {
 		j.sweepDoors(ctx, now),
 		j.ended.sweep(ctx),
 		j.sweepCursors(ctx, now.Add(-cursorLife)),
+		j.sweepSeen(ctx, now, j.keep.Load().LastSeen),
 		j.recordings.sweep(ctx, now, *j.keep.Load()),
 		j.messages.sweep(ctx, now, *j.keep.Load(), j.logger),
 		j.sizes.sweep(ctx, now, *j.keep.Load(), j.logger),

@@ -91,9 +91,9 @@ func (r *retention) page(ctx context.Context, keep biz.Retention) (page []sweptR
 	return page, err
 }
 
-// limiting is 1 if the node itself limits what is kept, for a query.
+// limiting is 1 if the node itself limits what is kept of rooms, for a query.
 func limiting(keep biz.Retention) int {
-	if keep == (biz.Retention{}) {
+	if keep.LastSeen = 0; keep == (biz.Retention{}) {
 		return 0
 	}
 	return 1

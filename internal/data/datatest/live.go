@@ -2,6 +2,7 @@ package datatest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -89,6 +90,8 @@ func readers(page []biz.Watermark, _ int64) (users []biz.UserID) {
 var acquaintanceSuite = map[string]func(scene){
 	"who share a room": testAcquainted,
 	"last seen":        testLastSeen,
+	"are forgotten":    testForgetSeen,
+	"are remembered":   testRememberSeen,
 }
 
 func testAcquainted(s scene) {
@@ -148,4 +151,52 @@ func testLastSeen(s scene) {
 	s.Acquaintances.Seen("a", at.Add(time.Hour))
 	s.must(s.Acquaintances.Flush(s.context()))
 	seen("and goes on", map[biz.UserID]time.Time{"a": at.Add(time.Hour), "b": at})
+}
+
+// testForgetSeen has more users than a sweep looks at in one step, of whom it is over for every third, for none of
+// those in the middle, and for some once more.
+func testForgetSeen(s scene) {
+	const users, life = 1700, 24 * time.Hour
+	keep, now := biz.Retention{LastSeen: life}, aTime.Add(1000*time.Hour)
+	all := make([]biz.UserID, users)
+	want := map[biz.UserID]time.Time{}
+	for i := range all {
+		all[i] = biz.UserID(fmt.Sprintf("u%04d", i))
+		at := now.Add(-life)
+		if i%3 == 0 && (i < 500 || i >= 1100) {
+			at = at.Add(-time.Second)
+		} else {
+			want[all[i]] = at
+		}
+		s.Acquaintances.Seen(all[i], at)
+	}
+	s.must(s.Acquaintances.Flush(s.context()))
+	s.purge(now, keep)
+	s.wantSeen(all, want)
+	back := map[biz.UserID]time.Time{"u0000": now, "u0001": now}
+	for user, at := range back { // one that was forgotten, and one that was not
+		s.Acquaintances.Seen(user, at)
+	}
+	s.must(s.Acquaintances.Flush(s.context()))
+	s.purge(now.Add(life), keep)
+	s.wantSeen(all, back)
+}
+
+func testRememberSeen(s scene) {
+	s.Acquaintances.Seen("a", aTime)
+	s.must(s.Acquaintances.Flush(s.context()))
+	s.purge(aTime.Add(100*365*24*time.Hour), biz.Retention{})
+	s.wantSeen([]biz.UserID{"a", "b"}, map[biz.UserID]time.Time{"a": aTime})
+}
+
+// wantSeen fails unless the users were last there at these times, and of those who are not named nothing is known.
+func (s scene) wantSeen(users []biz.UserID, want map[biz.UserID]time.Time) {
+	s.t.Helper()
+	got, err := s.Acquaintances.LastSeen(s.context(), users)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if !maps.EqualFunc(got, want, time.Time.Equal) {
+		s.t.Fatalf("%d users were seen, want %d", len(got), len(want))
+	}
 }
