@@ -21,7 +21,10 @@ type authorizer struct {
 }
 
 // Authorizers is a biz.Authorizer that asks plugins, one after another until one says no.
-type Authorizers struct{ chain []*authorizer }
+type Authorizers struct {
+	chain    []*authorizer
+	refusals refusals
+}
 
 // MayJoin implements biz.Authorizer.
 func (a *Authorizers) MayJoin(ctx context.Context, by biz.Identity, room biz.RoomID, user biz.UserID) error {
@@ -98,6 +101,9 @@ func (a *Authorizers) all(ctx context.Context, asked []plugin.Access) (answers [
 					answers = make([]error, len(asked))
 				}
 				answers[i] = err
+				if ctx.Err() == nil { // the caller is there to be refused
+					a.refusals.asking(asked[i], on.member, q.answers[k])
+				}
 			}
 		}
 		left = more

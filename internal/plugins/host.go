@@ -131,8 +131,12 @@ func (h *Host) gather() (err error) {
 	h.messages = observers(h.all, "observe_message", func(a *abilities) bool { return a.messages != nil })
 	h.rooms = observers(h.all, "observe_room", func(a *abilities) bool { return a.rooms != nil })
 	h.sessions = observers(h.all, "observe_session", func(a *abilities) bool { return a.sessions != nil })
+	refused := refusals(observers(h.all, "observe_refusal", func(a *abilities) bool { return a.refusals != nil }))
 	if chain = append(first, chain...); len(chain) > 0 {
-		h.interceptors = &Interceptors{chain: chain, authorizes: len(first) > 0, lines: newLines()}
+		h.interceptors = &Interceptors{chain: chain, whose: len(first)+len(refused) > 0, lines: newLines(), refusals: refused}
+	}
+	if h.authorizers != nil {
+		h.authorizers.refusals = refused
 	}
 	h.handlers, err = handlersOf(handlers)
 	return err

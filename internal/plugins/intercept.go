@@ -22,10 +22,11 @@ const maxReason = 1 << 10
 // that intercept.
 type Interceptors struct {
 	chain []*checkpoint
-	// authorizes tells whether one of the chain does.
-	authorizes bool
-	lines      *lines
-	crew       crew
+	// whose tells whether somebody wants to know who speaks.
+	whose    bool
+	lines    *lines
+	crew     crew
+	refusals refusals
 }
 
 // checkpoint is one plugin that messages must get past.
@@ -64,7 +65,7 @@ func (i *Interceptors) Intercept(d *biz.Draft, by biz.Speaker, check biz.Payload
 		return
 	}
 	p := &passage{all: i, draft: d, check: check, verdict: verdict, since: time.Now()}
-	if i.authorizes {
+	if i.whose {
 		who := by
 		p.by = &who
 	}
@@ -165,6 +166,9 @@ func (p *passage) goesOn(n int, err error, w *watch) bool {
 	default:
 		p.since = time.Now()
 		return true
+	}
+	if ok {
+		p.all.refusals.sending(p, on.member, refused.Reason)
 	}
 	p.all.lines.settle(p)
 	return false

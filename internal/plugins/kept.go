@@ -56,7 +56,7 @@ func (o *observed) notify(d *biz.Draft) {
 	}
 }
 
-// toldOf is a message that was stored, with copies: sessions have it as well.
+// toldOf is a message, with copies: sessions, or other plugins, have it as well.
 func toldOf(m *biz.Message) plugin.Message {
 	told := messageOf(m)
 	told.Content, told.Metadata = slices.Clone(m.Content), maps.Clone(m.Metadata)

@@ -101,6 +101,7 @@ type abilities struct {
 	messages   plugin.MessageObserver
 	rooms      plugin.RoomObserver
 	sessions   plugin.SessionObserver
+	refusals   plugin.RefusalObserver
 	notifies   plugin.OfflineNotifier
 	answers    plugin.ActionHandler
 }
@@ -112,14 +113,16 @@ func abilitiesOf(p plugin.Plugin) *abilities {
 	a.messages, _ = plugin.As[plugin.MessageObserver](p)
 	a.rooms, _ = plugin.As[plugin.RoomObserver](p)
 	a.sessions, _ = plugin.As[plugin.SessionObserver](p)
+	a.refusals, _ = plugin.As[plugin.RefusalObserver](p)
 	a.notifies, _ = plugin.As[plugin.OfflineNotifier](p)
 	a.answers, _ = plugin.As[plugin.ActionHandler](p)
 	return a
 }
 
 // which tells for which hooks there is something.
-func (a *abilities) which() [7]bool {
+func (a *abilities) which() [8]bool {
 	return [...]bool{
-		a.intercepts != nil, a.authorizes != nil, a.messages != nil, a.rooms != nil, a.sessions != nil, a.notifies != nil, a.answers != nil,
+		a.intercepts != nil, a.authorizes != nil, a.messages != nil, a.rooms != nil, a.sessions != nil, a.refusals != nil,
+		a.notifies != nil, a.answers != nil,
 	}
 }

@@ -45,7 +45,7 @@ func samplable(p plugin.Plugin, share float64, at string) *conf.Problem {
 		what = "notifies people who are away"
 	case has[plugin.ActionHandler](p):
 		what = "answers actions"
-	case !has[plugin.MessageObserver](p) && !has[plugin.RoomObserver](p) && !has[plugin.SessionObserver](p):
+	case !has[plugin.MessageObserver](p) && !has[plugin.RoomObserver](p) && !has[plugin.SessionObserver](p) && !has[plugin.RefusalObserver](p):
 		what = "observes nothing"
 	default:
 		return nil

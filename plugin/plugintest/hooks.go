@@ -3,6 +3,8 @@ package plugintest
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +46,28 @@ func SessionObserver(t *testing.T, p plugin.SessionObserver) {
 	}
 	everywhere(t, events, func(ctx context.Context, e plugin.SessionEvent) error {
 		return onlyPanic(called(func() error { return p.ObserveSession(ctx, e) }))
+	})
+}
+
+// RefusalObserver checks an observer of refusals that is ready. It is told of a kind that does not exist too.
+func RefusalObserver(t *testing.T, p plugin.RefusalObserver) {
+	t.Helper()
+	var told []plugin.Refusal
+	for _, a := range []plugin.Access{
+		{Kind: plugin.Join, By: "alice", RoomID: "r", UserID: "bob"},
+		{Kind: plugin.Push, Subject: "backend", Roles: []string{"service"}, Target: plugin.Target{Kind: plugin.User, ID: "alice"}},
+		{Kind: plugin.Push, Target: plugin.Target{Kind: plugin.Everybody}},
+		{Kind: 99, By: "alice"},
+	} {
+		told = append(told, plugin.Refusal{Plugin: "guard", Access: a, Reason: "you may not", Time: time.Unix(1e9, 0)})
+	}
+	for _, m := range messages(nil) {
+		a := plugin.Access{Kind: plugin.Send, By: m.UserID, RoomID: m.RoomID, UserID: m.UserID, Role: "user"}
+		told = append(told, plugin.Refusal{Plugin: "word-filter", Access: a, Message: m, Reason: "that is not said here", Time: time.Unix(1e9, 0)})
+	}
+	everywhere(t, told, func(ctx context.Context, r plugin.Refusal) error {
+		r.Message.Content, r.Message.Metadata = slices.Clone(r.Message.Content), maps.Clone(r.Message.Metadata)
+		return onlyPanic(called(func() error { return p.ObserveRefusal(ctx, r) }))
 	})
 }
 

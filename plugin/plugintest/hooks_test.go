@@ -8,7 +8,7 @@ import (
 	"github.com/game-im/hermod/plugin"
 )
 
-// gate is a plugin that authorizes, observes sessions and notifies.
+// gate is a plugin that authorizes, observes sessions and refusals, and notifies.
 type gate struct{}
 
 func (gate) Authorize(_ context.Context, a plugin.Access) error {
@@ -19,6 +19,11 @@ func (gate) Authorize(_ context.Context, a plugin.Access) error {
 }
 
 func (gate) ObserveSession(context.Context, plugin.SessionEvent) error {
+	return errors.New("disk full")
+}
+
+func (gate) ObserveRefusal(_ context.Context, r plugin.Refusal) error {
+	clear(r.Message.Content) // its own
 	return errors.New("disk full")
 }
 
@@ -33,6 +38,7 @@ func TestWhatIsRightOfHooksPasses(t *testing.T) {
 	t.Parallel()
 	Authorizer(t, gate{}, plugin.Access{Kind: plugin.Send})
 	SessionObserver(t, gate{})
+	RefusalObserver(t, gate{})
 	OfflineNotifier(t, gate{}, plugin.Notification{})
 }
 

@@ -1,5 +1,5 @@
-// Package auditlog is the plugin audit-log: it writes who connected, joined, left and said what kind of thing into a
-// file, a JSON object in each line, that is rotated.
+// Package auditlog is the plugin audit-log: it writes who connected, joined, left and said what kind of thing, and what
+// other plugins refused, into a file, a JSON object in each line, that is rotated.
 //
 // A Log is safe for concurrent use.
 package auditlog
@@ -30,7 +30,7 @@ type Keys struct {
 }
 
 // What may be written.
-var kinds = map[string]bool{"session": true, "room": true, "message": true}
+var kinds = map[string]bool{"session": true, "room": true, "message": true, "refusal": true}
 
 // Log is the plugin. The zero Log is not ready: see New.
 type Log struct {
@@ -42,7 +42,7 @@ type Log struct {
 
 // New returns the plugin with its defaults.
 func New() *Log {
-	return &Log{files: &files{open: map[fileKeys]*file{}}, keys: Keys{MaxMiB: 100, MaxFiles: 10, Events: []string{"session", "room", "message"}}}
+	return &Log{files: &files{open: map[fileKeys]*file{}}, keys: Keys{MaxMiB: 100, MaxFiles: 10, Events: []string{"session", "room", "message", "refusal"}}}
 }
 
 // Name implements plugin.Plugin.
@@ -75,7 +75,7 @@ func (l *Log) Validate() error {
 	}
 	for i, e := range k.Events {
 		if !kinds[e] {
-			return fmt.Errorf("events[%d] is %q; message, room and session are allowed", i, e)
+			return fmt.Errorf("events[%d] is %q; message, refusal, room and session are allowed", i, e)
 		}
 	}
 	return nil
@@ -158,15 +158,35 @@ var types = map[plugin.MessageType]string{plugin.Text: "text", plugin.Recording:
 
 // ObserveMessage implements plugin.MessageObserver.
 func (l *Log) ObserveMessage(ctx context.Context, m plugin.Message) error {
-	attrs := []slog.Attr{
-		slog.String("room", m.RoomID), slog.String("user", m.UserID), slog.String("message", m.ID), slog.Int64("seq", m.Seq),
-		slog.String("type", types[m.Type]), slog.Int("bytes", len(m.Content)),
-	}
+	attrs := []slog.Attr{slog.String("room", m.RoomID), slog.String("user", m.UserID), slog.String("message", m.ID), slog.Int64("seq", m.Seq)}
+	return l.write(ctx, "message", "message", m.Time, append(attrs, l.said(m)...)...)
+}
+
+// said is what is written of what somebody says.
+func (l *Log) said(m plugin.Message) []slog.Attr {
+	attrs := []slog.Attr{slog.String("type", types[m.Type]), slog.Int("bytes", len(m.Content))}
 	switch {
 	case l.keys.Content && utf8.Valid(m.Content):
 		attrs = append(attrs, slog.String("content", string(m.Content)))
 	case l.keys.Content:
 		attrs = append(attrs, slog.String("content_base64", base64.StdEncoding.EncodeToString(m.Content)))
 	}
-	return l.write(ctx, "message", "message", m.Time, attrs...)
+	return attrs
+}
+
+var targets = map[plugin.TargetKind]string{plugin.Everybody: "everybody", plugin.Session: "session", plugin.User: "user", plugin.Group: "group"}
+
+// ObserveRefusal implements plugin.RefusalObserver.
+func (l *Log) ObserveRefusal(ctx context.Context, r plugin.Refusal) error {
+	a := r.Access
+	attrs := []slog.Attr{slog.String("plugin", r.Plugin), slog.String("reason", r.Reason), slog.String("by", a.By), slog.String("service", a.Subject)}
+	if a.Kind == plugin.Push {
+		attrs = append(attrs, slog.String("target", targets[a.Target.Kind]), slog.String("target_id", a.Target.ID))
+	} else {
+		attrs = append(attrs, slog.String("room", a.RoomID), slog.String("user", a.UserID))
+	}
+	if a.Kind == plugin.Send {
+		attrs = append(attrs, l.said(r.Message)...)
+	}
+	return l.write(ctx, "refusal", "refused "+a.Kind.String(), r.Time, attrs...)
 }

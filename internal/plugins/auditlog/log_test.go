@@ -52,6 +52,7 @@ func TestConformance(t *testing.T) {
 	plugintest.MessageObserver(t, l)
 	plugintest.RoomObserver(t, l)
 	plugintest.SessionObserver(t, l)
+	plugintest.RefusalObserver(t, l)
 }
 
 // TestWhatIsWritten: who did what and when, and nothing of what was said unless that is wanted.
@@ -65,13 +66,18 @@ func TestWhatIsWritten(t *testing.T) {
 			l.ObserveRoom(t.Context(), plugin.RoomEvent{Kind: plugin.Joined, RoomID: "r", UserID: "bob", Role: "admin", Time: at}),
 			l.ObserveMessage(t.Context(), plugin.Message{ID: "m", RoomID: "r", Seq: 7, UserID: "bob", Type: plugin.Text, Content: []byte("secret"), Time: at}),
 			l.ObserveMessage(t.Context(), plugin.Message{ID: "n", RoomID: "r", Seq: 8, UserID: "bob", Type: plugin.Recording, Content: []byte{0xff}, Time: at}),
+			l.ObserveRefusal(t.Context(), plugin.Refusal{
+				Plugin: "word-filter", Reason: "no", Access: plugin.Access{Kind: plugin.Send, By: "bob", RoomID: "r", UserID: "bob"},
+				Message: plugin.Message{Type: plugin.Text, Content: []byte("hidden")}, Time: at,
+			}),
+			l.ObserveRefusal(t.Context(), plugin.Refusal{Plugin: "guard", Access: plugin.Access{Kind: plugin.Push, Subject: "shop", Target: plugin.Target{Kind: plugin.User, ID: "eve"}}}),
 		} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 		got := lines()
-		if len(got) != 4 {
+		if len(got) != 6 {
 			t.Fatalf("wrote %v", got)
 		}
 		for i, want := range []map[string]any{
@@ -79,6 +85,8 @@ func TestWhatIsWritten(t *testing.T) {
 			{"event": "room joined", "room": "r", "user": "bob", "role": "admin"},
 			{"event": "message", "room": "r", "user": "bob", "seq": 7.0, "type": "text", "bytes": 6.0},
 			{"event": "message", "type": "recording", "bytes": 1.0},
+			{"event": "refused send", "plugin": "word-filter", "reason": "no", "by": "bob", "room": "r", "user": "bob", "type": "text", "bytes": 6.0, "time": "2001-09-09T01:46:40Z"},
+			{"event": "refused push", "plugin": "guard", "service": "shop", "target": "user", "target_id": "eve"},
 		} {
 			for key, value := range want {
 				if got[i][key] != value {
@@ -88,6 +96,9 @@ func TestWhatIsWritten(t *testing.T) {
 		}
 		if said, ok := got[2]["content"]; ok != content || ok && said != "secret" || (got[3]["content_base64"] == "/w==") != content {
 			t.Errorf("content %t: wrote %v and %v", content, got[2], got[3])
+		}
+		if said, ok := got[4]["content"]; ok != content || ok && said != "hidden" {
+			t.Errorf("content %t: wrote %v", content, got[4])
 		}
 	}
 }
