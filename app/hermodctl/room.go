@@ -97,7 +97,7 @@ func (r roomCommand) command(s *streams, do func(context.Context, *roomCall) err
 			to := caller{conn: conn, flags: &f}
 			call := &roomCall{
 				rooms: imv1.NewRoomServiceClient(&to), im: imv1.NewIMServiceClient(&to),
-				as: as, args: args, show: roomListing{out: s.out, json: asJSON},
+				as: as, args: args, show: roomListing{out: s.out, err: s.err, json: asJSON},
 			}
 			if err := do(cmd.Context(), call); err != nil {
 				return describe(errors.Join(err, call.show.end()), f.addr)

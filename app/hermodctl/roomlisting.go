@@ -17,6 +17,7 @@ import (
 // roomListing writes what commands about rooms have to show: a table, or a line of JSON for each.
 type roomListing struct {
 	out   io.Writer
+	err   io.Writer
 	json  bool
 	table *tabwriter.Writer // nil: nothing is in it
 }
@@ -27,6 +28,15 @@ func (l *roomListing) end() error {
 		return nil
 	}
 	return l.table.Flush()
+}
+
+// none ends a list, and tells people that nothing is in it if so. What is printed stays the empty list.
+func (l *roomListing) none(format string, args ...any) error {
+	if l.json || l.table != nil {
+		return nil
+	}
+	_, err := fmt.Fprintln(l.err, printable(fmt.Sprintf(format, args...)))
+	return err
 }
 
 func (l *roomListing) say(format string, args ...any) error {

@@ -67,7 +67,7 @@ not read and how often he is mentioned in that, and those that he is invited to.
 				}
 			}
 			if token = page.GetNextPageToken(); token == "" {
-				return nil
+				return c.show.none("%s is in no room", c.args[0])
 			}
 		}
 	})
@@ -90,7 +90,7 @@ func newRoomMembers(s *streams) *cobra.Command {
 				}
 			}
 			if token = page.GetNextPageToken(); token == "" {
-				return nil
+				return c.show.none("nobody is in %s", c.args[0])
 			}
 		}
 	})
@@ -113,7 +113,7 @@ func newRoomBans(s *streams) *cobra.Command {
 				}
 			}
 			if token = page.GetNextPageToken(); token == "" {
-				return nil
+				return c.show.none("nobody is kept out of %s", c.args[0])
 			}
 		}
 	})

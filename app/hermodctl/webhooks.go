@@ -58,7 +58,7 @@ func webhooksCommand(s *streams, cmd *cobra.Command, arguments []string, do func
 		}
 		defer conn.Close() //nolint:errcheck // nothing is pending
 		call := &webhooksCall{
-			webhooks: gatewayv1.NewWebhookServiceClient(&caller{conn: conn, flags: &f}), show: roomListing{out: s.out, json: *asJSON},
+			webhooks: gatewayv1.NewWebhookServiceClient(&caller{conn: conn, flags: &f}), show: roomListing{out: s.out, err: s.err, json: *asJSON},
 		}
 		if err := do(cmd.Context(), call, args); err != nil {
 			if _, wrong := errors.AsType[*usageError](err); wrong {
@@ -113,7 +113,7 @@ were given up.`,
 				return err
 			}
 		}
-		return nil
+		return c.show.none("no webhook has delivered anything yet")
 	})
 }
 
@@ -159,7 +159,7 @@ the reason. AGAIN is yes for what is about to be tried once more.`,
 			}
 			more = len(resp.GetDeadLetters()) == deadPage
 		}
-		return nil
+		return c.show.none("%s has given up nothing", args[0])
 	})
 }
 
