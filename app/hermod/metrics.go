@@ -23,6 +23,7 @@ import (
 // meters are the parts of a node that have instruments.
 type meters struct {
 	Store       *data.DB
+	Blobs       *data.Blobs
 	Node        *node.Node
 	Server      *server.Metrics
 	Gateway     *service.GatewayMetrics
@@ -50,7 +51,7 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
-		m.Store, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Watches, m.Registry, m.Upstream,
+		m.Store, m.Blobs, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Watches, m.Registry, m.Upstream,
 		service.NewInstanceGauges(m.Services), m.Live, m.Certificates, m.Plugins, m.Webhooks, m.Outside, m.Hosted,
 	} {
 		all = append(all, owner.Collectors()...)

@@ -16,6 +16,7 @@ import (
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/data"
 	"github.com/game-im/hermod/internal/plugins"
 	"github.com/game-im/hermod/internal/plugins/mobilepush"
 	"github.com/game-im/hermod/internal/protocol"
@@ -127,7 +128,7 @@ func described(t *testing.T) map[string]string {
 		Store: db, Node: n, Server: server.NewMetrics(), Gateway: service.NewGatewayMetrics(),
 		Audio: service.NewAudioMetrics(), Transcripts: service.NewTranscriptMetrics(), Streams: streams,
 		Registry: registry.NewMetrics(), Upstream: service.NewUpstreamMetrics(), Live: conf.NewLive(set, loaded, quiet), Certificates: certificates,
-		Cluster: joined, Watches: protocol.NewWatches(n, nil, nil, quiet), Plugins: plugins.NewMetrics(), Webhooks: webhook.NewMetrics(), Outside: d.Outside, Hosted: hosted,
+		Cluster: joined, Blobs: data.NewBlobs(nil), Watches: protocol.NewWatches(n, nil, nil, quiet), Plugins: plugins.NewMetrics(), Webhooks: webhook.NewMetrics(), Outside: d.Outside, Hosted: hosted,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -305,6 +305,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, d *doors, lo
 	remotePlugins := d.Outside
 	hermodMeters := meters{
 		Store:        db,
+		Blobs:        blobs,
 		Node:         nodeNode,
 		Server:       serverMetrics,
 		Gateway:      gatewayMetrics,

@@ -12,10 +12,13 @@ import (
 )
 
 // Blobs is a biz.Blobs by a plugin, whose errors it makes those of the rules. Safe for concurrent use.
-type Blobs struct{ store plugin.BlobStore }
+type Blobs struct {
+	store   plugin.BlobStore
+	metrics *blobMetrics
+}
 
 // NewBlobs returns what keeps its blobs in a store that is ready.
-func NewBlobs(store plugin.BlobStore) *Blobs { return &Blobs{store} }
+func NewBlobs(store plugin.BlobStore) *Blobs { return &Blobs{store, newBlobMetrics()} }
 
 // Health says what is wrong with the store, "" when nothing is known to be.
 func (b *Blobs) Health() string {
@@ -27,63 +30,105 @@ func (b *Blobs) Health() string {
 
 // Create implements biz.Blobs.
 func (b *Blobs) Create(ctx context.Context, name string) (biz.BlobWriter, error) {
-	w, err := b.store.Create(ctx, name)
+	w := &blobWriter{name: name, work: b.metrics.begin(ctx, "store")}
+	err := w.work.do(func() (err error) {
+		w.BlobWriter, err = b.store.Create(ctx, name)
+		return blobError(name, err)
+	})
 	if err != nil {
-		return nil, blobError(name, err)
+		w.work.end()
+		return nil, err
 	}
-	return &blobWriter{w, name}, nil
+	return w, nil
 }
 
 // Open implements biz.Blobs.
 func (b *Blobs) Open(ctx context.Context, name string) (io.ReadSeekCloser, error) {
-	r, err := b.store.Open(ctx, name)
+	r := &blobReader{name: name, work: b.metrics.begin(ctx, "fetch")}
+	err := r.work.do(func() (err error) {
+		r.ReadSeekCloser, err = b.store.Open(ctx, name)
+		return blobError(name, err)
+	})
 	if err != nil {
-		return nil, blobError(name, err)
+		r.work.end()
+		return nil, err
 	}
-	return &blobReader{r, name}, nil
+	return r, nil
 }
 
 // Delete implements biz.Blobs.
 func (b *Blobs) Delete(ctx context.Context, name string) error {
-	return blobError(name, b.store.Delete(ctx, name))
+	work := b.metrics.begin(ctx, "delete")
+	defer work.end()
+	return work.do(func() error { return blobError(name, b.store.Delete(ctx, name)) })
 }
 
 // Each implements biz.Blobs.
 func (b *Blobs) Each(ctx context.Context, before time.Time, f func(name string) error) error {
+	work := b.metrics.begin(ctx, "list")
+	defer work.end()
 	var its error
-	err := b.store.Each(ctx, before, func(name string) error {
-		its = f(name)
-		return its
+	err := work.do(func() error {
+		err := b.store.Each(ctx, before, func(name string) error {
+			its = work.without(func() error { return f(name) })
+			return its
+		})
+		if its != nil && errors.Is(err, its) {
+			return nil
+		}
+		its = nil
+		return blobError("", err)
 	})
-	if its != nil && errors.Is(err, its) {
+	if its != nil {
 		return its
 	}
-	return blobError("", err)
+	return err
 }
 
 type blobWriter struct {
 	plugin.BlobWriter
 	name string
+	work *blobWork
 }
 
-func (w *blobWriter) Write(p []byte) (int, error) {
-	n, err := w.BlobWriter.Write(p)
-	return n, blobError(w.name, err)
+func (w *blobWriter) Write(p []byte) (n int, err error) {
+	err = w.work.do(func() error {
+		n, err = w.BlobWriter.Write(p)
+		return blobError(w.name, err)
+	})
+	return n, err
 }
 
-func (w *blobWriter) Commit() error { return blobError(w.name, w.BlobWriter.Commit()) }
+func (w *blobWriter) Commit() error {
+	defer w.work.end()
+	return w.work.do(func() error { return blobError(w.name, w.BlobWriter.Commit()) })
+}
+
+func (w *blobWriter) Discard() error {
+	defer w.work.end()
+	return w.BlobWriter.Discard()
+}
 
 type blobReader struct {
 	io.ReadSeekCloser
 	name string
+	work *blobWork
 }
 
-func (r *blobReader) Read(p []byte) (int, error) {
-	n, err := r.ReadSeekCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // whoever wraps the end of a file does not end it
-		err = blobError(r.name, err)
-	}
+func (r *blobReader) Read(p []byte) (n int, err error) {
+	err = r.work.do(func() error {
+		n, err = r.ReadSeekCloser.Read(p)
+		if err != nil && err != io.EOF { //nolint:errorlint // whoever wraps the end of a file does not end it
+			err = blobError(r.name, err)
+		}
+		return err
+	})
 	return n, err
+}
+
+func (r *blobReader) Close() error {
+	defer r.work.end()
+	return r.ReadSeekCloser.Close()
 }
 
 // blobError makes an error of a store one of the rules.
