@@ -27,6 +27,8 @@ type meters struct {
 	Node        *node.Node
 	Server      *server.Metrics
 	Gateway     *service.GatewayMetrics
+	Revisions   *biz.Revisions
+	Idle        *biz.IdleRooms
 	Audio       *service.AudioMetrics
 	Transcripts *service.TranscriptMetrics
 	Streams     server.Streams
@@ -52,7 +54,7 @@ func newMetricsRegistry(m meters) (prometheus.Gatherer, error) {
 	}
 	for _, owner := range []interface{ Collectors() []prometheus.Collector }{
 		m.Store, m.Blobs, m.Node, m.Server, m.Gateway, m.Audio, m.Transcripts, m.Streams.IM, m.Streams.Gateway, m.Watches, m.Registry, m.Upstream,
-		service.NewInstanceGauges(m.Services), m.Live, m.Certificates, m.Plugins, m.Webhooks, m.Outside, m.Hosted,
+		service.NewInstanceGauges(m.Services), service.NewExpiryCounters(m.Revisions, m.Idle), m.Live, m.Certificates, m.Plugins, m.Webhooks, m.Outside, m.Hosted,
 	} {
 		all = append(all, owner.Collectors()...)
 	}

@@ -301,6 +301,7 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, d *doors, lo
 	}
 	status := &registry.Status{}
 	v4 := newNotes(status, live, cluster, blobs)
+	idleRooms := biz.NewIdleRooms(roomAdmin, log)
 	registryMetrics := registry.NewMetrics()
 	remotePlugins := d.Outside
 	hermodMeters := meters{
@@ -309,6 +310,8 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, d *doors, lo
 		Node:         nodeNode,
 		Server:       serverMetrics,
 		Gateway:      gatewayMetrics,
+		Revisions:    bizRevisions,
+		Idle:         idleRooms,
 		Audio:        audioMetrics,
 		Transcripts:  transcriptMetrics,
 		Streams:      streams,
@@ -368,7 +371,6 @@ func assemble(ctx context.Context, c *conf.Config, live *conf.Live, d *doors, lo
 	witness := newWitness(c, nodeNode, acquaintances)
 	janitor := newJanitor(c, db, dataLogOptions, log)
 	indexer := newIndexer(c, db, log)
-	idleRooms := biz.NewIdleRooms(roomAdmin, log)
 	protocolServices := protocol.NewServices(nodeNode, services)
 	finder, err := newFinder(c, d, services, log)
 	if err != nil {

@@ -33,6 +33,9 @@ func (r *Revisions) Run(ctx context.Context) error {
 	return nil
 }
 
+// Expired is how many messages this node has erased since their time was over.
+func (r *Revisions) Expired() int64 { return r.expired.Load() }
+
 // expire erases some of the messages whose time is over, and returns how many it found.
 func (r *Revisions) expire(ctx context.Context, now time.Time) (int, error) {
 	due, err := r.repo.Due(ctx, now, expiriesAtOnce)
@@ -42,7 +45,10 @@ func (r *Revisions) expire(ctx context.Context, now time.Time) (int, error) {
 	failed := make(chan error, len(due))
 	for _, p := range due {
 		act := &expiry{revision{seq: p.Seq}}
-		r.messages.log.Append(act.draft(p.Room, act), func(_ Receipt, err error) {
+		r.messages.log.Append(act.draft(p.Room, act), func(told Receipt, err error) {
+			if err == nil && told.Seq > 0 { // 0: another node was faster
+				r.expired.Add(1)
+			}
 			if KindOf(err) == KindNotFound { // the room is gone, and takes this with it
 				err = nil
 			}

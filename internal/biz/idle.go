@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,12 +27,16 @@ type IdleRooms struct {
 	admin *RoomAdmin
 	log   *slog.Logger
 	last  RoomID // that was looked at
+	ended atomic.Int64
 }
 
 // NewIdleRooms returns what ends rooms. Without Attendance nobody knows who is there, and none is ended.
 func NewIdleRooms(admin *RoomAdmin, log *slog.Logger) *IdleRooms {
 	return &IdleRooms{admin: admin, log: log}
 }
+
+// Ended is how many rooms this node has ended. Safe for concurrent use.
+func (i *IdleRooms) Ended() int64 { return i.ended.Load() }
 
 // Run sweeps once a minute until ctx ends.
 func (i *IdleRooms) Run(ctx context.Context) error {
@@ -99,6 +104,7 @@ func (i *IdleRooms) endAll(ctx context.Context, there Attendance, rooms []RoomID
 			switch err := i.end(ctx, room); {
 			case err == nil:
 				ended++
+				i.ended.Add(1)
 			case KindOf(err) != KindNotFound && AsError(err).Reason != "NOT_IDLE":
 				return ended, false, err
 			}

@@ -83,6 +83,9 @@ func TestIdleSweepGoesOn(t *testing.T) {
 			t.Errorf("sweep %d looked at %d rooms and ended %d, %v; want %+v", i, book.looked, ended, err, want)
 		}
 	}
+	if n := idle.Ended(); n != 4 {
+		t.Errorf("%d are counted", n)
+	}
 	for i := range book.idle {
 		if s.rooms[roomAt(i)].DeletedAt.IsZero() {
 			t.Errorf("room %d is there", i)

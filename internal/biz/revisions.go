@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,7 @@ type Revisions struct {
 	repo     RevisionRepo
 	encode   TranscriptEncoder
 	log      *slog.Logger
+	expired  atomic.Int64
 }
 
 // NewRevisions returns the use cases.

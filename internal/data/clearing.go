@@ -89,6 +89,7 @@ func (c *clearing) clear(room endedRoom) (done bool, err error) {
 		return err
 	}, func() {
 		c.db.metrics.purged.WithLabelValues("messages").Add(float64(messages))
+		c.db.metrics.forgotten.WithLabelValues(purgedRoom).Add(float64(messages))
 		c.db.metrics.purged.WithLabelValues("members").Add(float64(members))
 		c.pace.took(time.Since(began), c.db.writer.waiting.Load() > 0)
 	})

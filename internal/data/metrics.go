@@ -11,6 +11,14 @@ const (
 	failRefused     = "refused"      // the database refused the row
 )
 
+// Why messages are deleted, as hermod_store_purged_messages_total has it.
+const (
+	purgedAge    = "age"    // by message_ttl or max_age
+	purgedNumber = "number" // by max_messages
+	purgedBytes  = "bytes"  // by max_bytes
+	purgedRoom   = "room"   // with their room
+)
+
 type metrics struct {
 	batches    prometheus.Counter
 	batchRows  prometheus.Histogram
@@ -24,6 +32,7 @@ type metrics struct {
 	flushed    *prometheus.CounterVec
 	flushFails *prometheus.CounterVec
 	purged     *prometheus.CounterVec
+	forgotten  *prometheus.CounterVec
 	lookedBack *prometheus.CounterVec
 	settled    *prometheus.CounterVec
 
@@ -59,6 +68,7 @@ func newMetrics() *metrics {
 		flushed:    counterVec("hermod_store_flushed_marks_total", "Cursors and inbox acknowledgements written.", "kind"),
 		flushFails: counterVec("hermod_store_flush_failures_total", "Writes of marks that failed and are tried again.", "kind"),
 		purged:     counterVec("hermod_store_purged_rows_total", "Rows deleted because their time was over.", "table"),
+		forgotten:  counterVec("hermod_store_purged_messages_total", "Messages deleted, by why they were not kept.", "reason"),
 		lookedBack: counterVec("hermod_store_looked_back_messages_total", "Messages read for History and Sync.", "for"),
 		retentionLag: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "hermod_store_retention_lag_seconds",
@@ -68,6 +78,9 @@ func newMetrics() *metrics {
 	}
 	for _, outcome := range []string{settledDelivered, settledExpired, settledDropped} {
 		m.settled.WithLabelValues(outcome) // present from the start, so that rates are right
+	}
+	for _, reason := range []string{purgedAge, purgedNumber, purgedBytes, purgedRoom} {
+		m.forgotten.WithLabelValues(reason)
 	}
 	m.search = newSearchMetrics()
 	m.writable.Set(1) // a store that has just been opened
@@ -93,6 +106,6 @@ func counterVec(name, help, label string) *prometheus.CounterVec {
 func (m *metrics) collectors() []prometheus.Collector {
 	return append([]prometheus.Collector{
 		m.batches, m.batchRows, m.commitTime, m.queued, m.writable, m.conflicts, m.duplicates, m.failures, m.panics,
-		m.flushed, m.flushFails, m.purged, m.lookedBack, m.settled, m.retentionLag,
+		m.flushed, m.flushFails, m.purged, m.forgotten, m.lookedBack, m.settled, m.retentionLag,
 	}, m.search.collectors()...)
 }

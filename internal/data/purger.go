@@ -41,6 +41,9 @@ func (r *purger) transact(p *purging) error {
 			r.db.memory.purged(f.room, f.seq)
 		}
 		r.db.metrics.purged.WithLabelValues("messages").Add(float64(p.deleted))
+		for reason, n := range p.reasons {
+			r.db.metrics.forgotten.WithLabelValues(reason).Add(float64(n))
+		}
 		r.pace.took(time.Since(began), r.db.writer.waiting.Load() > 0)
 	})
 }

@@ -20,7 +20,8 @@ type purging struct {
 
 	floors  []raisedFloor
 	deleted int64
-	through int // how many of the rooms have nothing left to delete
+	reasons map[string]int // of what is deleted
+	through int            // how many of the rooms have nothing left to delete
 }
 
 type raisedFloor struct {
@@ -33,7 +34,7 @@ const purgedRooms = 64
 
 // run may run again: another node may have been in the way.
 func (p *purging) run(t *tx) error {
-	p.floors, p.deleted, p.through = nil, 0, 0
+	p.floors, p.deleted, p.reasons, p.through = nil, 0, map[string]int{}, 0
 	left := p.rows
 	for _, room := range p.rooms[:min(purgedRooms, len(p.rooms))] {
 		n, err := p.purge(t, room, left)
@@ -66,7 +67,8 @@ func (p *purging) purge(t *tx, room biz.RoomID, limit int) (n int, err error) {
 		return 0, err
 	}
 	horizon := p.keep.Horizon(time.Duration(ttl)*time.Microsecond, head, p.now)
-	horizon.UpTo = max(horizon.UpTo, p.beyond[room])
+	number := horizon.UpTo
+	horizon.UpTo = max(number, p.beyond[room])
 	upTo := floor
 	err = t.each(selectOldest, []any{string(room), floor, limit}, func(rows *sql.Rows) error {
 		var seq, created int64
@@ -77,6 +79,14 @@ func (p *purging) purge(t *tx, room biz.RoomID, limit int) (n int, err error) {
 			return errEnough
 		}
 		upTo, n = seq, n+1
+		switch {
+		case fromMicros(created).Before(horizon.Before):
+			p.reasons[purgedAge]++
+		case seq <= number:
+			p.reasons[purgedNumber]++
+		default:
+			p.reasons[purgedBytes]++
+		}
 		return nil
 	})
 	if err != nil || n == 0 {

@@ -269,6 +269,28 @@ func TestRetentionTells(t *testing.T) {
 	}
 }
 
+// TestDeletedMessagesAreCountedByReason: each once, by the first that is true of it: age, number, bytes; or with its room.
+func TestDeletedMessagesAreCountedByReason(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	now := time.Now()
+	fill(t, db, "old", 5, now.Add(-2*time.Hour))
+	fill(t, db, "many", 10, now)
+	fill(t, db, "large", 6, now)
+	fill(t, db, "ended", 4, now)
+	mutate(t, db, "INSERT INTO ended_rooms (room_id, floor_seq, created_at) VALUES ('ended', 4, ?)", now.UnixMicro())
+	mutate(t, db, "UPDATE messages SET content = zeroblob(10000) WHERE room_id = 'large'")
+	purge(t, db, now, biz.Retention{MaxAge: time.Hour, MaxMessages: 7, MaxBytes: 25_000})
+	for reason, want := range map[string]float64{purgedAge: 5, purgedNumber: 3, purgedBytes: 4, purgedRoom: 4} {
+		if got := counter(t, db.metrics.forgotten.WithLabelValues(reason)); got != want {
+			t.Errorf("%v are deleted for %s, want %v", got, reason, want)
+		}
+	}
+	if n := counter(t, db.metrics.purged.WithLabelValues("messages")); n != 16 {
+		t.Errorf("%v in all", n)
+	}
+}
+
 // TestTwoNodesPurge: both delete the same at the same time, while both write; no sender sees an error, and
 // every row is deleted by one of them.
 func TestTwoNodesPurge(t *testing.T) {
