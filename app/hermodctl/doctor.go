@@ -17,7 +17,7 @@ func newDoctor(s *streams) *cobra.Command {
 		Use:   "doctor",
 		Short: "Find out what keeps a node from running well, and what to do",
 		Long: `doctor examines a configuration and the machine that it is run on: ports, data
-directory, store, registry, clock, limits. A node may be running meanwhile. Run it where the
+directory, store, bucket of recordings, registry, clock, limits. A node may be running meanwhile. Run it where the
 node runs, as the same user and with the same flags.
 
 The exit code is 1 if a node would not start or not serve.`,

@@ -1,6 +1,6 @@
 // Package doctor examines a configuration and the machine that a node with it runs on, or is to run
-// on. It changes nothing but a file that it makes in the data directory and removes again, and a node
-// may be running meanwhile.
+// on. It changes nothing but a file that it makes in the data directory, or an object in the bucket of
+// recordings, and removes again, and a node may be running meanwhile.
 package doctor
 
 import (
@@ -41,6 +41,7 @@ var checks = []check{
 	{"ports", ports},
 	{"data", dataDir},
 	{"store", store},
+	{"recordings", blobs},
 	{"registry", registration},
 	{"clock", clock},
 	{"files", openFiles},

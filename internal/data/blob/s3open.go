@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -43,15 +44,23 @@ const (
 // OpenS3 opens the store in a bucket. A service that says that there is no such bucket, or that the
 // credentials do not open it, is an error; one that does not answer is logged, since it may come back.
 func OpenS3(ctx context.Context, o S3Options, log *slog.Logger) (*S3, error) {
+	s, err := newS3(o, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.look(ctx, o.patience()); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newS3 returns a store, and asks nothing of the service.
+func newS3(o S3Options, log *slog.Logger) (*S3, error) {
 	at, err := url.Parse(o.Endpoint)
 	if err != nil || at.Host == "" {
 		return nil, fmt.Errorf("blobs: %q is not the address of a service", o.Endpoint)
 	}
-	timeout := o.Timeout
-	if timeout == 0 {
-		timeout = 10 * time.Second
-	}
-	transport, err := s3Transport(o.CAFile, timeout)
+	transport, err := s3Transport(o.CAFile, o.patience())
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +75,10 @@ func OpenS3(ctx context.Context, o S3Options, log *slog.Logger) (*S3, error) {
 	if err != nil {
 		return nil, fmt.Errorf("blobs: %w", err)
 	}
-	s := &S3{api: minio.Core{Client: client}, bucket: o.Bucket, prefix: o.Prefix, log: log}
-	if err := s.look(ctx, timeout); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return &S3{api: minio.Core{Client: client}, bucket: o.Bucket, prefix: o.Prefix, log: log}, nil
 }
+
+func (o *S3Options) patience() time.Duration { return cmp.Or(o.Timeout, 10*time.Second) }
 
 // look asks for the bucket, so that a wrong name is known before the first upload.
 func (s *S3) look(ctx context.Context, timeout time.Duration) error {
