@@ -295,8 +295,19 @@ func TestDeletedMessagesAreCountedByReason(t *testing.T) {
 // every row is deleted by one of them.
 func TestTwoNodesPurge(t *testing.T) {
 	t.Parallel()
+	const kept = 5
+	twoNodesPurge(t, 10, kept, func(t *testing.T, db *DB) func() {
+		t.Helper()
+		return func() { purge(t, db, time.Now(), biz.Retention{MaxMessages: kept}) }
+	})
+}
+
+// twoNodesPurge has two nodes write into the same rooms, and sweep as sweeper says until no more than kept messages of
+// one byte are left of each room.
+func twoNodesPurge(t *testing.T, rooms, kept int, sweeper func(*testing.T, *DB) (sweep func())) {
+	t.Helper()
 	onServers(t, func(t *testing.T, _ *databases.Server, opts Options) {
-		const nodes, rooms, each, kept = 2, 10, 60, 5
+		const nodes, each = 2, 60
 		var sending, sweeping sync.WaitGroup
 		dbs := []*DB{openWith(t, opts), openWith(t, opts)}
 		sent := make(chan struct{})
@@ -312,9 +323,10 @@ func TestTwoNodesPurge(t *testing.T) {
 					}
 				})
 			}
+			sweep := sweeper(t, db)
 			sweeping.Go(func() {
-				for running := true; running; {
-					purge(t, db, time.Now(), biz.Retention{MaxMessages: kept})
+				for running := true; running && !t.Failed(); {
+					sweep()
 					wantPieces(t, db)
 					select {
 					case <-sent:
@@ -327,13 +339,13 @@ func TestTwoNodesPurge(t *testing.T) {
 		sending.Wait()
 		close(sent)
 		sweeping.Wait()
-		purge(t, dbs[0], time.Now(), biz.Retention{MaxMessages: kept})
+		sweeper(t, dbs[0])()
 		wantPieces(t, dbs[1])
 		purged := 0.0
 		for _, db := range dbs {
 			purged += counter(t, db.metrics.purged.WithLabelValues("messages"))
 		}
-		if left := count(t, dbs[0], "messages"); left != rooms*kept || purged != rooms*(nodes*each-kept) {
+		if left := count(t, dbs[0], "messages"); left != int64(rooms*kept) || purged != float64(rooms*(nodes*each-kept)) {
 			t.Errorf("%d messages are left and %v were deleted", left, purged)
 		}
 	})

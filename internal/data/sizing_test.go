@@ -14,7 +14,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/game-im/hermod/internal/biz"
-	"github.com/game-im/hermod/test/databases"
 )
 
 // sizes are the bytes of messages above a floor.
@@ -189,49 +188,11 @@ func TestWhatIsNoMoreIsCountedAnew(t *testing.T) {
 // piece at every moment, and every row is deleted by one of them.
 func TestTwoNodesKeepBytes(t *testing.T) {
 	t.Parallel()
-	onServers(t, func(t *testing.T, _ *databases.Server, opts Options) {
-		const rooms, each, kept = 6, 60, 5
-		const most = kept * (1 + biz.MessageOverhead)
-		var sending, sweeping sync.WaitGroup
-		dbs := []*DB{openWith(t, opts), openWith(t, opts)}
-		sent := make(chan struct{})
-		for n, db := range dbs {
-			l, _ := runLog(t, db, &recorder{}, LogOptions{})
-			for i := range rooms {
-				joinRoom(t, db, benchRoom(i), "u")
-				sending.Go(func() {
-					for m := range each {
-						if o := <-appendAsync(l, textDraft(benchRoom(i), "u", fmt.Sprint(n, m), "x")); o.err != nil {
-							t.Error(o.err)
-						}
-					}
-				})
-			}
-			sweeping.Go(func() {
-				s := sizing{purger: purger{db: db}, span: 8}
-				for running := true; running && !t.Failed(); {
-					sweepSizes(t, &s, time.Now(), most)
-					wantPieces(t, db)
-					select {
-					case <-sent:
-						running = false
-					default:
-					}
-				}
-			})
-		}
-		sending.Wait()
-		close(sent)
-		sweeping.Wait()
-		sweepSizes(t, &sizing{purger: purger{db: dbs[0]}, span: 8}, time.Now(), most)
-		wantPieces(t, dbs[1])
-		purged := 0.0
-		for _, db := range dbs {
-			purged += counter(t, db.metrics.purged.WithLabelValues("messages"))
-		}
-		if left := count(t, dbs[0], "messages"); left != rooms*kept || purged != rooms*(2*each-kept) {
-			t.Errorf("%d messages are left and %v were deleted", left, purged)
-		}
+	const kept = 5
+	twoNodesPurge(t, 6, kept, func(t *testing.T, db *DB) func() {
+		t.Helper()
+		s := sizing{purger: purger{db: db}, span: 8}
+		return func() { sweepSizes(t, &s, time.Now(), kept*(1+biz.MessageOverhead)) }
 	})
 }
 
