@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"net"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/test/loopback"
 	"github.com/game-im/hermod/test/registries"
 )
 
@@ -25,13 +25,6 @@ func TestRecordings(t *testing.T) {
 		{Path: "data.blobs.store", Value: conf.BlobsS3}, key("endpoint", "http://"+server.Addr), key("region", registries.ObjectsRegion), key("bucket", "bucket"),
 		key("prefix", "recordings/"), key("path_style", "true"), key("access_key", registries.ObjectsAccessKey), key("secret_key", registries.ObjectsSecretKey),
 	}
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := nobody.Close(); err != nil {
-		t.Fatal(err)
-	}
 	expects(t, "a folder", examined(t, blobs), OK, "data.dir")
 	for name, tt := range map[string]struct {
 		with  []conf.Override
@@ -43,7 +36,7 @@ func TestRecordings(t *testing.T) {
 		"a wrong secret":    {[]conf.Override{key("secret_key", "a wrong one")}, Failure, "does not take the key"},
 		"a wrong key":       {[]conf.Override{key("access_key", "nobody")}, Failure, "does not take the key"},
 		"a wrong clock":     {[]conf.Override{key("endpoint", late(t, server.Addr))}, Failure, "set the clock"},
-		"nobody there":      {[]conf.Override{key("endpoint", "http://"+nobody.Addr().String())}, Warning, "does not answer"},
+		"nobody there":      {[]conf.Override{key("endpoint", "http://"+loopback.Addr(t))}, Warning, "does not answer"},
 		"no TLS":            {[]conf.Override{key("endpoint", "https://"+server.Addr)}, Warning, "does not answer"},
 		"no such authority": {[]conf.Override{key("ca_file", "/none/ca.pem")}, Failure, "cannot be asked"},
 	} {
