@@ -58,6 +58,11 @@ func (far) ObserveSession(_ context.Context, e plugin.SessionEvent) error {
 	return nil
 }
 
+func (far) ObserveRefusal(_ context.Context, r plugin.Refusal) error {
+	fmt.Fprintf(os.Stdout, "heard:refused:%s:%s:%s:%s\n", r.Plugin, r.Access.Kind, r.Access.By, r.Message.Content)
+	return nil
+}
+
 func (far) NotifyOffline(_ context.Context, n plugin.Notification) error {
 	fmt.Fprintf(os.Stdout, "heard:away:%s:%s\n", strings.Join(n.Users, "+"), n.Message.Content)
 	return nil
@@ -148,7 +153,7 @@ func TestAuthenticatorOutsideOfANode(t *testing.T) {
 	}
 }
 
-// TestAuthorizerOutsideOfANode refuses joining and sending, with its reason.
+// TestAuthorizerOutsideOfANode refuses joining and sending, with its reason, and as an observer of refusals hears of it.
 func TestAuthorizerOutsideOfANode(t *testing.T) {
 	t.Parallel()
 	n := farNode(t)
@@ -165,6 +170,8 @@ func TestAuthorizerOutsideOfANode(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	n.hears("heard:refused:far:" + plugin.Join.String() + ":mallory:")
+	n.hears("heard:refused:far:" + plugin.Send.String() + ":mallory:hi")
 }
 
 // TestSessionObserverOutsideOfANode hears who connects and who goes.

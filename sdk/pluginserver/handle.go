@@ -27,6 +27,10 @@ func (s *server) handle(ctx context.Context, call *pluginv1.Call, a *pluginv1.An
 		return with(s, func(p plugin.SessionObserver) error {
 			return p.ObserveSession(ctx, frames.ToSessionEvent(r.ObserveSession))
 		})
+	case *pluginv1.Call_ObserveRefusal:
+		return with(s, func(p plugin.RefusalObserver) error {
+			return p.ObserveRefusal(ctx, frames.ToRefusal(r.ObserveRefusal))
+		})
 	case *pluginv1.Call_NotifyOffline:
 		return with(s, func(p plugin.OfflineNotifier) error {
 			return p.NotifyOffline(ctx, frames.ToNotification(r.NotifyOffline))

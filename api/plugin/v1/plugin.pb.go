@@ -40,21 +40,23 @@ const (
 	Capability_CAPABILITY_AUTHORIZER          Capability = 7
 	Capability_CAPABILITY_SESSION_OBSERVER    Capability = 8
 	Capability_CAPABILITY_OFFLINE_NOTIFIER    Capability = 9
+	Capability_CAPABILITY_REFUSAL_OBSERVER    Capability = 10
 )
 
 // Enum value maps for Capability.
 var (
 	Capability_name = map[int32]string{
-		0: "CAPABILITY_UNSPECIFIED",
-		1: "CAPABILITY_MESSAGE_INTERCEPTOR",
-		2: "CAPABILITY_MESSAGE_OBSERVER",
-		3: "CAPABILITY_ROOM_OBSERVER",
-		4: "CAPABILITY_ACTION_HANDLER",
-		5: "CAPABILITY_AUTHENTICATOR",
-		6: "CAPABILITY_TRANSCRIBER",
-		7: "CAPABILITY_AUTHORIZER",
-		8: "CAPABILITY_SESSION_OBSERVER",
-		9: "CAPABILITY_OFFLINE_NOTIFIER",
+		0:  "CAPABILITY_UNSPECIFIED",
+		1:  "CAPABILITY_MESSAGE_INTERCEPTOR",
+		2:  "CAPABILITY_MESSAGE_OBSERVER",
+		3:  "CAPABILITY_ROOM_OBSERVER",
+		4:  "CAPABILITY_ACTION_HANDLER",
+		5:  "CAPABILITY_AUTHENTICATOR",
+		6:  "CAPABILITY_TRANSCRIBER",
+		7:  "CAPABILITY_AUTHORIZER",
+		8:  "CAPABILITY_SESSION_OBSERVER",
+		9:  "CAPABILITY_OFFLINE_NOTIFIER",
+		10: "CAPABILITY_REFUSAL_OBSERVER",
 	}
 	Capability_value = map[string]int32{
 		"CAPABILITY_UNSPECIFIED":         0,
@@ -67,6 +69,7 @@ var (
 		"CAPABILITY_AUTHORIZER":          7,
 		"CAPABILITY_SESSION_OBSERVER":    8,
 		"CAPABILITY_OFFLINE_NOTIFIER":    9,
+		"CAPABILITY_REFUSAL_OBSERVER":    10,
 	}
 )
 
@@ -469,6 +472,7 @@ type Call struct {
 	//	*Call_Authorize
 	//	*Call_ObserveSession
 	//	*Call_NotifyOffline
+	//	*Call_ObserveRefusal
 	Request       isCall_Request `protobuf_oneof:"request"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -597,6 +601,15 @@ func (x *Call) GetNotifyOffline() *Notification {
 	return nil
 }
 
+func (x *Call) GetObserveRefusal() *Refusal {
+	if x != nil {
+		if x, ok := x.Request.(*Call_ObserveRefusal); ok {
+			return x.ObserveRefusal
+		}
+	}
+	return nil
+}
+
 type isCall_Request interface {
 	isCall_Request()
 }
@@ -633,6 +646,10 @@ type Call_NotifyOffline struct {
 	NotifyOffline *Notification `protobuf:"bytes,10,opt,name=notify_offline,json=notifyOffline,proto3,oneof"`
 }
 
+type Call_ObserveRefusal struct {
+	ObserveRefusal *Refusal `protobuf:"bytes,11,opt,name=observe_refusal,json=observeRefusal,proto3,oneof"`
+}
+
 func (*Call_InterceptMessage) isCall_Request() {}
 
 func (*Call_ObserveMessage) isCall_Request() {}
@@ -648,6 +665,8 @@ func (*Call_Authorize) isCall_Request() {}
 func (*Call_ObserveSession) isCall_Request() {}
 
 func (*Call_NotifyOffline) isCall_Request() {}
+
+func (*Call_ObserveRefusal) isCall_Request() {}
 
 // Answer is what became of a call. With no outcome all is well, and there is nothing to say: a message
 // passes as it is, something may happen, an event was heard.
@@ -1567,6 +1586,83 @@ func (x *Target) GetId() string {
 	return ""
 }
 
+// Refusal is what a plugin did not allow.
+type Refusal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Plugin        string                 `protobuf:"bytes,1,opt,name=plugin,proto3" json:"plugin,omitempty"` // that refused
+	Access        *Access                `protobuf:"bytes,2,opt,name=access,proto3" json:"access,omitempty"`
+	Message       *Message               `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"` // what was to be said, as that plugin had it
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`   // that was told
+	Time          int64                  `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_plugin_v1_plugin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_plugin_v1_plugin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Refusal) GetPlugin() string {
+	if x != nil {
+		return x.Plugin
+	}
+	return ""
+}
+
+func (x *Refusal) GetAccess() *Access {
+	if x != nil {
+		return x.Access
+	}
+	return nil
+}
+
+func (x *Refusal) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *Refusal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Refusal) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
 // SessionEvent is a change of a session.
 type SessionEvent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1587,7 +1683,7 @@ type SessionEvent struct {
 
 func (x *SessionEvent) Reset() {
 	*x = SessionEvent{}
-	mi := &file_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1695,7 @@ func (x *SessionEvent) String() string {
 func (*SessionEvent) ProtoMessage() {}
 
 func (x *SessionEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_v1_plugin_proto_msgTypes[17]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1708,7 @@ func (x *SessionEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionEvent.ProtoReflect.Descriptor instead.
 func (*SessionEvent) Descriptor() ([]byte, []int) {
-	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{17}
+	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SessionEvent) GetKind() uint32 {
@@ -1706,7 +1802,7 @@ type Notification struct {
 
 func (x *Notification) Reset() {
 	*x = Notification{}
-	mi := &file_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +1814,7 @@ func (x *Notification) String() string {
 func (*Notification) ProtoMessage() {}
 
 func (x *Notification) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_v1_plugin_proto_msgTypes[18]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +1827,7 @@ func (x *Notification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Notification.ProtoReflect.Descriptor instead.
 func (*Notification) Descriptor() ([]byte, []int) {
-	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{18}
+	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Notification) GetUsers() []string {
@@ -1785,7 +1881,7 @@ type Pushed struct {
 
 func (x *Pushed) Reset() {
 	*x = Pushed{}
-	mi := &file_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1797,7 +1893,7 @@ func (x *Pushed) String() string {
 func (*Pushed) ProtoMessage() {}
 
 func (x *Pushed) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_v1_plugin_proto_msgTypes[19]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1810,7 +1906,7 @@ func (x *Pushed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pushed.ProtoReflect.Descriptor instead.
 func (*Pushed) Descriptor() ([]byte, []int) {
-	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{19}
+	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Pushed) GetId() string {
@@ -1873,7 +1969,7 @@ type AudioPart struct {
 
 func (x *AudioPart) Reset() {
 	*x = AudioPart{}
-	mi := &file_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1885,7 +1981,7 @@ func (x *AudioPart) String() string {
 func (*AudioPart) ProtoMessage() {}
 
 func (x *AudioPart) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_v1_plugin_proto_msgTypes[20]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1898,7 +1994,7 @@ func (x *AudioPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AudioPart.ProtoReflect.Descriptor instead.
 func (*AudioPart) Descriptor() ([]byte, []int) {
-	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{20}
+	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AudioPart) GetAudio() *Audio {
@@ -1930,7 +2026,7 @@ type Audio struct {
 
 func (x *Audio) Reset() {
 	*x = Audio{}
-	mi := &file_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1942,7 +2038,7 @@ func (x *Audio) String() string {
 func (*Audio) ProtoMessage() {}
 
 func (x *Audio) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_v1_plugin_proto_msgTypes[21]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +2051,7 @@ func (x *Audio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audio.ProtoReflect.Descriptor instead.
 func (*Audio) Descriptor() ([]byte, []int) {
-	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{21}
+	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Audio) GetId() string {
@@ -2012,7 +2108,7 @@ type TranscribeResponse struct {
 
 func (x *TranscribeResponse) Reset() {
 	*x = TranscribeResponse{}
-	mi := &file_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2120,7 @@ func (x *TranscribeResponse) String() string {
 func (*TranscribeResponse) ProtoMessage() {}
 
 func (x *TranscribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plugin_v1_plugin_proto_msgTypes[22]
+	mi := &file_plugin_v1_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2133,7 @@ func (x *TranscribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscribeResponse.ProtoReflect.Descriptor instead.
 func (*TranscribeResponse) Descriptor() ([]byte, []int) {
-	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{22}
+	return file_plugin_v1_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TranscribeResponse) GetError() *Error {
@@ -2084,7 +2180,7 @@ const file_plugin_v1_plugin_proto_rawDesc = "" +
 	"\afailure\x18\x04 \x01(\tR\afailure\"/\n" +
 	"\aProblem\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"\xe6\x04\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xac\x05\n" +
 	"\x04Call\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1d\n" +
 	"\n" +
@@ -2097,7 +2193,8 @@ const file_plugin_v1_plugin_proto_rawDesc = "" +
 	"\tauthorize\x18\b \x01(\v2\x18.hermod.plugin.v1.AccessH\x00R\tauthorize\x12I\n" +
 	"\x0fobserve_session\x18\t \x01(\v2\x1e.hermod.plugin.v1.SessionEventH\x00R\x0eobserveSession\x12G\n" +
 	"\x0enotify_offline\x18\n" +
-	" \x01(\v2\x1e.hermod.plugin.v1.NotificationH\x00R\rnotifyOfflineB\t\n" +
+	" \x01(\v2\x1e.hermod.plugin.v1.NotificationH\x00R\rnotifyOffline\x12D\n" +
+	"\x0fobserve_refusal\x18\v \x01(\v2\x19.hermod.plugin.v1.RefusalH\x00R\x0eobserveRefusalB\t\n" +
 	"\arequest\"\xff\x01\n" +
 	"\x06Answer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12/\n" +
@@ -2184,7 +2281,13 @@ const file_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06target\x18\b \x01(\v2\x18.hermod.plugin.v1.TargetR\x06target\",\n" +
 	"\x06Target\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02id\"\x9d\x02\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"\xb4\x01\n" +
+	"\aRefusal\x12\x16\n" +
+	"\x06plugin\x18\x01 \x01(\tR\x06plugin\x120\n" +
+	"\x06access\x18\x02 \x01(\v2\x18.hermod.plugin.v1.AccessR\x06access\x123\n" +
+	"\amessage\x18\x03 \x01(\v2\x19.hermod.plugin.v1.MessageR\amessage\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\x03R\x04time\"\x9d\x02\n" +
 	"\fSessionEvent\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x1d\n" +
 	"\n" +
@@ -2232,7 +2335,7 @@ const file_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\x03 \x01(\x01R\n" +
-	"confidence*\xc1\x02\n" +
+	"confidence*\xe2\x02\n" +
 	"\n" +
 	"Capability\x12\x1a\n" +
 	"\x16CAPABILITY_UNSPECIFIED\x10\x00\x12\"\n" +
@@ -2244,7 +2347,9 @@ const file_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x16CAPABILITY_TRANSCRIBER\x10\x06\x12\x19\n" +
 	"\x15CAPABILITY_AUTHORIZER\x10\a\x12\x1f\n" +
 	"\x1bCAPABILITY_SESSION_OBSERVER\x10\b\x12\x1f\n" +
-	"\x1bCAPABILITY_OFFLINE_NOTIFIER\x10\t*z\n" +
+	"\x1bCAPABILITY_OFFLINE_NOTIFIER\x10\t\x12\x1f\n" +
+	"\x1bCAPABILITY_REFUSAL_OBSERVER\x10\n" +
+	"*z\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_REFUSED\x10\x01\x12\x1a\n" +
@@ -2269,7 +2374,7 @@ func file_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_plugin_v1_plugin_proto_goTypes = []any{
 	(Capability)(0),            // 0: hermod.plugin.v1.Capability
 	(Kind)(0),                  // 1: hermod.plugin.v1.Kind
@@ -2290,26 +2395,27 @@ var file_plugin_v1_plugin_proto_goTypes = []any{
 	(*Identity)(nil),           // 16: hermod.plugin.v1.Identity
 	(*Access)(nil),             // 17: hermod.plugin.v1.Access
 	(*Target)(nil),             // 18: hermod.plugin.v1.Target
-	(*SessionEvent)(nil),       // 19: hermod.plugin.v1.SessionEvent
-	(*Notification)(nil),       // 20: hermod.plugin.v1.Notification
-	(*Pushed)(nil),             // 21: hermod.plugin.v1.Pushed
-	(*AudioPart)(nil),          // 22: hermod.plugin.v1.AudioPart
-	(*Audio)(nil),              // 23: hermod.plugin.v1.Audio
-	(*TranscribeResponse)(nil), // 24: hermod.plugin.v1.TranscribeResponse
-	nil,                        // 25: hermod.plugin.v1.Payload.MetadataEntry
-	nil,                        // 26: hermod.plugin.v1.Message.MetadataEntry
-	nil,                        // 27: hermod.plugin.v1.Action.ParamsEntry
-	nil,                        // 28: hermod.plugin.v1.Action.HeadersEntry
-	nil,                        // 29: hermod.plugin.v1.ActionAnswer.HeadersEntry
-	nil,                        // 30: hermod.plugin.v1.Pushed.HeadersEntry
-	(*structpb.Struct)(nil),    // 31: google.protobuf.Struct
+	(*Refusal)(nil),            // 19: hermod.plugin.v1.Refusal
+	(*SessionEvent)(nil),       // 20: hermod.plugin.v1.SessionEvent
+	(*Notification)(nil),       // 21: hermod.plugin.v1.Notification
+	(*Pushed)(nil),             // 22: hermod.plugin.v1.Pushed
+	(*AudioPart)(nil),          // 23: hermod.plugin.v1.AudioPart
+	(*Audio)(nil),              // 24: hermod.plugin.v1.Audio
+	(*TranscribeResponse)(nil), // 25: hermod.plugin.v1.TranscribeResponse
+	nil,                        // 26: hermod.plugin.v1.Payload.MetadataEntry
+	nil,                        // 27: hermod.plugin.v1.Message.MetadataEntry
+	nil,                        // 28: hermod.plugin.v1.Action.ParamsEntry
+	nil,                        // 29: hermod.plugin.v1.Action.HeadersEntry
+	nil,                        // 30: hermod.plugin.v1.ActionAnswer.HeadersEntry
+	nil,                        // 31: hermod.plugin.v1.Pushed.HeadersEntry
+	(*structpb.Struct)(nil),    // 32: google.protobuf.Struct
 }
 var file_plugin_v1_plugin_proto_depIdxs = []int32{
 	4,  // 0: hermod.plugin.v1.NodeFrame.hello:type_name -> hermod.plugin.v1.Hello
 	7,  // 1: hermod.plugin.v1.NodeFrame.calls:type_name -> hermod.plugin.v1.Call
 	5,  // 2: hermod.plugin.v1.PluginFrame.description:type_name -> hermod.plugin.v1.Description
 	8,  // 3: hermod.plugin.v1.PluginFrame.answers:type_name -> hermod.plugin.v1.Answer
-	31, // 4: hermod.plugin.v1.Hello.config:type_name -> google.protobuf.Struct
+	32, // 4: hermod.plugin.v1.Hello.config:type_name -> google.protobuf.Struct
 	0,  // 5: hermod.plugin.v1.Description.capabilities:type_name -> hermod.plugin.v1.Capability
 	6,  // 6: hermod.plugin.v1.Description.problems:type_name -> hermod.plugin.v1.Problem
 	11, // 7: hermod.plugin.v1.Call.intercept_message:type_name -> hermod.plugin.v1.Message
@@ -2318,33 +2424,36 @@ var file_plugin_v1_plugin_proto_depIdxs = []int32{
 	13, // 10: hermod.plugin.v1.Call.handle_action:type_name -> hermod.plugin.v1.Action
 	15, // 11: hermod.plugin.v1.Call.authenticate:type_name -> hermod.plugin.v1.Credentials
 	17, // 12: hermod.plugin.v1.Call.authorize:type_name -> hermod.plugin.v1.Access
-	19, // 13: hermod.plugin.v1.Call.observe_session:type_name -> hermod.plugin.v1.SessionEvent
-	20, // 14: hermod.plugin.v1.Call.notify_offline:type_name -> hermod.plugin.v1.Notification
-	9,  // 15: hermod.plugin.v1.Answer.error:type_name -> hermod.plugin.v1.Error
-	10, // 16: hermod.plugin.v1.Answer.payload:type_name -> hermod.plugin.v1.Payload
-	14, // 17: hermod.plugin.v1.Answer.action:type_name -> hermod.plugin.v1.ActionAnswer
-	16, // 18: hermod.plugin.v1.Answer.identity:type_name -> hermod.plugin.v1.Identity
-	1,  // 19: hermod.plugin.v1.Error.kind:type_name -> hermod.plugin.v1.Kind
-	25, // 20: hermod.plugin.v1.Payload.metadata:type_name -> hermod.plugin.v1.Payload.MetadataEntry
-	26, // 21: hermod.plugin.v1.Message.metadata:type_name -> hermod.plugin.v1.Message.MetadataEntry
-	27, // 22: hermod.plugin.v1.Action.params:type_name -> hermod.plugin.v1.Action.ParamsEntry
-	28, // 23: hermod.plugin.v1.Action.headers:type_name -> hermod.plugin.v1.Action.HeadersEntry
-	29, // 24: hermod.plugin.v1.ActionAnswer.headers:type_name -> hermod.plugin.v1.ActionAnswer.HeadersEntry
-	18, // 25: hermod.plugin.v1.Access.target:type_name -> hermod.plugin.v1.Target
-	11, // 26: hermod.plugin.v1.Notification.message:type_name -> hermod.plugin.v1.Message
-	21, // 27: hermod.plugin.v1.Notification.push:type_name -> hermod.plugin.v1.Pushed
-	30, // 28: hermod.plugin.v1.Pushed.headers:type_name -> hermod.plugin.v1.Pushed.HeadersEntry
-	23, // 29: hermod.plugin.v1.AudioPart.audio:type_name -> hermod.plugin.v1.Audio
-	9,  // 30: hermod.plugin.v1.TranscribeResponse.error:type_name -> hermod.plugin.v1.Error
-	2,  // 31: hermod.plugin.v1.PluginService.Connect:input_type -> hermod.plugin.v1.NodeFrame
-	22, // 32: hermod.plugin.v1.PluginService.Transcribe:input_type -> hermod.plugin.v1.AudioPart
-	3,  // 33: hermod.plugin.v1.PluginService.Connect:output_type -> hermod.plugin.v1.PluginFrame
-	24, // 34: hermod.plugin.v1.PluginService.Transcribe:output_type -> hermod.plugin.v1.TranscribeResponse
-	33, // [33:35] is the sub-list for method output_type
-	31, // [31:33] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	20, // 13: hermod.plugin.v1.Call.observe_session:type_name -> hermod.plugin.v1.SessionEvent
+	21, // 14: hermod.plugin.v1.Call.notify_offline:type_name -> hermod.plugin.v1.Notification
+	19, // 15: hermod.plugin.v1.Call.observe_refusal:type_name -> hermod.plugin.v1.Refusal
+	9,  // 16: hermod.plugin.v1.Answer.error:type_name -> hermod.plugin.v1.Error
+	10, // 17: hermod.plugin.v1.Answer.payload:type_name -> hermod.plugin.v1.Payload
+	14, // 18: hermod.plugin.v1.Answer.action:type_name -> hermod.plugin.v1.ActionAnswer
+	16, // 19: hermod.plugin.v1.Answer.identity:type_name -> hermod.plugin.v1.Identity
+	1,  // 20: hermod.plugin.v1.Error.kind:type_name -> hermod.plugin.v1.Kind
+	26, // 21: hermod.plugin.v1.Payload.metadata:type_name -> hermod.plugin.v1.Payload.MetadataEntry
+	27, // 22: hermod.plugin.v1.Message.metadata:type_name -> hermod.plugin.v1.Message.MetadataEntry
+	28, // 23: hermod.plugin.v1.Action.params:type_name -> hermod.plugin.v1.Action.ParamsEntry
+	29, // 24: hermod.plugin.v1.Action.headers:type_name -> hermod.plugin.v1.Action.HeadersEntry
+	30, // 25: hermod.plugin.v1.ActionAnswer.headers:type_name -> hermod.plugin.v1.ActionAnswer.HeadersEntry
+	18, // 26: hermod.plugin.v1.Access.target:type_name -> hermod.plugin.v1.Target
+	17, // 27: hermod.plugin.v1.Refusal.access:type_name -> hermod.plugin.v1.Access
+	11, // 28: hermod.plugin.v1.Refusal.message:type_name -> hermod.plugin.v1.Message
+	11, // 29: hermod.plugin.v1.Notification.message:type_name -> hermod.plugin.v1.Message
+	22, // 30: hermod.plugin.v1.Notification.push:type_name -> hermod.plugin.v1.Pushed
+	31, // 31: hermod.plugin.v1.Pushed.headers:type_name -> hermod.plugin.v1.Pushed.HeadersEntry
+	24, // 32: hermod.plugin.v1.AudioPart.audio:type_name -> hermod.plugin.v1.Audio
+	9,  // 33: hermod.plugin.v1.TranscribeResponse.error:type_name -> hermod.plugin.v1.Error
+	2,  // 34: hermod.plugin.v1.PluginService.Connect:input_type -> hermod.plugin.v1.NodeFrame
+	23, // 35: hermod.plugin.v1.PluginService.Transcribe:input_type -> hermod.plugin.v1.AudioPart
+	3,  // 36: hermod.plugin.v1.PluginService.Connect:output_type -> hermod.plugin.v1.PluginFrame
+	25, // 37: hermod.plugin.v1.PluginService.Transcribe:output_type -> hermod.plugin.v1.TranscribeResponse
+	36, // [36:38] is the sub-list for method output_type
+	34, // [34:36] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_plugin_v1_plugin_proto_init() }
@@ -2361,6 +2470,7 @@ func file_plugin_v1_plugin_proto_init() {
 		(*Call_Authorize)(nil),
 		(*Call_ObserveSession)(nil),
 		(*Call_NotifyOffline)(nil),
+		(*Call_ObserveRefusal)(nil),
 	}
 	file_plugin_v1_plugin_proto_msgTypes[6].OneofWrappers = []any{
 		(*Answer_Error)(nil),
@@ -2374,7 +2484,7 @@ func file_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugin_v1_plugin_proto_rawDesc), len(file_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   29,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

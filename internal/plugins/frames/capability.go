@@ -21,6 +21,7 @@ func Capabilities(p plugin.Plugin) (all []pluginv1.Capability) {
 	note(pluginv1.Capability_CAPABILITY_AUTHORIZER, has[plugin.Authorizer](p))
 	note(pluginv1.Capability_CAPABILITY_SESSION_OBSERVER, has[plugin.SessionObserver](p))
 	note(pluginv1.Capability_CAPABILITY_OFFLINE_NOTIFIER, has[plugin.OfflineNotifier](p))
+	note(pluginv1.Capability_CAPABILITY_REFUSAL_OBSERVER, has[plugin.RefusalObserver](p))
 	return all
 }
 

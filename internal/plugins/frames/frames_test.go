@@ -96,6 +96,7 @@ func TestNothingIsLostOnTheWire(t *testing.T) {
 	roundTrip(t, frames.FromCredentials, frames.ToCredentials)
 	roundTrip(t, frames.FromIdentity, frames.ToIdentity)
 	roundTrip(t, frames.FromAccess, frames.ToAccess)
+	roundTrip(t, frames.FromRefusal, frames.ToRefusal)
 }
 
 func TestErrors(t *testing.T) {

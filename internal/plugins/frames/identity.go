@@ -49,3 +49,17 @@ func ToAccess(a *pluginv1.Access) plugin.Access {
 		Target: plugin.Target{Kind: plugin.TargetKind(small(a.GetTarget().GetKind())), ID: a.GetTarget().GetId()},
 	}
 }
+
+// FromRefusal returns r for the wire.
+func FromRefusal(r *plugin.Refusal) *pluginv1.Refusal {
+	return &pluginv1.Refusal{
+		Plugin: r.Plugin, Access: FromAccess(&r.Access), Message: FromMessage(&r.Message), Reason: r.Reason, Time: nanos(r.Time),
+	}
+}
+
+// ToRefusal is the inverse of FromRefusal.
+func ToRefusal(r *pluginv1.Refusal) plugin.Refusal {
+	return plugin.Refusal{
+		Plugin: r.GetPlugin(), Access: ToAccess(r.GetAccess()), Message: ToMessage(r.GetMessage()), Reason: r.GetReason(), Time: moment(r.GetTime()),
+	}
+}

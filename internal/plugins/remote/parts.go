@@ -22,6 +22,7 @@ var part = map[pluginv1.Capability]func(*Plugin) any{
 	pluginv1.Capability_CAPABILITY_AUTHORIZER:          func(p *Plugin) any { return authorizer{p} },
 	pluginv1.Capability_CAPABILITY_SESSION_OBSERVER:    func(p *Plugin) any { return sessionObserver{p} },
 	pluginv1.Capability_CAPABILITY_OFFLINE_NOTIFIER:    func(p *Plugin) any { return offlineNotifier{p} },
+	pluginv1.Capability_CAPABILITY_REFUSAL_OBSERVER:    func(p *Plugin) any { return refusalObserver{p} },
 }
 
 // partsOf returns what of the plugin's capabilities this node knows.
@@ -90,6 +91,13 @@ type sessionObserver struct{ of *Plugin }
 // ObserveSession implements plugin.SessionObserver.
 func (o sessionObserver) ObserveSession(ctx context.Context, e plugin.SessionEvent) error {
 	return o.of.tell(ctx, &pluginv1.Call{Request: &pluginv1.Call_ObserveSession{ObserveSession: frames.FromSessionEvent(&e)}})
+}
+
+type refusalObserver struct{ of *Plugin }
+
+// ObserveRefusal implements plugin.RefusalObserver.
+func (o refusalObserver) ObserveRefusal(ctx context.Context, r plugin.Refusal) error {
+	return o.of.tell(ctx, &pluginv1.Call{Request: &pluginv1.Call_ObserveRefusal{ObserveRefusal: frames.FromRefusal(&r)}})
 }
 
 type offlineNotifier struct{ of *Plugin }

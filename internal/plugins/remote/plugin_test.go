@@ -52,12 +52,15 @@ func TestEveryCapability(t *testing.T) {
 		of[plugin.MessageObserver](t, n).ObserveMessage(ctx, plugin.Message{Seq: 7, Content: []byte("yo")}),
 		of[plugin.RoomObserver](t, n).ObserveRoom(ctx, plugin.RoomEvent{Kind: plugin.Left, UserID: "carol"}),
 		of[plugin.SessionObserver](t, n).ObserveSession(ctx, plugin.SessionEvent{Kind: plugin.Ended, SessionID: "s1"}),
+		of[plugin.RefusalObserver](t, n).ObserveRefusal(ctx, plugin.Refusal{
+			Plugin: "door", Access: plugin.Access{Kind: plugin.Send, By: "dave"}, Message: plugin.Message{Content: []byte("psst")}, Reason: "louder",
+		}),
 	} {
 		if err != nil {
 			t.Error(err)
 		}
 	}
-	for _, line := range []string{"heard 7 yo", "heard that carol left", "heard that s1 ended", "heard that [a b] are away for p1 true", "the talker starts"} {
+	for _, line := range []string{"heard 7 yo", "heard that carol left", "heard that s1 ended", "heard that dave was refused psst by door: louder", "heard that [a b] are away for p1 true", "the talker starts"} {
 		await(t, line, func() bool { return strings.Contains(n.log.String(), line) })
 	}
 }

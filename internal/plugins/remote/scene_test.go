@@ -136,6 +136,11 @@ func (p *talker) ObserveSession(_ context.Context, e plugin.SessionEvent) error 
 	return nil
 }
 
+func (p *talker) ObserveRefusal(_ context.Context, r plugin.Refusal) error {
+	fmt.Fprintf(os.Stdout, "heard that %s was refused %s by %s: %s\n", r.Access.By, r.Message.Content, r.Plugin, r.Reason)
+	return nil
+}
+
 func (p *talker) NotifyOffline(_ context.Context, n plugin.Notification) error {
 	fmt.Fprintln(os.Stdout, "heard that", n.Users, "are away for", n.Push.ID, n.Message == nil)
 	return &plugin.Error{Kind: plugin.KindUnavailable, Reason: "busy", RetryAfter: time.Second}
