@@ -72,7 +72,6 @@ func connect(service, group string) (*grpc.ClientConn, error) {
 		return nil, err
 	}
 	addresses := manual.NewBuilderWithScheme("nacos")
-	addresses.InitialState(resolver.State{})
 	conn, err := grpc.NewClient("nacos:///"+service,
 		grpc.WithResolvers(addresses),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -81,7 +80,7 @@ func connect(service, group string) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.Connect() // a resolver that nobody has asked for cannot be updated
+	conn.Connect() // calls wait until Nacos has told of instances for the first time
 	err = nacos.Subscribe(&vo.SubscribeParam{
 		ServiceName: service, GroupName: group,
 		SubscribeCallback: func(instances []model.Instance, err error) {
