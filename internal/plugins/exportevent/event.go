@@ -1,4 +1,4 @@
-// Package exportevent is the event that exports publish, as JSON, whatever carries it. docs/exports.md is for who reads
+// Package exportevent is the event that exports publish, as JSON, whatever carries it. docs/exported-events.md is for who reads
 // it.
 package exportevent
 
