@@ -237,11 +237,7 @@ var layers = []layer{
 		why: "a black-box test sees what a user sees, who may write plugins",
 	},
 	{
-		folder: "test/kafkaexport", may: []string{"api", "test/loopback", "test/process"},
-		why: "a black-box test sees what a user sees: a node, and what others read of it",
-	},
-	{
-		folder: "test/natsexport", may: []string{"api", "test/loopback", "test/process"},
+		folder: "test/exports", may: []string{"api", "test/loopback", "test/process"},
 		why: "a black-box test sees what a user sees: a node, and what others read of it",
 	},
 	{
@@ -330,11 +326,11 @@ var bans = []ban{
 		why: "a client has no store to open",
 	},
 	{
-		packages: []string{"github.com/nats-io"}, except: []string{"internal/realtime/broker", "internal/plugins/natsexport", "test/brokers", "test/natsexport"},
+		packages: []string{"github.com/nats-io"}, except: []string{"internal/realtime/broker", "internal/plugins/natsexport", "test/brokers", "test/exports"},
 		why: "an engine is known to its bus alone, and to the export that is about it",
 	},
 	{
-		packages: []string{"github.com/twmb"}, except: []string{"internal/plugins/kafkaexport", "test/kafkaexport"},
+		packages: []string{"github.com/twmb"}, except: []string{"internal/plugins/kafkaexport", "test/exports"},
 		why: "Kafka is known to the export that is about it",
 	},
 	{

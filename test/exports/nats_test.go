@@ -1,24 +1,17 @@
-package natsexport
+package exports
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
-	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/test/process"
 )
-
-func TestMain(m *testing.M) { os.Exit(process.Main(m, "app/hermod/cmd/hermod")) }
 
 func startNATS(t *testing.T) *server.Server {
 	t.Helper()
@@ -55,42 +48,11 @@ plugins:
 	node.Boot()
 	want := talk(t, node)
 	node.Stop()
-	got := exported(t, s, len(want))
-	for i := range want {
-		if got[i] != want[i] {
-			t.Fatalf("event %d is %q; want %q", i, got[i], want[i])
-		}
-	}
+	same(t, exportedToNATS(t, s, len(want)), want)
 }
 
-// talk has ann join a room and say something there, and returns what is to be exported of that.
-func talk(t *testing.T, node *process.Node) (events []string) {
-	t.Helper()
-	conn, err := grpc.NewClient(node.IM, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	im := imv1.NewIMServiceClient(conn)
-	if _, err := im.JoinRoom(t.Context(), &imv1.JoinRoomRequest{RoomId: "hall", UserId: "ann"}); err != nil {
-		t.Fatal(err)
-	}
-	events = append(events, "hermod.rooms.hall.joined ann ")
-	for i := range 100 {
-		text := fmt.Sprint("text ", i)
-		_, err := im.SendMessage(t.Context(), &imv1.SendMessageRequest{
-			RoomId: "hall", UserId: "ann", Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte(text),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		events = append(events, "hermod.rooms.hall.message ann "+text)
-	}
-	return events
-}
-
-// exported reads so many events, besides what the node itself tells rooms.
-func exported(t *testing.T, s *server.Server, most int) (events []string) {
+// exportedToNATS reads so many events, besides what the node itself tells rooms.
+func exportedToNATS(t *testing.T, s *server.Server, most int) (events []string) {
 	t.Helper()
 	conn, err := nats.Connect(s.ClientURL())
 	if err != nil {
@@ -112,15 +74,9 @@ func exported(t *testing.T, s *server.Server, most int) (events []string) {
 		if err != nil {
 			t.Fatalf("after %s: %v", strings.Join(events, ", "), err)
 		}
-		var v struct {
-			Type, Text string
-			UserID     string `json:"user_id"`
-		}
-		if err := json.Unmarshal(m.Data(), &v); err != nil {
-			t.Fatal(err)
-		}
-		if v.Type != "system" {
-			events = append(events, m.Subject()+" "+v.UserID+" "+v.Text)
+		if v := decode(t, m.Data()); v.Type != "system" {
+			where := strings.ReplaceAll(strings.TrimPrefix(m.Subject(), "hermod.rooms."), ".", " ") // room and kind
+			events = append(events, where+" "+v.UserID+" "+v.Text)
 		}
 	}
 	return events
