@@ -74,7 +74,7 @@ func TestActionsAreAnsweredWithin(t *testing.T) {
 func TestAnActionThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h, m := hosted(t, nil, desk{"dice", []string{"roll"}})
+		h, m := hosted(t, &conf.Plugin{Deadline: usual}, desk{"dice", []string{"roll"}})
 		u := h.Answer(biz.Builtin{})
 		began := time.Now()
 		if _, err := ask(t.Context(), u, "roll", "hang"); biz.KindOf(err) != biz.KindUnavailable || time.Since(began) != 500*time.Millisecond {

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/conf"
@@ -43,7 +44,11 @@ func tail(text string) interceptor {
 	}}
 }
 
+// usual is the deadline of a plugin whose configuration names none: half a second.
+var usual = &durationpb.Duration{}
+
 // hosted returns a host of the plugins, with the settings of each, and its meters.
+// A deadline that they do not name is long; [usual] is what a configuration without one has.
 func hosted(t testing.TB, settings *conf.Plugin, linked ...plugin.Plugin) (*plugins.Host, *plugins.Metrics) {
 	t.Helper()
 	var c []*conf.Plugin
@@ -54,6 +59,9 @@ func hosted(t testing.TB, settings *conf.Plugin, linked ...plugin.Plugin) (*plug
 				Name: p.Name(), Deadline: settings.Deadline, OnFailure: settings.OnFailure, Concurrency: settings.Concurrency,
 				Queue: settings.Queue, Failures: settings.Failures, RetryAfter: settings.RetryAfter, Sample: settings.Sample, Rooms: settings.Rooms,
 			}
+		}
+		if one.Deadline == nil {
+			one.Deadline = durationpb.New(time.Minute) // the machine may be busy
 		}
 		c = append(c, one)
 	}
