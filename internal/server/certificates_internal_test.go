@@ -263,7 +263,7 @@ func TestCertificatesAreFollowed(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- cs.Run(ctx) }()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + lookEvery/2) // between two looks, neither of which reads files that are being written
 		if got := measured(t, cs.reloads, "ok"); got != 0 {
 			t.Errorf("read %f times without a change", got)
 		}
