@@ -160,8 +160,11 @@ func TestTalk(t *testing.T) {
 		t.Errorf("greeted with %v", bob.session)
 	}
 	bob.hears("are you there?")
-	if body := n.metrics(t); !strings.Contains(body, `hermod_connections{listener="socket"} 2`) {
-		t.Error("the metrics do not count the connections")
+	// The connection that bob has left is counted until the node has ended it.
+	for limit := time.Now().Add(patience); !strings.Contains(n.metrics(t), `hermod_connections{listener="socket"} 2`); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("the metrics do not count the connections")
+		}
 	}
 	go n.Stop()
 	if end := bob.end(); end.Code < 3000 || end.Code > 3999 {
