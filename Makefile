@@ -70,7 +70,7 @@ race: registries ## run all tests under the race detector, with real registries,
 	HERMOD_TEST_REGISTRIES=1 HERMOD_TEST_NODEJS=1 HERMOD_TEST_DATABASES=1 HERMOD_TEST_BROKERS=1 HERMOD_TEST_ROUNDS=50 CGO_ENABLED=1 go test -race -shuffle=on -timeout 40m ./...
 	cd test/outside && CGO_ENABLED=1 go test -race -shuffle=on ./...
 	# What nacos-sdk-go's own races forbid above:
-	HERMOD_TEST_REGISTRIES=1 go test -run '/^nacos$$' ./internal/registry ./internal/conf/centre
+	HERMOD_TEST_REGISTRIES=1 go test -run '/^nacos$$' ./internal/registry ./internal/conf/centre ./app/hermodctl/doctor
 	HERMOD_TEST_REGISTRIES=1 go test -run '^Test(Registr|Outages|Close|Killed|Contexts|TLS|Nacos)/^nacos$$' ./sdk/discovery
 	HERMOD_TEST_REGISTRIES=1 go test -run '^TestNacos' ./sdk/client
 	HERMOD_TEST_REGISTRIES=1 go test -run '^Test(FoundByKratos|FoundBySDK|KilledNodeDisappears|DrainingNodeIsNotListed|NodeWithoutItsRegistry)$$/^nacos$$|^TestFoundWithoutKratos$$' ./test/e2e
