@@ -10,6 +10,7 @@ import (
 	"github.com/go-kratos/kratos/v2/middleware/recovery"
 	kgrpc "github.com/go-kratos/kratos/v2/transport/grpc"
 	"google.golang.org/grpc"
+	channelzpb "google.golang.org/grpc/channelz/grpc_channelz_v1"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 
@@ -31,6 +32,7 @@ var (
 	sessionService  = gatewayv1.SessionService_ServiceDesc.ServiceName
 	webhookService  = gatewayv1.WebhookService_ServiceDesc.ServiceName
 	gatewayServices = []string{gatewayv1.GatewayService_ServiceDesc.ServiceName, "gatesvr.proto.GatewayService"}
+	channelzService = channelzpb.Channelz_ServiceDesc.ServiceName
 )
 
 const (
@@ -111,7 +113,7 @@ func NewIM(c *conf.Config, api IMAPI, h Streams, by Callers, ready *Readiness, m
 		kgrpc.TLSConfig(by.Certificates.config("im")),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
-		kgrpc.Middleware(m.unary(), recovery.Recovery(), identify(imService, by.Clients, log), identify(roomService, by.Clients, log)),
+		kgrpc.Middleware(m.unary(), recovery.Recovery(), nobody(channelzService), identify(imService, by.Clients, log), identify(roomService, by.Clients, log)),
 		kgrpc.Options(append(connection(c, limit),
 			grpc.InitialWindowSize(streamWindow),
 			grpc.InitialConnWindowSize(connWindow),
@@ -145,7 +147,7 @@ func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Me
 		kgrpc.TLSConfig(by.Certificates.config("gateway")),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
-		kgrpc.Middleware(m.unary(), recovery.Recovery(), guard(by.Services, gatewayServices[0], log), guard(by.Services, sessionService, log), guard(by.Services, webhookService, log)),
+		kgrpc.Middleware(m.unary(), recovery.Recovery(), nobody(channelzService), guard(by.Services, gatewayServices[0], log), guard(by.Services, sessionService, log), guard(by.Services, webhookService, log)),
 		kgrpc.Options(append(connection(c, maxPushRequest(c)), grpc.StreamInterceptor(serviceStreams(by.Services, m, log)))...),
 	)
 	by.Around.on(srv, append([]string{sessionService}, gatewayServices...)...)

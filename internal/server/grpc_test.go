@@ -10,6 +10,7 @@ import (
 
 	kerrors "github.com/go-kratos/kratos/v2/errors"
 	"google.golang.org/grpc"
+	channelzpb "google.golang.org/grpc/channelz/grpc_channelz_v1"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/mem"
@@ -196,6 +197,22 @@ func TestReflection(t *testing.T) {
 	}
 	if got := fmt.Sprint(resp.GetListServicesResponse()); !strings.Contains(got, "im.v1.IMService") || !strings.Contains(got, "grpc.health.v1.Health") {
 		t.Errorf("listed: %s", got)
+	}
+}
+
+// TestNobodyIsToldOfConnections: who is connected from where is no business of clients, and of services by
+// SessionService alone.
+func TestNobodyIsToldOfConnections(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for name, conn := range map[string]*grpc.ClientConn{"im": b.im, "gateway": b.gateway} {
+		c := channelzpb.NewChannelzClient(conn)
+		if resp, err := c.GetServers(as(t, ""), &channelzpb.GetServersRequest{}); status.Code(err) != codes.Unimplemented {
+			t.Errorf("%s: %v, %v", name, resp, err)
+		}
+		if resp, err := c.GetTopChannels(as(t, ""), &channelzpb.GetTopChannelsRequest{}); status.Code(err) != codes.Unimplemented {
+			t.Errorf("%s: %v, %v", name, resp, err)
+		}
 	}
 }
 

@@ -7,9 +7,11 @@ import (
 
 	"github.com/go-kratos/kratos/v2/middleware"
 	"github.com/go-kratos/kratos/v2/transport"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/auth"
@@ -47,6 +49,14 @@ func guard(g *auth.ServiceGuard, serviceName string, log *slog.Logger) middlewar
 			return nil, service.Error(log, err)
 		}
 		return biz.WithIdentity(ctx, id), nil
+	})
+}
+
+// nobody keeps everybody from a service, as if it were not there. Kratos registers channelz with each server, and
+// channelz tells of all connections of the process: from where clients are connected, and where the node itself is.
+func nobody(serviceName string) middleware.Middleware {
+	return onService(serviceName, "", func(context.Context, func(string) string) (context.Context, error) {
+		return nil, status.Error(codes.Unimplemented, "unknown service "+serviceName)
 	})
 }
 
