@@ -1,6 +1,9 @@
 package conf
 
 import (
+	"slices"
+	"strconv"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
 	"gopkg.in/yaml.v3"
@@ -34,10 +37,36 @@ func (l *loader) setFree(m protoreflect.Message, fd protoreflect.FieldDescriptor
 	m.Set(fd, protoreflect.ValueOfMessage(made.ProtoReflect()))
 }
 
+// maxAliased bounds the values that aliases stand for: of aliases to lists of aliases a few lines make any number.
+const maxAliased = 100_000
+
+// freeAlias is freeValue of an alias, which nothing has checked for an end.
+func (l *loader) freeAlias(n *yaml.Node, at string) any {
+	if slices.Contains(l.aliased, n.Alias) {
+		l.report(at, "is an alias of what it is a part of")
+		return nil
+	}
+	l.aliased = append(l.aliased, n.Alias)
+	defer func() { l.aliased = l.aliased[:len(l.aliased)-1] }()
+	return l.freeValue(n.Alias, at)
+}
+
 // freeValue is what a node stands for, with its placeholders replaced.
 func (l *loader) freeValue(n *yaml.Node, at string) any {
-	n = target(n)
+	if len(l.aliased) > 0 {
+		l.copies++
+	}
+	switch {
+	case l.copies == maxAliased+1:
+		l.report(at, "is one value too many; aliases may stand for "+strconv.Itoa(maxAliased)+" at most")
+		l.copies++ // which is said once
+		return nil
+	case l.copies > maxAliased:
+		return nil
+	}
 	switch n.Kind {
+	case yaml.AliasNode:
+		return l.freeAlias(n, at)
 	case yaml.MappingNode:
 		return l.freeSection(n, at)
 	case yaml.SequenceNode:

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -34,6 +35,30 @@ func TestKeysOfPlugins(t *testing.T) {
 	}
 	if p.GetName() != "word-filter" || p.GetDeadline().AsDuration().Seconds() != 2 || p.GetOnFailure() != OnFailureOpen {
 		t.Errorf("got %v", p)
+	}
+}
+
+// TestAliasesWithoutEnd: a document whose keys of a plugin would have no end is refused like any other that is wrong. A
+// running node reads such a one as soon as somebody writes it.
+func TestAliasesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	bomb := "plugins:\n- name: a\n  config:\n    l0: &l0 [x]\n"
+	for i := range 9 {
+		bomb += fmt.Sprintf("    l%d: &l%[1]d [%s]\n", i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*l%d, ", i), 10), ", "))
+	}
+	for text, says := range map[string]string{
+		"plugins: [{name: a, config: &c {b: *c}}]":        "plugins[0].config.b.b: is an alias of what it is a part of",
+		"plugins: [{name: a, config: {b: &b [1, [*b]]}}]": "plugins[0].config.b[1][0][1][0]: is an alias of what it is a part of",
+		bomb: "one value too many; aliases may stand for 100000 at most",
+	} {
+		_, err := loadText(text, nil)
+		if err == nil || strings.Count(err.Error(), says) != 1 {
+			t.Errorf("%.60q: %.300v", text, err)
+		}
+	}
+	c := mustLoad(t, "plugins: [{name: a, config: {x: &x {y: [1, 2]}, z: *x}}]", nil)
+	if got := c.GetPlugins()[0].GetConfig().AsMap()["z"]; !reflect.DeepEqual(got, map[string]any{"y": []any{1.0, 2.0}}) {
+		t.Errorf("an alias that has an end: %v", got)
 	}
 }
 

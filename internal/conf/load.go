@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"gopkg.in/yaml.v3"
 
 	"github.com/game-im/hermod/configs"
 )
@@ -37,6 +38,8 @@ type loader struct {
 	env      func(string) (string, bool)
 	problems Problems
 	origins  map[string]origin // of every key that has a value, and every element of a list
+	aliased  []*yaml.Node      // what the aliases stand for, one in another, that a free section is read through
+	copies   int               // values that were read through aliases
 }
 
 func (l *loader) load(docs []Document, overrides []Override) (*Config, error) {
