@@ -104,6 +104,9 @@ func runBatch(ctx context.Context, f batchFlags, args []string, s *streams) erro
 		return err
 	}
 	defer in.Close()
+	if f.overwrites(args, s.in) {
+		return usagef("--failed %s is what the targets are read from, and would be emptied before they are; name another file", f.failed)
+	}
 	meter := &batch.Meter{In: in}
 	records, err := batch.NewReader(meter, batch.Say{MsgType: f.msgType, Title: f.title, Content: f.content, Data: string(data)})
 	if err != nil {
@@ -158,6 +161,22 @@ func openInput(args []string, in io.Reader) (io.ReadCloser, int64, error) {
 		return nil, 0, errors.Join(err, file.Close())
 	}
 	return file, info.Size(), nil
+}
+
+// overwrites tells whether the targets come from the file that those are written to which are not reached.
+func (f *batchFlags) overwrites(args []string, in io.Reader) bool {
+	var from os.FileInfo
+	err := os.ErrInvalid
+	if len(args) > 0 && args[0] != "-" {
+		from, err = os.Stat(args[0])
+	} else if file, ok := in.(*os.File); ok {
+		from, err = file.Stat()
+	}
+	if err != nil || f.failed == "" || !from.Mode().IsRegular() {
+		return false
+	}
+	to, err := os.Stat(f.failed)
+	return err == nil && os.SameFile(from, to)
 }
 
 // showBar shows the bar if somebody can see it.
