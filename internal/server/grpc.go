@@ -94,6 +94,9 @@ type Streams struct {
 	Load    *overload.Guard
 }
 
+// startTimeout is how long a client may take to say who it is, or what it speaks. It may change while the node runs.
+func (s Streams) startTimeout() time.Duration { return s.Gateway.StartTimeout() }
+
 // IMAPI is what clients call, beside their streams.
 type IMAPI struct {
 	IM    *service.IM

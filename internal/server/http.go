@@ -90,7 +90,7 @@ func NewHTTP(p *Public, audios *biz.Audios, h Streams, monitors *Monitors, by Ca
 	// look better: nothing of that is wanted here.
 	routes := &httpRoutes{mux: http.NewServeMux(), metrics: m, log: log}
 	routes.handle("/audio/{id}", "audio", &recordings{audios: audios, clients: by.Clients, log: log})
-	sockets := newSockets(p.conf, h.Load, by, monitors.Ready, m, log)
+	sockets := newSockets(p.conf, h, by, monitors.Ready, m, log)
 	routes.handle("/im", "im", sockets.handler(imDialect(h.IM)))
 	routes.handle("/ws", "ws", sockets.handler(gatewayDialect(h.Gateway)))
 	routes.handle("/health", "health", monitors.health(false))

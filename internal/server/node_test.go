@@ -55,6 +55,7 @@ type bench struct {
 	quicAddr string
 	quic     *server.QUIC
 	node     *node.Node
+	gateways *gateway.Handler
 }
 
 // check is what readiness depends on.
@@ -131,10 +132,11 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 		Load: parts.node.Core().Load,
 		IM:   im.NewHandler(parts.node, parts.rules, verifier, im.Config{Heartbeat: 30 * time.Second, StartTimeout: time.Minute}, log),
 		Gateway: gateway.NewHandler(parts.node, parts.rules.Pushes, biz.Builtin{}, nil, verifier, gateway.Config{
-			StartTimeout: time.Minute, RequestTimeout: time.Minute, MaxRequests: 10, Devices: gateway.Replace,
+			StartTimeout: c.GetSession().GetStartTimeout().AsDuration(), RequestTimeout: time.Minute, MaxRequests: 10, Devices: gateway.Replace,
 		}, log),
 	}
 
+	b.gateways = streams.Gateway
 	sessions := biz.NewSessions(protocol.NewDirectory(parts.node))
 	b.pushes = parts.rules.Pushes
 	pages := server.OpsPages{Monitors: &server.Monitors{Ready: b.ready, Sessions: sessions, Services: callers.Services, Conf: c}}

@@ -41,8 +41,7 @@ type Plugged struct {
 	gate
 	carriers []Carrier
 	streams  Streams
-	timeout  time.Duration // for a client to say who it is
-	message  int           // most bytes of a frame
+	message  int // most bytes of a frame
 	metrics  *Metrics
 	log      *slog.Logger
 
@@ -67,7 +66,7 @@ func NewPlugged(c *conf.Config, h Streams, by Callers, ready *Readiness, m *Metr
 	}
 	p := &Plugged{
 		gate: gate{by.Clients, ready, h.Load}, carriers: carriers, streams: h,
-		timeout: c.GetSession().GetStartTimeout().AsDuration(), message: frameLimit(c), metrics: m, log: log,
+		message: frameLimit(c), metrics: m, log: log,
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.alive, p.cut = context.WithCancel(context.Background())

@@ -47,7 +47,7 @@ func (p *Plugged) session(conn *pluginconn.Conn) error {
 
 // opening has the plugin say what it knows of the client, within the time that there is.
 func (p *Plugged) opening(conn *pluginconn.Conn) (plugin.Opening, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, p.timeout)
+	ctx, cancel := context.WithTimeout(p.ctx, p.streams.startTimeout())
 	defer cancel()
 	o, err := conn.Open(ctx)
 	if err == nil {
@@ -72,7 +72,7 @@ func (p *Plugged) opening(conn *pluginconn.Conn) (plugin.Opening, error) {
 func (p *Plugged) serveIM(conn *pluginconn.Conn, format *frame.Format, header map[string]string) error {
 	get := func(key string) string { return header[key] }
 	if header == nil {
-		timeout := time.AfterFunc(p.timeout, func() { conn.Close(transport.NotStarted) })
+		timeout := time.AfterFunc(p.streams.startTimeout(), func() { conn.Close(transport.NotStarted) })
 		data, err := conn.Read()
 		timeout.Stop()
 		if err != nil {

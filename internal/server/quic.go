@@ -51,7 +51,6 @@ type QUIC struct {
 	tr      *quic.Transport
 	lis     *quic.Listener
 	streams Streams
-	timeout time.Duration // for a client to open its stream
 	limit   int64
 	message int // most bytes of a frame of im.v1
 	metrics *Metrics
@@ -70,7 +69,7 @@ type QUIC struct {
 // NewQUIC opens the listener. The cleanup closes it if it was never served.
 func NewQUIC(c *conf.Config, h Streams, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) (*QUIC, func(), error) {
 	q := &QUIC{
-		gate: gate{by.Clients, ready, h.Load}, streams: h, timeout: c.GetSession().GetStartTimeout().AsDuration(),
+		gate: gate{by.Clients, ready, h.Load}, streams: h,
 		limit:   int64(c.GetServer().GetQuic().GetMaxConnections()),
 		message: int(c.GetMessage().GetMaxContentBytes() + c.GetMessage().GetMaxMetadataBytes() + frameOverhead),
 		metrics: m, log: log, stopped: make(chan struct{}),
@@ -176,7 +175,7 @@ func protocolOf(conn *quic.Conn) string { return conn.ConnectionState().TLS.Nego
 // serve serves the one stream of a connection.
 func (q *QUIC) serve(conn *quic.Conn) {
 	defer context.AfterFunc(q.alive, func() { closeQUIC(conn, transport.Shutdown) })()
-	ctx, cancel := context.WithTimeout(q.ctx, q.timeout)
+	ctx, cancel := context.WithTimeout(q.ctx, q.streams.startTimeout())
 	stream, err := conn.AcceptStream(ctx)
 	cancel()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // serveIM serves a session of im.v1. A QUIC connection has no headers: its first frame is a HEARTBEAT
 // whose metadata has what they say on other transports, and the answer to it is the greeting.
 func (q *QUIC) serveIM(c *quicstream.Conn) error {
-	timeout := time.AfterFunc(q.timeout, func() { c.Close(transport.NotStarted) })
+	timeout := time.AfterFunc(q.streams.startTimeout(), func() { c.Close(transport.NotStarted) })
 	data, err := c.Read()
 	timeout.Stop()
 	if err != nil {

@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/quic-go/quic-go"
 	"google.golang.org/protobuf/proto"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/conf"
+	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/realtime/transport"
 	"github.com/game-im/hermod/internal/server"
 )
@@ -165,6 +167,21 @@ func TestQUICClientsThatSayNothing(t *testing.T) {
 		}
 	}
 	await(t, "no connection is counted any more", func() bool { return b.metric(t, "hermod_connections", "quic") == 0 })
+}
+
+// TestANewTimeToStartHoldsAtOnce: for whoever connects from then on, whatever he connects by.
+func TestANewTimeToStartHoldsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := start(t, conf.Override{Path: "session.start_timeout", Value: "1h"})
+	b.ready.SetServing(true)
+	b.gateways.SetConfig(gateway.Config{StartTimeout: 100 * time.Millisecond})
+	if why := dialQUIC(t, b, "gatesvr").closed(); why != transport.NotStarted {
+		t.Errorf("over QUIC: told %+v", why)
+	}
+	s := mustDial(t, b, "/im?user-id=alice", nil) // what it speaks its first message tells
+	if _, err := s.read(); websocket.CloseStatus(err) != websocket.StatusCode(transport.NotStarted.Code) {
+		t.Errorf("over WebSocket: %v", err)
+	}
 }
 
 // TestQUICRefusals: a client of im.v1 that is not let in is told why.

@@ -25,12 +25,12 @@ type sockets struct {
 	*websocket.Group
 	gate
 	origins origins
-	start   time.Duration // for the first message of a client that has not said what it speaks
+	start   func() time.Duration // for the first message of a client that has not said what it speaks
 	metrics *Metrics
 	log     *slog.Logger
 }
 
-func newSockets(c *conf.Config, load *overload.Guard, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) *sockets {
+func newSockets(c *conf.Config, h Streams, by Callers, ready *Readiness, m *Metrics, log *slog.Logger) *sockets {
 	s := c.GetServer()
 	return &sockets{
 		Group: websocket.NewGroup(websocket.Options{
@@ -38,8 +38,8 @@ func newSockets(c *conf.Config, load *overload.Guard, by Callers, ready *Readine
 			PingAfter:   s.GetKeepalive().GetTime().AsDuration(),
 			PingTimeout: s.GetKeepalive().GetTimeout().AsDuration(),
 		}),
-		gate: gate{by.Clients, ready, load}, origins: s.GetHttp().GetAllowedOrigins(),
-		start: c.GetSession().GetStartTimeout().AsDuration(), metrics: m, log: log,
+		gate: gate{by.Clients, ready, h.Load}, origins: s.GetHttp().GetAllowedOrigins(),
+		start: h.startTimeout, metrics: m, log: log,
 	}
 }
 
@@ -273,7 +273,7 @@ func (s *socket) speak() error {
 	}
 	conn := s.req.Conn
 	if s.format == nil {
-		timeout := time.AfterFunc(s.start, func() { conn.Close(transport.NotStarted) })
+		timeout := time.AfterFunc(s.start(), func() { conn.Close(transport.NotStarted) })
 		text, err := conn.Peek()
 		timeout.Stop()
 		if err != nil {

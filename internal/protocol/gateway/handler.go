@@ -75,6 +75,9 @@ func NewHandler(n *node.Node, pushes *biz.Pushes, up biz.Upstream, own Actions, 
 // from then on, the others for all.
 func (h *Handler) SetConfig(cfg Config) { h.cfg.Store(&cfg) }
 
+// StartTimeout is how long a client may take to say who it is, as SetConfig was last told.
+func (h *Handler) StartTimeout() time.Duration { return h.cfg.Load().StartTimeout }
+
 // Serve runs a client's connection until it ends and returns why: nil after a clean end by the
 // client. It writes ServerPush frames of o.Format, each with its number, and reads one ClientRequest
 // of that format from each frame that conn.Read returns. The caller closes the connection. A session
