@@ -179,6 +179,8 @@ func connection(c *conf.Config, maxMessage int64) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(strictCodec()),
 		grpc.MaxRecvMsgSize(int(maxMessage)),
+		// As over HTTP. A stream keeps its headers as long as it is open, and gRPC would take 16 MiB of them.
+		grpc.MaxHeaderListSize(maxHeader),
 		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time:    ka.GetTime().AsDuration(),

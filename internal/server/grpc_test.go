@@ -91,6 +91,25 @@ func TestRequestsThatAreTooLarge(t *testing.T) {
 	}
 }
 
+// TestHeadersThatAreTooLarge: there is room for the largest token that is read, and not for whatever a stream would
+// keep in memory.
+func TestHeadersThatAreTooLarge(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for name, conn := range map[string]*grpc.ClientConn{"im": b.im, "gateway": b.gateway} {
+		c := healthpb.NewHealthClient(conn)
+		if _, err := c.Check(as(t, "", "authorization", "Bearer "+strings.Repeat("x", 16<<10)), &healthpb.HealthCheckRequest{}); err != nil {
+			t.Errorf("%s: a long token: %v", name, err)
+		}
+		if _, err := c.Check(as(t, "", "large", strings.Repeat("x", 1<<20)), &healthpb.HealthCheckRequest{}); err == nil {
+			t.Errorf("%s takes headers of 1 MiB", name)
+		}
+		if _, err := c.Check(as(t, ""), &healthpb.HealthCheckRequest{}); err != nil {
+			t.Errorf("%s: afterwards: %v", name, err)
+		}
+	}
+}
+
 // TestGarbageOnThePort speaks something else than HTTP/2.
 func TestGarbageOnThePort(t *testing.T) {
 	t.Parallel()
