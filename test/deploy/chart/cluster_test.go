@@ -105,6 +105,23 @@ func TestUpdatesKeepAllNodes(t *testing.T) {
 	}
 }
 
+// TestRecordingsInABucketAreShared: nodes that have one need no claim.
+func TestRecordingsInABucketAreShared(t *testing.T) {
+	t.Parallel()
+	const several = "replicas: 3\ndatabase: {driver: postgres, secretName: db}\ncluster: {type: nats, addrs: 'nats:4222'}\n"
+	const s3 = "s3: {endpoint: 'https://s3.example.com', bucket: chat}"
+	for values, fits := range map[string]bool{
+		"config: {data: {blobs: {store: s3, " + s3 + "}}}":  true,
+		"env: [{name: HERMOD_BLOBS_STORE, value: s3}]":      true,
+		"config: {data: {blobs: {store: dir, " + s3 + "}}}": false,
+		"env: [{name: HERMOD_S3_BUCKET, value: chat}]":      false,
+	} {
+		if _, err := chart.Render("hermod", chart.Cluster, with(t, several+values)); (err == nil) != fits {
+			t.Errorf("%s: %v", values, err)
+		}
+	}
+}
+
 // TestRecordingsAreShared: all nodes have the one claim where recordings are, and the rest of the data folder
 // to themselves.
 func TestRecordingsAreShared(t *testing.T) {
