@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -61,6 +63,37 @@ func wantBusyPage(t *testing.T, b *bench, path string) {
 	if seconds < 2 || seconds > 5 { // rounded up
 		t.Errorf("%s: Retry-After %d", path, seconds)
 	}
+}
+
+// TestStreamsOfNobodyTakePlaces: those that need no token and have no end count as others do.
+func TestStreamsOfNobodyTakePlaces(t *testing.T) {
+	t.Parallel()
+	b := start(t, retryAfter, conf.Override{Path: "overload.max_connections", Value: "1"})
+	b.ready.SetServing(true)
+	watch := func() (healthpb.Health_WatchClient, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(as(t, ""))
+		stream, err := healthpb.NewHealthClient(b.im).Watch(ctx, &healthpb.HealthCheckRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stream, cancel
+	}
+	first, leave := watch()
+	if _, err := first.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	second, cancel := watch()
+	defer cancel()
+	_, err := second.Recv()
+	wantRefused(t, err, codes.Unavailable, "OVERLOADED")
+	wantRetryInfo(t, err)
+	leave()
+	await(t, "room when it has left", func() bool {
+		third, cancel := watch()
+		defer cancel()
+		_, err := third.Recv()
+		return err == nil
+	})
 }
 
 // TestOneConnectionTooMany: whoever is refused for the number of connections is told so in the way of

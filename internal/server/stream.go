@@ -15,6 +15,7 @@ import (
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/auth"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/im"
 	"github.com/game-im/hermod/internal/realtime/overload"
 	"github.com/game-im/hermod/internal/realtime/transport/grpcstream"
@@ -53,7 +54,7 @@ func (s *imServer) StreamMessages(stream grpc.BidiStreamingServer[imv1.MessageRe
 // sessionStreams stands before every stream. For those of clients it finds out who is calling and
 // then goes straight to the service: Kratos' own stream interceptor, further in, would give each
 // stream one more goroutine and each message two look-ups, for middleware that a session's frames
-// do not use. All other streams, such as reflection, go their usual way.
+// do not use. All other streams, such as reflection, go their usual way, and take a place like them.
 func sessionStreams(g gate, m *Metrics, log *slog.Logger) grpc.StreamServerInterceptor {
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 		defer func() {
@@ -63,10 +64,17 @@ func sessionStreams(g gate, m *Metrics, log *slog.Logger) grpc.StreamServerInter
 			}
 		}()
 		serve, ours := streams[info.FullMethod]
-		if !ours {
+		ctx := ss.Context()
+		if !ours { // open to everybody, for as long as he likes, also while the node does not serve
+			place, refused := g.load.Enter(remote(ctx))
+			if refused != nil {
+				err = service.Error(log, protocol.Overloaded(refused))
+				m.refused(err)
+				return err
+			}
+			defer place.Leave()
 			return handler(srv, ss)
 		}
-		ctx := ss.Context()
 		place, id, err := admit(ctx, g, info.FullMethod)
 		if err != nil {
 			err = service.Error(log, err)
