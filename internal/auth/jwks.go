@@ -84,10 +84,11 @@ func (s *keySet) find(ctx context.Context, kid, alg string) ([]jwt.VerificationK
 	return found, s.reachable(found)
 }
 
+// reachable tells whether it is known that no key was found: it is not while the address does not answer.
 func (s *keySet) reachable(found []jwt.VerificationKey) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(found) == 0 && s.fetched.IsZero() {
+	if len(found) == 0 && (s.fetched.IsZero() || s.failing) {
 		return plugin.Unavailable("the keys that tokens are verified with cannot be fetched now", nil)
 	}
 	return nil

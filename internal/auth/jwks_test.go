@@ -264,6 +264,32 @@ func TestJWKSServerDown(t *testing.T) {
 	}
 }
 
+// TestJWKSServerDownInARotation: of a key that nobody could ask for it is not said that there is none, which would keep a
+// client away for good. Those that are known go on.
+func TestJWKSServerDownInARotation(t *testing.T) {
+	t.Parallel()
+	p := newPublisher(t)
+	old, _, _ := asymmetric(t)
+	fresh, _, _ := asymmetric(t)
+	fresh[0].kid = "rsa-2"
+	p.publish(t, old[:1])
+	j := remoteJWT(t, p, quiet)
+	if err := login(t, j, old[0]); err != nil {
+		t.Fatal(err)
+	}
+	p.set(http.StatusBadGateway, nil)
+	age(j, fetchPause)
+	for range 2 { // the second one within the pause
+		refused(t, login(t, j, fresh[0]), plugin.KindUnavailable, "cannot be fetched now", "")
+	}
+	if err := login(t, j, old[0]); err != nil {
+		t.Errorf("a key that is known: %v", err)
+	}
+	p.publish(t, old[:1])
+	age(j, fetchPause)
+	refused(t, login(t, j, fresh[0]), plugin.KindUnauthenticated, "no key is known here", "")
+}
+
 func TestJWKSWaitsNoLongerThanTheCaller(t *testing.T) {
 	t.Parallel()
 	hold := make(chan struct{})
