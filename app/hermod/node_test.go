@@ -49,6 +49,7 @@ type process struct {
 	gateway gatewayv1.GatewayServiceClient
 	clients gatewayv1.ClientServiceClient
 	addr    string // of clients
+	http    string // host:port
 	ops     string // http://host:port
 	logs    *output
 	cancel  context.CancelFunc
@@ -57,7 +58,7 @@ type process struct {
 
 var (
 	loopback = []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0", "-ops", "127.0.0.1:0"}
-	greeted  = regexp.MustCompile(`(?s)clients +(\S+).*services +(\S+).*ops +(http://\S+)/metrics`)
+	greeted  = regexp.MustCompile(`(?s)clients +(\S+).*services +(\S+).*http +(\S+).*ops +(http://\S+)/metrics`)
 )
 
 // start runs a node with free ports, in the data directory that HERMOD_DATA_DIR names, until it is
@@ -88,7 +89,7 @@ func startWith(t *testing.T, plugins []plugin.Plugin, args ...string) *process {
 	clients := dial(t, addrs[1])
 	p.im, p.clients = imv1.NewIMServiceClient(clients), gatewayv1.NewClientServiceClient(clients)
 	p.gateway = gatewayv1.NewGatewayServiceClient(dial(t, addrs[2]))
-	p.addr, p.ops = addrs[1], addrs[3]
+	p.addr, p.http, p.ops = addrs[1], addrs[3], addrs[4]
 	return p
 }
 

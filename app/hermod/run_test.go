@@ -1,9 +1,11 @@
 package hermod
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -174,6 +176,31 @@ func TestStoppingHasAnOrder(t *testing.T) {
 	p.wait()
 	if code, body := p.get(t, "/healthz"); code != 0 {
 		t.Errorf("still serves: %d %s", code, body)
+	}
+}
+
+// TestAStopByForceIsOne: a client that does not hang up until the deadline is cut, and the node ends as it does without
+// him. What it runs in the background has ended by then.
+func TestAStopByForceIsOne(t *testing.T) {
+	t.Setenv("HERMOD_DATA_DIR", t.TempDir())
+	p := start(t, configured(t, "server: {stop: {notice: 900ms, drain: 0s, timeout: 1s}}")...)
+	conn, err := net.Dial("tcp", p.http)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const hello = "GET /im?user-id=bob HTTP/1.1\r\nHost: node\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: im.v1.proto\r\n\r\n"
+	if _, err := io.WriteString(conn, hello); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // what follows is the connection
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(resp, err)
+	}
+	p.stop()
+	if log := p.logs.String(); !strings.Contains(log, "WebSocket connections did not end in time and are cut") {
+		t.Errorf("the log does not say so:\n%s", log)
 	}
 }
 
