@@ -112,6 +112,10 @@ func TestMiddlewareStandsAroundUnaryCalls(t *testing.T) {
 			_, err := p.im.JoinRoom(as(t, "alice"), &imv1.JoinRoomRequest{RoomId: "r"})
 			return err
 		}, "grpc /im.v1.IMService/JoinRoom alice"},
+		"a service, about webhooks": {func() error {
+			_, err := p.hooks.ListWebhooks(as(t, "", "authorization", "Bearer sixteen-characters"), &gatewayv1.ListWebhooksRequest{})
+			return err
+		}, "grpc /hermod.gateway.v1.WebhookService/ListWebhooks "},
 		"anybody": {func() error {
 			_, err := p.im.HealthCheck(as(t, ""), &imv1.HealthCheckRequest{})
 			return err

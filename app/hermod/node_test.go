@@ -47,6 +47,7 @@ type process struct {
 	t       *testing.T
 	im      imv1.IMServiceClient
 	gateway gatewayv1.GatewayServiceClient
+	hooks   gatewayv1.WebhookServiceClient
 	clients gatewayv1.ClientServiceClient
 	addr    string // of clients
 	http    string // host:port
@@ -88,7 +89,8 @@ func startWith(t *testing.T, plugins []plugin.Plugin, args ...string) *process {
 	addrs := greeted.FindStringSubmatch(out.String())
 	clients := dial(t, addrs[1])
 	p.im, p.clients = imv1.NewIMServiceClient(clients), gatewayv1.NewClientServiceClient(clients)
-	p.gateway = gatewayv1.NewGatewayServiceClient(dial(t, addrs[2]))
+	services := dial(t, addrs[2])
+	p.gateway, p.hooks = gatewayv1.NewGatewayServiceClient(services), gatewayv1.NewWebhookServiceClient(services)
 	p.addr, p.http, p.ops = addrs[1], addrs[3], addrs[4]
 	return p
 }

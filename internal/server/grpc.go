@@ -153,7 +153,7 @@ func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Me
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), nobody(channelzService), guard(by.Services, gatewayServices[0], log), guard(by.Services, sessionService, log), guard(by.Services, webhookService, log)),
 		kgrpc.Options(append(connection(c, maxPushRequest(c)), grpc.StreamInterceptor(serviceStreams(by.Services, m, log)))...),
 	)
-	by.Around.on(srv, append([]string{sessionService}, gatewayServices...)...)
+	by.Around.on(srv, append([]string{sessionService, webhookService}, gatewayServices...)...)
 	malformed := refuseMalformed(m, log)
 	for _, name := range gatewayServices {
 		srv.RegisterService(strict(gatewayv1.GatewayService_ServiceDesc, name, malformed), api.Gateway)

@@ -11,8 +11,8 @@ import (
 )
 
 // UnaryMiddleware is the capability to stand around the calls of unary methods: of IMService and
-// RoomService for clients, of GatewayService and SessionService for business services, by gRPC and, as far as
-// these are served there, by REST. A plugin is used if the configuration names it in its list of plugins.
+// RoomService for clients, of GatewayService, SessionService and WebhookService for business services, by gRPC and,
+// as far as these are served there, by REST. A plugin is used if the configuration names it in its list of plugins.
 type UnaryMiddleware interface {
 	// Middleware returns the middleware. It is called once, when the keys of the plugin are set and before
 	// it starts; what it returns is called by many goroutines at once, from when the node serves on.
