@@ -114,6 +114,7 @@ func (k *Keeper) round(ctx context.Context) time.Duration {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var err error
+	var kept atomic.Bool // some are, whatever becomes of the others
 	if unhealthy := k.opts.Healthy(call); unhealthy != nil {
 		err = k.each(func(e *entry) error {
 			err := k.drop(call, e)
@@ -123,6 +124,9 @@ func (k *Keeper) round(ctx context.Context) time.Duration {
 		k.opts.Status.set(k.opts.Type + ": not registered, the node is not ready: " + unhealthy.Error())
 	} else if err = k.each(func(e *entry) error {
 		err := k.tend(call, e)
+		if err == nil {
+			kept.Store(true)
+		}
 		k.opts.Metrics.set(e.Instance, err == nil)
 		return err
 	}); err == nil {
@@ -131,6 +135,8 @@ func (k *Keeper) round(ctx context.Context) time.Duration {
 	switch {
 	case ctx.Err() != nil:
 		return 0
+	case err != nil && kept.Load(): // those that are listed are still to be renewed in time
+		return min(k.failed(err), k.opts.TTL/3)
 	case err != nil:
 		return k.failed(err)
 	}
