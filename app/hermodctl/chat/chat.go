@@ -21,7 +21,7 @@ type Config struct {
 	Style  Style
 }
 
-// ErrUnsent is what Run returns when the input is at its end and not all of it could be sent.
+// ErrUnsent is what Run returns when it ends and not all of the input that it had read could be sent.
 var ErrUnsent = errors.New("not everything was sent")
 
 // maxPending bounds the lines that wait for those before them; beyond it the input waits.
@@ -48,6 +48,7 @@ type Chat struct {
 	missed  missed
 	pending []string // lines that wait, for a line may change the room of the next
 	working bool     // a job runs
+	typed   bool     // that is of a line
 	uploads int      // that run, as a job or beside them
 	unsent  bool
 	quit    bool // asked for
@@ -102,9 +103,14 @@ func (c *Chat) Run(ctx context.Context, with Client) error {
 		case <-c.missed.ended():
 			c.caughtUp()
 		case <-ctx.Done():
-			return nil
+			c.unsent = c.unsent || c.typed || c.uploads > 0 || len(c.pending) > 0
+			return c.outcome()
 		}
 	}
+	return c.outcome()
+}
+
+func (c *Chat) outcome() error {
 	if c.err == nil && c.unsent && c.cfg.Echo {
 		return ErrUnsent
 	}
@@ -189,6 +195,7 @@ func (c *Chat) advance(ctx context.Context) {
 		line := c.pending[0]
 		c.pending = c.pending[1:]
 		c.handle(ctx, line)
+		c.typed = c.working
 		if c.quit {
 			c.pending = nil
 		}
@@ -205,7 +212,7 @@ func (c *Chat) do(ctx context.Context, j job) {
 	go func() {
 		then := j(ctx)
 		c.post(func() {
-			c.working = false
+			c.working, c.typed = false, false
 			then()
 		})
 	}()

@@ -103,6 +103,42 @@ func expect(t *testing.T, got string, want ...string) {
 	}
 }
 
+// silent is a room that a message never arrives in.
+type silent struct{ room }
+
+func (s *silent) Send(ctx context.Context, _ *imv1.MessageRequest) (*client.SendResult, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestAnInterruptTellsWhatIsUnsent: a script that is stopped knows whether all that it said was stored.
+func TestAnInterruptTellsWhatIsUnsent(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		with  Client
+		input string
+		want  error
+	}{
+		"a line that is on its way": {&silent{}, "hello\n", ErrUnsent},
+		"one behind it":             {&silent{}, "hello\nthere\n", ErrUnsent},
+		"all were stored":           {&room{}, "hello\n", nil},
+		"nothing was said":          {&room{}, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := New(Config{User: "alice", Room: "lobby", Nick: "Al", Echo: true, Follow: true, Style: plainStyle()}, newPlain(strings.NewReader(test.input), io.Discard))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				if err := c.Run(ctx, test.with); !errors.Is(err, test.want) {
+					t.Errorf("Run: %v, want %v", err, test.want)
+				}
+				synctest.Wait()
+			})
+		})
+	}
+}
+
 func TestChat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
