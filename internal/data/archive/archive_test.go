@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -194,6 +195,24 @@ func TestBackupWithoutTheBucket(t *testing.T) {
 		t.Fatalf("restored %+v, %v", r, err)
 	}
 	start(t, to).wantSaid("1")
+}
+
+// TestBackupMissesTheFolder: where recordings are named and their folder is not there, as that of another volume, they
+// were not deleted, and a backup without them is none.
+func TestBackupMissesTheFolder(t *testing.T) {
+	t.Parallel()
+	from, out := t.TempDir(), t.TempDir()
+	n := start(t, from)
+	store := storeIn(from)
+	store.Blobs = filepath.Join(out, "elsewhere")
+	if made, err := archive.Write(t.Context(), store, filepath.Join(out, "none"), ""); err != nil || made.Gone != 0 {
+		t.Errorf("without recordings: %+v, %v", made, err)
+	}
+	n.record("sounds")
+	if made, err := archive.Write(t.Context(), store, filepath.Join(out, "backup.tar"), ""); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), store.Blobs) {
+		t.Errorf("made %+v, %v", made, err)
+	}
+	only(t, out, "none")
 }
 
 // TestRestoreReplaces: what was there before, also what a killed node has left in its log, is kept aside

@@ -20,7 +20,7 @@ import (
 // Store is where a node keeps its data.
 type Store struct {
 	Database data.Options // of SQLite
-	Blobs    string       // the folder of recordings; it may be absent
+	Blobs    string       // the folder of recordings; it may be absent where there are none
 	// Bucket names the place where recordings are if that is no folder. Those are neither copied nor put back.
 	Bucket string
 }
@@ -114,6 +114,10 @@ func (w *writer) recordings(s *Summary, database, blobs string) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			s.Gone++
+			// A node makes the folder when it starts: without it nothing was deleted, and all is elsewhere.
+			if _, err := os.Stat(blobs); err != nil {
+				return fmt.Errorf("the database names recordings, and their folder cannot be read: %w", err)
+			}
 			return nil
 		case err != nil:
 			return err
