@@ -97,6 +97,9 @@ func (c *Client) reconnect(l *life, lost error) (*connection, error) {
 func (c *Client) finish(l *life, err error) {
 	c.unfollow()
 	c.mu.Lock()
+	if l.isClosing() { // Disconnect has dropped messages, which the session would take for received when it is resumed
+		c.session.forget()
+	}
 	c.life, c.conn = nil, nil
 	c.mu.Unlock()
 	l.cancel(err)

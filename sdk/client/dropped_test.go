@@ -1,0 +1,57 @@
+package client
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
+)
+
+// TestDisconnectWhileReconnectingLosesNothing: what waited for OnMessage comes again with the next session, also if there was no
+// connection that could have been ended in peace.
+func TestDisconnectWhileReconnectingLosesNothing(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	cfg, ev := p.config()
+	cfg.Backoff = func(int) time.Duration { return time.Hour }
+	hold := make(chan struct{})
+	cfg.OnMessage = func(m *imv1.MessageResponse) {
+		ev.messages <- m
+		if m.GetSeq() == 1 {
+			<-hold
+		}
+	}
+	c, ps := p.connect(t, cfg)
+	ps.send(t, text("a", 1, 1), text("a", 2, 2), text("a", 3, 3))
+	ev.next(t)
+	eventually(t, func() bool { return countsOf(c).received == 3 })
+	ps.end(errLost)
+	eventually(t, func() bool { return !c.IsConnected() })
+	p.disconnect(t, c)
+	close(hold)
+
+	connected := make(chan error, 1)
+	go func() { connected <- c.Connect() }()
+	ps = p.next(t)
+	if first(ps.md, keySessionID) == "s1" { // the server goes on behind what the client says it has
+		ps.accept(t, "s1", true)
+		last, err := strconv.ParseInt(first(ps.md, keyLastLinkSeq), 10, 64)
+		for n := last + 1; err == nil && n <= 4; n++ {
+			ps.send(t, text("a", n, uint64(n)))
+		}
+	} else { // or begins behind what was acknowledged
+		ps.accept(t, "s2", false)
+		for n := range int64(4) {
+			ps.send(t, text("a", n+1, uint64(n+1)))
+		}
+	}
+	if err := wait(t, connected, "Connect"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"m2", "m3", "m4"} {
+		if got := ev.next(t); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	}
+}
