@@ -51,6 +51,7 @@ func (c *Client) begin() (l *life, mine bool) {
 		begun:  make(chan struct{}),
 		over:   make(chan struct{}),
 	}
+	c.queue.takeMessages()
 	return c.life, true
 }
 
@@ -138,7 +139,6 @@ func (c *Client) Disconnect() error {
 		return nil
 	}
 	l.once.Do(func() {
-		c.queue.dropMessages()
 		c.sends.failAll(ErrDisconnected)
 		if cn != nil {
 			c.hangUp(l, cn)
@@ -149,12 +149,13 @@ func (c *Client) Disconnect() error {
 	return nil
 }
 
-// close ends attempts and calls, and returns what is left to end.
+// close ends attempts and calls, drops the messages that wait, and returns what is left to end.
 func (c *Client) close() (*life, *connection) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.life != nil {
 		c.life.cancel(ErrDisconnected)
+		c.queue.dropMessages()
 	}
 	return c.life, c.conn
 }

@@ -55,3 +55,35 @@ func TestDisconnectWhileReconnectingLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatComesBehindDroppedMessagesIsNotAcknowledged: an acknowledgement is good for all that came before.
+func TestWhatComesBehindDroppedMessagesIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	cfg, ev := p.config()
+	hold := make(chan struct{})
+	cfg.OnMessage = func(m *imv1.MessageResponse) {
+		ev.messages <- m
+		if m.GetSeq() == 1 {
+			<-hold
+		}
+	}
+	c, ps := p.connect(t, cfg)
+	ps.send(t, text("a", 1, 1), text("a", 2, 2), text("a", 3, 3))
+	ev.next(t)
+	eventually(t, func() bool { return countsOf(c).received == 3 })
+
+	c.close() // Disconnect begins
+	c.queue.dropMessages()
+	ps.send(t, &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, LinkSeq: 4})
+	eventually(t, func() bool { return countsOf(c).received == 4 })
+	close(hold)
+	eventually(t, func() bool { return c.queue.length() == 0 && countsOf(c).handled >= 1 })
+	p.disconnect(t, c)
+	ev.none(t)
+	for len(ps.in) > 0 {
+		if link := ps.recvAck(t); link != 1 {
+			t.Errorf("acknowledged up to %d although 2 and 3 were dropped", link)
+		}
+	}
+}

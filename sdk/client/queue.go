@@ -27,6 +27,7 @@ type queue struct {
 	bytes      int
 	idle       chan struct{} // closed when the goroutine ends; nil while there is none
 	inCallback bool
+	dropping   bool // messages are dropped; from Disconnect on, until the next Connect
 
 	room chan struct{} // holds a token: something may have changed for who waits in waitRoom
 }
@@ -35,6 +36,9 @@ type queue struct {
 func (q *queue) push(t task) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.dropping && t.message {
+		return
+	}
 	q.tasks = append(q.tasks, t)
 	q.bytes += t.bytes
 	if q.idle == nil {
@@ -70,10 +74,12 @@ func (q *queue) next() (task, bool) {
 	return t, true
 }
 
-// dropMessages forgets the messages that wait. They were not acknowledged, so they come again.
+// dropMessages forgets the messages that wait, and those that are still to be read until takeMessages: were one of
+// them handled, the server would take those before it for handled as well. They were not acknowledged, so they come again.
 func (q *queue) dropMessages() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.dropping = true
 	var kept []task
 	for _, t := range q.tasks {
 		if t.message {
@@ -84,6 +90,12 @@ func (q *queue) dropMessages() {
 	}
 	q.tasks = kept
 	q.poke()
+}
+
+func (q *queue) takeMessages() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.dropping = false
 }
 
 // waitRoom returns when there is room for another message, when may returns true, or when ctx
