@@ -56,11 +56,11 @@ func TestProviderThatIsAwayIsProbed(t *testing.T) {
 	var o outage
 	start := time.Unix(1_800_000_000, 0)
 	at := start.Add
-	o.report(at(0), true)
+	o.report(at(0), at(0), true)
 	if !o.allow(at(9 * time.Second)) {
 		t.Error("a provider that has just failed is left alone")
 	}
-	o.report(at(9*time.Second), true)
+	o.report(at(9*time.Second), at(9*time.Second), true)
 	for after, want := range []bool{true, false} {
 		if o.allow(at(10*time.Second+time.Duration(after)*time.Millisecond)) != want {
 			t.Errorf("probe %d is allowed: %v", after, !want)
@@ -69,10 +69,33 @@ func TestProviderThatIsAwayIsProbed(t *testing.T) {
 	if !o.allow(at(11 * time.Second)) {
 		t.Error("it is probed no more")
 	}
-	o.report(at(11*time.Second), false)
+	o.report(at(11*time.Second), at(11*time.Second), false)
 	for range 2 {
 		if !o.allow(at(11 * time.Second)) {
 			t.Error("a provider that works is left alone")
+		}
+	}
+}
+
+// TestSilenceIsNoOutage: a provider that has failed once, when nothing else was asked of it for a while, has not failed at everything
+// meanwhile, and none of what comes then is dropped.
+func TestSilenceIsNoOutage(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_800_000_000, 0)
+	at := start.Add
+	for name, failures := range map[string][]time.Duration{"one failure": {0}, "an outage": {0, 5 * time.Second, 11 * time.Second}} {
+		var o outage
+		for _, f := range failures {
+			o.report(at(f), at(f), true)
+		}
+		for range 2 {
+			if !o.allow(at(time.Minute)) {
+				t.Errorf("after %s and a silence it is left alone", name)
+			}
+		}
+		o.report(at(time.Minute), at(time.Minute), true)
+		if !o.allow(at(time.Minute + time.Millisecond)) {
+			t.Errorf("after %s, a silence and one failure it is left alone", name)
 		}
 	}
 }

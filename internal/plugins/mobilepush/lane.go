@@ -99,7 +99,7 @@ func (l *lane) once(ctx context.Context, to target, t *note, says words) answer 
 	a := l.provider.send(ctx, to, t, says)
 	l.metrics.took(l.platform, time.Since(began))
 	if !errors.Is(ctx.Err(), context.Canceled) { // a call that was given up says nothing of the provider
-		l.outage.report(time.Now(), a.outcome == unavailable)
+		l.outage.report(began, time.Now(), a.outcome == unavailable)
 	}
 	switch a.outcome {
 	case sent, dead:
@@ -110,7 +110,8 @@ func (l *lane) once(ctx context.Context, to target, t *note, says words) answer 
 }
 
 const (
-	// outagePatience is how long a provider has to fail at everything until it is away.
+	// outagePatience is how long a provider has to fail at everything until it is away. A silence of that length says
+	// nothing of it: what is sent then is not dropped for what failed before.
 	outagePatience = 10 * time.Second
 	// probeEvery is how often one that is away is tried.
 	probeEvery = time.Second
@@ -120,14 +121,20 @@ const (
 type outage struct {
 	mu     sync.Mutex
 	since  time.Time // when it failed first without having worked again; zero: it works
+	failed time.Time // when it failed last
 	probed time.Time
+}
+
+// quietLocked tells whether nothing is known of it from shortly before now.
+func (o *outage) quietLocked(now time.Time) bool {
+	return now.Sub(o.failed) >= outagePatience && now.Sub(o.probed) >= outagePatience
 }
 
 // allow tells whether to send a request now.
 func (o *outage) allow(now time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.since.IsZero() || now.Sub(o.since) < outagePatience {
+	if o.since.IsZero() || now.Sub(o.since) < outagePatience || o.quietLocked(now) {
 		return true
 	}
 	if now.Sub(o.probed) < probeEvery {
@@ -138,13 +145,15 @@ func (o *outage) allow(now time.Time) bool {
 }
 
 // report notes how a request ended.
-func (o *outage) report(now time.Time, away bool) {
+func (o *outage) report(began, now time.Time, away bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case !away:
+	if !away {
 		o.since = time.Time{}
-	case o.since.IsZero():
+		return
+	}
+	if o.since.IsZero() || o.quietLocked(began) {
 		o.since = now
 	}
+	o.failed = now
 }
