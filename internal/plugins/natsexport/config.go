@@ -112,13 +112,13 @@ func token(name string) string {
 	return b.String()
 }
 
-// options are those of the connection, which never gives up and keeps nothing of what is published while it is away: the
-// window does.
+// options are those of the connection, which never gives up, whatever a server that it was connected to says of its
+// credentials, and keeps nothing of what is published while it is away: the window does.
 func (e *Export) options() ([]nats.Option, error) {
 	c := &e.config
 	options := []nats.Option{
 		nats.Name("hermod nats-export"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.ReconnectBufSize(-1),
-		nats.ReconnectWait(500 * time.Millisecond), nats.Timeout(3 * time.Second),
+		nats.ReconnectWait(500 * time.Millisecond), nats.Timeout(3 * time.Second), nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				e.log.Warn("NATS is away", "error", err)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -285,6 +286,50 @@ func TestOutageLosesNothing(t *testing.T) {
 	}
 	if n := stored(t, js); n != events {
 		t.Errorf("%d events are stored; want %d", n, events)
+	}
+}
+
+// door lets connections in, or turns them away and says so.
+type door struct {
+	shut   atomic.Bool
+	turned chan struct{}
+}
+
+// Check implements server.Authentication.
+func (d *door) Check(server.ClientAuthentication) bool {
+	if !d.shut.Load() {
+		return true
+	}
+	select {
+	case d.turned <- struct{}{}:
+	default:
+	}
+	return false
+}
+
+// A server that turns the node away for a while, as when credentials are exchanged, is an outage as any other: the export goes on
+// when it is let in again.
+func TestRefusedCredentialsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	d := &door{turned: make(chan struct{}, 1)}
+	s := startNATS(t, func(o *server.Options) { o.CustomClientAuthentication = d })
+	e := s.started(nil)
+	observe(t, e, said(1))
+	read(t, s.connect(nats.NoReconnect()), "hermod.rooms.>", 1)
+	s.stop()
+	d.shut.Store(true)
+	s.start()
+	observe(t, e, said(2))
+	for n := range 4 {
+		select {
+		case <-d.turned:
+		case <-time.After(patience):
+			t.Fatalf("the node has tried %d times to be let in, and does not try again", n)
+		}
+	}
+	d.shut.Store(false)
+	if v := read(t, s.connect(), "hermod.rooms.>", 2)[1]; v.ID != "m2" {
+		t.Errorf("the second event is %+v", v)
 	}
 }
 
