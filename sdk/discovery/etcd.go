@@ -44,7 +44,9 @@ type EtcdDiscovery struct {
 	opts     *options
 	feeds    *feeds
 	roll     *roll
-	lease    clientv3.LeaseID // of all that is registered; whoever has the roll's turn owns it
+	// Whoever has the roll's turn owns these.
+	lease clientv3.LeaseID            // for all that is registered
+	under map[string]clientv3.LeaseID // by ID: the lease under which it was written last
 }
 
 // NewEtcdDiscovery returns a discovery over the etcd at these endpoints, below a prefix. With an
@@ -64,7 +66,7 @@ func NewEtcdDiscovery(endpoints []string, prefix string, opts ...Option) (*EtcdD
 	if len(endpoints) == 0 {
 		return nil, errors.New("discovery: no endpoints of etcd")
 	}
-	d := &EtcdDiscovery{prefix: strings.TrimSuffix(prefix, "/"), opts: o, ttl: o.lease}
+	d := &EtcdDiscovery{prefix: strings.TrimSuffix(prefix, "/"), opts: o, ttl: o.lease, under: make(map[string]clientv3.LeaseID)}
 	d.prefixes = []string{d.prefix}
 	if prefix == "" {
 		d.prefix, d.prefixes = defaultPrefix, []string{defaultPrefix, kratosPrefix}
@@ -159,6 +161,7 @@ func (d *EtcdDiscovery) put(ctx context.Context, s *ServiceInfo) error {
 		_, err := d.client.Put(ctx, d.key(s), string(value), clientv3.WithLease(d.lease))
 		switch {
 		case err == nil:
+			d.under[s.ID] = d.lease
 			return nil
 		case fresh || !leaseLost(err):
 			return etcdError(ctx, "register "+s.ID, err)
@@ -173,17 +176,23 @@ func (d *EtcdDiscovery) remove(ctx context.Context, s *ServiceInfo) error {
 	if _, err := d.client.Delete(ctx, d.key(s)); err != nil {
 		return etcdError(ctx, "deregister "+s.ID, err)
 	}
+	delete(d.under, s.ID)
 	return nil
 }
 
-// tend renews the lease, or registers everything under a new one when etcd has lost it.
+// tend renews the lease, or gets a new one when etcd has lost it, and registers under it whatever is still under another: all,
+// or what is left when that came to nothing half way, or when the new one was got to register something else.
 func (d *EtcdDiscovery) tend(ctx context.Context, services []*ServiceInfo) error {
-	_, err := d.client.KeepAliveOnce(ctx, d.lease)
-	if err == nil || !leaseLost(err) {
+	switch _, err := d.client.KeepAliveOnce(ctx, d.lease); {
+	case leaseLost(err):
+		d.lease = clientv3.NoLease
+	case err != nil:
 		return err
 	}
-	d.lease = clientv3.NoLease
 	for _, s := range services {
+		if d.lease != clientv3.NoLease && d.under[s.ID] == d.lease {
+			continue
+		}
 		if err := d.put(ctx, s); err != nil {
 			return err
 		}
