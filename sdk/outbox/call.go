@@ -88,6 +88,9 @@ func (r *Relay) push(ctx context.Context, e entry, p Push) verdict {
 	if !alive {
 		return verdict{fate: missed, reason: upstream.ErrExpired.Code, detail: "its TTL was over before it was sent"}
 	}
+	if p.TTL > 0 && time.Since(time.UnixMilli(e.AddedAt)) >= p.TTL { // Hermod would count from the first attempt it hears of
+		return verdict{fate: missed, reason: upstream.ErrUnknown.Code, detail: "its TTL was over before there was an answer"}
+	}
 	_, err := r.clients.Gateway.Push(ctx, p.To, p.Notification, options...)
 	var refusal *upstream.PushError
 	switch {

@@ -172,3 +172,25 @@ func TestExpiredPushIsNotMade(t *testing.T) {
 		t.Errorf("%d pushes were made; want one", len(g.asked))
 	}
 }
+
+// A push that was tried in time, and had no answer for longer than its TTL, is not made again: Hermod would take it for as fresh
+// as at the first attempt.
+func TestExpiredPushIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	db, box := newBox(t)
+	g, client := serve(t)
+	add(t, db, box, outbox.Push{ID: "late", To: upstream.OpenID("ann"), TTL: time.Minute}, outbox.Push{ID: "in-time", To: upstream.OpenID("ann"), TTL: time.Hour})
+	if err := db.Exec(`UPDATE hermod_outbox SET added_at = added_at - 61000, tried_at = added_at - 60000, tries = 1`).Error; err != nil {
+		t.Fatal(err)
+	}
+	_, ends, _ := run(t, box, outbox.Clients{Gateway: client}, soon)
+	if e := next(t, ends); e.ID != "late" || e.Result != outbox.Missed || e.Reason != "UNKNOWN" {
+		t.Errorf("%+v has left; want it missed", e)
+	}
+	if e := next(t, ends); e.ID != "in-time" || e.Result != outbox.Sent {
+		t.Errorf("%+v has left; want it sent", e)
+	}
+	if len(g.asked) != 1 {
+		t.Errorf("%d pushes were made; want one", len(g.asked))
+	}
+}
