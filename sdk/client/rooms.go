@@ -14,6 +14,7 @@ import (
 type rooms struct {
 	mu     sync.Mutex
 	joined map[string]map[string]string
+	busy   map[string]chan struct{} // that are being left or joined again; closed when that is done
 }
 
 func (r *rooms) add(roomID string, metadata map[string]string) {
@@ -29,6 +30,50 @@ func (r *rooms) remove(roomID string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.joined, roomID)
+}
+
+func (r *rooms) has(roomID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, has := r.joined[roomID]
+	return has
+}
+
+// alone waits until nobody else leaves the room or joins it again, and keeps others waiting until release.
+func (r *rooms) alone(ctx context.Context, roomID string) (release func(), err error) {
+	mine := make(chan struct{})
+	for {
+		busy := r.take(roomID, mine)
+		if busy == nil {
+			return func() { r.give(roomID, mine) }, nil
+		}
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// take returns what is to be waited for; nil: the room is the caller's.
+func (r *rooms) take(roomID string, mine chan struct{}) (busy chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if busy = r.busy[roomID]; busy != nil {
+		return busy
+	}
+	if r.busy == nil {
+		r.busy = map[string]chan struct{}{}
+	}
+	r.busy[roomID] = mine
+	return nil
+}
+
+func (r *rooms) give(roomID string, mine chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.busy, roomID)
+	close(mine)
 }
 
 func (r *rooms) all() map[string]map[string]string {
@@ -69,8 +114,15 @@ func (c *Client) LeaveRoom(roomID string) (*imv1.LeaveRoomResponse, error) {
 
 // LeaveRoomContext is LeaveRoom for at most as long as ctx lasts.
 func (c *Client) LeaveRoomContext(ctx context.Context, roomID string) (*imv1.LeaveRoomResponse, error) {
+	ctx, done := c.bound(ctx)
+	defer done()
+	release, err := c.joined.alone(ctx, roomID)
+	if err != nil {
+		return nil, fmt.Errorf("client: leave room %s: %w", roomID, err)
+	}
+	defer release()
 	var resp *imv1.LeaveRoomResponse
-	err := c.call(ctx, roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
+	err = c.call(ctx, roomID, func(ctx context.Context, stub imv1.IMServiceClient) (status *imv1.ResponseStatus, err error) {
 		resp, err = stub.LeaveRoom(ctx, &imv1.LeaveRoomRequest{UserId: c.cfg.UserID, RoomId: roomID})
 		return resp.GetStatus(), err
 	})
@@ -110,7 +162,7 @@ func (c *Client) joinRoom(ctx context.Context, roomID string, metadata map[strin
 func (c *Client) rejoin(cn *connection) {
 	c.queue.push(task{run: func() {
 		for roomID, metadata := range c.roomsToFollow() {
-			_, err := c.joinRoom(cn.ctx, roomID, metadata)
+			err := c.joinAgain(cn.ctx, roomID, metadata)
 			if cn.ctx.Err() != nil {
 				return
 			}
@@ -120,6 +172,20 @@ func (c *Client) rejoin(cn *connection) {
 		}
 		c.session.noteFollowed(cn.session)
 	}})
+}
+
+// joinAgain joins a room, unless the program has left it meanwhile.
+func (c *Client) joinAgain(ctx context.Context, roomID string, metadata map[string]string) error {
+	release, err := c.joined.alone(ctx, roomID)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if roomID != c.cfg.DefaultRoomID && !c.joined.has(roomID) {
+		return nil
+	}
+	_, err = c.joinRoom(ctx, roomID, metadata)
+	return err
 }
 
 func (c *Client) roomsToFollow() map[string]map[string]string {
