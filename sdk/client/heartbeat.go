@@ -41,20 +41,31 @@ func (c *Client) keepBeating(cn *connection) {
 // sendBeat tells whether an answer is to be expected. A writer that is stuck for a whole
 // interval means that nothing flows any more, just as silence does.
 func (c *Client) sendBeat(cn *connection) bool {
+	req := c.heartbeat()
+	if token := c.freshToken(cn); token != "" {
+		req.Metadata = map[string]string{keyAuthorization: bearer(token)}
+	}
 	ctx, done := context.WithTimeout(cn.ctx, cn.beat)
 	defer done()
-	req := c.heartbeat()
-	if c.cfg.TokenSource != nil {
-		token, err := c.token(ctx)
-		if err != nil {
-			c.reportError(err)
-		} else if token != "" {
-			req.Metadata = map[string]string{keyAuthorization: bearer(token)}
-		}
-	}
 	cn.beatSent.Store(int64(time.Since(epoch)))
 	if err := cn.write(ctx, req); err != nil && ctx.Err() != nil {
 		cn.fail(errSilent)
 	}
 	return true
+}
+
+// freshToken is what the source of tokens says now; empty when there is none, or it fails or takes too long: the heartbeat is not
+// to be missed for that.
+func (c *Client) freshToken(cn *connection) string {
+	if c.cfg.TokenSource == nil {
+		return ""
+	}
+	ctx, done := context.WithTimeout(cn.ctx, cn.beat/2)
+	defer done()
+	token, err := c.token(ctx)
+	if err != nil {
+		c.reportError(err)
+		return ""
+	}
+	return token
 }

@@ -339,6 +339,36 @@ func TestHeartbeatsKeepTheConnectionAndRefreshTheToken(t *testing.T) {
 	}
 }
 
+// A source of tokens that does not answer costs the token, and not the connection, whose own token may be good for long.
+func TestHeartbeatsGoOnWithoutAToken(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	cfg, ev := p.config()
+	cfg.HeartbeatInterval = 500 * time.Millisecond
+	var asked atomic.Int64
+	cfg.TokenSource = func(ctx context.Context) (string, error) {
+		if asked.Add(1) == 1 {
+			return "good for a day", nil
+		}
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	_, ps := p.connect(t, cfg)
+	for range 3 {
+		req := wait(t, ps.in, "a heartbeat")
+		if token, has := req.GetMetadata()[keyAuthorization]; has {
+			t.Errorf("a heartbeat with the token %q", token)
+		}
+		ps.send(t, &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT})
+		if err := wait(t, ev.errors, "OnError"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("OnError(%v)", err)
+		}
+	}
+	if len(ev.disconnects) > 0 {
+		t.Error("the connection was given up")
+	}
+}
+
 func TestHeartbeatInterval(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]time.Duration{"": 30 * time.Second, "10": 10 * time.Second, "60": 30 * time.Second, "0": 30 * time.Second, "x": 30 * time.Second} {
