@@ -75,7 +75,7 @@ func (s *service) next(ctx context.Context) (Address, error) {
 	}
 }
 
-// open implements home. A residence is over when the registry no longer has its address.
+// open implements home. A residence is over when the registry has others and no longer its address.
 func (s *service) open(ctx context.Context) (*residence, error) {
 	at, err := s.next(ctx)
 	if err != nil {
@@ -103,11 +103,12 @@ func (s *service) open(ctx context.Context) (*residence, error) {
 	}}, nil
 }
 
-// gone waits until an address is listed no more, and returns false if ctx ends before.
+// gone waits until an address is listed no more while others are, and returns false if ctx ends before. An empty list, as that of a
+// registry that has lost everything, is no reason to leave who answers.
 func (s *service) gone(ctx context.Context, at Address) bool {
 	for {
 		all, changed := s.all()
-		if !slices.Contains(all, at) {
+		if len(all) > 0 && !slices.Contains(all, at) {
 			return true
 		}
 		select {
