@@ -1,6 +1,7 @@
 package frames
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/grpc/mem"
@@ -63,13 +64,16 @@ func Answered(a *pluginv1.Answer) ([]byte, error) {
 	return item(&pluginv1.PluginFrame{Answers: []*pluginv1.Answer{a}})
 }
 
+// ErrTooLarge is what has no place in a frame.
+var ErrTooLarge = errors.New("it is too large")
+
 func item(m proto.Message) ([]byte, error) {
 	b, err := proto.Marshal(m)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("it cannot be encoded: %w", err)
 	case len(b) > MaxBytes:
-		return nil, fmt.Errorf("it is %d bytes long; at most %d go into a frame", len(b), MaxBytes)
+		return nil, fmt.Errorf("%w: %d bytes, and at most %d go into a frame", ErrTooLarge, len(b), MaxBytes)
 	}
 	return b, nil
 }

@@ -152,6 +152,26 @@ func TestMessagesThatMayNotBeStored(t *testing.T) {
 	}
 }
 
+// TestMessagesThatAreTooLargeToBeTold: what does not go into a frame is refused, and is no failure of the plugin's: else who sends
+// some of it in a row would have it left alone.
+func TestMessagesThatAreTooLargeToBeTold(t *testing.T) {
+	t.Parallel()
+	large := strings.Repeat("x", frames.MaxBytes+1)
+	for _, policy := range []string{conf.OnFailureClosed, conf.OnFailureOpen} {
+		c := as(t, "talker", nil)
+		c.OnFailure, c.RetryAfter = policy, durationpb.New(time.Hour)
+		n := open(t, nil, c)
+		for range 10 {
+			if got := n.text("r", large); got != "MESSAGE_REFUSED" {
+				t.Errorf("%s: got %.32q", policy, got)
+			}
+		}
+		if got := n.text("r", "pid"); got == "pid" || got == "PLUGIN_UNAVAILABLE" {
+			t.Errorf("%s: it is left alone: got %q", policy, got)
+		}
+	}
+}
+
 // TestSilentProcess: one that forgets what it was asked is replaced, and no more waits for it than may.
 func TestSilentProcess(t *testing.T) {
 	t.Parallel()

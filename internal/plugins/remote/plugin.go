@@ -2,12 +2,14 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync/atomic"
 
 	pluginv1 "github.com/game-im/hermod/api/plugin/v1"
+	"github.com/game-im/hermod/internal/plugins/frames"
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -45,13 +47,17 @@ func (p *Plugin) Stop(ctx context.Context) error {
 	}
 }
 
-// ask makes a call of whatever life there is.
+// ask makes a call of whatever life there is. What cannot be told is refused: it is nobody's failure but that of whoever said it.
 func (p *Plugin) ask(ctx context.Context, c *pluginv1.Call) (*pluginv1.Answer, error) {
 	now := p.current.Load()
 	if now == nil {
 		return nil, errAway
 	}
-	return now.link.ask(ctx, c)
+	a, err := now.link.ask(ctx, c)
+	if errors.Is(err, frames.ErrTooLarge) {
+		return nil, plugin.Refused("it is too large to be told to a plugin")
+	}
+	return a, err
 }
 
 // settle keeps what the first life can do, and refuses a later one that can do less: the node counts on it.
