@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gorm.io/gorm"
-
 	"github.com/game-im/hermod/internal/biz"
 )
 
@@ -83,9 +81,14 @@ const purgeBans = `DELETE FROM bans WHERE until > 0 AND until <= ?`
 
 const purgeInvitations = `DELETE FROM invitations WHERE created_at < ?`
 
-// Cursors are written all the time, which an index on updated_at would make dearer. They are looked
-// through part by part instead.
-const purgeCursors = `DELETE FROM cursors WHERE updated_at < ? AND no > ? AND no <= ?`
+// Cursors are written all the time, which an index on updated_at would make dearer. They are looked through part by
+// part instead, on connections that read. A part is so many rows and not so many numbers: servers take a number for
+// each cursor that is written, also for one that is there, so that there are far more of them than rows.
+const (
+	selectCursorPart = `SELECT coalesce(max(no), 0), count(*), count(CASE WHEN updated_at < ? THEN 1 END)
+		FROM (SELECT no, updated_at FROM cursors WHERE no > ? ORDER BY no LIMIT ?) AS part`
+	purgeCursors = `DELETE FROM cursors WHERE updated_at < ? AND no > ? AND no <= ?`
+)
 
 // Sweep deletes what is over at now, in small transactions. It is not meant to run twice at a time.
 func (j *Janitor) Sweep(ctx context.Context, now time.Time) error {
@@ -113,23 +116,24 @@ func (j *Janitor) sweepTable(ctx context.Context, table, statement string, befor
 	return nil
 }
 
+// sweepCursors looks at 100,000 of them at most; the next sweep goes on.
 func (j *Janitor) sweepCursors(ctx context.Context, before time.Time) error {
-	var last int64
-	err := j.db.find(ctx, func(g *gorm.DB) error {
-		return g.Model(&cursorRow{}).Select("coalesce(max(no), 0)").Scan(&last).Error
-	})
-	if err != nil {
-		return storeError(err)
-	}
 	for range purgeRounds {
-		if j.cursor >= last {
+		var last, cursors, over int64
+		args := []any{before.UnixMicro(), j.cursor, purgeRows}
+		if err := j.db.reader.scanning(ctx)(selectCursorPart, args, &last, &cursors, &over); err != nil {
+			return storeError(err)
+		}
+		if over > 0 {
+			if _, err := j.purge(ctx, "cursors", purgeCursors, before.UnixMicro(), j.cursor, last); err != nil {
+				return err
+			}
+		}
+		if cursors < purgeRows {
 			j.cursor = 0
 			return nil
 		}
-		if _, err := j.purge(ctx, "cursors", purgeCursors, before.UnixMicro(), j.cursor, j.cursor+purgeRows); err != nil {
-			return err
-		}
-		j.cursor += purgeRows
+		j.cursor = last
 	}
 	return nil
 }

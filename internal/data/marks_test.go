@@ -205,3 +205,22 @@ func TestJanitorEndsWithItsContext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestJanitorPassesGapsBetweenCursors: servers number each move of a cursor, whether it makes a row or changes one, so
+// that the rows of a busy database lie far apart. One sweep finds those that are over all the same.
+func TestJanitorPassesGapsBetweenCursors(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	now := time.Now()
+	const apart = purgeRows * purgeRounds // as many as a sweep has numbers for
+	for i, age := range []time.Duration{31, 1, 31, 31} {
+		mutate(t, db, "INSERT INTO cursors (no, user_id, room_id, device_id, delivered, updated_at) VALUES (?, ?, 'r', 'd', 1, ?)",
+			1+int64(i)*apart, strconv.Itoa(i), now.Add(-age*24*time.Hour).UnixMicro())
+	}
+	if err := NewJanitor(db, 0, quiet()).Sweep(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, "cursors"); n != 1 {
+		t.Errorf("%d cursors are left, want the one that is used", n)
+	}
+}
