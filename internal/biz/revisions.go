@@ -15,7 +15,8 @@ type RevisionRepo interface {
 	// Reactions returns reactions to a message in the order in which they came, those after the one that the
 	// event at seq after tells of, and limit of them at most.
 	Reactions(ctx context.Context, room RoomID, seq, after int64, limit int) ([]Reaction, error)
-	// Due returns messages whose time is over at now, the longest overdue first, and limit of them at most.
+	// Due returns messages that are kept and whose time is over at now, the longest overdue first, and limit of them
+	// at most.
 	Due(ctx context.Context, now time.Time, limit int) ([]Place, error)
 	// HeardIn returns the AUDIO messages of a room that refer to a recording.
 	HeardIn(ctx context.Context, room RoomID, audio AudioID) ([]int64, error)

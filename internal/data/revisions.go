@@ -20,8 +20,11 @@ func NewRevisions(db *DB) *Revisions { return &Revisions{db: db} }
 const (
 	selectAuthor    = `SELECT sender FROM messages WHERE room_id = ? AND seq = ?`
 	selectReactions = `SELECT user_id, reaction, at, event FROM reactions WHERE room_id = ? AND seq = ? AND event > ? ORDER BY event LIMIT ?`
-	selectOverdue   = `SELECT room_id, seq FROM expiries WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`
-	selectHeardIn   = `SELECT f.seq FROM audio_refs f JOIN messages m ON m.room_id = f.room_id AND m.seq = f.seq
+	// What lies below the floor of its room is gone for whoever reads, and waits to be cleared away, as all that was
+	// said in a room before it was deleted. The floor is looked up for each, since a join may begin at the rooms.
+	selectOverdue = `SELECT room_id, seq FROM expiries WHERE expires_at <= ?
+		AND seq > (SELECT r.floor_seq FROM rooms r WHERE r.id = expiries.room_id) ORDER BY expires_at LIMIT ?`
+	selectHeardIn = `SELECT f.seq FROM audio_refs f JOIN messages m ON m.room_id = f.room_id AND m.seq = f.seq
 		WHERE f.audio_id = ? AND f.room_id = ? AND m.type = ? ORDER BY f.seq LIMIT ?`
 )
 

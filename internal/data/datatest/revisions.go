@@ -24,6 +24,7 @@ var revisionSuite = map[string]func(scene){
 	"events are not unread":            testEventsAreRead,
 	"what expires":                     testExpiry,
 	"expiry of a message that goes":    testExpiryGone,
+	"expiry in a room that ends":       testExpiryEnds,
 	"what goes with its message":       testAboutGoes,
 	"a transcript is shown":            testTranscribed,
 	"a transcript that was there":      testTranscribedBefore,

@@ -96,6 +96,29 @@ func testExpiryGone(s scene) {
 	}
 }
 
+// testExpiryEnds: what was said in a room that is deleted waits to be cleared away, and is nothing to erase: those who
+// erase would find it again and again, and nothing else behind it.
+func testExpiryEnds(s scene) {
+	messages, _ := s.revise()
+	s.join("r", "u")
+	s.lasting(messages, time.Hour)
+	ended := s.room("r")
+	ended.DeletedAt = time.Now()
+	s.mustAppend(deed("r", "u", planning(biz.ActPlan{Room: &ended, Event: &biz.Event{Type: biz.EventRoomDeleted}})))
+	due := func() []biz.Place {
+		due, err := s.Revisions.Due(s.context(), time.Now().Add(2*time.Hour), 1)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return due
+	}
+	s.equal("in no room", len(due()), 0)
+	s.join("r", "u")
+	s.equal("in one that was made again", len(due()), 0)
+	seq := s.lasting(messages, time.Hour)
+	s.equal("what is said there now", due(), []biz.Place{{Room: "r", Seq: seq}})
+}
+
 // testAboutGoes: what is known about a message goes with it when it has had its time.
 func testAboutGoes(s scene) {
 	messages, revisions := s.revise()
