@@ -49,7 +49,7 @@ func nextInHead(t *tx, user biz.UserID, size int64) (h inboxHead, err error) {
 }
 
 // maxDropped bounds how many pushes give way to one, so that messages do not wait long for it when a
-// limit was lowered by much.
+// limit was lowered by much. Then the inbox has too much for a while, and less with each push.
 const maxDropped = 100
 
 const (
@@ -69,12 +69,15 @@ func (b *Inbox) makeRoom(t *tx, user biz.UserID, size int64, use inboxUse, l biz
 	if err := t.scan(selectInboxUse, which, &use.pushes, &use.bytes); err != nil {
 		return 0, err
 	}
-	full := errInboxFull(user, use, l)
+	full, before := errInboxFull(user, use, l), biz.InboxLimits{Pushes: int(use.pushes), Bytes: use.bytes}
 	use.pushes++
 	use.bytes += size
 	for ; !use.within(l); dropped++ {
-		if !l.DropOldest || size > l.Bytes || dropped == maxDropped {
+		switch {
+		case !l.DropOldest, size > l.Bytes, dropped == maxDropped && !use.within(before):
 			return 0, full
+		case dropped == maxDropped:
+			return dropped, noteInboxUse(t, user, use)
 		}
 		freed, err := dropOldest(t, user, which)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -85,8 +88,13 @@ func (b *Inbox) makeRoom(t *tx, user biz.UserID, size int64, use inboxUse, l biz
 		use.pushes--
 		use.bytes -= freed
 	}
-	_, err = t.exec(updateInboxUse, use.pushes, use.bytes, string(user))
-	return dropped, err
+	return dropped, noteInboxUse(t, user, use)
+}
+
+// noteInboxUse notes what is kept for a user.
+func noteInboxUse(t *tx, user biz.UserID, use inboxUse) error {
+	_, err := t.exec(updateInboxUse, use.pushes, use.bytes, string(user))
+	return err
 }
 
 func dropOldest(t *tx, user biz.UserID, which []any) (freed int64, err error) {

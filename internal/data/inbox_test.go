@@ -121,6 +121,37 @@ func TestInboxLimitsFollowWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestInboxShrinksToALowerLimit: an inbox that has far more than a limit which was lowered takes what comes, in the place
+// of a hundred older ones each time, until it is within the limit. A push that would let it grow is refused.
+func TestInboxShrinksToALowerLimit(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	b := NewInbox(db, quiet())
+	const before = 2*maxDropped + 60
+	roomy := biz.InboxLimits{Pushes: before, Bytes: 1 << 20}
+	for range before {
+		mustStore(t, b, "u", "old", time.Hour, roomy)
+	}
+	lower := biz.InboxLimits{Pushes: 50, Bytes: 1 << 20, DropOldest: true}
+	for _, want := range []int{before - maxDropped + 1, before - 2*maxDropped + 2, 50, 50} {
+		mustStore(t, b, "u", "new", time.Hour, lower)
+		if s, err := b.State(t.Context(), "u"); err != nil || s.Pushes != want {
+			t.Errorf("%d pushes are kept, want %d: %v", s.Pushes, want, err)
+		}
+	}
+	for range before {
+		mustStore(t, b, "v", "old", time.Hour, roomy)
+	}
+	lower.Bytes = 3 * before // of which each push has 3
+	large := &biz.Push{Data: make([]byte, 3*maxDropped+1)}
+	if err := b.Store(t.Context(), "v", large, time.Now().Add(time.Hour), lower); biz.KindOf(err) != biz.KindResourceLimit {
+		t.Errorf("a push that takes more than a hundred have: %v", err)
+	}
+	if s, err := b.State(t.Context(), "v"); err != nil || s.Pushes != before {
+		t.Errorf("%d pushes are kept, want all of them: %v", s.Pushes, err)
+	}
+}
+
 // TestA7InboxOnTwoNodes: two nodes with one database keep pushes for the same users, and both replay them.
 // Limits hold, no place is given twice, and what one node acknowledges is not lost by the other.
 func TestA7InboxOnTwoNodes(t *testing.T) {
