@@ -124,7 +124,8 @@ type RoomView struct {
 
 // Join makes the user a member, creating the room where that is allowed. Joining again updates
 // the nickname and is no error. The first member of a room is its admin; apart from that nobody
-// gets a higher role than he has, unless a service asks for him.
+// gets another role than he has, unless a service asks for him: clients join again with every connection,
+// in the words of the first time, and what he has become since is not theirs to take back.
 func (r *Rooms) Join(ctx context.Context, by Identity, req JoinRequest) (JoinResult, error) {
 	user, err := by.ActAs(req.User)
 	if err != nil {
@@ -154,17 +155,16 @@ func (r *Rooms) Join(ctx context.Context, by Identity, req JoinRequest) (JoinRes
 func (r *Rooms) decideJoin(s JoinState, by Identity, user UserID, wanted Role, req JoinRequest) (JoinPlan, error) {
 	now, rules := time.Now(), r.rules.Load()
 	plan := JoinPlan{Member: Member{Room: req.Room, User: user, Nickname: req.Nickname, Role: RoleUser, JoinedAt: now}}
-	highest := RoleUser
+	service := slices.Contains(by.Roles, RoleService)
 	switch {
 	case s.Member != nil:
 		plan.Member = *s.Member
 		if req.Nickname != "" {
 			plan.Member.Nickname = req.Nickname
 		}
-		if req.Role == "" {
+		if req.Role == "" || !service {
 			return plan, nil
 		}
-		highest = s.Member.Role
 	case s.Room == nil && isDirect(req.Room):
 		return JoinPlan{}, errDirectID(req.Room)
 	case s.Room == nil && !rules.AutoCreate:
@@ -184,10 +184,9 @@ func (r *Rooms) decideJoin(s JoinState, by Identity, user UserID, wanted Role, r
 			return JoinPlan{}, err
 		}
 	}
-	if slices.Contains(by.Roles, RoleService) {
-		highest = RoleAdmin
+	if service {
+		plan.Member.Role = wanted
 	}
-	plan.Member.Role = min(wanted, highest)
 	return plan, nil
 }
 

@@ -80,9 +80,10 @@ func TestJoinRole(t *testing.T) {
 		{"service brings a user", backend, "bob", "", biz.RoleUser, ""},
 		{"admin comes again", alice, "", "", biz.RoleAdmin, ""},
 		{"admin asks for admin again", alice, "", "3", biz.RoleAdmin, ""},
-		{"admin steps down", alice, "", "user", biz.RoleUser, ""},
+		{"admin asks for less", alice, "", "user", biz.RoleAdmin, ""},
 		{"member asks for more", biz.Identity{User: "carol"}, "", "admin", biz.RoleUser, ""},
 		{"service raises a member", backend, "carol", "admin", biz.RoleAdmin, ""},
+		{"service lowers a member", backend, "alice", "user", biz.RoleUser, ""},
 		{"service names a member without a role", backend, "alice", "", biz.RoleAdmin, ""},
 		{"unknown role", bob, "", "owner", 0, "INVALID_ARGUMENT"},
 		{"role 0", bob, "", "0", 0, "INVALID_ARGUMENT"},
@@ -122,6 +123,31 @@ func TestJoinAgain(t *testing.T) {
 	}
 	if len(l.joined) != 2 {
 		t.Errorf("sessions were told %d times, want 2", len(l.joined))
+	}
+}
+
+// TestARoomKeepsItsAdminWhenHeConnectsAgain: the client that made the room joins it again as it did the first time,
+// and so does one that was made a moderator since.
+func TestARoomKeepsItsAdminWhenHeConnectsAgain(t *testing.T) {
+	t.Parallel()
+	s, l := newStore(), &live{}
+	rooms := newRooms(s, l, openRules)
+	admin := biz.NewRoomAdmin(rooms, nil, nil, nil)
+	for range 2 {
+		for _, user := range []biz.Identity{alice, bob} {
+			if _, err := rooms.Join(t.Context(), user, biz.JoinRequest{Room: "r", Role: "user"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := admin.SetRole(t.Context(), alice, biz.OfMember{Room: "r", Member: "bob"}, biz.RoleModerator); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, user := range []biz.Identity{alice, bob} {
+		res, err := rooms.Join(t.Context(), user, biz.JoinRequest{Room: "r", Role: "user"})
+		if want := map[biz.UserID]biz.Role{"alice": biz.RoleAdmin, "bob": biz.RoleModerator}[user.User]; err != nil || res.Member.Role != want {
+			t.Errorf("%s is %v, want %v: %v", user.User, res.Member.Role, want, err)
+		}
 	}
 }
 
