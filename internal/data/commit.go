@@ -27,6 +27,8 @@ type committer struct {
 	wary int
 	part []*entry // of the transaction at hand
 	open bool     // others may join them yet
+	// doubt is the last transaction if it may have been committed, nil if that is known.
+	doubt *doubt
 }
 
 // waryBatches is for how long a repetition is taken as a sign of more.
@@ -36,13 +38,21 @@ func newCommitter(db *DB, q *queue, opts LogOptions, logger *slog.Logger) *commi
 	return &committer{db: db, queue: q, window: opts.IdempotencyWindow, events: opts.Events, logger: logger, groups: groups{at: make(map[biz.RoomID]int)}}
 }
 
-// commit gives every entry of the batch its outcome, and returns the batch with those that have joined it.
+// commit gives every entry of the batch its outcome, and returns the batch with those that have joined it, behind what
+// was found to be stored before.
 func (c *committer) commit(batch []*entry) []*entry {
+	found, err := c.resolve(batch[len(batch)-1].asked)
+	if err != nil {
+		c.report(err)
+		failAll(batch, unavailable(err))
+		c.count(batch)
+		return batch
+	}
 	failures := 0
 	c.open = true
 	batch = c.store(batch, &failures)
 	c.count(batch)
-	return batch
+	return append(found, batch...)
 }
 
 // store commits part as a whole or, if the database refuses something in it, each half by itself,
@@ -59,6 +69,9 @@ func (c *committer) store(part []*entry, failures *int) []*entry {
 	switch {
 	case faultOf(err) != rowFault || *failures >= maxFailedCommits:
 		c.report(err)
+		if errors.As(err, new(unsure)) {
+			c.doubt = c.doubtOf(part)
+		}
 		failAll(part, unavailable(err))
 	case len(part) == 1:
 		c.logger.Warn("message refused by the store", "room", part[0].draft.Room, "error", err)
@@ -66,6 +79,10 @@ func (c *committer) store(part []*entry, failures *int) []*entry {
 	default:
 		half := len(part) / 2
 		c.store(part[:half], failures)
+		if c.doubt != nil { // which comes first
+			failAll(part[half:], unavailable(err))
+			break
+		}
 		c.store(part[half:], failures)
 	}
 	return part
@@ -207,15 +224,20 @@ func (c *committer) raiseHeads(now time.Time) {
 	for i := range c.groups.list {
 		g := &c.groups.list[i]
 		c.db.memory.stored(g, now)
-		if g.stored {
-			c.db.wanted.hear(g.room)
-			if c.db.stored != nil {
-				c.db.stored(g.room)
-			}
+		c.announce(g)
+	}
+}
+
+// announce tells who follows what this node stores.
+func (c *committer) announce(g *group) {
+	if g.stored {
+		c.db.wanted.hear(g.room)
+		if c.db.stored != nil {
+			c.db.stored(g.room)
 		}
-		for _, change := range g.changes {
-			c.db.tell(change)
-		}
+	}
+	for _, change := range g.changes {
+		c.db.tell(change)
 	}
 }
 

@@ -124,6 +124,7 @@ func newDB(ctx context.Context, opts Options, drv driver, p pools, log *slog.Log
 		shared: opts.Shared, memory: remembered, senders: senders, metrics: m, logger: log,
 		tell: func(Change) {}, readers: opts.Readers, wanted: newWantedRooms(),
 	}
+	db.writer.forget = remembered.forgetAll
 	db.indexing = db.writer
 	if p.index != nil {
 		own := *m // what becomes of the index says nothing of what messages meet

@@ -33,6 +33,9 @@ func (w *writer) judge(err error, began time.Time) {
 		w.metrics.writable.Set(1)
 	case isOutage(err):
 		now := time.Now()
+		if u := (unsure{}); errors.As(err, &u) {
+			err = u.error // of who shares it nothing was committed
+		}
 		w.failed.Store(&failure{err: err, at: now, took: now.Sub(began)})
 		w.metrics.writable.Set(0)
 	}

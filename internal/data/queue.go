@@ -100,6 +100,14 @@ func (q *queue) join(batch []*entry, rooms map[biz.RoomID]int) (more []*entry) {
 	return more
 }
 
+// admit counts entries that come from elsewhere, to be released.
+func (q *queue) admit(entries []*entry) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.messages += len(entries)
+	q.gauge.Set(float64(q.messages))
+}
+
 // release makes room after entries were answered.
 func (q *queue) release(entries []*entry) {
 	bytes := 0

@@ -20,6 +20,7 @@ type writer struct {
 	jobs    jobs
 	waiting atomic.Int32            // who wants to have the writer and does not
 	failed  atomic.Pointer[failure] // the last transaction, if the store failed it
+	forget  func()                  // called when it is not known whether a transaction was committed; nil: nothing is
 
 	mu     sync.Mutex // held for a transaction; guards what follows
 	tx     *tx        // nil until the first transaction, and after a fault of the connection
@@ -113,7 +114,7 @@ func (w *writer) tryLocked(x transaction) error {
 		return err
 	}
 	if err := w.tx.control("COMMIT"); err != nil {
-		return err
+		return w.ofCommit(err)
 	}
 	done = true
 	x.committed()
