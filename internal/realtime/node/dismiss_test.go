@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,4 +68,33 @@ func TestWhatIsSentAheadIsPassedOverInTheLog(t *testing.T) {
 		s.ReplyAhead("room", 3, frame.New("3"))
 		want(t, conn, "2", "1", "3")
 	})
+}
+
+// TestWhoIsSentAwayIsToldBeforeItCame: word that a user is sent away may overtake what was published last, or come while
+// that waits for what is before it in the log. His session is told all the same, and once.
+func TestWhoIsSentAwayIsToldBeforeItCame(t *testing.T) {
+	t.Parallel()
+	for _, waits := range []bool{false, true} {
+		t.Run(fmt.Sprint("waits for its turn: ", waits), func(t *testing.T) {
+			t.Parallel()
+			run(t, func(t *testing.T, b *bench) {
+				b.ReadFrom(b.log)
+				s, conn := b.connect(session.Options{ID: "1", User: "bob"}, 0)
+				_, other := b.connect(session.Options{ID: "2", User: "carol"}, 0)
+				synctest.Wait()
+				b.send("alice", "")
+				late, last := b.log.append("alice", ""), b.log.append("alice", "")
+				if waits {
+					b.Publish(last)
+				}
+				b.Dismiss(s, "room", last.Seq, last.Frame)
+				b.Publish(late)
+				b.Publish(last)
+				want(t, conn, "1", "3")
+				time.Sleep(time.Minute)
+				want(t, conn, "1", "3")
+				want(t, other, "1", "2", "3")
+			})
+		})
+	}
 }

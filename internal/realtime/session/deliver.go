@@ -134,13 +134,17 @@ func (s *Session) Reply(f *frame.Frame) {
 	}
 }
 
-// ReplyAhead queues what was published in a channel with a seq if the session is still reading the log before it, and
-// has it pass over that when it comes there. What has no seq, 0, waits for no log: the session has it already.
+// ReplyAhead queues what was published in a channel with a seq if the session has not come there yet, and has it pass
+// over that when it does. One that is live reads the log from then on, since the publication may come yet, or wait for
+// what is before it. What has no seq, 0, waits for no log: the session has it already.
 func (s *Session) ReplyAhead(channel string, seq int64, f *frame.Frame) {
 	s.mu.Lock()
 	sub := s.findLocked(channel)
 	wake := false
-	if sub != nil && !sub.live && seq >= sub.next && s.state != Closed {
+	if sub != nil && sub.source != nil && seq >= sub.next && s.state != Closed {
+		if sub.live {
+			s.fallBehindLocked(sub)
+		}
 		sub.replied = append(sub.replied, seq)
 		wake = s.keepLocked(item{}, f)
 	}
