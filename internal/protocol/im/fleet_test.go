@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/im"
@@ -261,4 +263,71 @@ func TestA5WrongTicketElsewhere(t *testing.T) {
 			t.Error("its connection was closed")
 		}
 	})
+}
+
+// TestA5WhatARoomThatKeepsNothingSaidWhileAStreamMoved: what is said in a moment in which a session is on no node
+// reaches nobody there, and nothing can bring it back; its client is told that something may be missing.
+func TestA5WhatARoomThatKeepsNothingSaidWhileAStreamMoved(t *testing.T) {
+	for _, followed := range []bool{false, true} {
+		t.Run(fmt.Sprint("followed where it goes: ", followed), func(t *testing.T) {
+			runFleet(t, 3, func(t *testing.T, f *fleet) {
+				room := f.roomAwayFrom(2)
+				f.join(t, 0, room, "bob")
+				if followed {
+					for _, b := range f.nodes[:2] {
+						b.open(im.Opening{Identity: biz.Identity{User: "carol"}, Room: room})
+					}
+				}
+				o := im.Opening{Identity: biz.Identity{User: "alice"}, Room: room, Resume: true}
+				c := f.nodes[2].open(o)
+				w := <-c.welcome
+				f.say(t, room, "bob", "1")
+				under := make(chan struct{})
+				f.buses[2].Losing(func(m cluster.Message) bool {
+					if strings.Contains(m.Subject, ".c.node:") {
+						<-under
+					}
+					return false
+				})
+				drained := make(chan struct{})
+				go func() {
+					defer close(drained)
+					f.nodes[2].node.Drain(t.Context(), 0)
+				}()
+				synctest.Wait()
+				f.say(t, room, "bob", "2")
+				close(under)
+				<-drained
+				f.say(t, room, "bob", "3")
+				o.Session, o.Ticket, o.LastLink = w.Session, w.Ticket, 0
+				here := slices.IndexFunc(f.nodes, func(b *bench) bool { return b.node.Session(w.Session) != nil })
+				back := f.nodes[here].open(o)
+				if w := <-back.welcome; !w.Resumed {
+					t.Fatalf("welcome %+v", w)
+				}
+				f.say(t, room, "bob", "4")
+				var told []string
+				for _, m := range back.frames() {
+					if e := m.Metadata["event_type"]; e != "" {
+						told = append(told, e)
+					} else if m.Type == imv1.MessageType_MESSAGE_TYPE_TEXT {
+						told = append(told, string(m.Content))
+					}
+				}
+				if got := strings.Join(told, " "); got != "1 messages_missed 3 4" {
+					t.Errorf("got %q", got)
+				}
+			})
+		})
+	}
+}
+
+// roomAwayFrom returns a room that keeps nothing and has its home on another node than this one.
+func (f *fleet) roomAwayFrom(node int) biz.RoomID {
+	for i := 0; ; i++ {
+		room := biz.RoomID(fmt.Sprint("v", i))
+		if _, here := f.nodes[node].node.Home(protocol.RoomChannel(room)); !here {
+			return room
+		}
+	}
 }

@@ -17,12 +17,19 @@ func (h *Hub) Name(s *session.Session, ids ...string) {
 	}
 }
 
-// Place puts a subscription of a restored session, which nobody knows yet, on its channel.
+// Place puts a subscription of a restored session, which nobody knows yet, on its channel. What was published while the
+// session was on no node is read from the log; where there is none, the session is told that something may be missing.
 func (h *Hub) Place(sub *session.Subscription) {
 	ch := h.acquire(sub.Name)
 	defer ch.mu.Unlock()
 	ch.spreadLocked() // what was published before is not for this one
 	sub.Put(ch)
+	if turns := h.readers.turns; turns != nil && !sub.Logged() {
+		sub.Session.Reply(turns.Gap(ch.name))
+		if ch.turns == nil {
+			ch.askTurnLocked() // what comes first may be lost
+		}
+	}
 	ch.addLocked(sub)
 }
 
