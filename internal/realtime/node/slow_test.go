@@ -1,7 +1,10 @@
 package node_test
 
 import (
+	"context"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,4 +165,59 @@ func TestDrainSpreadsSessionsOverTheWindow(t *testing.T) {
 			}
 		}
 	})
+}
+
+// large is a log of messages of these sizes. It has not more than so many readings in it.
+type large struct {
+	sizes []int
+	pages atomic.Int64
+}
+
+const maxReadings = 1000
+
+func (l *large) Page(ctx context.Context, after int64, _ int) (page []session.Entry, err error) {
+	if l.pages.Add(1) > maxReadings {
+		<-ctx.Done() // or a test would never be quiet
+		return nil, ctx.Err()
+	}
+	for seq := after + 1; seq <= int64(len(l.sizes)); seq++ {
+		page = append(page, session.Entry{Seq: seq, Frame: frame.New(strings.Repeat(fmt.Sprint(seq), l.sizes[seq-1]))})
+	}
+	return page, nil
+}
+
+func (*large) Received(int64) {}
+
+// TestALargeMessageDoesNotWaitForAnEmptyQueue: what is larger than the room behind frames that are not acknowledged is
+// read from the log once, and not over and over until it fits. A client that acknowledges nothing is closed as slow.
+func TestALargeMessageDoesNotWaitForAnEmptyQueue(t *testing.T) {
+	for _, acks := range []bool{true, false} {
+		t.Run(fmt.Sprint("acknowledges: ", acks), func(t *testing.T) {
+			run(t, func(t *testing.T, b *bench) {
+				conn, log := transporttest.NewConn(), &large{sizes: []int{100, 950, 10}}
+				s := session.New(b.Core(), session.Options{ID: "1", User: "bob", Format: transporttest.Text, Resume: true}, conn, time.Time{})
+				b.Open(s)
+				b.Subscribe(s, "room", log, 0)
+				s.Continue(conn)
+				time.Sleep(10 * time.Second)
+				want(t, conn, strings.Repeat("1", 100), strings.Repeat("2", 950))
+				if n := log.pages.Load(); n > 10 {
+					t.Errorf("the log was read %d times", n)
+				}
+				if !acks {
+					time.Sleep(25 * time.Second)
+					if why, ok := conn.Closed(); !ok || why != transport.Slow {
+						t.Errorf("closed %v, %v", ok, why)
+					}
+					return
+				}
+				s.AckLink(2)
+				want(t, conn, strings.Repeat("1", 100), strings.Repeat("2", 950), strings.Repeat("3", 10))
+				time.Sleep(time.Minute)
+				if why, ok := conn.Closed(); ok {
+					t.Errorf("closed: %v", why)
+				}
+			})
+		})
+	}
 }

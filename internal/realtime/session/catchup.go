@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/transport"
 )
 
@@ -162,14 +163,24 @@ func (s *Session) queuePageLocked(sub *Subscription, page []Entry) (wake bool) {
 		if !s.roomyLocked() {
 			break
 		}
-		w, added := s.tryLocked(item{sub: sub, seq: e.Seq, required: e.AckRequired}, e.Frame)
-		if !added {
-			break
-		}
 		sub.next = e.Seq + 1
-		wake = wake || w
+		wake = s.readLocked(item{sub: sub, seq: e.Seq, required: e.AckRequired}, e.Frame) || wake
 	}
 	return wake
+}
+
+// readLocked queues a frame that was read from the log. Where there is room to read, it goes in whatever its size: to
+// wait until it fits, the log would be read over and over, and in a session that is never at rest a large one would
+// wait for ever.
+func (s *Session) readLocked(it item, f *frame.Frame) (wake bool) {
+	enc, err := f.In(s.format)
+	if err != nil {
+		s.cannotEncode(err)
+		return false
+	}
+	it.enc = enc
+	s.queue.push(it)
+	return s.wakeLocked()
 }
 
 // cannotCatchUp closes the connection when the log has been out of reach for so long that the
