@@ -187,8 +187,13 @@ func (w *Writer) takeLocked() task {
 	w.ready[w.head] = task{}
 	w.head++
 	w.busy++
-	if w.head == len(w.ready) {
+	switch {
+	case w.head == len(w.ready):
 		w.ready, w.head = w.ready[:0], 0
+	case w.head >= compactAt && w.head*2 >= len(w.ready): // the line of a busy node is never empty
+		n := copy(w.ready, w.ready[w.head:])
+		clear(w.ready[n:])
+		w.ready, w.head = w.ready[:n], 0
 	}
 	return t
 }

@@ -189,3 +189,26 @@ func TestAFanoutThatPanicsEndsNobody(t *testing.T) {
 		}
 	})
 }
+
+// TestTheLineOfABusyWriterDoesNotGrow: it is as long as what waits in it, although it is never empty.
+func TestTheLineOfABusyWriterDoesNotGrow(t *testing.T) {
+	w := NewWriter(slog.New(slog.DiscardHandler))
+	const waiting = 100
+	sessions := make([]*Session, waiting)
+	for i := range sessions {
+		sessions[i] = &Session{}
+	}
+	w.Wake(sessions...)
+	for i := range 100_000 {
+		w.mu.Lock()
+		next := w.takeLocked().session
+		w.mu.Unlock()
+		if next != sessions[i%waiting] {
+			t.Fatalf("task %d is not the one whose turn it is", i)
+		}
+		w.Wake(next)
+	}
+	if n := cap(w.ready); n > 10*waiting {
+		t.Errorf("there is room for %d tasks, and %d wait", n, waiting)
+	}
+}
