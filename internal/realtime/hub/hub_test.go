@@ -281,3 +281,20 @@ func TestTheReplyReachesASenderWhoDoesNotFollow(t *testing.T) {
 		}
 	})
 }
+
+// TestTheReplyReachesASenderWhoIsLeaving: his session knows that it has left before the channel does.
+func TestTheReplyReachesASenderWhoIsLeaving(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench()
+		defer b.write(t)()
+		s, conn := b.add(session.Options{ID: "1", User: "alice", Replies: true})
+		b.Subscribe(s, "room", nil, 0)
+		s.Remove("room")
+		b.Deliver(&frame.Publication{Channel: "room", Frame: frame.New("x"), Origin: "1", Reply: frame.New("reply")})
+		synctest.Wait()
+		if got := conn.Texts(); !slices.Equal(got, []string{"reply"}) {
+			t.Errorf("got %q", got)
+		}
+	})
+}

@@ -25,7 +25,7 @@ func (s *Session) Deliver(sub *Subscription, ds []Delivery) (wake bool) {
 	defer s.mu.Unlock()
 	for i := range ds {
 		origin := ds[i].By == s
-		if origin {
+		if origin && !sub.gone { // else it has its reply as one that does not follow the channel
 			ds[i].Replied = true
 		}
 		if ds[i].Logged && ds[i].From == s.User && ds[i].From != "" {
