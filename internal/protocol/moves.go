@@ -198,8 +198,9 @@ func (m *Moves) Fetch(ctx context.Context, w Wanted) (here bool, legacy *Legacy)
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
 	got := m.find(ctx, w)
-	if got == nil {
-		return false, nil
+	if got == nil { // meanwhile a node that stops may have given it to this one
+		s := m.node.Session(w.Session)
+		return s != nil && s.User == w.User, nil
 	}
 	if c := got.GetCarried(); c != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiveWithin)

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,7 @@ import (
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/protocol/gateway"
+	"github.com/game-im/hermod/internal/realtime/broker/cluster"
 	"github.com/game-im/hermod/internal/realtime/frame"
 )
 
@@ -274,5 +276,38 @@ func TestWhatIsTooLargeStartsAnew(t *testing.T) {
 		}
 		back.ask("echo", "on") // the login is not lost
 		back.want("2 200 success|Echo: on")
+	})
+}
+
+// TestA5ResumeWhereTheSessionIsOnItsWayTo: a client that comes back to the very node that takes its session over from
+// one that stops, before the session is there, goes on with it.
+func TestA5ResumeWhereTheSessionIsOnItsWayTo(t *testing.T) {
+	runFleet(t, 2, config, func(t *testing.T, f *fleet) {
+		a, b := f.nodes[0], f.nodes[1]
+		c := a.dial(gateway.Proto)
+		id, ticket := c.login(&gatewayv1.StartRequest{Openid: "7"})
+		under := make(chan struct{})
+		f.buses[0].Losing(func(m cluster.Message) bool {
+			if strings.Contains(m.Subject, ".c.node:") {
+				<-under
+			}
+			return false
+		})
+		go a.node.Drain(t.Context(), 0)
+		synctest.Wait()
+		back := b.dial(gateway.Proto)
+		back.seq = c.seq
+		back.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: 2, ResumeTicket: ticket})
+		synctest.Wait()
+		close(under)
+		time.Sleep(time.Second)
+		p := back.one()
+		if h := p.GetHeaders(); h["resumed"] != "true" || h["resync"] != "" {
+			t.Errorf("headers %v", h)
+		}
+		if got := body(back, p, &gatewayv1.StartResponse{}).GetConnectionId(); got != id {
+			t.Errorf("the session is %s now, and was %s", got, id)
+		}
+		f.wantSessions(t, "7", 0, 1)
 	})
 }
