@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,9 +10,13 @@ import (
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/internal/biz"
+	"github.com/game-im/hermod/internal/protocol"
 	"github.com/game-im/hermod/internal/protocol/gateway"
 	"github.com/game-im/hermod/internal/realtime/broker/cluster"
 	"github.com/game-im/hermod/internal/realtime/frame"
+	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport/transporttest"
 )
 
 // TestA5ResumeOnAnotherNode loses the connection at every possible place and comes back to another node: over
@@ -310,4 +315,49 @@ func TestA5ResumeWhereTheSessionIsOnItsWayTo(t *testing.T) {
 		}
 		f.wantSessions(t, "7", 0, 1)
 	})
+}
+
+// TestA5SessionsOfOtherProtocolsStayTheirs: START may name a session of the user that speaks something else, and is on
+// another node. It gets one of its own, and the other goes on waiting for its client.
+func TestA5SessionsOfOtherProtocolsStayTheirs(t *testing.T) {
+	runFleet(t, 2, config, func(t *testing.T, f *fleet) {
+		a, b := f.nodes[0], f.nodes[1]
+		s := session.New(a.node.Core(), session.Options{
+			ID: "other.node0", User: "7", Format: gateway.Proto, Resume: true, Protocol: other{},
+		}, transporttest.NewConn(), time.Time{})
+		a.node.Open(s)
+		c := b.dial(gateway.Proto)
+		c.start(&gatewayv1.StartRequest{Openid: "7", ResumeTicket: "other.node0." + s.Ticket()})
+		time.Sleep(2 * time.Second)
+		if h := c.one().GetHeaders(); h["resync"] != "true" {
+			t.Errorf("headers %v", h)
+		}
+		came := b.node.Session("other.node0")
+		if came == nil || came.State() != session.Detached || came.Protocol != (other{}) {
+			t.Errorf("the other session is %+v", came)
+		}
+	})
+}
+
+// other is a protocol whose sessions move, too.
+type other struct{ node *node.Node }
+
+func (other) Owns(s *session.Session) bool {
+	_, owns := s.Protocol.(other)
+	return owns
+}
+
+func (other) Freeze(context.Context, *session.Session) (thaw func(), quiet bool) {
+	return func() {}, true
+}
+
+func (other) Part(*session.Session) []byte { return nil }
+func (other) MoveBy(*protocol.Moves)       {}
+
+func (o other) Receive(_ context.Context, c *session.Carried, _ []byte) error {
+	s, subs, err := session.Restore(o.node.Core(), c, session.Arrival{Protocol: other{}})
+	if err == nil {
+		o.node.Receive(s, subs, c.Names)
+	}
+	return err
 }

@@ -66,7 +66,7 @@ func (f *fleet) add(t *testing.T, id string, cfg gateway.Config, kept *inbox, do
 	b.pushes = biz.NewPushes(protocol.NewPusher(b.node), b.inbox, nil,
 		biz.PushRules{MaxBytes: 1000, MaxTargets: 9, InboxTTL: time.Hour, Inbox: biz.InboxLimits{Pushes: 9, Bytes: 1 << 20}})
 	b.handler = gateway.NewHandler(b.node, b.pushes, &slowly{}, nil, proofs{}, cfg, quiet)
-	f.moves = append(f.moves, protocol.NewMoves(b.node, map[string]protocol.Movable{"gateway": b.handler}, quiet))
+	f.moves = append(f.moves, protocol.NewMoves(b.node, map[string]protocol.Movable{"gateway": b.handler, "other": other{b.node}}, quiet))
 	ctx, cancel := context.WithCancel(t.Context())
 	f.nodes, f.buses, f.kills = append(f.nodes, b), append(f.buses, bus), append(f.kills, cancel)
 	go func() { done <- b.node.Run(ctx) }()

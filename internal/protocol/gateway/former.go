@@ -73,8 +73,8 @@ func (h *Handler) resume(ctx context.Context, n *newcomer) (s *session.Session, 
 		if gone := pastIn(legacy); gone != nil {
 			return nil, "", gone
 		}
-		if came {
-			here = h.node.Session(id)
+		if came { // a session of another protocol waits for its own client
+			here = h.formerHere(n, id, named)
 		}
 	}
 	if here == nil {
