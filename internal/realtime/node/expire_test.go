@@ -96,3 +96,27 @@ func TestExpiredWhileAwaited(t *testing.T) {
 		}
 	})
 }
+
+// TestExpiredBeforeTheAnswer: what is bound to an answer does not wait for it for longer than it is worth, and whoever
+// waits hears of that.
+func TestExpiredBeforeTheAnswer(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.opened("1", true)
+		all := []*session.Session{s}
+		s.Asked(1)
+		b.PushBound(all, until(500*time.Millisecond, "shortest"), false, session.Bound{Request: 1})
+		time.Sleep(600 * time.Millisecond)
+		s.Answer(1, frame.New("at once"))
+		want(t, conn, "at once")
+		s.Asked(2)
+		b.PushBound(all, until(time.Second, "short"), false, session.Bound{Request: 2})
+		b.PushBound(all, until(time.Minute, "long"), false, session.Bound{Request: 2, After: true})
+		awaited := b.AwaitBound(all, until(time.Second, "awaited"), false, session.Bound{Request: 2})
+		begun := time.Now()
+		if o := awaited.Wait(t.Context()); o != session.Expired || time.Since(begun) > 3*time.Second {
+			t.Errorf("outcome %d after %v", o, time.Since(begun))
+		}
+		s.Answer(2, frame.New("answer"))
+		want(t, conn, "at once", "answer", "long")
+	})
+}

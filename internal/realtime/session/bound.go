@@ -150,9 +150,13 @@ func (s *Session) answerLocked(n uint64, reply *frame.Frame) (wake bool) {
 	return s.queueBoundLocked(after) || wake
 }
 
-// queueBoundLocked queues frames for which there was room when they were offered.
+// queueBoundLocked queues frames for which there was room when they were offered, unless they have expired since.
 func (s *Session) queueBoundLocked(frames []boundFrame) (wake bool) {
 	for _, b := range frames {
+		if b.frame.Expired(time.Now()) {
+			s.expiredLocked(b)
+			continue
+		}
 		wake = s.queueLocked(b.frame, b.interest) || wake
 	}
 	return wake

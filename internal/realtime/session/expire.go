@@ -2,10 +2,13 @@ package session
 
 import "time"
 
-// expireLocked drops what has lost its worth before it was ever written: from the queue, and from what
-// is held back. What was written once stays, since the client may know its number.
+// expireLocked drops what has lost its worth before it was ever written: from the queue, from what is held
+// back, and from what is bound to answers. What was written once stays, since the client may know its number.
 func (s *Session) expireLocked(now time.Time) {
 	s.expireHeldLocked(now)
+	for _, b := range s.requests.take(func(b boundFrame) bool { return b.frame.Expired(now) }) {
+		s.expiredLocked(b)
+	}
 	if s.queue.mortal == 0 {
 		return
 	}
@@ -26,6 +29,12 @@ func (s *Session) expireHeldLocked(now time.Time) {
 		return
 	}
 	s.core.Metrics.Expired.Add(float64(s.held.expire(now, s.format)))
+}
+
+// expiredLocked settles a frame that was bound to an answer and is worth nothing any more.
+func (s *Session) expiredLocked(b boundFrame) {
+	s.core.Metrics.Expired.Inc()
+	b.end(Expired)
 }
 
 // renumberAwaitedLocked settles what is awaited and is gone, and follows what has moved up. gone is in
