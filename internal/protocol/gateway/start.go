@@ -155,7 +155,7 @@ func (h *Handler) inherit(ctx context.Context, n *newcomer, s *session.Session) 
 // greet answers START. The answer is a frame of the session like all others: behind what the client
 // has missed.
 func (h *Handler) greet(n *newcomer, s *session.Session, headers map[string]string) {
-	s.Reply(frame.New(&outgoing{
+	s.Welcome(n.conn, frame.New(&outgoing{
 		msgID: n.msgID,
 		body: &gatewayv1.StartResponse{
 			Success: true, ConnectionId: s.ID,
@@ -163,7 +163,6 @@ func (h *Handler) greet(n *newcomer, s *session.Session, headers map[string]stri
 		},
 		headers: headers,
 	}))
-	s.Continue(n.conn)
 }
 
 // loginHeaders tell a client what its login has assigned.

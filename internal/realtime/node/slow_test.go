@@ -221,3 +221,49 @@ func TestALargeMessageDoesNotWaitForAnEmptyQueue(t *testing.T) {
 		})
 	}
 }
+
+// TestA5AfterAFullQueue: a session that was closed as slow, with the one frame more that it has room for, has lost
+// nothing. Its client comes back, is answered and takes all of it; and what it asks for before that costs it no more
+// than the connection.
+func TestA5AfterAFullQueue(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		s, conn := b.connect(session.Options{ID: "1", User: "bob", Resume: true}, 0)
+		synctest.Wait()
+		conn.SetReading(false)
+		var texts []string
+		reply := func() {
+			texts = append(texts, fmt.Sprint("an answer that must be kept ", len(texts)))
+			s.Reply(frame.New(texts[len(texts)-1]))
+		}
+		for _, closed := conn.Closed(); !closed; _, closed = conn.Closed() {
+			reply()
+		}
+		b.Done(s, conn, transport.Slow)
+		back := func(last uint64) *transporttest.Conn {
+			t.Helper()
+			conn := transporttest.NewConn()
+			if _, _, ok := b.Resume("1", "bob", session.Return{Conn: conn, Proven: true, Last: last}); !ok {
+				t.Fatal("not resumed")
+			}
+			texts = append(texts, "welcome")
+			s.Welcome(conn, frame.New("welcome"))
+			return conn
+		}
+		conn = back(0)
+		want(t, conn, texts...)
+		if why, closed := conn.Closed(); closed {
+			t.Fatalf("closed: %v", why)
+		}
+		reply()
+		if why, closed := conn.Closed(); !closed || why != transport.Slow {
+			t.Errorf("closed %v, %v", closed, why)
+		}
+		b.Done(s, conn, transport.Slow)
+		conn = back(20)
+		reply()
+		want(t, conn, texts[20:]...)
+		if why, closed := conn.Closed(); closed {
+			t.Errorf("closed: %v", why)
+		}
+	})
+}

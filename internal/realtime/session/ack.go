@@ -95,6 +95,7 @@ func (s *Session) ackLinkLocked(link uint64) (receipts []receipt) {
 	link = min(link, s.queue.reached)
 	if s.queue.acked < link {
 		s.unacked, s.resends = time.Now(), 0
+		s.overfull, s.welcomed = false, false
 	}
 	for s.queue.len() > 0 && s.queue.acked < link {
 		it := s.queue.drop()

@@ -237,9 +237,7 @@ func (s *Session) keepLocked(it item, f *frame.Frame) (wake bool) {
 		s.cannotEncode(err)
 		return false
 	}
-	most := s.core.queueBytes()
-	reserve := most / 2
-	full := !s.queue.fits(enc.Size(), most) && s.queue.kept+enc.Size() > reserve
+	full := s.fullLocked(enc.Size())
 	if full {
 		s.core.Load.Full()
 		s.disconnectLocked(transport.Slow)
@@ -252,6 +250,13 @@ func (s *Session) keepLocked(it item, f *frame.Frame) (wake bool) {
 	it.enc, it.kept = enc, true
 	s.queue.push(it)
 	return s.wakeLocked()
+}
+
+// fullLocked tells whether there is no room for a frame that nothing could bring back.
+func (s *Session) fullLocked(size int) bool {
+	most := s.core.queueBytes()
+	reserve := most / 2
+	return !s.queue.fits(size, most) && s.queue.kept+size > reserve
 }
 
 func (s *Session) cannotEncode(err error) {

@@ -117,3 +117,24 @@ func (s *Session) Continue(conn transport.Conn) {
 		s.core.Writer.Wake(s)
 	}
 }
+
+// Welcome answers a client that has come on conn, and does what Continue does. The answer goes in although the queue is
+// full, once until the client acknowledges something: who comes back to a full queue begins to take it only then.
+func (s *Session) Welcome(conn transport.Conn, answer *frame.Frame) {
+	s.mu.Lock()
+	if s.state != Closed {
+		s.welcomeLocked(answer) // Continue wakes a writer
+	}
+	s.mu.Unlock()
+	s.Continue(conn)
+}
+
+func (s *Session) welcomeLocked(answer *frame.Frame) {
+	enc, err := answer.In(s.format)
+	if err != nil || s.welcomed || !s.fullLocked(enc.Size()) {
+		s.keepLocked(item{}, answer)
+		return
+	}
+	s.welcomed, s.overfull = true, false
+	s.queue.push(item{enc: enc, kept: true})
+}

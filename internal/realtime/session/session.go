@@ -72,6 +72,7 @@ type Session struct {
 
 	mu       sync.Mutex
 	away     bool           // the client says that nobody looks; beside mu, where there is room for it
+	welcomed bool           // the answer to a client that came back was kept beyond every limit
 	conn     transport.Conn // nil unless Active
 	format   *frame.Format
 	gid      int64
