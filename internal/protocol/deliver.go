@@ -108,9 +108,7 @@ func (d *Deliverer) Joined(j biz.JoinResult) {
 
 // Left implements biz.Deliverer.
 func (d *Deliverer) Left(room biz.RoomID, user biz.UserID) {
-	for _, s := range d.node.OfUser(string(user)) {
-		d.node.Unsubscribe(s, RoomChannel(room))
-	}
+	go followAgain(takeOff(d.node, room, user), room) // the store may take a while
 	d.members.tell(node.KindLeft, room, user)
 	d.notify(biz.TypeLeaveRoom, room, user, nil)
 }

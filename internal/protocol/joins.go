@@ -79,15 +79,29 @@ func (m *memberships) joined(w *wire.Membership) {
 	}
 }
 
-// left takes the user's sessions off a room. He may be a member again by now, whose word was here before:
-// following the room anew asks the store.
+// left takes the user's sessions off a room.
 func (m *memberships) left(w *wire.Membership) {
-	for _, s := range m.node.OfUser(w.GetUser()) {
-		channel := RoomChannel(biz.RoomID(w.GetRoom()))
+	room := biz.RoomID(w.GetRoom())
+	followAgain(takeOff(m.node, room, biz.UserID(w.GetUser())), room)
+}
+
+// takeOff takes the user's sessions on a node off a room, and returns those that followed it; followAgain is to follow.
+func takeOff(n *node.Node, room biz.RoomID, user biz.UserID) (followed []*session.Session) {
+	channel := RoomChannel(room)
+	for _, s := range n.OfUser(string(user)) {
 		if slices.Contains(s.Channels(), channel) {
-			m.node.Unsubscribe(s, channel)
-			s.Joined(w.GetRoom())
+			followed = append(followed, s)
 		}
+		n.Unsubscribe(s, channel)
+	}
+	return followed
+}
+
+// followAgain has sessions that were taken off a room follow it anew, which asks the store: their user may be a member
+// again by now, whose word was here before.
+func followAgain(sessions []*session.Session, room biz.RoomID) {
+	for _, s := range sessions {
+		s.Joined(string(room))
 	}
 }
 

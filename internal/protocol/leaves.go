@@ -114,9 +114,7 @@ func (l *Leaves) compare(ctx context.Context, s biz.Sighting) error {
 		return err
 	}
 	for _, user := range absent {
-		for _, session := range l.node.OfUser(string(user)) {
-			l.node.Unsubscribe(session, channel)
-		}
+		followAgain(takeOff(l.node, s.Room, user), s.Room)
 	}
 	return nil
 }

@@ -2,11 +2,13 @@ package protocol
 
 import (
 	"context"
+	"slices"
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/broker"
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/node"
+	"github.com/game-im/hermod/internal/realtime/session"
 )
 
 // answersOfRooms lets the node answer others about rooms as a whole.
@@ -66,10 +68,15 @@ func (d *Deliverer) Dismiss(user biz.UserID, last *biz.Message) {
 }
 
 func (d *Deliverer) dismissHere(user biz.UserID, last *biz.Message) {
-	f := frame.New(last)
+	channel, f := RoomChannel(last.Room), frame.New(last)
+	var followed []*session.Session
 	for _, s := range d.node.OfUser(string(user)) {
-		d.node.Dismiss(s, RoomChannel(last.Room), last.Seq, f)
+		if slices.Contains(s.Channels(), channel) {
+			followed = append(followed, s)
+		}
+		d.node.Dismiss(s, channel, last.Seq, f)
 	}
+	go followAgain(followed, last.Room) // the store may take a while
 }
 
 // tellElsewhere has the other nodes that have a session of the user do something with a message, and waits for them for

@@ -331,3 +331,29 @@ func (f *fleet) roomAwayFrom(node int) biz.RoomID {
 		}
 	}
 }
+
+// TestA4AMemberAgainBeforeTheLeaveIsHeardOf: who left a room, or was sent away, and has joined it again before his
+// sessions were taken off it, goes on hearing what is said there.
+func TestA4AMemberAgainBeforeTheLeaveIsHeardOf(t *testing.T) {
+	runFleet(t, 2, func(t *testing.T, f *fleet) {
+		f.join(t, 0, "r", "bob")
+		here, away := f.nodes[0].open(as("alice")), f.nodes[1].open(as("alice"))
+		live, ok := f.store.live.(biz.Usher)
+		if !ok {
+			t.Fatal("nobody ushers")
+		}
+		f.say(t, "r", "bob", "1")
+		f.store.live.Left("r", "alice") // she is in it, as of the store
+		time.Sleep(time.Second)
+		f.say(t, "r", "bob", "2")
+		live.Dismiss("alice", f.store.log[0])
+		time.Sleep(time.Second)
+		f.say(t, "r", "bob", "3")
+		for _, c := range []*client{here, away} {
+			words := slices.Compact(c.words()) // some come again, to a client that has not acknowledged them
+			if last := words[len(words)-1]; !slices.Contains(words, "2 from bob") || last != "3 from bob" {
+				t.Errorf("got %q", words)
+			}
+		}
+	})
+}
