@@ -120,6 +120,31 @@ func TestAnUnreadableLogClosesTheConnection(t *testing.T) {
 	})
 }
 
+// TestAnUnreadableLogIsTriedAnewForWhoComesBack: for how long it could not be read counts from then on, since nobody
+// tried while the session had no connection.
+func TestAnUnreadableLogIsTriedAnewForWhoComesBack(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.log.setFail(fmt.Errorf("no store"))
+		s, conn := b.connect(session.Options{ID: "1", User: "bob", Resume: true}, 0)
+		time.Sleep(time.Second)
+		b.Done(s, conn, transport.ConnLost)
+		time.Sleep(40 * time.Second)
+		back := transporttest.NewConn()
+		if _, _, ok := b.Resume("1", "bob", session.Return{Conn: back, Proven: true}); !ok {
+			t.Fatal("not resumed")
+		}
+		s.Continue(back)
+		time.Sleep(time.Second)
+		b.send("alice", "")
+		b.log.setFail(nil)
+		time.Sleep(time.Second)
+		want(t, back, "1")
+		if why, ok := back.Closed(); ok {
+			t.Errorf("closed: %v", why)
+		}
+	})
+}
+
 func TestAnUnreadableLogIsReadOnceItCanBe(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		b.log.setFail(fmt.Errorf("no store"))

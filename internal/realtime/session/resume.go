@@ -43,7 +43,7 @@ func (s *Session) Reattach(r Return) (next string, ok bool) {
 	s.core.Metrics.Retransmits.Add(float64(s.queue.rewind()))
 	s.dropAsidesLocked()
 	s.conn, s.state, s.progress = r.Conn, Active, time.Now()
-	s.unacked, s.resends = s.progress, 0
+	s.unacked, s.resends, s.unread = s.progress, 0, time.Time{}
 	s.greeting, s.closed = true, nil
 	if old != nil {
 		s.tellLocked(Lost, old, transport.Replaced)
