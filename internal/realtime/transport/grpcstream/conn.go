@@ -33,6 +33,7 @@ type Conn struct {
 	cancel func()
 	format *frame.Format
 	batch  bool
+	plain  bool // what is written is not compressed
 
 	writing  sync.Mutex // held while a message is written; see Finish
 	finished bool
@@ -50,7 +51,14 @@ func New(stream grpc.ServerStream, format *frame.Format, batch bool) (*Conn, err
 	if cancel == nil {
 		return nil, errors.New("grpcstream: the server lacks grpc.InTapHandle(grpcstream.Tap)")
 	}
-	return &Conn{stream: stream, cancel: cancel, format: format, batch: batch}, nil
+	return &Conn{stream: stream, cancel: cancel, format: format, batch: batch, plain: !compresses(stream)}, nil
+}
+
+// compresses tells whether what is written on a stream is compressed: gRPC answers in kind, if the program has linked
+// what it takes.
+func compresses(stream grpc.ServerStream) bool {
+	s, ok := grpc.ServerTransportStreamFromContext(stream.Context()).(interface{ SendCompress() string })
+	return ok && s.SendCompress() != ""
 }
 
 // Peer implements transport.Peered.
@@ -90,11 +98,14 @@ func (c *Conn) Write(out []transport.Outgoing) error {
 }
 
 // writeOne writes a frame by itself. Without a number it is the same message for everybody, and
-// what gRPC makes of it is kept with the frame.
+// what gRPC makes of it is kept with the frame, unless it is compressed.
 func (c *Conn) writeOne(o transport.Outgoing) error {
 	if o.Link > 0 {
 		number := c.format.Number(make([]byte, 0, maxNumber), o.Link)
 		return c.stream.SendMsg(&raw{out: mem.BufferSlice{mem.SliceBuffer(number), mem.SliceBuffer(o.Frame.Body())}})
+	}
+	if !c.plain {
+		return c.stream.SendMsg(&raw{out: mem.BufferSlice{mem.SliceBuffer(o.Frame.Body())}})
 	}
 	if p := o.Frame.Prepared.Load(); p != nil {
 		return c.stream.SendMsg(*p)
