@@ -213,9 +213,9 @@ func TestJanitorPassesGapsBetweenCursors(t *testing.T) {
 	db := openDB(t, t.TempDir())
 	now := time.Now()
 	const apart = purgeRows * purgeRounds // as many as a sweep has numbers for
-	for i, age := range []time.Duration{31, 1, 31, 31} {
+	for i, days := range []int{31, 1, 31, 31} {
 		mutate(t, db, "INSERT INTO cursors (no, user_id, room_id, device_id, delivered, updated_at) VALUES (?, ?, 'r', 'd', 1, ?)",
-			1+int64(i)*apart, strconv.Itoa(i), now.Add(-age*24*time.Hour).UnixMicro())
+			1+int64(i)*apart, strconv.Itoa(i), now.AddDate(0, 0, -days).UnixMicro())
 	}
 	if err := NewJanitor(db, 0, quiet()).Sweep(t.Context(), now); err != nil {
 		t.Fatal(err)

@@ -59,8 +59,8 @@ func (r *rooms) alone(ctx context.Context, roomID string) (release func(), err e
 func (r *rooms) take(roomID string, mine chan struct{}) (busy chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if busy = r.busy[roomID]; busy != nil {
-		return busy
+	if other := r.busy[roomID]; other != nil {
+		return other
 	}
 	if r.busy == nil {
 		r.busy = map[string]chan struct{}{}
