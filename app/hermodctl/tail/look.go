@@ -3,6 +3,10 @@ package tail
 import (
 	"context"
 	"maps"
+	"slices"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 )
@@ -14,7 +18,8 @@ type survey struct {
 }
 
 // survey finds out which rooms have something behind cursors, without reading all of it: as soon as a
-// Sync names one, it is asked for no more of that.
+// Sync names one, it is asked for no more of that. What comes in such a room meanwhile is read over: asked about
+// again, a room where something comes all the time would have no end.
 func (u *User) survey(ctx context.Context, cursors map[string]int64, newest bool) (*survey, error) {
 	limit := int32(1)
 	if newest {
@@ -25,14 +30,19 @@ func (u *User) survey(ctx context.Context, cursors map[string]int64, newest bool
 	if req.Cursors == nil {
 		req.Cursors = map[string]int64{}
 	}
+	seen := map[string]bool{}
 	for {
 		page, err := u.caller.sync(ctx, req)
 		if err != nil {
 			return nil, err
 		}
-		if len(page.GetRooms()) > 0 {
-			if err := u.skip(ctx, s, page.GetRooms(), limit, req.Cursors); err != nil {
+		unseen := slices.DeleteFunc(page.GetRooms(), func(room *imv1.RoomPage) bool { return seen[room.GetRoomId()] })
+		if len(unseen) > 0 {
+			if err := u.skip(ctx, s, unseen, limit, req.Cursors); err != nil {
 				return nil, err
+			}
+			for _, room := range unseen {
+				seen[room.GetRoomId()] = true
 			}
 			req.PageToken, s.snapshot = "", nil
 			continue
@@ -48,7 +58,11 @@ func (u *User) survey(ctx context.Context, cursors map[string]int64, newest bool
 func (u *User) skip(ctx context.Context, s *survey, rooms []*imv1.RoomPage, limit int32, cursors map[string]int64) error {
 	for _, room := range rooms {
 		page, err := u.caller.history(ctx, &imv1.HistoryRequest{UserId: u.cfg.User, RoomId: room.GetRoomId(), Limit: limit})
-		if err != nil {
+		switch status.Code(err) {
+		case codes.OK:
+		case codes.PermissionDenied, codes.NotFound: // he has left since, or the room has ended
+			continue
+		default:
 			return err
 		}
 		s.found[room.GetRoomId()] = page
