@@ -34,6 +34,23 @@ func inFolder(t *testing.T, files map[string]string) {
 	}
 }
 
+// TestConfigPrintTakesEmptyFlags: one that is given to say nothing wins as well, as it does for a node.
+func TestConfigPrintTakesEmptyFlags(t *testing.T) {
+	inFolder(t, map[string]string{"node.yaml": "server: {quic: {addr: '127.0.0.1:8443'}}\n"})
+	for flag, want := range map[string]string{"": "addr: 127.0.0.1:8443 # node.yaml line 1", "--quic=": `addr: "" # flag -quic`} {
+		args := []string{"config", "print", "node.yaml"}
+		if flag != "" {
+			args = append(args, flag)
+		}
+		if got := execute(t, "", args...); got.code != exitOK || !strings.Contains(got.out, want) {
+			t.Errorf("%q: want %q in %+v", flag, want, got)
+		}
+	}
+	if got := execute(t, "", "config", "check", "--im="); got.code != exitUsage || !strings.Contains(got.out, "server.im.addr") {
+		t.Errorf("a listener that has to have an address: %+v", got)
+	}
+}
+
 // TestConfigPrint shows values, origins and no secrets. The parts of the output that this test is
 // about are in testdata, since a new key must not change it.
 func TestConfigPrint(t *testing.T) {

@@ -12,12 +12,15 @@ import (
 
 // overrideFlags are the flags that a node has for single keys. They are given to see what it would
 // make of them.
-type overrideFlags map[string]*string
+type overrideFlags struct {
+	flags  *pflag.FlagSet
+	values map[string]*string
+}
 
 func newOverrideFlags(flags *pflag.FlagSet) overrideFlags {
-	given := overrideFlags{}
+	given := overrideFlags{flags, map[string]*string{}}
 	for _, f := range conf.Flags {
-		given[f.Name] = flags.String(f.Name, "", "as the node is started with: "+f.Help)
+		given.values[f.Name] = flags.String(f.Name, "", "as the node is started with: "+f.Help)
 	}
 	return given
 }
@@ -25,8 +28,8 @@ func newOverrideFlags(flags *pflag.FlagSet) overrideFlags {
 func (o overrideFlags) overrides() []conf.Override {
 	var all []conf.Override
 	for _, f := range conf.Flags {
-		if v := *o[f.Name]; v != "" {
-			all = append(all, f.Override(v))
+		if o.flags.Changed(f.Name) { // also to nothing, which turns QUIC off
+			all = append(all, f.Override(*o.values[f.Name]))
 		}
 	}
 	return all
