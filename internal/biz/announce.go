@@ -12,7 +12,8 @@ const (
 	EventTranscriptCompleted EventType = "transcript_completed"
 	EventTranscriptFailed    EventType = "transcript_failed"
 
-	metaAudioID = "audio_id"
+	// MetaAudioID is the metadata of those events that names the recording.
+	MetaAudioID = "audio_id"
 )
 
 // announceFor is how long a room is told of a transcript by itself; a little less than the log knows repetitions by
@@ -50,7 +51,7 @@ func (t *Transcripts) tellOf(ctx context.Context, job TranscriptJob) error {
 	err = t.messages.Tell(ctx, &Draft{Message: Message{
 		Room: job.Audio.Room, Sender: job.Audio.User, ClientID: "transcript-" + string(job.Audio.ID),
 		Type: TypeSystem, Content: content,
-		Metadata: map[string]string{MetaEventType: string(event), metaAudioID: string(job.Audio.ID)},
+		Metadata: map[string]string{MetaEventType: string(event), MetaAudioID: string(job.Audio.ID)},
 	}})
 	switch KindOf(err) {
 	case KindNotFound, KindConflict:
@@ -67,7 +68,7 @@ func (t *Transcripts) tellOf(ctx context.Context, job TranscriptJob) error {
 func (t *Transcripts) event(job TranscriptJob) (event EventType, content []byte, err error) {
 	tr := job.Transcript
 	event = EventTranscriptCompleted
-	data := map[string]string{metaAudioID: string(tr.Audio), "user_id": string(job.Audio.User)}
+	data := map[string]string{MetaAudioID: string(tr.Audio), "user_id": string(job.Audio.User)}
 	if tr.Status == TranscriptFailed {
 		event = EventTranscriptFailed
 		data["reason"] = tr.Reason

@@ -103,8 +103,11 @@ func (c *counting) missing(i int, k blockKey, known int64) biz.Span {
 	return biz.Span{Room: k.room, After: known, To: c.at[i]}
 }
 
-// speaker is the sender of a message, and nobody of one that only tells of an event: that is nothing to read.
-var speaker = `CASE WHEN type = 4 AND metadata IN (` + eventMetadata() + `) THEN '' ELSE sender END`
+// speaker is the sender of a message, and nobody of one that only tells of an event: that is nothing to read. What is
+// told of a recording has its id beside the event.
+var speaker = `CASE WHEN type = 4 AND (metadata IN (` + eventMetadata() + `)
+	OR metadata LIKE '{"` + biz.MetaAudioID + `":"%","event_type":"` + string(biz.EventTranscriptCompleted) + `"}'
+	OR metadata LIKE '{"` + biz.MetaAudioID + `":"%","event_type":"` + string(biz.EventTranscriptFailed) + `"}') THEN '' ELSE sender END`
 
 // eventMetadata are the metadata of what acts tell.
 func eventMetadata() string {

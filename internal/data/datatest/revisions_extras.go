@@ -85,7 +85,12 @@ func testEventsAreRead(s scene) {
 	system := text("r", "u", "", "x")
 	system.Type, system.Metadata = biz.TypeSystem, map[string]string{biz.MetaEventType: "of a service"}
 	s.mustAppend(system)
-	s.equal("unread", s.unread("v", 1000, span("r", 0, 5)), []int{3})
+	for _, event := range []biz.EventType{biz.EventTranscriptCompleted, biz.EventTranscriptFailed} {
+		told := text("r", "u", "", "x")
+		told.Type, told.Metadata = biz.TypeSystem, map[string]string{biz.MetaEventType: string(event), biz.MetaAudioID: "a-1"}
+		s.mustAppend(told)
+	}
+	s.equal("unread", s.unread("v", 1000, span("r", 0, 7)), []int{3})
 	s.revised(revisions.Recall(s.context(), as("u"), biz.RecallRequest{Room: "r", Seq: 1}))
-	s.equal("unread later", s.unread("v", 1000, span("r", 0, 6), span("r", 1, 6)), []int{3, 2})
+	s.equal("unread later", s.unread("v", 1000, span("r", 0, 8), span("r", 1, 8)), []int{3, 2})
 }
