@@ -8,6 +8,10 @@ import (
 // MaxReason bounds the reason of a mute, a kick or a ban, in bytes.
 const MaxReason = 1024
 
+// latestUntil is the last moment that a protobuf timestamp can name: an answer with a later one has no form in JSON, and
+// clients may refuse all of it.
+var latestUntil = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
+
 // OfMember asks to do something about a member of a room, or who is to be one or not.
 type OfMember struct {
 	User   UserID // who asks; empty: the caller
@@ -31,8 +35,11 @@ func (a *RoomAdmin) check(by Identity, req *OfMember) (Actor, error) {
 	}
 	if !req.Until.IsZero() {
 		req.Until = req.Until.UTC().Truncate(time.Microsecond) // as stores keep it
-		if !req.Until.After(time.Now()) {
+		switch {
+		case !req.Until.After(time.Now()):
 			return Actor{}, Errorf(KindInvalid, "INVALID_ARGUMENT", "until is %s, which is past", req.Until.Format(time.RFC3339))
+		case req.Until.After(latestUntil):
+			return Actor{}, Errorf(KindInvalid, "INVALID_ARGUMENT", "until is in the year %d; up to %d is allowed, in seconds since 1970, and leaving it out is for good", req.Until.Year(), latestUntil.Year())
 		}
 	}
 	return actor, checkText("reason", req.Reason)

@@ -84,6 +84,15 @@ func TestMutesThatEnd(t *testing.T) {
 	of := biz.OfMember{Room: "r", Member: "bob", Reason: "noise", Until: time.Now().Add(-time.Second)}
 	_, err := admin.Mute(t.Context(), alice, of)
 	wantError(t, err, biz.KindInvalid, "INVALID_ARGUMENT")
+	of.Until = time.Unix(time.Now().UnixMilli(), 0) // by who gives milliseconds for seconds: no timestamp may be that late
+	_, err = admin.Mute(t.Context(), alice, of)
+	wantError(t, err, biz.KindInvalid, "INVALID_ARGUMENT")
+	wantError(t, admin.Ban(t.Context(), alice, of), biz.KindInvalid, "INVALID_ARGUMENT")
+	of.Until = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
+	if _, err := admin.Mute(t.Context(), alice, of); err != nil {
+		t.Error(err)
+	}
+	s.events = nil
 	of.Until = time.Now().Add(time.Hour)
 	m, err := admin.Mute(t.Context(), alice, of)
 	if err != nil || !m.MutedAt(time.Now()) || m.MutedAt(of.Until) {
