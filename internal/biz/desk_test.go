@@ -77,7 +77,8 @@ func (s *desk) Transcript(_ context.Context, id biz.AudioID) (biz.Transcript, er
 
 func (s *desk) Request(ctx context.Context, id biz.AudioID, at time.Time) (biz.Transcript, error) {
 	s.mu.Lock()
-	if _, ok := s.jobs[id]; !ok {
+	_, there := s.audios[id]
+	if _, ok := s.jobs[id]; there && !ok {
 		s.request(id, at)
 	}
 	s.mu.Unlock()

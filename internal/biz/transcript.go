@@ -34,7 +34,8 @@ type Transcript struct {
 type TranscriptRepo interface {
 	// Transcript returns the transcript of an upload, or KindNotFound when nobody asked for one.
 	Transcript(ctx context.Context, id AudioID) (Transcript, error)
-	// Request makes a pending transcript, due at once, if there is none, and returns what then is.
+	// Request makes a pending transcript, due at once, if there is none, and returns what then is; KindNotFound, if
+	// the upload is gone.
 	Request(ctx context.Context, id AudioID, at time.Time) (Transcript, error)
 }
 

@@ -40,10 +40,18 @@ func loadTranscript(read scan, id biz.AudioID) (biz.Transcript, error) {
 
 var insertTranscript = insertInto("transcripts", transcriptColumns)
 
-// Request makes a pending transcript, due at once, if there is none, and returns what then is.
+// Request makes a pending transcript, due at once, if there is none, and returns what then is. The recording is locked:
+// a transcript without one would be due for ever.
 func (r *Transcripts) Request(ctx context.Context, id biz.AudioID, at time.Time) (t biz.Transcript, err error) {
 	row := newTranscriptRow(id, at)
 	err = r.db.writer.do(ctx, func(tx *tx) (err error) {
+		var found string
+		if err := tx.locked(`SELECT id FROM audios WHERE id = ?`, []any{string(id)}, &found); err != nil {
+			if errors.Is(err, sql.ErrNoRows) {
+				return biz.ErrAudioNotFound(id)
+			}
+			return err
+		}
 		if _, err := tx.exec(insertTranscript+tx.dialect.once("audio_id"), row.fields()...); err != nil {
 			return err
 		}

@@ -38,6 +38,12 @@ var transcriptSuite = map[string]func(scene){
 		s.equal("due before", len(s.claim(aTime.Add(-time.Microsecond), time.Hour, 10)), 0)
 		s.equal("due", len(s.claim(aTime, time.Hour, 10)), 1)
 	},
+	"a request for a recording that has gone begins none": func(s scene) {
+		_, err := s.Transcripts.Request(s.context(), "gone", aTime)
+		s.wantKind(err, biz.KindNotFound)
+		_, err = s.Transcripts.Transcript(s.context(), "gone")
+		s.wantKind(err, biz.KindNotFound)
+	},
 	"a second request changes nothing": func(s scene) {
 		s.upload("a", true)
 		job := s.claimOne(aTime)
