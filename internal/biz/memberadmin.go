@@ -70,7 +70,10 @@ func (a *RoomAdmin) of(ctx context.Context, by Identity, req OfMember, do Action
 		}
 		return plan, err
 	})
-	return after, err
+	if err != nil { // it may be decided yet
+		return Member{}, err
+	}
+	return after, nil
 }
 
 // SetRole gives a member another role. The last admin of a room keeps his, unless a service takes it.

@@ -48,7 +48,10 @@ func (r *Revisions) React(ctx context.Context, by Identity, req ReactRequest) (R
 	}
 	act := &react{revision: revision{actor: actor, seq: req.Seq}, reaction: req.Reaction, remove: req.Remove}
 	receipt, err := r.do(ctx, act.draft(req.Room, act))
-	return Revised{Seq: receipt.Seq, State: act.after}, err
+	if err != nil { // it may be decided yet
+		return Revised{}, err
+	}
+	return Revised{Seq: receipt.Seq, State: act.after}, nil
 }
 
 func checkReaction(s string) error {

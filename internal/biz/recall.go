@@ -41,7 +41,10 @@ func (r *Revisions) Recall(ctx context.Context, by Identity, req RecallRequest) 
 		window: r.messages.rules.Load().RecallWindow,
 	}
 	receipt, err := r.do(ctx, act.draft(req.Room, act))
-	return Revised{Seq: receipt.Seq, State: act.after}, err
+	if err != nil { // it may be decided yet
+		return Revised{}, err
+	}
+	return Revised{Seq: receipt.Seq, State: act.after}, nil
 }
 
 // recall is the Act.

@@ -2,7 +2,9 @@ package biz_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,4 +133,59 @@ func TestMessageAt(t *testing.T) {
 	if plain := (&biz.Message{Content: []byte("x")}); plain.At(over) != plain {
 		t.Error("a message without a time expires")
 	}
+}
+
+// later decides acts on a goroutine of its own, and answers nobody.
+type later struct {
+	biz.MessageLog
+	state   biz.ActState
+	running sync.WaitGroup
+}
+
+func (l *later) Append(d *biz.Draft, _ func(biz.Receipt, error)) {
+	state := l.state
+	state.Sender, state.Member = clone(state.Sender), clone(state.Member)
+	l.running.Go(func() { _, _ = d.Act.Decide(state) })
+}
+
+func clone(m *biz.Member) *biz.Member {
+	c := *m
+	return &c
+}
+
+// TestWhoDoesNotWaitForADecision: what is decided after its caller has gone is none of his business. It is one for the
+// race detector.
+func TestWhoDoesNotWaitForADecision(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	log := &later{state: biz.ActState{
+		Now: now, Room: biz.Room{ID: "r", Config: biz.DefaultRoomConfig(), HeadSeq: 1},
+		Sender:  &biz.Member{Room: "r", User: "alice", Role: biz.RoleAdmin},
+		Member:  &biz.Member{Room: "r", User: "bob", Role: biz.RoleUser},
+		Message: &biz.Message{Room: "r", Seq: 1, Sender: "alice", Type: biz.TypeText, Time: now},
+	}}
+	s, l := newStore(), &live{}
+	messages := biz.NewMessages(s, log, l, biz.MessageRules{MaxContentBytes: 9})
+	revisions := biz.NewRevisions(messages, biz.NewHistory(nil), authors{}, nil, slog.New(slog.DiscardHandler))
+	admin := biz.NewRoomAdmin(biz.NewRooms(s, s, log, l, l, openRules), nil, nil, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	name, bob := "new", biz.OfMember{Room: "r", Member: "bob"}
+	for what, do := range map[string]func() (any, error){
+		"recall": func() (any, error) { return revisions.Recall(ctx, alice, biz.RecallRequest{Room: "r", Seq: 1}) },
+		"react": func() (any, error) {
+			return revisions.React(ctx, alice, biz.ReactRequest{Room: "r", Seq: 1, Reaction: "ok"})
+		},
+		"edit":   func() (any, error) { return revisions.Edit(ctx, alice, biz.EditRequest{Room: "r", Seq: 1}) },
+		"role":   func() (any, error) { return admin.SetRole(ctx, alice, bob, biz.RoleModerator) },
+		"mute":   func() (any, error) { return admin.Mute(ctx, alice, bob) },
+		"update": func() (any, error) { return admin.Update(ctx, alice, biz.UpdateRoom{Room: "r", Name: &name}) },
+		"invite": func() (any, error) { return nil, admin.Invite(ctx, alice, bob) },
+		"kick":   func() (any, error) { return nil, admin.Kick(ctx, alice, bob) },
+	} {
+		if _, err := do(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	log.running.Wait()
 }

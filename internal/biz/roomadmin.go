@@ -128,7 +128,10 @@ func (a *RoomAdmin) Update(ctx context.Context, by Identity, req UpdateRoom) (Ro
 		changed := room
 		return ActPlan{Room: &changed, Event: &Event{Type: EventRoomUpdated, By: actor.User, Data: about(actor, "", ""), Room: &changed}}, nil
 	})
-	return room, err
+	if err != nil { // it may be decided yet
+		return Room{}, err
+	}
+	return room, nil
 }
 
 func orNone(s *string) string {
