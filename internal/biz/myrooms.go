@@ -38,7 +38,9 @@ func (a *RoomAdmin) Mine(ctx context.Context, by Identity, req ListRequest) (MyR
 	if page.Rooms, err = a.states(ctx, user, rooms, req.Bytes); err != nil {
 		return MyRooms{}, err
 	}
-	if len(rooms) == limit {
+	if n := len(page.Rooms); n < len(rooms) {
+		page.Next = numberToken(rooms[n-1].Place)
+	} else if n == limit {
 		page.Next = numberToken(last)
 	}
 	if req.Token == "" {
@@ -47,7 +49,8 @@ func (a *RoomAdmin) Mine(ctx context.Context, by Identity, req ListRequest) (MyR
 	return page, err
 }
 
-// states adds what is unread and was said last.
+// states adds what is unread and was said last. It leaves out rooms from the one on whose last message the page has no
+// room for.
 func (a *RoomAdmin) states(ctx context.Context, user UserID, rooms []OwnRoom, bytes int) ([]MyRoom, error) {
 	mine, standings := make([]MyRoom, len(rooms)), make([]Standing, len(rooms))
 	for i, r := range rooms {
@@ -67,11 +70,13 @@ func (a *RoomAdmin) states(ctx context.Context, user UserID, rooms []OwnRoom, by
 		}
 		done += len(states)
 	}
-	return mine, a.last(ctx, mine, standings, bytes)
+	n, err := a.last(ctx, mine, standings, bytes)
+	return mine[:n], err
 }
 
-// last reads the last message of each room. One that is gone meanwhile is left out.
-func (a *RoomAdmin) last(ctx context.Context, mine []MyRoom, standings []Standing, bytes int) error {
+// last reads the last message of each room, and tells how many rooms are through: one at least, and not those from the
+// first on whose message does not fit behind others. One that is gone meanwhile is left out.
+func (a *RoomAdmin) last(ctx context.Context, mine []MyRoom, standings []Standing, bytes int) (through int, err error) {
 	if bytes == 0 {
 		bytes = PageBytes
 	}
@@ -82,17 +87,20 @@ func (a *RoomAdmin) last(ctx context.Context, mine []MyRoom, standings []Standin
 			spans, places = append(spans, Span{Room: s.Room, After: s.Head - 1, To: s.Head}), append(places, i)
 		}
 	}
-	for len(spans) > 0 && bytes > 0 {
-		found, err := a.past.repo.Messages(ctx, spans, bytes)
+	for none := true; len(spans) > 0; {
+		found, err := a.past.repo.Messages(ctx, spans, max(bytes, 1))
 		if err != nil {
-			return err
+			return 0, err
 		}
-		for i, m := range found {
-			mine[places[i]].Last = m
+		for i, m := range found { // the first of them is there however large it is
+			if !none && m.Bytes() > bytes {
+				return places[i], nil
+			}
+			mine[places[i]].Last, none = m, false
 			bytes -= m.Bytes()
 		}
-		n := min(len(spans), len(found)+1) // the one behind them is not there, or does not fit
+		n := max(1, len(found)) // if there is none, that of the first is gone
 		spans, places = spans[n:], places[n:]
 	}
-	return nil
+	return len(mine), nil
 }

@@ -33,8 +33,9 @@ type RoomBook interface {
 // OwnRoom is a room as one of its members finds it.
 type OwnRoom struct {
 	Membership
-	Read int64  // as MarkRead left it
-	Peer UserID // in a direct room, the other one
+	Place int64  // behind which the next page may begin
+	Read  int64  // as MarkRead left it
+	Peer  UserID // in a direct room, the other one
 }
 
 // NamedInvitation is an invitation with the name of its room.

@@ -60,7 +60,7 @@ func (b *RoomBook) RoomsOf(ctx context.Context, user biz.UserID, after int64, li
 		var row membershipRow
 		var own biz.OwnRoom
 		err := rs.Scan(append([]any{&last, &own.Read}, row.fields()...)...)
-		own.Membership = row.membership()
+		own.Membership, own.Place = row.membership(), last
 		if own.Room.Kind == biz.KindDirect {
 			direct = append(direct, own.Room.ID)
 		}

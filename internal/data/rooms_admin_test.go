@@ -2,6 +2,8 @@ package data
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -69,4 +71,38 @@ func (n *adminNode) say(room biz.RoomID, user biz.UserID) error {
 	done := make(chan error, 1)
 	n.said.Send(context.Background(), as(user), textDraft(room, user, "", "x"), func(_ biz.Receipt, err error) { done <- err })
 	return <-done
+}
+
+// TestEveryRoomOfAListHasItsLastMessage: a page of somebody's rooms ends where their last messages are too large for it,
+// and the next one goes on there. A room without any takes no place.
+func TestEveryRoomOfAListHasItsLastMessage(t *testing.T) {
+	t.Parallel()
+	onTwoAdminNodes(t, func(t *testing.T, nodes [2]*adminNode) {
+		n := nodes[0]
+		const rooms, silent = 9, 3
+		for i := range rooms {
+			room := biz.RoomID(fmt.Sprint("r", i))
+			must(t, n.join(room, "u"))
+			if i != silent {
+				mustAppend(t, n.log, textDraft(room, "u", "", strings.Repeat("x", 400)))
+			}
+		}
+		var got, pages int
+		for token := ""; pages == 0 || token != ""; pages++ {
+			page, err := n.admin.Mine(t.Context(), as("u"), biz.ListRequest{Token: token, Bytes: 1200, Limit: 7})
+			if err != nil || pages > rooms {
+				t.Fatalf("page %d: %v", pages, err)
+			}
+			for _, room := range page.Rooms {
+				if want := biz.RoomID(fmt.Sprint("r", got)); room.Room.ID != want || (room.Last == nil) != (got == silent) {
+					t.Errorf("room %d is %s, and its last message is %v", got, room.Room.ID, room.Last)
+				}
+				got++
+			}
+			token = page.Next
+		}
+		if got != rooms || pages < 4 {
+			t.Errorf("%d rooms on %d pages", got, pages)
+		}
+	})
 }
