@@ -25,6 +25,7 @@ type verdict struct {
 	// definite is set when a repetition under the same key would get the same answer.
 	definite bool
 	advice   time.Duration // when Hermod says to come again; 0: it does not say
+	unasked  bool          // Hermod was not called
 }
 
 type fate int
@@ -86,10 +87,10 @@ func (m Message) request() *imv1.SendMessageRequest {
 func (r *Relay) push(ctx context.Context, e entry, p Push) verdict {
 	options, alive := p.options(e)
 	if !alive {
-		return verdict{fate: missed, reason: upstream.ErrExpired.Code, detail: "its TTL was over before it was sent"}
+		return verdict{fate: missed, unasked: true, reason: upstream.ErrExpired.Code, detail: "its TTL was over before it was sent"}
 	}
 	if p.TTL > 0 && time.Since(time.UnixMilli(e.AddedAt)) >= p.TTL { // Hermod would count from the first attempt it hears of
-		return verdict{fate: missed, reason: upstream.ErrUnknown.Code, detail: "its TTL was over before there was an answer"}
+		return verdict{fate: missed, unasked: true, reason: upstream.ErrUnknown.Code, detail: "its TTL was over before there was an answer"}
 	}
 	_, err := r.clients.Gateway.Push(ctx, p.To, p.Notification, options...)
 	var refusal *upstream.PushError

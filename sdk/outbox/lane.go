@@ -102,6 +102,9 @@ func (r *Relay) tooOld(e entry, now time.Time) bool {
 
 // noteAnswer opens and closes the gate of a kind.
 func (r *Relay) noteAnswer(k kind, v verdict) {
+	if v.unasked {
+		return
+	}
 	g := r.gates[k]
 	switch v.fate {
 	case away:

@@ -2,7 +2,10 @@ package outbox_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,5 +195,50 @@ func TestExpiredPushIsNotRepeated(t *testing.T) {
 	}
 	if len(g.asked) != 1 {
 		t.Errorf("%d pushes were made; want one", len(g.asked))
+	}
+}
+
+// pusher answers pushes as a test has it.
+type pusher func(to upstream.Target) error
+
+func (p pusher) Push(_ context.Context, to upstream.Target, _ upstream.Notification, _ ...upstream.CallOption) (upstream.Outcome, error) {
+	return upstream.Outcome{}, p(to)
+}
+
+// told is how often a log was told something.
+type told struct {
+	slog.Handler
+	what  string
+	times *atomic.Int64
+}
+
+// Enabled implements slog.Handler.
+func (told) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements slog.Handler.
+func (l told) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, l.what) {
+		l.times.Add(1)
+	}
+	return nil
+}
+
+// That the time of a push is over says nothing of Hermod: while that is unavailable, it is still tried for one target at a time.
+func TestExpiredPushesOpenNoGate(t *testing.T) {
+	t.Parallel()
+	db, box := newBox(t)
+	add(t, db, box, outbox.Push{To: upstream.GID(7)}, outbox.Push{ID: "late", To: upstream.OpenID("ann"), TTL: time.Minute})
+	if err := db.Exec(`UPDATE hermod_outbox SET added_at = added_at - 61000 WHERE item_id = 'late'`).Error; err != nil {
+		t.Fatal(err)
+	}
+	var again atomic.Int64
+	opts := soon
+	opts.Lanes, opts.Log = 1, slog.New(told{slog.DiscardHandler, "again", &again})
+	_, ends, _ := run(t, box, outbox.Clients{Gateway: pusher(func(upstream.Target) error { return status.Error(codes.Unavailable, "away") })}, opts)
+	if e := next(t, ends); e.ID != "late" || e.Result != outbox.Missed || e.Reason != "EXPIRED" {
+		t.Errorf("%+v has left; want it missed", e)
+	}
+	if again.Load() > 0 {
+		t.Error("Hermod is said to take pushes again, which has answered none")
 	}
 }
