@@ -53,6 +53,18 @@ func TestAudioInTheChat(t *testing.T) {
 	bob.leaves()
 }
 
+// isInterrupted ends a chat that has not sent everything, which its exit code tells.
+func (c *talker) isInterrupted() {
+	c.t.Helper()
+	if err := c.cmd.Process.Signal(os.Interrupt); err != nil {
+		c.t.Fatal(err)
+	}
+	<-c.done
+	if err := c.cmd.Wait(); c.cmd.ProcessState.ExitCode() != 1 || !strings.Contains(c.lines(), "not everything was sent") {
+		c.t.Errorf("%v\n%s", err, c.lines())
+	}
+}
+
 // TestAudioThatTheChatCannotSend: the server's refusals are a line each, and the chat goes on.
 func TestAudioThatTheChatCannotSend(t *testing.T) {
 	t.Parallel()
@@ -81,13 +93,7 @@ func TestAudioThatTheChatCannotSend(t *testing.T) {
 	if files := n.Blobs(); len(files) > 0 {
 		t.Errorf("files %v", files)
 	}
-	if err := alice.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	<-alice.done
-	if err := alice.cmd.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, alice.lines())
-	}
+	alice.isInterrupted()
 }
 
 // TestLeavingTheChatEndsAnUpload, which leaves nothing at the node.
@@ -98,14 +104,8 @@ func TestLeavingTheChatEndsAnUpload(t *testing.T) {
 	alice.sees("room lobby")
 	alice.types("/audio " + file(t, "endless.opus", 1<<30))
 	n.AwaitMetric(1, "hermod_audio_uploads_running")
-	if err := alice.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
 	left := time.Now()
-	<-alice.done
-	if err := alice.cmd.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, alice.lines())
-	}
+	alice.isInterrupted()
 	if took := time.Since(left); took > 10*time.Second {
 		t.Errorf("it took %s to leave", took)
 	}
