@@ -17,7 +17,7 @@ const (
 	// maxTogether is how many users one call tells of.
 	maxTogether = 500
 	// notifyTries is how often in all a call is made that is refused by Unavailable, and maxPause the longest wait
-	// before the next: whoever waits behind it waits as long.
+	// before the next: what is for the same users waits as long.
 	notifyTries = 4
 	maxPause    = time.Minute
 	// lookWithin bounds finding out who is away.
@@ -62,14 +62,24 @@ type notifier struct {
 	waiting []kept
 	bytes   int
 	working bool
-	flying  map[string]struct{} // users of calls that run
-	calls   int
-	landed  sync.Cond     // when a call has ended
-	idle    chan struct{} // closed when nothing is left, if somebody waits for that
+	lanes   map[string][]*errand // by user: the calls about him that run or wait, in order
+	calls   int                  // that run
+	behind  int                  // that wait for others of their users
+	held    int                  // the bytes of those
+	free    []*errand            // that wait for a place alone
+	landed  sync.Cond            // when a call has ended
+	idle    chan struct{}        // closed when nothing is left, if somebody waits for that
+}
+
+// errand is a call that is to be made.
+type errand struct {
+	told  plugin.Notification
+	size  int
+	ahead int // users in whose lanes another one is ahead
 }
 
 func newNotifier(m *member) *notifier {
-	n := &notifier{member: m, hook: m.meters.hook("notify_offline"), flying: map[string]struct{}{}}
+	n := &notifier{member: m, hook: m.meters.hook("notify_offline"), lanes: map[string][]*errand{}}
 	n.landed.L = &n.mu
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	return n
@@ -109,7 +119,7 @@ func (n *notifier) work() {
 			continue
 		}
 		for together := range slices.Chunk(users, maxTogether) {
-			n.fly(n.notification(&k, together))
+			n.fly(n.notification(&k, together), k.size())
 		}
 	}
 }
@@ -204,32 +214,89 @@ func (n *notifier) notification(k *kept, users []biz.UserID) plugin.Notification
 	return told
 }
 
-// fly makes a call as soon as there is a place for it, and none of its users has another one.
-func (n *notifier) fly(told plugin.Notification) {
+// fly makes a call as soon as there is a place for it. When another call about one of its users runs, or waits, it waits behind that,
+// and what is for others goes on.
+func (n *notifier) fly(told plugin.Notification, size int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for n.calls >= n.member.guard().bounds.concurrency || slices.ContainsFunc(told.Users, func(u string) bool { _, flies := n.flying[u]; return flies }) {
+	for n.calls >= n.member.guard().bounds.concurrency {
 		n.landed.Wait()
 	}
-	for _, u := range told.Users {
-		n.flying[u] = struct{}{}
+	e := &errand{told: told, size: size}
+	waits := slices.ContainsFunc(told.Users, func(u string) bool { return len(n.lanes[u]) > 0 })
+	if waits && (n.behind >= n.member.guard().bounds.queue || n.held+size > maxFeedBytes) {
+		n.hook.dropped.Inc()
+		return
 	}
+	for _, u := range told.Users {
+		lane := n.lanes[u]
+		switch {
+		case len(lane) == 0:
+		case lane[len(lane)-1] == e: // he is named twice
+			continue
+		default:
+			e.ahead++
+		}
+		n.lanes[u] = append(lane, e)
+	}
+	if waits {
+		n.behind++
+		n.held += size
+		return
+	}
+	n.beginLocked(e)
+}
+
+func (n *notifier) beginLocked(e *errand) {
 	n.calls++
-	go n.tell(told, 1)
+	go n.tell(e, 1)
+}
+
+// followLocked takes a call that has ended from the lanes, and begins those that waited for nothing else, as far as there are places.
+func (n *notifier) followLocked(ended *errand) {
+	for _, u := range ended.told.Users {
+		lane := n.lanes[u]
+		if len(lane) == 0 || lane[0] != ended {
+			continue
+		}
+		if lane = lane[1:]; len(lane) == 0 {
+			delete(n.lanes, u)
+			continue
+		}
+		n.lanes[u] = lane
+		if next := lane[0]; next.ahead > 0 {
+			if next.ahead--; next.ahead == 0 {
+				n.behind--
+				n.held -= next.size
+				n.free = append(n.free, next)
+			}
+		}
+	}
+	for len(n.free) > 0 && n.calls < n.member.guard().bounds.concurrency {
+		e := n.free[0]
+		n.free[0] = nil
+		n.free = n.free[1:]
+		n.beginLocked(e)
+	}
 }
 
 // tell makes a call for the first, second, … time.
-func (n *notifier) tell(told plugin.Notification, try int) {
+func (n *notifier) tell(e *errand, try int) {
+	if n.ctx.Err() != nil { // the plugin has ended, or is about to
+		n.hook.dropped.Inc()
+		n.land(e)
+		return
+	}
 	w := &watch{}
 	defer w.close()
-	mine, err := n.member.do(w, n.hook, time.Now(), func(ctx context.Context, able *abilities) error { return able.notifies.NotifyOffline(ctx, told) }, func(error) { n.land(told) })
+	mine, err := n.member.do(w, n.hook, time.Now(), func(ctx context.Context, able *abilities) error { return able.notifies.NotifyOffline(ctx, e.told) }, func(error) { n.land(e) })
 	if !mine {
 		return
 	}
 	if pause, again := n.again(err, try); again {
 		select {
 		case <-time.After(pause):
-			n.tell(told, try+1)
+			n.tell(e, try+1)
 			return
 		case <-n.ctx.Done():
 		}
@@ -237,7 +304,7 @@ func (n *notifier) tell(told plugin.Notification, try int) {
 	if unavailable(err) || errors.Is(err, errLeftAlone) || errors.Is(err, errBusy) {
 		n.hook.dropped.Inc()
 	}
-	n.land(told)
+	n.land(e)
 }
 
 // again tells whether to make a call once more, and when.
@@ -253,13 +320,11 @@ func unavailable(err error) bool {
 	return errors.As(err, &e) && e.Kind == plugin.KindUnavailable
 }
 
-func (n *notifier) land(told plugin.Notification) {
+func (n *notifier) land(e *errand) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, u := range told.Users {
-		delete(n.flying, u)
-	}
 	n.calls--
+	n.followLocked(e)
 	n.landed.Broadcast()
 	n.restLocked()
 }

@@ -233,6 +233,61 @@ func TestNotifierThatIsUnavailable(t *testing.T) {
 
 // TestNotifiersNeverHoldASenderUp: one that hangs is given up, what waits beyond its queue is dropped and counted,
 // and a node stops all the same.
+// TestWhoWaitsHoldsUpNobodyElse: what is for a user whose call is made again waits for him, with what others among those users are
+// told later, and nothing else does. What waits so is bounded.
+func TestWhoWaitsHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var r rung
+		h, m := hosted(t, &conf.Plugin{Failures: 1000, Queue: 5}, bell{func(_ context.Context, n plugin.Notification) error {
+			if n.Push != nil && n.Push.Title == "throttled" {
+				return &plugin.Error{Kind: plugin.KindUnavailable, Reason: "later", RetryAfter: time.Minute}
+			}
+			r.note(n)
+			return nil
+		}})
+		h.Seek(inhabited("alice", "bob"))
+		inbox, room := h.Keep(drawer{}), h.Observe(&live{})
+		push := func(user biz.UserID, title string) {
+			_ = inbox.Store(t.Context(), user, &biz.Push{Title: title}, time.Time{}, biz.InboxLimits{})
+			synctest.Wait()
+		}
+		push("alice", "throttled")
+		push("alice", "second")
+		room.Deliver(&biz.Draft{Message: biz.Message{Room: "r", Seq: 1, Sender: "zoe", Type: biz.TypeText, Content: []byte("both")}})
+		synctest.Wait()
+		push("bob", "behind")
+		push("carl", "first")
+		if got := r.all(); !slices.Equal(got, []string{"[carl][] push first"}) {
+			t.Errorf("told %q", got)
+		}
+		for range 5 { // of which two have a place
+			push("alice", "more")
+		}
+		push("carl", "second")
+		if dropped := value(t, m, "hermod_plugin_dropped_total", "bell", "notify_offline"); dropped != 3 || len(r.all()) != 2 {
+			t.Errorf("%v dropped, told %q", dropped, r.all())
+		}
+		time.Sleep(time.Hour)
+		got := r.all()[1:]
+		want := []string{"[carl][] push second", "[alice][] push second", "[alice bob][] both", "[bob][] push behind", "[alice][] push more", "[alice][] push more"}
+		if len(got) != len(want) {
+			t.Fatalf("told %q", got)
+		}
+		order := func(user string) (told []string) {
+			for _, g := range got {
+				if strings.Contains(g[:strings.Index(g, "]")], user) {
+					told = append(told, g)
+				}
+			}
+			return told
+		}
+		if !slices.Equal(order("alice"), []string{want[1], want[2], want[4], want[5]}) || !slices.Equal(order("bob"), []string{want[2], want[3]}) {
+			t.Errorf("told %q", got)
+		}
+	})
+}
+
 func TestNotifiersNeverHoldASenderUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
