@@ -276,7 +276,7 @@ func TestWhoWaitsHoldsUpNobodyElse(t *testing.T) {
 		}
 		order := func(user string) (told []string) {
 			for _, g := range got {
-				if strings.Contains(g[:strings.Index(g, "]")], user) {
+				if users, _, _ := strings.Cut(g, "]"); strings.Contains(users, user) {
 					told = append(told, g)
 				}
 			}
