@@ -40,6 +40,7 @@ func (c *Client) SendBatch(ctx context.Context, reqs []*imv1.MessageRequest) ([]
 		b.failAll(ErrNotConnected)
 		return b.outcomes, b.verdict()
 	}
+	b.life = l
 	b.window = c.pacer.begin(c.session.allowedPace())
 	ctx, unbind := l.bind(ctx)
 	defer unbind()
@@ -51,6 +52,7 @@ func (c *Client) SendBatch(ctx context.Context, reqs []*imv1.MessageRequest) ([]
 // batch is a SendBatch at work. It belongs to one goroutine.
 type batch struct {
 	c        *Client
+	life     *life
 	reqs     []*imv1.MessageRequest
 	outcomes []SendOutcome
 
@@ -106,6 +108,9 @@ func (b *batch) launch(ctx context.Context) {
 		if f.out, err = b.c.post(ctx, f.req); err == nil {
 			b.flying = append(b.flying, f)
 		}
+	}
+	if errors.Is(err, ErrNotConnected) && b.life.isClosing() { // and nobody has told ctx yet
+		err = context.Cause(b.life.ctx)
 	}
 	if err != nil {
 		b.outcomes[f.index].Err = unsent(f.req, err)

@@ -141,6 +141,23 @@ func TestSendBatchKeepsToTheServersLimit(t *testing.T) {
 	p.disconnect(t, c)
 }
 
+// TestSendBatchSaysWhyItEnds: what is left says that Disconnect was called, also what finds that out before the context does.
+func TestSendBatchSaysWhyItEnds(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	cfg, _ := p.config()
+	c, _ := p.connect(t, cfg)
+	b := &batch{c: c, life: c.living(), reqs: texts("a", 3), outcomes: make([]SendOutcome, 3), window: c.pacer.begin(pace{})}
+	p.disconnect(t, c)
+	b.prepare()
+	b.run(t.Context())
+	for i, o := range b.outcomes {
+		if !errors.Is(o.Err, ErrDisconnected) {
+			t.Errorf("message %d: %v", i, o.Err)
+		}
+	}
+}
+
 func TestSendBatchEnds(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
