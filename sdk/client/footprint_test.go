@@ -39,13 +39,32 @@ func TestFootprint(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	first := make([]*Client, 100) // with whom comes what is there once, however many there are
+	enter(t, stubs, first, "first")
+	talk(t, first)
 	before := measure()
+	received := enter(t, stubs, all, "footprint")
+	if t.Failed() {
+		return
+	}
+	judge(t, "connected", before, len(all))
+	talk(t, all)
+	received.Wait()
+	judge(t, "after a message", before, len(all))
+	for _, some := range [][]*Client{all, first} {
+		each(t, some, func(i int) error { return some[i].Disconnect() })
+	}
+}
+
+// enter connects clients, two to a room, and returns what ends when each has received a message.
+func enter(t *testing.T, stubs []imv1.IMServiceClient, all []*Client, name string) *sync.WaitGroup {
+	t.Helper()
 	var received sync.WaitGroup
 	received.Add(len(all))
 	each(t, all, func(i int) (err error) {
 		all[i], err = NewClientWithGRPCAndConfig(stubs[i%len(stubs)], &Config{
-			UserID:        fmt.Sprintf("footprint-%d", i),
-			DefaultRoomID: fmt.Sprintf("footprint-%d", i/2),
+			UserID:        fmt.Sprintf("%s-%d", name, i),
+			DefaultRoomID: fmt.Sprintf("%s-%d", name, i/2),
 			OnMessage: func(m *imv1.MessageResponse) {
 				if m.GetType() == imv1.MessageType_MESSAGE_TYPE_TEXT {
 					received.Done()
@@ -60,17 +79,16 @@ func TestFootprint(t *testing.T) {
 		}
 		return err
 	})
-	if t.Failed() {
-		return
-	}
-	judge(t, "connected", before, len(all))
+	return &received
+}
+
+// talk has each of them say something, and waits until all is acknowledged and nothing waits for a callback.
+func talk(t *testing.T, all []*Client) {
+	t.Helper()
 	each(t, all, func(i int) error { return all[i].SendTextMessage("", "hello") })
-	received.Wait()
 	eventually(t, func() bool {
 		return !slices.ContainsFunc(all, func(c *Client) bool { return c.Stats().Acks == 0 || c.Stats().Queued > 0 })
 	})
-	judge(t, "after a message", before, len(all))
-	each(t, all, func(i int) error { return all[i].Disconnect() })
 }
 
 type footprint struct{ bytes, goroutines int }
