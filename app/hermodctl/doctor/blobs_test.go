@@ -52,14 +52,23 @@ func TestRecordings(t *testing.T) {
 	})
 }
 
-// late is a way to a service on which requests seem to be signed an hour ago.
+// late is a way to a service on which requests seem to be signed an hour ago, or in an hour where that was yesterday: the
+// day is a part of the signature.
 func late(t *testing.T, addr string) string {
 	t.Helper()
 	const form = "20060102T150405Z"
 	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: "http", Host: addr})
 		r.Out.Host = r.In.Host
-		r.Out.Header.Set("X-Amz-Date", time.Now().Add(-time.Hour).UTC().Format(form))
+		signed, err := time.Parse(form, r.In.Header.Get("X-Amz-Date"))
+		if err != nil {
+			t.Error(err)
+		}
+		other := signed.Add(-time.Hour)
+		if other.Day() != signed.Day() {
+			other = signed.Add(time.Hour)
+		}
+		r.Out.Header.Set("X-Amz-Date", other.Format(form))
 	}})
 	t.Cleanup(proxy.Close)
 	return proxy.URL
