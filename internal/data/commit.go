@@ -52,6 +52,9 @@ func (c *committer) commit(batch []*entry) []*entry {
 	c.open = true
 	batch = c.store(batch, &failures)
 	c.count(batch)
+	if found == nil { // as ever, but behind an outage
+		return batch
+	}
 	return append(found, batch...)
 }
 
