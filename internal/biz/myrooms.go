@@ -30,7 +30,7 @@ func (a *RoomAdmin) Mine(ctx context.Context, by Identity, req ListRequest) (MyR
 	if err != nil {
 		return MyRooms{}, err
 	}
-	rooms, last, err := a.book.RoomsOf(ctx, user, after, limit)
+	rooms, err := a.book.RoomsOf(ctx, user, after, limit)
 	if err != nil {
 		return MyRooms{}, err
 	}
@@ -38,10 +38,8 @@ func (a *RoomAdmin) Mine(ctx context.Context, by Identity, req ListRequest) (MyR
 	if page.Rooms, err = a.states(ctx, user, rooms, req.Bytes); err != nil {
 		return MyRooms{}, err
 	}
-	if n := len(page.Rooms); n < len(rooms) {
+	if n := len(page.Rooms); n < len(rooms) || n == limit {
 		page.Next = numberToken(rooms[n-1].Place)
-	} else if n == limit {
-		page.Next = numberToken(last)
 	}
 	if req.Token == "" {
 		page.Invitations, err = a.book.Invitations(ctx, user, MaxInvitationsUser)

@@ -21,8 +21,8 @@ type RoomBook interface {
 	Members(ctx context.Context, room RoomID, after int64, limit int) (members []Member, last int64, err error)
 	// Bans returns up to limit bans that are in force, of users with ids above after.
 	Bans(ctx context.Context, room RoomID, after UserID, limit int) ([]Ban, error)
-	// RoomsOf is Members for the rooms of a user, with where he stands in them.
-	RoomsOf(ctx context.Context, user UserID, after int64, limit int) (rooms []OwnRoom, last int64, err error)
+	// RoomsOf is Members for the rooms of a user, each with its place and where he stands in it.
+	RoomsOf(ctx context.Context, user UserID, after int64, limit int) (rooms []OwnRoom, err error)
 	// Invitations returns those of a user, the newest first, with the names of the rooms.
 	Invitations(ctx context.Context, user UserID, limit int) ([]NamedInvitation, error)
 	// Idle returns up to limit rooms with ids above after in which nothing was said for longer than they may be

@@ -53,14 +53,14 @@ func (b *RoomBook) Bans(ctx context.Context, room biz.RoomID, after biz.UserID, 
 var selectOwnRooms = `SELECT m.no, m.read_seq, ` + membershipColumns + ` FROM members m JOIN rooms r ON r.id = m.room_id
 	WHERE m.user_id = ? AND m.no > ? AND r.deleted_at = 0 ORDER BY m.no LIMIT ?`
 
-// RoomsOf returns up to limit rooms that the user has joined after the one at a place, and the place of the last.
-func (b *RoomBook) RoomsOf(ctx context.Context, user biz.UserID, after int64, limit int) (rooms []biz.OwnRoom, last int64, err error) {
+// RoomsOf returns up to limit rooms that the user has joined after the one at a place.
+func (b *RoomBook) RoomsOf(ctx context.Context, user biz.UserID, after int64, limit int) (rooms []biz.OwnRoom, err error) {
 	var direct []biz.RoomID
 	err = b.db.reader.each(ctx, selectOwnRooms, []any{string(user), after, limit}, func(rs *sql.Rows) error {
 		var row membershipRow
 		var own biz.OwnRoom
-		err := rs.Scan(append([]any{&last, &own.Read}, row.fields()...)...)
-		own.Membership, own.Place = row.membership(), last
+		err := rs.Scan(append([]any{&own.Place, &own.Read}, row.fields()...)...)
+		own.Membership = row.membership()
 		if own.Room.Kind == biz.KindDirect {
 			direct = append(direct, own.Room.ID)
 		}
@@ -68,16 +68,16 @@ func (b *RoomBook) RoomsOf(ctx context.Context, user biz.UserID, after int64, li
 		return err
 	})
 	if err != nil {
-		return nil, 0, storeError(err)
+		return nil, storeError(err)
 	}
 	peers, err := b.peers(ctx, user, direct)
 	if err != nil {
-		return nil, 0, storeError(err)
+		return nil, storeError(err)
 	}
 	for i := range rooms {
 		rooms[i].Peer = peers[rooms[i].Room.ID]
 	}
-	return rooms, last, nil
+	return rooms, nil
 }
 
 const selectPeers = `SELECT room_id, user_id FROM members WHERE user_id <> ? AND room_id `
