@@ -89,10 +89,9 @@ func (m *memberships) left(w *wire.Membership) {
 func takeOff(n *node.Node, room biz.RoomID, user biz.UserID) (followed []*session.Session) {
 	channel := RoomChannel(room)
 	for _, s := range n.OfUser(string(user)) {
-		if slices.Contains(s.Channels(), channel) {
+		if n.Unsubscribe(s, channel) {
 			followed = append(followed, s)
 		}
-		n.Unsubscribe(s, channel)
 	}
 	return followed
 }

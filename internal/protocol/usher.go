@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"context"
-	"slices"
 
 	"github.com/game-im/hermod/internal/biz"
 	"github.com/game-im/hermod/internal/realtime/broker"
@@ -71,10 +70,9 @@ func (d *Deliverer) dismissHere(user biz.UserID, last *biz.Message) {
 	channel, f := RoomChannel(last.Room), frame.New(last)
 	var followed []*session.Session
 	for _, s := range d.node.OfUser(string(user)) {
-		if slices.Contains(s.Channels(), channel) {
+		if d.node.Dismiss(s, channel, last.Seq, f) {
 			followed = append(followed, s)
 		}
-		d.node.Dismiss(s, channel, last.Seq, f)
 	}
 	go followAgain(followed, last.Room) // the store may take a while
 }

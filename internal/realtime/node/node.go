@@ -228,19 +228,21 @@ func (n *Node) Attach(s *session.Session, channel string, source session.Source,
 	return func() { s.Start(sub) }
 }
 
-// Unsubscribe takes a session off a channel.
-func (n *Node) Unsubscribe(s *session.Session, channel string) {
-	if n.hub.Unsubscribe(s, channel) {
-		n.updateInterest(channel)
+// Unsubscribe takes a session off a channel, and tells whether it was on it.
+func (n *Node) Unsubscribe(s *session.Session, channel string) bool {
+	if !n.hub.Unsubscribe(s, channel) {
+		return false
 	}
+	n.updateInterest(channel)
+	return true
 }
 
 // Dismiss is Unsubscribe for somebody who is to know why: last is what was published last, with its seq, which he gets
 // by itself if he has not come that far.
-func (n *Node) Dismiss(s *session.Session, channel string, seq int64, last *frame.Frame) {
+func (n *Node) Dismiss(s *session.Session, channel string, seq int64, last *frame.Frame) bool {
 	n.hub.SpreadOn(channel)
 	s.ReplyAhead(channel, seq, last)
-	n.Unsubscribe(s, channel)
+	return n.Unsubscribe(s, channel)
 }
 
 // Publish delivers p to everybody on its channel, on every node.
