@@ -8,6 +8,23 @@ import (
 	imv1 "github.com/game-im/hermod/api/im/v1"
 )
 
+// withTwoWaiting connects a client that has three messages, the first of which OnMessage holds until hold is closed.
+func (p *peer) withTwoWaiting(t *testing.T, cfg *Config, ev *events) (c *Client, ps *peerStream, hold chan struct{}) {
+	t.Helper()
+	hold = make(chan struct{})
+	cfg.OnMessage = func(m *imv1.MessageResponse) {
+		ev.messages <- m
+		if m.GetSeq() == 1 {
+			<-hold
+		}
+	}
+	c, ps = p.connect(t, cfg)
+	ps.send(t, text("a", 1, 1), text("a", 2, 2), text("a", 3, 3))
+	ev.next(t)
+	eventually(t, func() bool { return countsOf(c).received == 3 })
+	return c, ps, hold
+}
+
 // TestDisconnectWhileReconnectingLosesNothing: what waited for OnMessage comes again with the next session, also if there was no
 // connection that could have been ended in peace.
 func TestDisconnectWhileReconnectingLosesNothing(t *testing.T) {
@@ -15,17 +32,7 @@ func TestDisconnectWhileReconnectingLosesNothing(t *testing.T) {
 	p := newPeer(t)
 	cfg, ev := p.config()
 	cfg.Backoff = func(int) time.Duration { return time.Hour }
-	hold := make(chan struct{})
-	cfg.OnMessage = func(m *imv1.MessageResponse) {
-		ev.messages <- m
-		if m.GetSeq() == 1 {
-			<-hold
-		}
-	}
-	c, ps := p.connect(t, cfg)
-	ps.send(t, text("a", 1, 1), text("a", 2, 2), text("a", 3, 3))
-	ev.next(t)
-	eventually(t, func() bool { return countsOf(c).received == 3 })
+	c, ps, hold := p.withTwoWaiting(t, cfg, ev)
 	ps.end(errLost)
 	eventually(t, func() bool { return !c.IsConnected() })
 	p.disconnect(t, c)
@@ -61,17 +68,7 @@ func TestWhatComesBehindDroppedMessagesIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	p := newPeer(t)
 	cfg, ev := p.config()
-	hold := make(chan struct{})
-	cfg.OnMessage = func(m *imv1.MessageResponse) {
-		ev.messages <- m
-		if m.GetSeq() == 1 {
-			<-hold
-		}
-	}
-	c, ps := p.connect(t, cfg)
-	ps.send(t, text("a", 1, 1), text("a", 2, 2), text("a", 3, 3))
-	ev.next(t)
-	eventually(t, func() bool { return countsOf(c).received == 3 })
+	c, ps, hold := p.withTwoWaiting(t, cfg, ev)
 
 	c.close() // Disconnect begins
 	ps.send(t, &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, LinkSeq: 4})
