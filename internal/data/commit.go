@@ -95,8 +95,10 @@ func (c *committer) report(err error) {
 	switch {
 	case err != nil && !c.broken:
 		c.logger.Error("the store is unavailable; messages are refused", "error", err)
-	case err == nil && c.broken:
+	case err == nil && c.broken && c.db.writer.failed.Load() == nil:
 		c.logger.Info("the store is available again")
+	default:
+		return
 	}
 	c.broken = err != nil
 }

@@ -89,7 +89,7 @@ func newMetrics() *metrics {
 
 func newWritable() prometheus.Gauge {
 	return prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "hermod_store_writable", Help: "1 when the last transaction was committed or failed by its own fault, 0 when the store failed it.",
+		Name: "hermod_store_writable", Help: "0 from a transaction that the store failed until one of 64 KiB succeeds, 1 otherwise.",
 	})
 }
 

@@ -25,20 +25,18 @@ func (f *failure) answers(asked time.Time) bool {
 	return f != nil && f.took >= slowFailure && asked.Before(f.at)
 }
 
-// judge notes what a transaction has shown of the store.
+// judge notes what a transaction has shown of the store. That one was committed shows nothing of a store that
+// failed another: what writes little, or nothing, may succeed where a message does not; see trialLocked.
 func (w *writer) judge(err error, began time.Time) {
-	switch {
-	case err == nil:
-		w.failed.Store(nil)
-		w.metrics.writable.Set(1)
-	case isOutage(err):
-		now := time.Now()
-		if u := (unsure{}); errors.As(err, &u) {
-			err = u.error // of who shares it nothing was committed
-		}
-		w.failed.Store(&failure{err: err, at: now, took: now.Sub(began)})
-		w.metrics.writable.Set(0)
+	if err == nil || !isOutage(err) {
+		return
 	}
+	now := time.Now()
+	if u := (unsure{}); errors.As(err, &u) {
+		err = u.error // of who shares it nothing was committed
+	}
+	w.failed.Store(&failure{err: err, at: now, took: now.Sub(began)})
+	w.metrics.writable.Set(0)
 }
 
 // isOutage tells whether an error, which ended a transaction, is the store's own.
@@ -58,19 +56,24 @@ func isOutage(err error) bool {
 // trialBytes is what the trial of a store writes. A disk that takes as little as one page more is full.
 const trialBytes = 64 << 10
 
-// tryAgain returns nil when the last transaction was committed, and otherwise what comes of another
-// one: a message in a room that cannot exist, which nobody sees since it is gone before the commit.
+// tryAgain returns nil when the store works as far as is known, and otherwise what comes of a trial.
 func (w *writer) tryAgain() error {
 	if w.failed.Load() == nil {
 		return nil
 	}
-	asked := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.failed.Load() == nil { // meanwhile
 		return nil
 	}
-	return w.performLocked(transaction{asked: asked, run: func(t *tx) error {
+	return w.trialLocked()
+}
+
+// trialLocked finds out whether a store that has failed works again: it writes a message in a room that cannot
+// exist, which nobody sees since it is gone before the commit.
+func (w *writer) trialLocked() error {
+	began := time.Now()
+	err := w.insistLocked(began, transaction{run: func(t *tx) error {
 		row := messageRow{ID: "trial", Content: trialContent()}
 		if err := insertMessage(t, &row); err != nil {
 			return err
@@ -78,6 +81,12 @@ func (w *writer) tryAgain() error {
 		_, err := t.exec(`DELETE FROM messages WHERE room_id = ? AND seq = ?`, row.RoomID, row.Seq)
 		return err
 	}, committed: func() {}})
+	if err == nil {
+		w.failed.Store(nil)
+		w.metrics.writable.Set(1)
+	}
+	w.judge(err, began)
+	return err
 }
 
 // trialContent does not compress: a database that keeps it small would prove little.
@@ -93,8 +102,8 @@ func trialContent() []byte {
 	return content
 }
 
-// Ping tells whether the store can be read, and written as far as the last transaction tells: when that
-// failed, another one is tried. For readiness.
+// Ping tells whether the store can be read, and written as far as is known: when it has failed a
+// transaction, another one is tried. For readiness.
 func (db *DB) Ping(ctx context.Context) error {
 	var one int
 	if err := db.reader.scanning(ctx)("SELECT 1", nil, &one); err != nil {

@@ -38,6 +38,12 @@ func TestReadyOnlyWhenWritable(t *testing.T) {
 					t.Errorf("writable %v", v)
 				}
 			}
+			for range 2 {
+				_ = db.writer.transact(func(*tx) error { return nil }, func() {}) // which a full disk has room for
+				if v := counter(t, db.metrics.writable); v != 0 {
+					t.Errorf("writable %v behind a transaction that wrote nothing", v)
+				}
+			}
 			fault.repair(t, db)
 			if err := db.Ping(t.Context()); err != nil {
 				t.Errorf("after the repair: %v", err)
@@ -53,6 +59,27 @@ func TestReadyOnlyWhenWritable(t *testing.T) {
 				t.Errorf("%d messages, %v: a trial leaves nothing", rows, err)
 			}
 		})
+	}
+}
+
+// TestWritableWithoutBeingAsked: a store that works again is known to once something has been stored in it,
+// even if nobody asks whether the node is ready.
+func TestWritableWithoutBeingAsked(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	joinRoom(t, db, "r", "u")
+	l, _ := runLog(t, db, &recorder{}, LogOptions{})
+	pragma(t, db, "query_only=1")
+	if o := appendOne(t, l, textDraft("r", "u", "", "x")); kindOf(o.err) != biz.KindUnavailable {
+		t.Fatalf("append: %v", o.err)
+	}
+	pragma(t, db, "query_only=0")
+	if v := counter(t, db.metrics.writable); v != 0 {
+		t.Errorf("writable %v before anything was stored", v)
+	}
+	mustAppend(t, l, textDraft("r", "u", "", "x"))
+	if v := counter(t, db.metrics.writable); v != 1 {
+		t.Errorf("writable %v although something was stored", v)
 	}
 }
 

@@ -19,7 +19,7 @@ type writer struct {
 	logger  *slog.Logger
 	jobs    jobs
 	waiting atomic.Int32            // who wants to have the writer and does not
-	failed  atomic.Pointer[failure] // the last transaction, if the store failed it
+	failed  atomic.Pointer[failure] // the last that the store failed, until a trial shows that it works again
 	forget  func()                  // called when it is not known whether a transaction was committed; nil: nothing is
 
 	mu     sync.Mutex // held for a transaction; guards what follows
@@ -79,6 +79,9 @@ func (w *writer) performLocked(x transaction) error {
 	began := time.Now()
 	err := w.insistLocked(began, x)
 	w.judge(err, began)
+	if err == nil && w.failed.Load() != nil {
+		_ = w.trialLocked() // which remembers what comes of it; this transaction has succeeded
+	}
 	return err
 }
 
