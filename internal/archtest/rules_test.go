@@ -245,7 +245,7 @@ var layers = []layer{
 		why: "a black-box test sees what a user sees: a node, and a service with a database of its own",
 	},
 	{
-		folder: "test/bench", may: []string{"app/hermodctl/bench", "api"},
+		folder: "test/bench", may: []string{"app/hermodctl/bench", "api", "test/loopback"},
 		why: "it loads a node with what its users load theirs with, and a bare loop with the same",
 	},
 	{
@@ -289,8 +289,8 @@ var layers = []layer{
 		why: "it starts programs that are not ours, for tests of every layer",
 	},
 	{
-		folder: "test/registries",
-		why:    "it starts programs that are not ours, for tests of every layer",
+		folder: "test/registries", may: []string{"test/loopback"},
+		why: "it starts programs that are not ours, for tests of every layer",
 	},
 }
 

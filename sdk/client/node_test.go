@@ -3,19 +3,18 @@ package client
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/game-im/hermod/test/loopback"
 )
 
 func TestMain(m *testing.M) {
@@ -84,11 +83,11 @@ func (n *node) prepare() error {
 	if n.dir, err = os.MkdirTemp("", "hermod-sdk-"); err != nil {
 		return err
 	}
-	addrs, err := freeAddrs(3)
-	if err != nil {
-		return err
+	for _, addr := range []*string{&n.im, &n.gateway, &n.ops} {
+		if *addr, err = loopback.FreeAddr(); err != nil {
+			return err
+		}
 	}
-	n.im, n.gateway, n.ops = addrs[0], addrs[1], addrs[2]
 	return nil
 }
 
@@ -188,25 +187,4 @@ func (n *node) terminate() error {
 		<-n.exited
 		return n.failure("the node still runs long after SIGTERM", nil)
 	}
-}
-
-// freeAddrs returns addresses that nobody listens on, with ports that systems do not give to
-// outgoing connections.
-func freeAddrs(n int) ([]string, error) {
-	var addrs []string
-	for range 100 * n {
-		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
-		if slices.Contains(addrs, addr) {
-			continue
-		}
-		lis, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
-		}
-		lis.Close()
-		if addrs = append(addrs, addr); len(addrs) == n {
-			return addrs, nil
-		}
-	}
-	return nil, errors.New("found no free port")
 }

@@ -15,6 +15,7 @@ import (
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/sdk/upstream"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 const patience = time.Minute
@@ -36,7 +37,7 @@ type gateway struct {
 
 func serve(t *testing.T, opts ...grpc.ServerOption) *gateway {
 	t.Helper()
-	lis := listenLow(t)
+	lis := loopback.Listen(t)
 	g := &gateway{addr: lis.Addr().String()}
 	g.serveOn(t, lis, opts...)
 	return g

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
 	"github.com/game-im/hermod/sdk/discovery"
 	"github.com/game-im/hermod/sdk/upstream"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // desk is the part of a gateway that services register at. It says what it is told to say.
@@ -36,7 +36,7 @@ type desk struct {
 
 func openDesk(t *testing.T) *desk {
 	t.Helper()
-	lis := listenLow(t)
+	lis := loopback.Listen(t)
 	d := &desk{
 		t: t, addr: lis.Addr().String(), lease: 30, says: make(chan func() error, 100),
 		calls: make(chan *gatewayv1.UpstreamRegisterRequest, 1000), goodbyes: make(chan *gatewayv1.UpstreamDeregisterRequest, 10),
@@ -44,19 +44,6 @@ func openDesk(t *testing.T) *desk {
 	d.serve(lis)
 	t.Cleanup(d.close)
 	return d
-}
-
-// listenLow listens on a port that systems do not give to outgoing connections, so that it is still free
-// for who comes back to it.
-func listenLow(t *testing.T) net.Listener {
-	t.Helper()
-	for range 100 {
-		if lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))); err == nil {
-			return lis
-		}
-	}
-	t.Fatal("found no free port")
-	return nil
 }
 
 func (d *desk) serve(lis net.Listener) {

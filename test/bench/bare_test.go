@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/game-im/hermod/app/hermodctl/bench"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // self is the bare loop in this process, whose usage is read as if it were another one, with the
@@ -28,7 +29,7 @@ func self(t *testing.T) (s *server, upstream string) {
 		}
 		return lis
 	}
-	upstream, err = freeAddr()
+	upstream, err = loopback.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}

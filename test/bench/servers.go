@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // startSelf starts this program as another of its servers: bare or upstream.
@@ -32,7 +33,7 @@ func startBare(ctx context.Context, dir, upstream string) (*server, error) {
 
 // startUpstream starts the business service that both servers ask.
 func startUpstream(ctx context.Context, dir string) (*server, error) {
-	addr, err := freeAddr()
+	addr, err := loopback.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func startNode(ctx context.Context, bin, dir string, set nodeSetting) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	ops, err := freeAddr()
+	ops, err := loopback.FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -95,25 +96,11 @@ room:
 
 func freeAddrs() (at addrs, err error) {
 	for _, addr := range []*string{&at.im, &at.web, &at.quic, &at.service} {
-		if *addr, err = freeAddr(); err != nil {
+		if *addr, err = loopback.FreeAddr(); err != nil {
 			return at, err
 		}
 	}
 	return at, nil
-}
-
-// freeAddr finds a port that nobody listens on, below those that systems give to outgoing connections. Another
-// server may take it before this one does; it then fails to start, and says so.
-func freeAddr() (string, error) {
-	var failed error
-	for range 100 {
-		lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
-		if err == nil {
-			return lis.Addr().String(), lis.Close()
-		}
-		failed = err
-	}
-	return "", failed
 }
 
 func accepts(addr string) func(context.Context) error {

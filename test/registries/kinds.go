@@ -21,7 +21,7 @@ const nacosGRPC = 1000
 var (
 	nacos = kind{
 		program: program{module: "nacosd", pkg: "."},
-		ports:   []int{0, nacosGRPC},
+		ports:   []int{nacosGRPC},
 		args: func(port int, dir string) []string {
 			return []string{"-port", strconv.Itoa(port), "-dir", dir}
 		},
@@ -29,7 +29,7 @@ var (
 	}
 	alibabaNacos = kind{
 		program: program{module: "alibabad", pkg: "Alibabad", java: &java{enabled: EnabledAlibaba, first: []string{"hessian-4.*.jar"}}},
-		ports:   []int{0, nacosGRPC, nacosGRPC + 1, -nacosGRPC},
+		ports:   []int{nacosGRPC, nacosGRPC + 1, -nacosGRPC},
 		args:    func(port int, dir string) []string { return []string{strconv.Itoa(port), dir} },
 		ready: func(addr string) error {
 			if err := answers("http://"+addr+"/nacos/v3/admin/core/state", `"code":0`); err != nil {
@@ -40,7 +40,7 @@ var (
 	}
 	etcd = kind{
 		program: program{module: "etcdd", pkg: "."},
-		ports:   []int{0, 1},
+		ports:   []int{1},
 		args: func(port int, dir string) []string {
 			return []string{"-port", strconv.Itoa(port), "-peer-port", strconv.Itoa(port + 1), "-dir", dir}
 		},
@@ -48,13 +48,13 @@ var (
 	}
 	consul = kind{
 		program: program{module: "consuld", pkg: "github.com/hashicorp/consul"},
-		ports:   []int{0, 1, 2},
+		ports:   []int{1, 2},
 		args:    consulArgs,
 		ready:   consulReady,
 	}
 	kafka = kind{
 		program: program{module: "kafkad", pkg: "Kafkad", java: &java{enabled: EnabledKafka}},
-		ports:   []int{0, 1, kafkaKnown},
+		ports:   []int{1, kafkaKnown},
 		args: func(port int, dir string) []string {
 			return []string{strconv.Itoa(port), dir, KafkaUser, KafkaPassword}
 		},
@@ -62,9 +62,9 @@ var (
 	}
 	objects = kind{
 		program: program{module: "objectd", pkg: "github.com/versity/versitygw/cmd/versitygw"},
-		ports:   []int{0},
-		args:    objectArgs,
-		ready:   func(addr string) error { return answers("http://"+addr+"/health", "OK") },
+
+		args:  objectArgs,
+		ready: func(addr string) error { return answers("http://"+addr+"/health", "OK") },
 	}
 )
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/game-im/hermod/test/loopback"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 // kind is what the servers differ in.
 type kind struct {
 	program program
-	// ports are the offsets of the ports that the server listens on from its first one.
+	// ports are the distances of further ports that the server listens on from its first one.
 	ports []int
 	args  func(port int, dir string) []string
 	// ready tells whether the server at an address does its work.
@@ -56,7 +57,7 @@ func start(t testing.TB, k kind) *Server {
 	t.Cleanup(s.cleanUp)
 	var err error
 	for range attempts { // another process may have been faster to take the ports
-		s.port = freePort(t, k.ports)
+		s.port = loopback.Port(t, k.ports...)
 		s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 		if err = s.boot(); err == nil {
 			return s
@@ -220,32 +221,4 @@ func (s *Server) log() string {
 		return err.Error()
 	}
 	return lastLines(string(text))
-}
-
-// freePort returns a port that is free together with those at the given distances. All are below
-// those that systems give to outgoing connections, so that they are still free when a server comes
-// back to them.
-func freePort(t testing.TB, offsets []int) int {
-	t.Helper()
-	for range 1000 {
-		port := 10_000 + rand.IntN(20_000)
-		if allFree(port, offsets) {
-			return port
-		}
-	}
-	t.Fatal("found no free ports")
-	return 0
-}
-
-func allFree(port int, offsets []int) bool {
-	for _, o := range offsets {
-		lis, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+o)))
-		if err != nil {
-			return false
-		}
-		if err := lis.Close(); err != nil {
-			return false
-		}
-	}
-	return true
 }

@@ -64,7 +64,7 @@ func TestGoPluginOutOfProcess(t *testing.T) {
 func listenLow(t *testing.T) net.Listener {
 	t.Helper()
 	for range 100 {
-		if lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))); err == nil {
+		if lis, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 32_000+rand.IntN(700))); err == nil {
 			return lis
 		}
 	}
