@@ -61,10 +61,14 @@ func (w *writer) tryAgain() error {
 	if w.failed.Load() == nil {
 		return nil
 	}
+	asked := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.failed.Load() == nil { // meanwhile
+	switch f := w.failed.Load(); { // meanwhile
+	case f == nil:
 		return nil
+	case f.answers(asked):
+		return f.err
 	}
 	return w.trialLocked()
 }

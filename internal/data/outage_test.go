@@ -2,6 +2,7 @@ package data
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -96,6 +97,23 @@ func TestTrialOnServers(t *testing.T) {
 			t.Error("a failure is remembered for ever")
 		}
 	})
+}
+
+// TestAFailureNeedsNoTurn: who is answered by a failure is so although another transaction has begun, which may
+// take as long to fail. Batches would be told of it one by one otherwise, each behind another one's turn.
+func TestAFailureNeedsNoTurn(t *testing.T) {
+	t.Parallel()
+	db := openDB(t, t.TempDir())
+	joinRoom(t, db, "r", "u")
+	l, _ := runLog(t, db, &recorder{}, LogOptions{BatchRows: 1})
+	db.writer.mu.Lock()
+	defer db.writer.mu.Unlock()
+	db.writer.failed.Store(&failure{err: errors.New("it hangs"), at: time.Now().Add(time.Hour), took: time.Second})
+	for range 10 {
+		if o := appendOne(t, l, textDraft("r", "u", "", "x")); kindOf(o.err) != biz.KindUnavailable || !strings.Contains(o.err.Error(), "it hangs") {
+			t.Errorf("append: %v", o.err)
+		}
+	}
 }
 
 // TestWaitersShareAFailure: while a database hangs, a thousand batches that wait are answered after a few

@@ -61,6 +61,9 @@ func (w *writer) transact(fn func(*tx) error, committed func()) error {
 
 // perform runs a transaction, again if another node was in its way.
 func (w *writer) perform(x transaction) error {
+	if f := w.failed.Load(); f.answers(x.asked) { // for which nobody need wait until others have had their turns
+		return f.err
+	}
 	w.lock()
 	defer w.mu.Unlock()
 	return w.performLocked(x)
