@@ -62,10 +62,11 @@ type IM struct{ listener }
 type Gateway struct{ listener }
 
 // listener is a Kratos server for which being stopped before it began to serve is no failure: a node
-// may be told to stop in that moment.
+// may be told to stop in that moment, and which ends the streams of bystanders when it stops.
 type listener struct {
 	*kgrpc.Server
 	addr net.Addr
+	by   *bystanders
 }
 
 // Addr is where it listens.
@@ -77,6 +78,12 @@ func (l listener) Start(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// Stop implements transport.Server.
+func (l listener) Stop(ctx context.Context) error {
+	l.by.leave()
+	return l.Server.Stop(ctx)
 }
 
 // Callers tells who may call, what stands around their calls, and what the node proves itself to them with.
@@ -111,6 +118,7 @@ func NewIM(c *conf.Config, api IMAPI, h Streams, by Callers, ready *Readiness, m
 		return nil, nil, err
 	}
 	limit := c.GetMessage().GetMaxContentBytes() + c.GetMessage().GetMaxMetadataBytes() + frameOverhead
+	others := newBystanders()
 	srv := kgrpc.NewServer(
 		kgrpc.Listener(lis), kgrpc.Address(lis.Addr().String()),
 		kgrpc.TLSConfig(by.Certificates.config("im")),
@@ -120,8 +128,7 @@ func NewIM(c *conf.Config, api IMAPI, h Streams, by Callers, ready *Readiness, m
 		kgrpc.Options(append(connection(c, limit),
 			grpc.InitialWindowSize(streamWindow),
 			grpc.InitialConnWindowSize(connWindow),
-			grpc.InTapHandle(grpcstream.Tap),
-			grpc.StreamInterceptor(sessionStreams(gate{by.Clients, ready, h.Load}, m, log)),
+			grpc.StreamInterceptor(sessionStreams(gate{by.Clients, ready, h.Load}, others, m, log)),
 		)...),
 	)
 	by.Around.on(srv, imService, roomService)
@@ -130,7 +137,7 @@ func NewIM(c *conf.Config, api IMAPI, h Streams, by Callers, ready *Readiness, m
 	srv.RegisterService(strict(imv1.RoomService_ServiceDesc, roomService, malformed), api.Rooms)
 	srv.RegisterService(&gatewayv1.ClientService_ServiceDesc, &clientServer{handler: h.Gateway, log: log})
 	healthpb.RegisterHealthServer(srv, ready.health)
-	return &IM{listener{srv, lis.Addr()}}, cleanup, nil
+	return &IM{listener{srv, lis.Addr(), others}}, cleanup, nil
 }
 
 // maxPushRequest is what a request of the push API may have: a batch names its targets beside the push.
@@ -145,13 +152,14 @@ func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Me
 	if err != nil {
 		return nil, nil, err
 	}
+	others := newBystanders()
 	srv := kgrpc.NewServer(
 		kgrpc.Listener(lis), kgrpc.Address(lis.Addr().String()),
 		kgrpc.TLSConfig(by.Certificates.config("gateway")),
 		kgrpc.Timeout(unaryTimeout),
 		kgrpc.CustomHealth(),
 		kgrpc.Middleware(m.unary(), recovery.Recovery(), nobody(channelzService), guard(by.Services, gatewayServices[0], log), guard(by.Services, sessionService, log), guard(by.Services, webhookService, log)),
-		kgrpc.Options(append(connection(c, maxPushRequest(c)), grpc.StreamInterceptor(serviceStreams(by.Services, m, log)))...),
+		kgrpc.Options(append(connection(c, maxPushRequest(c)), grpc.StreamInterceptor(serviceStreams(by.Services, others, m, log)))...),
 	)
 	by.Around.on(srv, append([]string{sessionService, webhookService}, gatewayServices...)...)
 	malformed := refuseMalformed(m, log)
@@ -161,7 +169,7 @@ func NewGateway(c *conf.Config, api PushAPI, by Callers, ready *Readiness, m *Me
 	srv.RegisterService(strict(gatewayv1.SessionService_ServiceDesc, sessionService, malformed), api.Sessions)
 	srv.RegisterService(strict(gatewayv1.WebhookService_ServiceDesc, webhookService, malformed), api.Webhooks)
 	healthpb.RegisterHealthServer(srv, ready.health)
-	return &Gateway{listener{srv, lis.Addr()}}, cleanup, nil
+	return &Gateway{listener{srv, lis.Addr(), others}}, cleanup, nil
 }
 
 // refuseMalformed answers requests that cannot be decoded, which no middleware gets to see.
@@ -178,6 +186,7 @@ func connection(c *conf.Config, maxMessage int64) []grpc.ServerOption {
 	ka := c.GetServer().GetKeepalive()
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(strictCodec()),
+		grpc.InTapHandle(grpcstream.Tap),
 		grpc.MaxRecvMsgSize(int(maxMessage)),
 		// As over HTTP. A stream keeps its headers as long as it is open, and gRPC would take 16 MiB of them.
 		grpc.MaxHeaderListSize(maxHeader),

@@ -56,6 +56,7 @@ type bench struct {
 	quic     *server.QUIC
 	node     *node.Node
 	gateways *gateway.Handler
+	servers  map[string]listener // those of gRPC
 }
 
 // check is what readiness depends on.
@@ -171,6 +172,7 @@ func start(t *testing.T, overrides ...conf.Override) *bench {
 	if b.quic, _, err = server.NewQUIC(c, streams, callers, b.ready, metrics, log); err != nil {
 		t.Fatal(err)
 	}
+	b.servers = map[string]listener{"im": imServer, "gateway": gateway}
 	b.quicAddr = serve(t, b.quic)
 	b.imAddr = serve(t, imServer)
 	b.http = "http://" + serve(t, web)

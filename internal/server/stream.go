@@ -55,7 +55,7 @@ func (s *imServer) StreamMessages(stream grpc.BidiStreamingServer[imv1.MessageRe
 // then goes straight to the service: Kratos' own stream interceptor, further in, would give each
 // stream one more goroutine and each message two look-ups, for middleware that a session's frames
 // do not use. All other streams, such as reflection, go their usual way, and take a place like them.
-func sessionStreams(g gate, m *Metrics, log *slog.Logger) grpc.StreamServerInterceptor {
+func sessionStreams(g gate, others *bystanders, m *Metrics, log *slog.Logger) grpc.StreamServerInterceptor {
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 		defer func() {
 			if r := recover(); r != nil {
@@ -73,7 +73,7 @@ func sessionStreams(g gate, m *Metrics, log *slog.Logger) grpc.StreamServerInter
 				return err
 			}
 			defer place.Leave()
-			return handler(srv, ss)
+			return others.serve(srv, ss, handler)
 		}
 		place, id, err := admit(ctx, g, info.FullMethod)
 		if err != nil {
@@ -92,7 +92,7 @@ func sessionStreams(g gate, m *Metrics, log *slog.Logger) grpc.StreamServerInter
 
 // serviceStreams stands before every stream of the gateway listener, and lets only business services open
 // those of GatewayService.
-func serviceStreams(g *auth.ServiceGuard, m *Metrics, log *slog.Logger) grpc.StreamServerInterceptor {
+func serviceStreams(g *auth.ServiceGuard, others *bystanders, m *Metrics, log *slog.Logger) grpc.StreamServerInterceptor {
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 		defer func() {
 			if r := recover(); r != nil {
@@ -102,7 +102,7 @@ func serviceStreams(g *auth.ServiceGuard, m *Metrics, log *slog.Logger) grpc.Str
 			m.refused(err)
 		}()
 		if !ofGateway(info.FullMethod) {
-			return handler(srv, ss)
+			return others.serve(srv, ss, handler)
 		}
 		ctx := ss.Context()
 		id, err := g.Check(ctx, auth.Proof{Authorization: headerOf(ctx)(keyAuthorization), Certified: certified(ctx)})

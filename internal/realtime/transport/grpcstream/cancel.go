@@ -16,7 +16,8 @@ func Tap(ctx context.Context, _ *tap.Info) (context.Context, error) {
 	return context.WithValue(ctx, cancelKey{}, cancel), nil
 }
 
-func cancelOf(ctx context.Context) context.CancelFunc {
+// CancelOf returns what cancels the context of a stream that Tap has seen, and nil for any other.
+func CancelOf(ctx context.Context) context.CancelFunc {
 	cancel, ok := ctx.Value(cancelKey{}).(context.CancelFunc)
 	if !ok {
 		return nil

@@ -47,7 +47,7 @@ var _ transport.Conn = (*Conn)(nil)
 // New makes a connection of a stream. With batch, frames that are written together go into one
 // envelope.
 func New(stream grpc.ServerStream, format *frame.Format, batch bool) (*Conn, error) {
-	cancel := cancelOf(stream.Context())
+	cancel := CancelOf(stream.Context())
 	if cancel == nil {
 		return nil, errors.New("grpcstream: the server lacks grpc.InTapHandle(grpcstream.Tap)")
 	}
