@@ -39,6 +39,7 @@ type Live struct {
 	swaps   func(plugin string) bool
 	seen    string // the fingerprint of what was read last
 	refused bool   // that was wrong
+	told    string // what the log has of it
 	away    bool   // a source does not answer
 
 	mu      sync.Mutex
@@ -136,7 +137,9 @@ func (l *Live) check(ctx context.Context, asked bool, apply func(*Config)) {
 		l.log.Info("configuration: every source answers again")
 	}
 	read := fingerprint(docs, problems)
-	if read == l.seen && !asked {
+	if read != l.seen || asked {
+		l.told = ""
+	} else if !l.refused { // what was refused may have lacked a file that is there by now
 		return
 	}
 	l.seen = read
@@ -157,8 +160,13 @@ func (l *Live) lost(err error) {
 	l.away = true
 }
 
+// refuse says what is wrong with a version, and again when it is something else or somebody asks.
 func (l *Live) refuse(err error) {
 	l.refused = true
+	if l.told == err.Error() {
+		return
+	}
+	l.told = err.Error()
 	l.metrics.reloads.WithLabelValues("refused").Inc()
 	l.log.Error("the running configuration stays: the new one is wrong", "error", err)
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -176,6 +178,42 @@ func TestABrokenVersionIsRefused(t *testing.T) {
 		says(t, l.settles(), "it is the one that the node runs with")
 		l.board.write("session: {heartbeat: 20s}", nil)
 		says(t, l.settles(), "old=10s new=20s")
+	})
+}
+
+// TestAFileThatComesLater: nothing tells of a file that a key names, and whoever has put it there should not have to touch
+// the configuration as well.
+func TestAFileThatComesLater(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "session: {heartbeat: 10s}", func(t *testing.T, l *lives) {
+		dir := t.TempDir()
+		first, second := filepath.Join(dir, "first.pem"), filepath.Join(dir, "second.pem")
+		l.board.write("session: {heartbeat: 20s}\nupstream: {tls: {cert_file: "+first+", key_file: "+second+"}}", nil)
+		says(t, l.settles(), "upstream.tls.cert_file: "+first+": cannot be read", "upstream.tls.key_file: "+second+": cannot be read")
+		time.Sleep(3 * pollEvery)
+		if log := l.settles(); log != "" {
+			t.Errorf("told again:\n%s", log)
+		}
+		appears := func(file string) string {
+			if err := os.WriteFile(file, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(pollEvery)
+			return l.settles()
+		}
+		log := appears(first)
+		says(t, log, "upstream.tls.key_file: "+second+": cannot be read")
+		if strings.Contains(log, first) || len(l.applied) > 0 || l.counted(t, "refused") != 2 {
+			t.Errorf("applied %v, %g refused, with one of two files there:\n%s", l.applied, l.counted(t, "refused"), log)
+		}
+		says(t, appears(second), "key=session.heartbeat old=10s new=20s")
+		if len(l.applied) != 1 || l.counted(t, "refused") != 2 {
+			t.Errorf("applied %v, %g refused", l.applied, l.counted(t, "refused"))
+		}
+		time.Sleep(3 * pollEvery)
+		if log := l.settles(); log != "" {
+			t.Errorf("what was taken is read again:\n%s", log)
+		}
 	})
 }
 
