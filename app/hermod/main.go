@@ -56,6 +56,11 @@ func Run(ctx context.Context, args []string, out, logs io.Writer, plugins ...plu
 		_, err := fmt.Fprintln(out, "hermod", Version)
 		return err
 	}
+	// A hang-up asks for the configuration to be read again. Before a node follows it, and once it stops, there is nothing
+	// to do for it, and the node would end if nobody took the signal.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	names := append(centre.Split(os.Getenv(centre.EnvSources)), o.conf...)
 	sources, closeSources, err := centre.Sources(names, centre.Options{Dir: centre.DataDir(names, o.overrides)})
 	if err != nil {
