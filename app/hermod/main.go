@@ -27,12 +27,19 @@ const (
 
 // Main runs a node with plugins, which are all that it has, and the arguments of the process until SIGINT or
 // SIGTERM, and exits with 0 after a clean stop, 2 for wrong arguments or configuration, and 1 for any other
-// failure. A configuration that names a plugin which is not among them is refused, with those that are: what
+// failure, or when such a signal comes again while it stops, which ends it at once. A configuration that names a plugin which is not among them is refused, with those that are: what
 // the defaults name, too, is in Standard.
 func Main(plugins ...plugin.Plugin) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		again := heed(signals, stop)
+		fmt.Fprintf(os.Stderr, "hermod: the node was stopping and ends at once: %s came again\n", again)
+		os.Exit(exitFailure)
+	}()
 	err := Run(ctx, os.Args[1:], os.Stdout, os.Stderr, plugins...)
-	stop()
+	signal.Stop(signals)
 	var problems conf.Problems
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -145,5 +146,22 @@ func TestStoppingIdle(t *testing.T) {
 		if status, _ := n.Page("/healthz"); status != 0 {
 			t.Errorf("%s still answers", addr)
 		}
+	}
+}
+
+// TestStoppingTwice: whoever has told a node to stop and does not want to wait tells it again.
+func TestStoppingTwice(t *testing.T) {
+	t.Parallel()
+	n := Start(t, "server:\n  stop:\n    notice: 2m\n    timeout: 3m\n")
+	started := time.Now()
+	n.eventually("the end", func() bool {
+		n.Signal(syscall.SIGINT)
+		return n.Ended()
+	})
+	if took := time.Since(started); took < time.Second {
+		t.Errorf("ended after %s, by what may have been one signal", took)
+	}
+	if code := n.Cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(n.Log(), "interrupt came again") {
+		t.Errorf("exit code %d", code)
 	}
 }
