@@ -7,11 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/game-im/hermod/internal/conf"
 	"github.com/game-im/hermod/plugin"
 )
 
@@ -127,9 +129,9 @@ func (s *keySet) update() {
 	defer s.mu.Unlock()
 	switch {
 	case err != nil && !s.failing && s.life.Err() == nil:
-		s.log.Warn("keys cannot be fetched, the known ones stay", "url", s.url, "known", len(s.keys), "error", err)
+		s.log.Warn("keys cannot be fetched, the known ones stay", "url", conf.ShownURL(s.url), "known", len(s.keys), "error", err)
 	case err == nil && s.failing:
-		s.log.Info("keys are fetched again", "url", s.url, "keys", len(keys))
+		s.log.Info("keys are fetched again", "url", conf.ShownURL(s.url), "keys", len(keys))
 	}
 	s.failing = err != nil
 	if err == nil {
@@ -146,6 +148,9 @@ func (s *keySet) fetch() ([]key, error) {
 	}
 	req.Header.Set("Accept", "application/json")
 	resp, err := s.client.Do(req)
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // without the address, whose query may have secrets
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -264,6 +264,22 @@ func TestJWKSServerDown(t *testing.T) {
 	}
 }
 
+// TestJWKSSecretsAreNotLogged: an address may have a password, or a token in its query.
+func TestJWKSSecretsAreNotLogged(t *testing.T) {
+	t.Parallel()
+	p := newPublisher(t)
+	p.Close()
+	var text bytes.Buffer
+	s := newKeySet(strings.Replace(p.URL, "://", "://me:hush@", 1)+"/?token=hush", time.Hour, slog.New(slog.NewTextHandler(&text, nil)))
+	defer s.close()
+	if _, err := s.find(t.Context(), "", conf.RS256); err == nil {
+		t.Error("keys were found")
+	}
+	if log := text.String(); strings.Contains(log, "hush") || !strings.Contains(log, "token=xxxxx") || !strings.Contains(log, "refused") {
+		t.Errorf("logged %s", log)
+	}
+}
+
 // TestJWKSServerDownInARotation: of a key that nobody could ask for it is not said that there is none, which would keep a
 // client away for good. Those that are known go on.
 func TestJWKSServerDownInARotation(t *testing.T) {

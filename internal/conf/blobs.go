@@ -22,7 +22,7 @@ func checkBlobs(b *Data_Blobs, ps *Problems) {
 	const at = "data.blobs.s3."
 	s := b.GetS3()
 	if !isOrigin(s.GetEndpoint()) {
-		ps.add(at+"endpoint", "%q is not an http or https address of a host, such as https://s3.eu-central-1.amazonaws.com", s.GetEndpoint())
+		ps.add(at+"endpoint", "%q is not an http or https address of a host, such as https://s3.eu-central-1.amazonaws.com", ShownURL(s.GetEndpoint()))
 	}
 	if s.GetBucket() == "" || strings.ContainsAny(s.GetBucket(), "/ ") {
 		ps.add(at+"bucket", "%q is not the name of a bucket", s.GetBucket())

@@ -65,7 +65,7 @@ func checkPublicURL(text string, ps *Problems) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		ps.add("server.http.public_url", "%q is not an http or https address", text)
+		ps.add("server.http.public_url", "%q is not an http or https address", ShownURL(text))
 	} else if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		ps.add("server.http.public_url", "has a user, a query or a fragment; write scheme, host and perhaps a path")
 	}

@@ -63,7 +63,7 @@ func (m *Merged) value(fd protoreflect.FieldDescriptor, at, text string) Value {
 	return v
 }
 
-// shown writes a value in the notation of a file, and hides it if it is secret.
+// shown writes a value in the notation of a file, and hides it if it is secret, or what is secret in it if it is an address.
 func shown(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	text := written(fd, v)
 	if isSecret(fd) && text != "" {
@@ -87,13 +87,14 @@ func written(fd protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	case shapeFree:
 		return writtenFree(v)
 	}
-	return v.String()
+	return ShownURL(v.String())
 }
 
+// words are those of a list, as people may see them.
 func words(list protoreflect.List) []string {
 	all := make([]string, list.Len())
 	for i := range all {
-		all[i] = list.Get(i).String()
+		all[i] = ShownURL(list.Get(i).String())
 	}
 	return all
 }
