@@ -27,8 +27,8 @@ const (
 
 // Main runs a node with plugins, which are all that it has, and the arguments of the process until SIGINT or
 // SIGTERM, and exits with 0 after a clean stop, 2 for wrong arguments or configuration, and 1 for any other
-// failure, or when such a signal comes again while it stops, which ends it at once. A configuration that names a plugin which is not among them is refused, with those that are: what
-// the defaults name, too, is in Standard.
+// failure, or at once when such a signal comes again while it stops. A configuration that names a plugin which is
+// not among them is refused, with those that are: what the defaults name, too, is in Standard.
 func Main(plugins ...plugin.Plugin) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -165,3 +165,17 @@ func TestStoppingTwice(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// TestAHangupDoesNotEndANodeThatStarts, which has no configuration to read again yet.
+func TestAHangupDoesNotEndANodeThatStarts(t *testing.T) {
+	t.Parallel()
+	n := Prepare(t, "", "-conf", "consul://"+freeAddr(t)+"/hermod.yaml")
+	n.Spawn()
+	n.eventually("a centre that does not answer", func() bool { return strings.Contains(n.Log(), "trying again") })
+	n.Signal(syscall.SIGHUP)
+	n.Terminate()
+	n.eventually("the end", n.Ended)
+	if state := n.Cmd.ProcessState; state.ExitCode() != 1 || !strings.Contains(n.Log(), "cannot be reached") {
+		t.Errorf("it ended with %s", state)
+	}
+}
