@@ -103,6 +103,16 @@ func (m *Moves) owner(s *session.Session) (name string, p Movable) {
 	return "", nil
 }
 
+// nameOf returns the name that nodes use for a protocol.
+func (m *Moves) nameOf(of Movable) string {
+	for name, p := range m.protocols {
+		if p == of {
+			return name
+		}
+	}
+	return ""
+}
+
 // resume gives a session to the node that its client has come to.
 func (m *Moves) resume(ctx context.Context, r broker.Request) proto.Message {
 	var w wire.Resume
@@ -117,7 +127,7 @@ func (m *Moves) resume(ctx context.Context, r broker.Request) proto.Message {
 		return &wire.Resumed{Node: m.node.Moved(w.GetSession())}
 	}
 	name, p := m.owner(s)
-	if p == nil || s.User != w.GetUser() {
+	if p == nil || s.User != w.GetUser() || w.GetProtocol() != "" && w.GetProtocol() != name {
 		return &wire.Resumed{}
 	}
 	back := session.Return{Ticket: w.GetTicket(), Proven: w.GetProven(), Last: w.GetLast()}
@@ -173,10 +183,11 @@ func (m *Moves) receive(ctx context.Context, w *wire.Carried) error {
 
 // Wanted is a session whose client has come here.
 type Wanted struct {
-	Session string
-	User    string
-	Return  session.Return
-	Heir    bool // a new session takes over what it leaves, should it not be able to go on
+	Session  string
+	User     string
+	Protocol Movable // whose session it has to be
+	Return   session.Return
+	Heir     bool // a new session takes over what it leaves, should it not be able to go on
 }
 
 // Legacy is what a session of another node has left that could not go on.
@@ -200,7 +211,7 @@ func (m *Moves) Fetch(ctx context.Context, w Wanted) (here bool, legacy *Legacy)
 	got := m.find(ctx, w)
 	if got == nil { // meanwhile a node that stops may have given it to this one
 		s := m.node.Session(w.Session)
-		return s != nil && s.User == w.User, nil
+		return s != nil && s.User == w.User && w.Protocol.Owns(s), nil
 	}
 	if c := got.GetCarried(); c != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiveWithin)
@@ -229,6 +240,7 @@ func channelsOf(c *wire.Carried) (channels []string) {
 func (m *Moves) find(ctx context.Context, w Wanted) *wire.Resumed {
 	body, err := proto.Marshal(&wire.Resume{
 		User: w.User, Session: w.Session, Ticket: w.Return.Ticket, Last: w.Return.Last, Proven: w.Return.Proven, Heir: w.Heir,
+		Protocol: m.nameOf(w.Protocol),
 	})
 	if err != nil {
 		return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/game-im/hermod/internal/realtime/frame"
 	"github.com/game-im/hermod/internal/realtime/node"
 	"github.com/game-im/hermod/internal/realtime/session"
+	"github.com/game-im/hermod/internal/realtime/transport"
 	"github.com/game-im/hermod/internal/realtime/transport/transporttest"
 )
 
@@ -318,25 +319,31 @@ func TestA5ResumeWhereTheSessionIsOnItsWayTo(t *testing.T) {
 }
 
 // TestA5SessionsOfOtherProtocolsStayTheirs: START may name a session of the user that speaks something else, and is on
-// another node. It gets one of its own, and the other goes on waiting for its client.
+// another node. It gets one of its own, and the other goes on where it is, also if it has frames that START does not know.
 func TestA5SessionsOfOtherProtocolsStayTheirs(t *testing.T) {
-	runFleet(t, 2, config, func(t *testing.T, f *fleet) {
-		a, b := f.nodes[0], f.nodes[1]
-		s := session.New(a.node.Core(), session.Options{
-			ID: "other.node0", User: "7", Format: gateway.Proto, Resume: true, Protocol: other{},
-		}, transporttest.NewConn(), time.Time{})
-		a.node.Open(s)
-		c := b.dial(gateway.Proto)
-		c.start(&gatewayv1.StartRequest{Openid: "7", ResumeTicket: "other.node0." + s.Ticket()})
-		time.Sleep(2 * time.Second)
-		if h := c.one().GetHeaders(); h["resync"] != "true" {
-			t.Errorf("headers %v", h)
-		}
-		came := b.node.Session("other.node0")
-		if came == nil || came.State() != session.Detached || came.Protocol != (other{}) {
-			t.Errorf("the other session is %+v", came)
-		}
-	})
+	for _, last := range []uint64{0, 9} {
+		runFleet(t, 2, config, func(t *testing.T, f *fleet) {
+			a, b := f.nodes[0], f.nodes[1]
+			conn := transporttest.NewConn()
+			s := session.New(a.node.Core(), session.Options{
+				ID: "other.node0", User: "7", Format: gateway.Proto, Resume: true, Protocol: other{},
+			}, conn, time.Time{})
+			a.node.Open(s)
+			c := b.dial(gateway.Proto)
+			c.start(&gatewayv1.StartRequest{Openid: "7", LastAckedSeqId: last, ResumeTicket: "other.node0." + s.Ticket()})
+			time.Sleep(2 * time.Second)
+			if h := c.one().GetHeaders(); h["resync"] != "true" {
+				t.Errorf("headers %v", h)
+			}
+			if why, closed := conn.Closed(); closed {
+				t.Errorf("the other connection was closed: %v", why)
+			}
+			if a.node.Session("other.node0") != s || s.State() != session.Active {
+				t.Errorf("the other session is %v", s.State())
+			}
+			a.node.End(s, transport.Ended)
+		})
+	}
 }
 
 // other is a protocol whose sessions move, too.

@@ -69,11 +69,13 @@ func (h *Handler) resume(ctx context.Context, n *newcomer) (s *session.Session, 
 	back := session.Return{Conn: n.conn, Format: n.format, Ticket: secret, Proven: last > 0, Last: last}
 	here := h.formerHere(n, id, named)
 	if named && h.node.Session(id) == nil {
-		came, legacy := h.moves.Fetch(ctx, protocol.Wanted{Session: id, User: string(n.identity.User), Return: back, Heir: true})
+		came, legacy := h.moves.Fetch(ctx, protocol.Wanted{
+			Session: id, User: string(n.identity.User), Protocol: h, Return: back, Heir: true,
+		})
 		if gone := pastIn(legacy); gone != nil {
 			return nil, "", gone
 		}
-		if came { // a session of another protocol waits for its own client
+		if came { // an older node may have given one of another protocol, which waits for its own client
 			here = h.formerHere(n, id, named)
 		}
 	}
@@ -127,7 +129,7 @@ func (h *Handler) formerElsewhere(ctx context.Context, n *newcomer, back session
 		back = session.Return{}
 	}
 	came, legacy := h.moves.Fetch(ctx, protocol.Wanted{
-		Session: found.GetSession(), User: string(n.identity.User), Return: back, Heir: true,
+		Session: found.GetSession(), User: string(n.identity.User), Protocol: h, Return: back, Heir: true,
 	})
 	if !came {
 		return nil, pastIn(legacy)

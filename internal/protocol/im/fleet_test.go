@@ -80,7 +80,7 @@ func (f *fleet) add(t *testing.T, id string, kept *inbox, done chan<- error) {
 	}
 	b.watches = rules.Watches
 	b.handler = im.NewHandler(b.node, rules, b.auth, config, quiet)
-	protocol.NewMoves(b.node, map[string]protocol.Movable{"im": b.handler}, quiet)
+	protocol.NewMoves(b.node, map[string]protocol.Movable{"im": b.handler, "foreign": foreign{b.node}}, quiet)
 	ctx, cancel := context.WithCancel(t.Context())
 	f.nodes, f.buses, f.kills = append(f.nodes, b), append(f.buses, bus), append(f.kills, cancel)
 	go func() { done <- b.node.Run(ctx) }()

@@ -36,11 +36,16 @@ func (h *Handler) Receive(ctx context.Context, c *session.Carried, _ []byte) err
 	return h.follower.Receive(ctx, c, stream{}, h.pushes)
 }
 
-// resume continues the session that the client names, from whichever node it is on.
+// resume continues the session that the client names, from whichever node it is on. One of another protocol is
+// left alone: its queue has frames that this client could not read, and its own one comes for them.
 func (h *Handler) resume(ctx context.Context, o Opening, r session.Return) (s *session.Session, ticket string, ok bool) {
 	user := string(o.Identity.User)
 	if h.node.Session(o.Session) == nil {
-		h.moves.Fetch(ctx, protocol.Wanted{Session: o.Session, User: user, Return: r})
+		h.moves.Fetch(ctx, protocol.Wanted{Session: o.Session, User: user, Protocol: h, Return: r})
 	}
-	return h.node.Resume(o.Session, user, r)
+	id := o.Session
+	if s := h.node.Session(id); s != nil && !h.Owns(s) {
+		id = "" // which is nobody's
+	}
+	return h.node.Resume(id, user, r)
 }

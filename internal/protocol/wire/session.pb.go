@@ -275,9 +275,10 @@ type Resume struct {
 	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	Session       string                 `protobuf:"bytes,2,opt,name=session,proto3" json:"session,omitempty"`
 	Ticket        string                 `protobuf:"bytes,3,opt,name=ticket,proto3" json:"ticket,omitempty"`
-	Last          uint64                 `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`     // number of the last frame that the client has
-	Proven        bool                   `protobuf:"varint,5,opt,name=proven,proto3" json:"proven,omitempty"` // that the session is the client's own is known without a ticket
-	Heir          bool                   `protobuf:"varint,6,opt,name=heir,proto3" json:"heir,omitempty"`     // if it cannot go on, it ends, and a new one takes over what it leaves
+	Last          uint64                 `protobuf:"varint,4,opt,name=last,proto3" json:"last,omitempty"`        // number of the last frame that the client has
+	Proven        bool                   `protobuf:"varint,5,opt,name=proven,proto3" json:"proven,omitempty"`    // that the session is the client's own is known without a ticket
+	Heir          bool                   `protobuf:"varint,6,opt,name=heir,proto3" json:"heir,omitempty"`        // if it cannot go on, it ends, and a new one takes over what it leaves
+	Protocol      string                 `protobuf:"bytes,7,opt,name=protocol,proto3" json:"protocol,omitempty"` // whose session it has to be; empty, of older nodes: whichever
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -352,6 +353,13 @@ func (x *Resume) GetHeir() bool {
 		return x.Heir
 	}
 	return false
+}
+
+func (x *Resume) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
 }
 
 // Resumed gives a session away, or what it leaves, or says where it is. Without any of them it is not here.
@@ -1175,14 +1183,15 @@ const file_internal_protocol_wire_session_proto_rawDesc = "" +
 	"\x06device\x18\x02 \x01(\tR\x06device\x12\x14\n" +
 	"\x05class\x18\x03 \x01(\tR\x05class\x12\x14\n" +
 	"\x05place\x18\x04 \x01(\x03R\x05place\x12\x1a\n" +
-	"\bdetached\x18\x05 \x01(\bR\bdetached\"\x8e\x01\n" +
+	"\bdetached\x18\x05 \x01(\bR\bdetached\"\xaa\x01\n" +
 	"\x06Resume\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x16\n" +
 	"\x06ticket\x18\x03 \x01(\tR\x06ticket\x12\x12\n" +
 	"\x04last\x18\x04 \x01(\x04R\x04last\x12\x16\n" +
 	"\x06proven\x18\x05 \x01(\bR\x06proven\x12\x12\n" +
-	"\x04heir\x18\x06 \x01(\bR\x04heir\"z\n" +
+	"\x04heir\x18\x06 \x01(\bR\x04heir\x12\x1a\n" +
+	"\bprotocol\x18\a \x01(\tR\bprotocol\"z\n" +
 	"\aResumed\x12.\n" +
 	"\acarried\x18\x01 \x01(\v2\x14.hermod.wire.CarriedR\acarried\x12+\n" +
 	"\x06legacy\x18\x02 \x01(\v2\x13.hermod.wire.LegacyR\x06legacy\x12\x12\n" +
