@@ -19,16 +19,11 @@ func (m *Moves) handOver(ctx context.Context, s *session.Session) {
 	if s.Ticket() == "" || m.node.Alone() {
 		return
 	}
-	over := make(chan struct{})
-	m.mu.Lock()
-	m.leaving[s.ID] = over
-	m.mu.Unlock()
-	defer func() {
-		m.mu.Lock()
-		delete(m.leaving, s.ID)
-		m.mu.Unlock()
-		close(over)
-	}()
+	over, alone := m.leave(ctx, s.ID)
+	if !alone {
+		return
+	}
+	defer over()
 	c := m.take(ctx, s, nil, transport.Shutdown)
 	if c == nil {
 		return

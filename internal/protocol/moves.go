@@ -55,7 +55,7 @@ type Moves struct {
 	giving    chan struct{} // a place for each session that comes or goes
 
 	mu      sync.Mutex
-	leaving map[string]chan struct{} // sessions that are being given to another node; closed when that is over
+	leaving map[string]chan struct{} // sessions that one node is being given; closed when that is over
 }
 
 // NewMoves lets the sessions of protocols move, by the names that nodes use. It is called before the node runs.
@@ -121,9 +121,12 @@ func (m *Moves) resume(ctx context.Context, r broker.Request) proto.Message {
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin*4/5) // later, nobody waits for it
 	defer cancel()
-	m.waitLeft(ctx, w.GetSession())
+	over, alone := m.leave(ctx, m.present(w.GetSession()))
+	if alone {
+		defer over()
+	}
 	s := m.node.Session(w.GetSession())
-	if s == nil {
+	if s == nil || !alone {
 		return &wire.Resumed{Node: m.node.Moved(w.GetSession())}
 	}
 	name, p := m.owner(s)
@@ -146,7 +149,16 @@ func (m *Moves) resume(ctx context.Context, r broker.Request) proto.Message {
 	return &wire.Resumed{Legacy: legacy}
 }
 
-// take makes a message of a session, which is nowhere else from then on. It is nil if the session stays.
+// present returns the id of a session that is named by an older one.
+func (m *Moves) present(id string) string {
+	if s := m.node.Session(id); s != nil {
+		return s.ID
+	}
+	return id
+}
+
+// take makes a message of a session, which is nowhere else from then on. It is nil if the session stays. Whoever calls
+// it is alone with the session; see leave.
 func (m *Moves) take(ctx context.Context, s *session.Session, back *session.Return, why transport.Disconnect) *wire.Carried {
 	name, p := m.owner(s)
 	if p == nil {
@@ -279,16 +291,31 @@ func (m *Moves) ask(ctx context.Context, channel string, body []byte) (got *wire
 	return got, next
 }
 
-// waitLeft waits while a session is being given to another node.
-func (m *Moves) waitLeft(ctx context.Context, id string) {
-	m.mu.Lock()
-	over := m.leaving[id]
-	m.mu.Unlock()
-	if over == nil {
-		return
+// leave lets one after another give a session away, or wait until it is gone: a second one would inherit what goes on
+// elsewhere, and let requests in while the first waits for those that are under way. Without ok it took too long;
+// otherwise over has to be called.
+func (m *Moves) leave(ctx context.Context, id string) (over func(), ok bool) {
+	mine := make(chan struct{})
+	for {
+		m.mu.Lock()
+		other := m.leaving[id]
+		if other == nil {
+			m.leaving[id] = mine
+		}
+		m.mu.Unlock()
+		if other == nil {
+			break
+		}
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, false
+		}
 	}
-	select {
-	case <-over:
-	case <-ctx.Done():
-	}
+	return func() {
+		m.mu.Lock()
+		delete(m.leaving, id)
+		m.mu.Unlock()
+		close(mine)
+	}, true
 }

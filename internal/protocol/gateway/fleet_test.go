@@ -72,12 +72,13 @@ func (f *fleet) add(t *testing.T, id string, cfg gateway.Config, kept *inbox, do
 	go func() { done <- b.node.Run(ctx) }()
 }
 
-// slowly answers as the builtin service does, and takes as many seconds as asked for by the action "sleep".
+// slowly answers as the builtin service does, but takes ten seconds for "sleep" and less than a session is waited for
+// to move for "nap".
 type slowly struct{ biz.Builtin }
 
 func (s *slowly) Process(ctx context.Context, r *biz.UpstreamRequest) (*biz.UpstreamResponse, error) {
-	if r.Action == "sleep" {
-		time.Sleep(10 * time.Second)
+	if d := map[string]time.Duration{"sleep": 10 * time.Second, "nap": 300 * time.Millisecond}[r.Action]; d > 0 {
+		time.Sleep(d)
 		return &biz.UpstreamResponse{Code: biz.UpstreamOK, Message: "slept"}, nil
 	}
 	return s.Builtin.Process(ctx, r)
