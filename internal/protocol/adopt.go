@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/protobuf/proto"
 
@@ -13,8 +14,8 @@ import (
 )
 
 // handOver gives a session of this node, which stops, to another one, where it waits for its client. One that
-// cannot go stays, and ends with the node. The next node is asked only if one says no: of one that does not
-// answer nobody knows whether it has the session, and two must not.
+// cannot go stays, and ends with the node. The next node is asked only if one says no, or was not reached, as one
+// that was killed a moment ago: of one that does not answer nobody knows whether it has the session, and two must not.
 func (m *Moves) handOver(ctx context.Context, s *session.Session) {
 	if s.Ticket() == "" || m.node.Alone() {
 		return
@@ -34,27 +35,27 @@ func (m *Moves) handOver(ctx context.Context, s *session.Session) {
 		return
 	}
 	for _, to := range m.node.Nearest(s.ID, maxAdopters) { // so that all others are burdened alike
-		taken, answered := m.offer(ctx, to, body)
+		taken, refused := m.offer(ctx, to, body)
 		if taken {
 			m.node.MovedTo(s.ID, to)
 		}
-		if taken || !answered {
+		if !refused {
 			return
 		}
 	}
 }
 
-// offer asks a node to take a session over.
-func (m *Moves) offer(ctx context.Context, to string, body []byte) (taken, answered bool) {
+// offer asks a node to take a session over. It is refused if that node certainly has not.
+func (m *Moves) offer(ctx context.Context, to string, body []byte) (taken, refused bool) {
 	ctx, cancel := context.WithTimeout(ctx, adoptWithin)
 	defer cancel()
-	_ = m.node.Ask(ctx, broker.NodeChannel(to), node.KindAdopt, body, func(a broker.Answer) bool { // silence is told by answered
+	err := m.node.Ask(ctx, broker.NodeChannel(to), node.KindAdopt, body, func(a broker.Answer) bool {
 		var w wire.Adopted
-		answered = proto.Unmarshal(a.Body, &w) == nil
-		taken = w.GetTaken()
+		read := proto.Unmarshal(a.Body, &w) == nil
+		taken, refused = w.GetTaken(), read && !w.GetTaken()
 		return true
 	})
-	return taken, answered
+	return taken, refused || errors.Is(err, broker.ErrNobody) && !errors.Is(err, broker.ErrGone)
 }
 
 // adopt takes a session over from a node that stops, unless this one does too.

@@ -18,6 +18,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/game-im/hermod/internal/realtime/frame"
@@ -86,6 +87,7 @@ type Gatherer interface {
 // What Asker.Ask fails with.
 var (
 	ErrNobody = errors.New("broker: no other node takes such requests") // nobody else follows the channel
+	ErrGone   = fmt.Errorf("%w any more", ErrNobody)                    // who may have got it is gone, and has not answered
 	ErrDown   = errors.New("broker: other nodes are out of reach")
 )
 
@@ -94,7 +96,7 @@ type Asker interface {
 	// Ask sends a request to the other nodes that follow a channel and gives take their answers, one
 	// after another, until it returns false, all of them have answered, or ctx ends. How many there
 	// are is not always known, and then that alone, or some seconds, end it: context.DeadlineExceeded.
-	// A request that nobody takes is ErrNobody, as far as that is known at once.
+	// A request that nobody takes is ErrNobody, as far as that is known at once; ErrGone is one, too.
 	//
 	// NodeChannel is followed by one node, EveryNode by all, without subscribing; of those it is known.
 	// The seconds are for a ctx without a deadline.

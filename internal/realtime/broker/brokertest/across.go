@@ -220,7 +220,7 @@ func askNode(t *testing.T, s Starter) {
 	for _, n := range nodes[1:] {
 		n.answers(func(broker.Request) { go n.end() })
 	}
-	if answers, err := nodes[0].ask(broker.NodeChannel(target), "you"); !errors.Is(err, broker.ErrNobody) || len(answers) > 0 {
+	if answers, err := nodes[0].ask(broker.NodeChannel(target), "you"); !errors.Is(err, broker.ErrGone) || len(answers) > 0 {
 		t.Errorf("a node that left: %v, %v", answers, err)
 	}
 }
@@ -243,7 +243,7 @@ func askNobody(t *testing.T, s Starter) {
 		n.echo("")
 	}
 	nodes[0].subscribe("user:42") // the asker itself is not asked
-	if answers, err := nodes[0].ask("user:42", "?"); !errors.Is(err, broker.ErrNobody) || len(answers) > 0 {
+	if answers, err := nodes[0].ask("user:42", "?"); !errors.Is(err, broker.ErrNobody) || errors.Is(err, broker.ErrGone) || len(answers) > 0 {
 		t.Errorf("%v, %v", answers, err)
 	}
 	alone := start(t, s, 1)[0]

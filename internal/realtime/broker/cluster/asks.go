@@ -114,7 +114,9 @@ func (as *asks) next(a *ask) (answers []broker.Answer, complete bool, err error)
 	complete = a.awaited != nil && len(a.awaited) == 0 || a.expect >= 0 && len(a.answered) >= a.expect
 	err = a.failed
 	if complete && err == nil && len(a.answered) == 0 {
-		err = broker.ErrNobody
+		if err = broker.ErrGone; a.expect == 0 {
+			err = broker.ErrNobody
+		}
 	}
 	return answers, complete || err != nil, err
 }
