@@ -25,11 +25,20 @@ type Catcher struct {
 	wake    sync.Cond
 	ready   []*Session
 	stopped bool
+	outage  outage
+}
+
+// outage is that logs cannot be read, as it is told in the node's own log: once, however many sessions are tried for
+// however often, and once more when all of them that are still behind have been read. It is under Catcher.mu.
+type outage struct {
+	told    bool
+	failed  int                   // tries since it was told
+	without map[*Session]struct{} // for whom the last try failed
 }
 
 // NewCatcher returns a Catcher without goroutines; Run starts them.
 func NewCatcher(log *slog.Logger) *Catcher {
-	c := &Catcher{log: log}
+	c := &Catcher{log: log, outage: outage{without: make(map[*Session]struct{})}}
 	c.wake.L = &c.mu
 	return c
 }
@@ -68,11 +77,49 @@ func (c *Catcher) work(ctx context.Context) {
 		again, err := s.catchUp(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			c.log.Warn("a backlog could not be read; trying again", "session", s.ID, "error", err)
+			s.core.Metrics.BacklogErrors.Inc()
+			c.failed(s, err)
 			time.AfterFunc(retryAfter, func() { c.Wake(s) })
-		case again:
-			c.Wake(s)
+		case err == nil:
+			c.succeeded(s, again)
+			if again {
+				c.Wake(s)
+			}
 		}
+	}
+}
+
+func (c *Catcher) failed(s *Session, err error) {
+	c.mu.Lock()
+	o := &c.outage
+	o.without[s] = struct{}{}
+	o.failed++
+	news := !o.told
+	o.told = true
+	c.mu.Unlock()
+	if news {
+		c.log.Warn("a backlog cannot be read; trying again, for this session and others", "session", s.ID, "error", err)
+	}
+}
+
+// succeeded follows what was no failure. That nothing was read, since the session is behind no longer or gone, does not
+// say that the log is there.
+func (c *Catcher) succeeded(s *Session, read bool) {
+	c.mu.Lock()
+	o := &c.outage
+	if !o.told {
+		c.mu.Unlock()
+		return
+	}
+	delete(o.without, s)
+	over := read && len(o.without) == 0
+	failed := o.failed
+	if over {
+		o.told, o.failed = false, 0
+	}
+	c.mu.Unlock()
+	if over {
+		c.log.Info("backlogs are read again", "failures", failed)
 	}
 }
 

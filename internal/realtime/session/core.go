@@ -57,18 +57,19 @@ func (c *Core) queueBytes() int { return c.Load.Most(c.Config().QueueBytes) }
 
 // Metrics counts what sessions do.
 type Metrics struct {
-	Deliveries   prometheus.Counter
-	Writes       prometheus.Counter
-	Retransmits  prometheus.Counter
-	FellBehind   prometheus.Counter
-	CaughtUp     prometheus.Counter
-	Resumes      *prometheus.CounterVec
-	Disconnects  *prometheus.CounterVec
-	EncodeErrors prometheus.Counter
-	Expired      prometheus.Counter
-	ephemerals   *prometheus.CounterVec
-	asides       [asideOutcomes]prometheus.Counter // of ephemerals, looked up once
-	settled      *prometheus.CounterVec
+	Deliveries    prometheus.Counter
+	Writes        prometheus.Counter
+	Retransmits   prometheus.Counter
+	FellBehind    prometheus.Counter
+	CaughtUp      prometheus.Counter
+	Resumes       *prometheus.CounterVec
+	Disconnects   *prometheus.CounterVec
+	EncodeErrors  prometheus.Counter
+	BacklogErrors prometheus.Counter
+	Expired       prometheus.Counter
+	ephemerals    *prometheus.CounterVec
+	asides        [asideOutcomes]prometheus.Counter // of ephemerals, looked up once
+	settled       *prometheus.CounterVec
 }
 
 // NewMetrics returns fresh instruments, registered nowhere yet.
@@ -80,17 +81,18 @@ func NewMetrics() *Metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hermod_session_" + name, Help: help}, []string{label})
 	}
 	m := &Metrics{
-		Deliveries:   counter("deliveries_total", "Frames written to connections."),
-		Writes:       counter("writes_total", "Batches of frames written to connections."),
-		Retransmits:  counter("retransmits_total", "Frames written again, after a resume or because nobody acknowledged them."),
-		FellBehind:   counter("fell_behind_total", "Times a subscription began to read the log instead of following live."),
-		CaughtUp:     counter("caught_up_total", "Times a subscription reached the live edge."),
-		Resumes:      vec("resumes_total", "Attempts to resume, by result (resumed, resync).", "result"),
-		Disconnects:  vec("disconnects_total", "Connections closed by the node, by code.", "code"),
-		EncodeErrors: counter("encode_errors_total", "Frames dropped because they could not be encoded; always 0 unless there is a bug."),
-		Expired:      counter("expired_total", "Frames dropped because their time was over before they were written."),
-		ephemerals:   vec("ephemerals_total", "Ephemeral frames for sessions that want events, by what became of them (queued, conflated, dropped).", "outcome"),
-		settled:      vec("settled_pushes_total", "Push targets that were answered queued and waited in sessions, by what became of them in the end.", "outcome"),
+		Deliveries:    counter("deliveries_total", "Frames written to connections."),
+		Writes:        counter("writes_total", "Batches of frames written to connections."),
+		Retransmits:   counter("retransmits_total", "Frames written again, after a resume or because nobody acknowledged them."),
+		FellBehind:    counter("fell_behind_total", "Times a subscription began to read the log instead of following live."),
+		CaughtUp:      counter("caught_up_total", "Times a subscription reached the live edge."),
+		Resumes:       vec("resumes_total", "Attempts to resume, by result (resumed, resync).", "result"),
+		Disconnects:   vec("disconnects_total", "Connections closed by the node, by code.", "code"),
+		EncodeErrors:  counter("encode_errors_total", "Frames dropped because they could not be encoded; always 0 unless there is a bug."),
+		BacklogErrors: counter("backlog_errors_total", "Reads of the log for a session that is behind that failed; each is tried again."),
+		Expired:       counter("expired_total", "Frames dropped because their time was over before they were written."),
+		ephemerals:    vec("ephemerals_total", "Ephemeral frames for sessions that want events, by what became of them (queued, conflated, dropped).", "outcome"),
+		settled:       vec("settled_pushes_total", "Push targets that were answered queued and waited in sessions, by what became of them in the end.", "outcome"),
 	}
 	for i, outcome := range [asideOutcomes]string{"queued", "conflated", "dropped"} {
 		m.asides[i] = m.ephemerals.WithLabelValues(outcome)
@@ -121,7 +123,7 @@ func (m *Metrics) Settled(o Offered) { m.settled.WithLabelValues(o.end()).Inc() 
 func (m *Metrics) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.Deliveries, m.Writes, m.Retransmits, m.FellBehind, m.CaughtUp, m.Resumes, m.Disconnects, m.EncodeErrors,
-		m.Expired, m.ephemerals, m.settled,
+		m.BacklogErrors, m.Expired, m.ephemerals, m.settled,
 	}
 }
 
