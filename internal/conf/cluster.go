@@ -40,6 +40,7 @@ func checkCluster(c *Config, ps *Problems) {
 	checkClusterName(cluster.GetName(), ps)
 	checkClusterAddrs(cluster, ps)
 	checkClusterCredentials(cluster, ps)
+	checkClusterCertificates(cluster, ps)
 	checkClientTLS("cluster.tls", cluster.GetTls(), ps)
 }
 
@@ -118,7 +119,18 @@ func checkClusterCredentials(c *Cluster, ps *Problems) {
 	if user && !password || password && !user && c.GetType() == ClusterNATS {
 		ps.add("cluster.password", "username and password are given together, or neither")
 	}
-	if c.Within() && c.GetTls().GetEnabled() && c.GetTls().GetCertFile() == "" {
+}
+
+// checkClusterCertificates refuses what leaves it to others who is a node.
+func checkClusterCertificates(c *Cluster, ps *Problems) {
+	if !c.Within() || !c.GetTls().GetEnabled() {
+		return
+	}
+	if c.GetTls().GetCertFile() == "" {
 		ps.add("cluster.tls.cert_file", "is empty; nodes that run NATS themselves show each other a certificate")
+	}
+	if c.GetTls().GetCaFile() == "" && c.GetUsername() == "" {
+		ps.add("cluster.tls.ca_file", "is empty; whoever has a certificate of an authority that the system trusts would be a node; "+
+			"name the authority of the nodes' certificates, or give the nodes a username and a password")
 	}
 }
