@@ -26,6 +26,7 @@ type acting struct {
 type deed struct {
 	said     *biz.Message // what the room is told; nil: nothing
 	metadata []byte       // encoded
+	then     *then        // what said says later; nil: the same
 	stored   bool         // said has a place in the log
 	left     biz.UserID   // whose membership has ended
 	ended    bool         // the room itself has
@@ -162,8 +163,25 @@ func (a *acting) word(plan *biz.ActPlan) (*deed, error) {
 	m.Metadata = map[string]string{biz.MetaEventType: string(plan.Event.Type)}
 	d.said = &m
 	d.stored = a.g.info.Config.Persistent && !d.ended
-	d.metadata, err = encodeMetadata(m.Metadata)
+	if d.metadata, err = encodeMetadata(m.Metadata); err != nil {
+		return nil, err
+	}
+	d.then, err = a.wordThen(plan)
 	return d, err
+}
+
+// wordThen is what the event of an edit says once the message expires: that it was recalled.
+func (a *acting) wordThen(plan *biz.ActPlan) (*then, error) {
+	if plan.Edit == nil || !plan.Edit.Replace || plan.Edit.State.Recalled || a.target == nil || a.target.ExpiresAt.IsZero() {
+		return nil, nil
+	}
+	m := *a.target
+	m.State = &plan.Edit.State
+	content, err := a.c.events(biz.Event{Type: biz.EventEdited, Target: m.Seq, State: *m.At(m.ExpiresAt).State})
+	if err != nil {
+		return nil, internal(err)
+	}
+	return &then{From: toMicros(m.ExpiresAt), Content: content}, nil
 }
 
 // settle gives what is told its place and the entry its receipt.

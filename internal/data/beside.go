@@ -79,7 +79,7 @@ func (b *beside) write(t *tx) error {
 
 // storeMessage writes a message of an entry, and what it has beside it.
 func storeMessage(t *tx, e *entry, m *biz.Message, metadata []byte) error {
-	row := toMessageRow(m, metadata, encodeExtras(m))
+	row := toMessageRow(m, metadata, e.extras(m))
 	if err := insertMessage(t, &row); err != nil {
 		return err
 	}
@@ -90,10 +90,18 @@ func storeMessage(t *tx, e *entry, m *biz.Message, metadata []byte) error {
 
 // addMessage is storeMessage for a batch that is written in bulk.
 func (b *bulkBatch) addMessage(e *entry, m *biz.Message, metadata []byte) {
-	row := toMessageRow(m, metadata, encodeExtras(m))
+	row := toMessageRow(m, metadata, e.extras(m))
 	b.messages = append(b.messages, row.values())
 	b.beside.extras = b.beside.extras || row.Extras != nil
 	b.beside.add(e, m)
+}
+
+// extras are those of a message of the entry.
+func (e *entry) extras(m *biz.Message) []byte {
+	if e.deed == nil {
+		return encodeExtras(m)
+	}
+	return encodeEventExtras(m, e.deed.then)
 }
 
 // complete fills in what only the place of a message tells, or refuses it, in a room whose head is this.

@@ -14,6 +14,14 @@ type extras struct {
 	Mentions []biz.UserID  `json:"mentions,omitempty"`
 	Expires  int64         `json:"expires,omitempty"`
 	State    *messageState `json:"state,omitempty"`
+	Then     *then         `json:"then,omitempty"`
+}
+
+// then is what the event of an edit says from a moment on, at which the time of the message is over that it is about.
+// The eraser puts the same in its place, but only some seconds later.
+type then struct {
+	From    int64  `json:"from"`
+	Content []byte `json:"content"`
 }
 
 // messageState is a biz.MessageState.
@@ -34,12 +42,15 @@ type reactionCount struct {
 }
 
 // encodeExtras returns nil when there are none.
-func encodeExtras(m *biz.Message) []byte {
-	if m.ReplyTo == 0 && len(m.Mentions) == 0 && m.ExpiresAt.IsZero() && m.State == nil {
+func encodeExtras(m *biz.Message) []byte { return encodeEventExtras(m, nil) }
+
+// encodeEventExtras is encodeExtras for an event, which may say something else later.
+func encodeEventExtras(m *biz.Message, later *then) []byte {
+	if m.ReplyTo == 0 && len(m.Mentions) == 0 && m.ExpiresAt.IsZero() && m.State == nil && later == nil {
 		return nil
 	}
 	b, err := json.Marshal(extras{
-		ReplyTo: m.ReplyTo, Mentions: m.Mentions, Expires: toMicros(m.ExpiresAt), State: toMessageState(m.State),
+		ReplyTo: m.ReplyTo, Mentions: m.Mentions, Expires: toMicros(m.ExpiresAt), State: toMessageState(m.State), Then: later,
 	})
 	if err != nil { // of numbers and texts, which JSON has for all of
 		panic(err)
@@ -47,7 +58,7 @@ func encodeExtras(m *biz.Message) []byte {
 	return b
 }
 
-// decodeExtras puts what is stored into m.
+// decodeExtras puts what is stored into m, and takes from an event what it says no more.
 func decodeExtras(b []byte, m *biz.Message) error {
 	if len(b) == 0 {
 		return nil
@@ -57,6 +68,9 @@ func decodeExtras(b []byte, m *biz.Message) error {
 		return biz.Errorf(biz.KindInternal, "STORE_CORRUPT", "what is stored of message %d of room %q cannot be read", m.Seq, m.Room).Because(err)
 	}
 	m.ReplyTo, m.Mentions, m.ExpiresAt, m.State = x.ReplyTo, x.Mentions, fromMicros(x.Expires), x.State.state()
+	if x.Then != nil && !time.Now().Before(fromMicros(x.Then.From)) {
+		m.Content, m.Mentions, m.ReplyTo = x.Then.Content, nil, 0
+	}
 	return nil
 }
 

@@ -23,6 +23,7 @@ var revisionSuite = map[string]func(scene){
 	"mentions are counted":             testMentions,
 	"events are not unread":            testEventsAreRead,
 	"what expires":                     testExpiry,
+	"what was edited expires":          testExpiryEdited,
 	"expiry of a message that goes":    testExpiryGone,
 	"expiry in a room that ends":       testExpiryEnds,
 	"what goes with its message":       testAboutGoes,

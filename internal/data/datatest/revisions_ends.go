@@ -2,6 +2,7 @@ package datatest
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,6 +75,32 @@ func testExpiry(s scene) {
 	if err != nil || len(due) != 1 || due[0] != (biz.Place{Room: "r", Seq: 1}) {
 		s.t.Errorf("due: %v, %v", due, err)
 	}
+}
+
+// testExpiryEdited: the event of an edit does not tell what a message says whose time is over, before that is erased and
+// afterwards alike.
+func testExpiryEdited(s scene) {
+	messages, revisions := s.revise()
+	s.join("r", "u")
+	var seq int64
+	var edited biz.Revised
+	for d := 300 * time.Millisecond; ; d *= 2 { // on a slow machine its time may be over before the edit
+		seq = s.lasting(messages, d)
+		var err error
+		edited, err = revisions.Edit(s.context(), as("u"), biz.EditRequest{Room: "r", Seq: seq, Content: []byte("newer"), Mentions: []biz.UserID{"w"}})
+		if err == nil {
+			break
+		}
+	}
+	s.revised(revisions.Edit(s.context(), as("u"), biz.EditRequest{Room: "r", Seq: s.lasting(messages, time.Hour), Content: []byte("lasts")}))
+	<-time.After(time.Until(s.at(seq).ExpiresAt))
+	before := s.at(edited.Seq)
+	s.equal("before it is erased", describe(before), describe(&biz.Message{
+		Seq: edited.Seq, Sender: "u", Content: []byte("message_edited by  of map[]"), Metadata: map[string]string{biz.MetaEventType: string(biz.EventEdited)},
+	}))
+	s.equal("the event of one that lasts", strings.HasSuffix(string(s.at(edited.Seq+2).Content), `says "lasts"`), true)
+	s.revised(revisions.Recall(s.context(), as("u"), biz.RecallRequest{Room: "r", Seq: seq}))
+	s.equal("after it was erased", describe(s.at(edited.Seq)), describe(before))
 }
 
 // testExpiryGone: what was recalled, or is no longer kept, does not expire as well.
