@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 )
@@ -22,6 +23,7 @@ type NewRoom struct {
 // JoinRoom does. A room that is there already is refused. ErrUnsupported: the server is too old, as for all
 // calls about rooms and members but JoinRoom, LeaveRoom and GetRoomInfo.
 func (c *Client) CreateRoom(ctx context.Context, r NewRoom) (*imv1.RoomInfo, error) {
+	session := c.session.current()
 	resp, err := askRooms(ctx, c, r.ID, imv1.RoomServiceClient.CreateRoom, &imv1.CreateRoomRequest{
 		UserId: c.cfg.UserID, RoomId: r.ID, Name: r.Name, Description: r.Description, Config: r.Config, Nickname: r.Nickname,
 	})
@@ -34,6 +36,11 @@ func (c *Client) CreateRoom(ctx context.Context, r NewRoom) (*imv1.RoomInfo, err
 		metadata = map[string]string{"nickname": r.Nickname}
 	}
 	c.joined.add(room.GetRoomId(), metadata)
+	if c.session.current() != session { // one that began meanwhile may have rejoined the rooms without this one
+		if err := c.joinAgain(ctx, room.GetRoomId(), metadata); err != nil {
+			c.reportError(fmt.Errorf("client: rejoin room %s: %w", room.GetRoomId(), err))
+		}
+	}
 	return room, nil
 }
 
@@ -56,7 +63,14 @@ func (c *Client) UpdateRoom(ctx context.Context, roomID string, u RoomUpdate) (*
 
 // DeleteRoom ends a room for everybody. What was said in it is gone.
 func (c *Client) DeleteRoom(ctx context.Context, roomID string) error {
-	_, err := askRooms(ctx, c, roomID, imv1.RoomServiceClient.DeleteRoom, &imv1.DeleteRoomRequest{UserId: c.cfg.UserID, RoomId: roomID})
+	ctx, done := c.bound(ctx)
+	defer done()
+	release, err := c.joined.alone(ctx, roomID) // to join it again would make it anew
+	if err != nil {
+		return fmt.Errorf("client: delete room %s: %w", roomID, err)
+	}
+	defer release()
+	_, err = askRooms(ctx, c, roomID, imv1.RoomServiceClient.DeleteRoom, &imv1.DeleteRoomRequest{UserId: c.cfg.UserID, RoomId: roomID})
 	if err == nil {
 		c.joined.remove(roomID)
 	}

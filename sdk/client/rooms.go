@@ -14,7 +14,7 @@ import (
 type rooms struct {
 	mu     sync.Mutex
 	joined map[string]map[string]string
-	busy   map[string]chan struct{} // that are being left or joined again; closed when that is done
+	busy   map[string]chan struct{} // that are being left, deleted or joined again; closed when that is done
 }
 
 func (r *rooms) add(roomID string, metadata map[string]string) {
@@ -39,7 +39,7 @@ func (r *rooms) has(roomID string) bool {
 	return has
 }
 
-// alone waits until nobody else leaves the room or joins it again, and keeps others waiting until release.
+// alone waits until nobody else leaves the room, deletes it or joins it again, and keeps others waiting until release.
 func (r *rooms) alone(ctx context.Context, roomID string) (release func(), err error) {
 	mine := make(chan struct{})
 	for {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // lend returns a connection to the peer that is not the client's own.
@@ -99,6 +100,86 @@ func TestSharedConnectionReconnects(t *testing.T) {
 	wait(t, ev.connects, "OnConnect")
 	if !c.IsConnected() || conn.GetState() != connectivity.Ready {
 		t.Errorf("connected %v, the connection is %v", c.IsConnected(), conn.GetState())
+	}
+}
+
+// TestRoomsCreatedDuringAReconnectAreFollowed: the call goes on when the stream beside it breaks, and may be answered after the next
+// session has joined the rooms that were known by then.
+func TestRoomsCreatedDuringAReconnectAreFollowed(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	conn := p.lend(t)
+	cfg, ev := p.config()
+	cfg.RoomService = imv1.NewRoomServiceClient(conn)
+	c, ps := p.connectOver(t, conn, cfg)
+	wait(t, ev.connects, "OnConnect")
+	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	p.onCall(func(_ string, req proto.Message) (proto.Message, error) {
+		if _, ok := req.(*imv1.CreateRoomRequest); !ok {
+			return nil, nil //nolint:nilnil // the peer answers
+		}
+		asked <- struct{}{}
+		<-answer
+		return &imv1.CreateRoomResponse{RoomInfo: &imv1.RoomInfo{RoomId: "hall"}}, nil
+	})
+	created := make(chan error, 1)
+	go func() {
+		_, err := c.CreateRoom(t.Context(), NewRoom{ID: "hall", Nickname: "Al"})
+		created <- err
+	}()
+	wait(t, asked, "CreateRoom")
+	ps.end(errLost)
+	p.next(t).accept(t, "s2", false)
+	wait(t, ev.connects, "OnConnect") // comes after the rooms were joined
+	close(answer)
+	if err := wait(t, created, "the room"); err != nil {
+		t.Fatal(err)
+	}
+	if join := wait(t, p.joins, "a join"); join.GetRoomId() != "hall" || join.GetMetadata()["nickname"] != "Al" {
+		t.Errorf("joined %v", join)
+	}
+}
+
+func (r *rooms) isBusy(roomID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.busy[roomID] != nil
+}
+
+// TestRoomsDeletedDuringAReconnectStayDeleted: to join them would make them anew.
+func TestRoomsDeletedDuringAReconnectStayDeleted(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	conn := p.lend(t)
+	cfg, ev := p.config()
+	cfg.RoomService = imv1.NewRoomServiceClient(conn)
+	c, ps := p.connectOver(t, conn, cfg)
+	wait(t, ev.connects, "OnConnect")
+	c.joined.add("hall", nil)
+	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	p.onCall(func(_ string, req proto.Message) (proto.Message, error) {
+		if _, ok := req.(*imv1.DeleteRoomRequest); !ok {
+			return nil, nil //nolint:nilnil // the peer answers
+		}
+		asked <- struct{}{}
+		<-answer
+		return &imv1.DeleteRoomResponse{}, nil
+	})
+	deleted := make(chan error, 1)
+	go func() { deleted <- c.DeleteRoom(t.Context(), "hall") }()
+	wait(t, asked, "DeleteRoom")
+	ps.end(errLost)
+	p.next(t).accept(t, "s2", false)
+	eventually(t, func() bool { // the rooms are being joined: this one is, or OnConnect waits behind one that may not be
+		return len(p.joins) > 0 || c.joined.isBusy("hall") && c.queue.length() > 0
+	})
+	close(answer)
+	if err := wait(t, deleted, "DeleteRoom"); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, ev.connects, "OnConnect") // comes after the rooms were joined
+	if len(p.joins) > 0 {
+		t.Errorf("joined %v", <-p.joins)
 	}
 }
 
