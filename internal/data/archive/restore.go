@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/game-im/hermod/internal/data"
@@ -39,28 +40,63 @@ func Restore(ctx context.Context, from string, store Store) (r Restored, err err
 		return r, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	p := places{database: database, blobs: store.Blobs, stagedDatabase: filepath.Join(filepath.Dir(database), staging), stagedBlobs: filepath.Join(filepath.Dir(store.Blobs), staging)}
-	if err := p.clear(); err != nil {
+	p := places{database: database, blobs: store.Blobs, beside: filepath.Dir(store.Blobs), stagedDatabase: filepath.Join(filepath.Dir(database), staging)}
+	if err := p.prepare(); err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, p.clear()) }()
 	if r.Summary, err = p.unpack(ctx, from); err != nil {
-		return r, explain(err, filepath.Dir(database), "the backup beside what is there")
+		return r, explain(err, p.disks(), "the backup beside what is there")
 	}
 	r.Replaced, err = p.swap(ctx, time.Now())
 	return r, err
 }
 
 // places are where things are, and where they are unpacked.
-type places struct{ database, blobs, stagedDatabase, stagedBlobs string }
+type places struct {
+	database, blobs, stagedDatabase string
+	// beside is the folder from which renames lead to the recordings, and to which they lead from there: the one
+	// that theirs is in or, where theirs is mounted, that itself.
+	beside string
+}
+
+func (p *places) stagedBlobs() string { return filepath.Join(p.beside, staging) }
+
+// prepare clears the staging folders, and finds out beside what the recordings are.
+func (p *places) prepare() error {
+	inside := filepath.Join(p.blobs, staging)
+	if err := errors.Join(p.clear(), os.RemoveAll(inside)); err != nil || !exists(p.blobs) {
+		return err
+	}
+	if err := os.Mkdir(inside, 0o700); err != nil {
+		return err
+	}
+	err := os.Rename(inside, p.stagedBlobs())
+	if errors.Is(err, syscall.EXDEV) { // also of two mounts of one file system
+		p.beside = p.blobs
+		return nil
+	}
+	return errors.Join(err, os.RemoveAll(inside))
+}
 
 func (p *places) clear() error {
-	return errors.Join(os.RemoveAll(p.stagedDatabase), os.RemoveAll(p.stagedBlobs))
+	return errors.Join(os.RemoveAll(p.stagedDatabase), os.RemoveAll(p.stagedBlobs()))
+}
+
+// mounted tells whether the folder of recordings has to stay where it is, so that its files are moved one by one.
+func (p *places) mounted() bool { return p.beside == p.blobs }
+
+// disks names what may be full.
+func (p *places) disks() string {
+	if p.mounted() {
+		return filepath.Dir(p.database) + " or " + p.blobs
+	}
+	return filepath.Dir(p.database)
 }
 
 // unpack reads the whole backup into the staging folders and checks it.
 func (p *places) unpack(ctx context.Context, from string) (Summary, error) {
-	database, blobs := filepath.Join(p.stagedDatabase, databaseName), filepath.Join(p.stagedBlobs, blobsName)
+	database, blobs := filepath.Join(p.stagedDatabase, databaseName), filepath.Join(p.stagedBlobs(), blobsName)
 	for _, dir := range []string{p.stagedDatabase, blobs} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return Summary{}, err
@@ -86,17 +122,17 @@ func (p *places) unpack(ctx context.Context, from string) (Summary, error) {
 // swap moves what is there aside and what was unpacked to its place.
 func (p *places) swap(ctx context.Context, now time.Time) (kept []string, err error) {
 	suffix := "replaced-" + now.UTC().Format("20060102T150405")
-	oldDatabase, oldBlobs := filepath.Join(filepath.Dir(p.database), suffix), filepath.Join(filepath.Dir(p.blobs), suffix)
+	oldDatabase, oldBlobs := filepath.Join(filepath.Dir(p.database), suffix), filepath.Join(p.beside, suffix)
 	if exists(p.blobs) {
 		if err := os.MkdirAll(oldBlobs, 0o700); err != nil {
 			return nil, err
 		}
-		if err := os.Rename(p.blobs, filepath.Join(oldBlobs, filepath.Base(p.blobs))); err != nil {
-			return nil, err
-		}
 		kept = append(kept, oldBlobs)
+		if err := p.move(p.blobs, filepath.Join(oldBlobs, filepath.Base(p.blobs))); err != nil {
+			return kept, err
+		}
 	}
-	if err := os.Rename(filepath.Join(p.stagedBlobs, blobsName), p.blobs); err != nil {
+	if err := p.move(filepath.Join(p.stagedBlobs(), blobsName), p.blobs); err != nil {
 		return kept, err
 	}
 	if exists(p.database) || exists(p.database+"-wal") {
@@ -111,6 +147,29 @@ func (p *places) swap(ctx context.Context, now time.Time) (kept []string, err er
 		return kept, err
 	}
 	return kept, errors.Join(syncDir(filepath.Dir(p.database)), syncDir(filepath.Dir(p.blobs)))
+}
+
+// move moves a folder of recordings, or its files where the folder is mounted. What else is in that one stays, as lost+found does.
+func (p *places) move(from, to string) error {
+	if !p.mounted() {
+		return os.Rename(from, to)
+	}
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		if err := os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+			return err
+		}
+	}
+	return syncDir(to)
 }
 
 // putAside keeps the old database in a folder. Its file stays in place as well, so that there is a database
