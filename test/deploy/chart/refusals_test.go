@@ -1,8 +1,14 @@
 package chart_test
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/game-im/hermod/test/deploy/chart"
 )
@@ -52,6 +58,7 @@ func TestRefusals(t *testing.T) {
 		{"services: {im: {port: 0}}", "services/im/port"},
 		{"quic: {enabled: true}", "quic.enabled needs quic.secretName"},
 		{"config: {server: {quic: {addr: ':1'}}}", "config.server.quic.addr"},
+		{"config: {room: 5}", "config/room"},
 	} {
 		cluster := chart.Cluster
 		if strings.Contains(test.want, "Kubernetes") {
@@ -62,4 +69,62 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v; want %q in it", test.values, err, test.want)
 		}
 	}
+}
+
+// ofTemplates is what a chart says that has stumbled over a value.
+var ofTemplates = regexp.MustCompile(`nil pointer|interface \{\}|error calling|wrong type|%!`)
+
+// TestKeysWithoutAValue are taken as not given, or are named: Helm takes the default of such a key away.
+func TestKeysWithoutAValue(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(filepath.Join(chart.Folder, "values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values map[string]any
+	if err := yaml.UnmarshalStrict(content, &values); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths("", values) {
+		_, err := chart.Render("hermod", chart.Cluster, with(t, without(path)))
+		name := path[strings.LastIndex(path, ".")+1:]
+		if err != nil && (ofTemplates.MatchString(err.Error()) || !strings.Contains(err.Error(), name)) {
+			t.Errorf("%s: %v; want it named", path, err)
+		}
+	}
+}
+
+// TestConfigWithoutAValue is as if the key were not there.
+func TestConfigWithoutAValue(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"config", "config.auth", "config.auth.jwt", "config.cluster", "config.data", "config.data.blobs", "config.data.blobs.store", "config.data.database",
+		"config.log", "config.room", "config.room.defaults", "config.server", "config.server.im",
+	} {
+		got := only[*corev1.ConfigMap](t, render(t, with(t, without(path)))).Data["hermod.yaml"]
+		if strings.Contains(got, "null") || !strings.Contains(got, "drain: 10s") || !strings.Contains(got, "format: json") {
+			t.Errorf("%s: the configuration is %s", path, got)
+		}
+	}
+	cluster := joined + "replicas: 3\ncluster: {type: nats, secretName: c}\n"
+	_, err := chart.Render("hermod", chart.Cluster, with(t, cluster+"config: {room: {defaults: {allow_audio: }}}"))
+	if err == nil || !strings.Contains(err.Error(), "one place for recordings") {
+		t.Errorf("recordings that are neither allowed nor not: %v", err)
+	}
+}
+
+// paths are those of all values.
+func paths(prefix string, values map[string]any) (all []string) {
+	for key, value := range values {
+		all = append(all, prefix+key)
+		if below, ok := value.(map[string]any); ok {
+			all = append(all, paths(prefix+key+".", below)...)
+		}
+	}
+	return all
+}
+
+// without has the key of a path, and no value of it.
+func without(path string) string {
+	return "{" + strings.ReplaceAll(path, ".", ": {") + ": null" + strings.Repeat("}", strings.Count(path, ".")+1)
 }

@@ -54,6 +54,17 @@ one as good as another. */}}
 {{- if or (eq .Values.cluster.type "none") (include "hermod.embedded" .) }}StatefulSet{{ else }}Deployment{{ end }}
 {{- end }}
 
+{{/* Takes keys without a value out of a map, and of those in it: they are not given. */}}
+{{- define "hermod.prune" -}}
+{{- range $key, $value := . }}
+{{- if kindIs "invalid" $value }}
+{{- $_ := unset $ $key }}
+{{- else if kindIs "map" $value }}
+{{- include "hermod.prune" $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* hermod.yaml: how it stops, certificates, and on top of that what the user has set. */}}
 {{- define "hermod.config" -}}
 {{- $stop := dict "notice" (printf "%ds" (int .Values.stop.notice)) "drain" (printf "%ds" (int .Values.stop.drain)) "timeout" (printf "%ds" (int .Values.stop.timeout)) }}
@@ -81,5 +92,7 @@ one as good as another. */}}
 {{- if $cluster }}
 {{- $_ := set $base "cluster" $cluster }}
 {{- end }}
-{{- mergeOverwrite $base (deepCopy .Values.config) | toYaml }}
+{{- $config := deepCopy (default dict .Values.config) }}
+{{- $_ := include "hermod.prune" $config }}
+{{- mergeOverwrite $base $config | toYaml }}
 {{- end }}
