@@ -212,6 +212,7 @@ func TestNobodyThere(t *testing.T) {
 		t.Errorf("a call that waits for an instance: %v", err)
 	}
 	deregister(t, d, a)
+	a.server.Stop()
 	for deadline := time.Now().Add(patience); ; {
 		_, err := c.call(t.Context())
 		if err != nil && strings.Contains(err.Error(), "there is no instance") {
@@ -227,6 +228,35 @@ func TestNobodyThere(t *testing.T) {
 		!strings.Contains(err.Error(), discovery.ErrNoService.Error()) {
 		t.Errorf("only an unhealthy one: %v, want Unavailable with ErrNoService", err)
 	}
+}
+
+// told is a discovery whose watch has what a test sends.
+type told struct {
+	discovery.ServiceDiscovery
+	lists chan []*discovery.ServiceInfo
+}
+
+func (d *told) Watch(context.Context, string) (<-chan []*discovery.ServiceInfo, error) {
+	return d.lists, nil
+}
+
+// TestEmptyRegistryCutsNothing: a registry that has lost everything is no reason to leave who answers.
+func TestEmptyRegistryCutsNothing(t *testing.T) {
+	t.Parallel()
+	a, b := start(t, "a", "1"), start(t, "b", "1")
+	d := &told{registry(t), make(chan []*discovery.ServiceInfo)}
+	c := dial(t, d, grpcresolver.RoundRobin)
+	c.conn.Connect()
+	d.lists <- []*discovery.ServiceInfo{a.info}
+	c.count(t, 1)
+	for range 2 { // once the second is taken, the first has had its effect
+		d.lists <- nil
+	}
+	if n := c.count(t, 10); n["a"] != 10 {
+		t.Errorf("without any instance listed: answers of %v", n)
+	}
+	d.lists <- []*discovery.ServiceInfo{b.info}
+	c.until(t, "answers of b alone", 10, func(n map[string]int) bool { return n["b"] == 10 })
 }
 
 // The policies work with whatever resolver there is.

@@ -6,7 +6,8 @@
 //
 // The connection follows the registry while it lives: it connects to instances that come, and
 // those that go finish the calls that they have. Each call chooses among the instances that are
-// connected; an instance whose call fails with Unavailable counts as failed for the balancer.
+// connected; an instance whose call fails with Unavailable counts as failed for the balancer. When none
+// is left in the registry, those listed last stay in use as long as they answer: it may have lost them.
 // With ConsistentHash, WithKey says what a call belongs to.
 //
 // The parts can be had one by one: a Builder is the resolver, for grpc.WithResolvers, which concerns

@@ -68,7 +68,6 @@ type watcher struct {
 	discovery discovery.ServiceDiscovery
 	service   string
 	conn      resolver.ClientConn
-	some      bool          // gRPC has addresses; of the goroutine that runs
 	again     chan struct{} // ResolveNow was called
 	cancel    context.CancelFunc
 	ended     chan struct{}
@@ -152,15 +151,15 @@ func (w *watcher) resolve(ctx context.Context) {
 	}
 }
 
+// update passes a list on. An empty one, as that of a registry that has lost everything, leaves gRPC what it has, as sdk/client and
+// Kratos do: who is really gone answers no call, and then the reason is what calls see.
 func (w *watcher) update(list []*discovery.ServiceInfo) {
 	state := stateOf(list)
-	if w.some || len(state.Addresses) > 0 {
-		// The error is that there are no addresses; resolvers that poll would try again then.
-		_ = w.conn.UpdateState(state)
-	}
-	if w.some = len(state.Addresses) > 0; !w.some { // the reason that calls see
+	if len(state.Addresses) == 0 {
 		w.conn.ReportError(fmt.Errorf("grpcresolver: there is no instance of %s", w.service))
+		return
 	}
+	_ = w.conn.UpdateState(state) // an error is for resolvers that poll, which would try again then
 }
 
 // stateOf describes instances to gRPC. Two at the same address are one.
