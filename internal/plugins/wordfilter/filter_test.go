@@ -175,21 +175,25 @@ func TestReload(t *testing.T) {
 			}
 		}
 	}
+	replace := func(text string) {
+		t.Helper()
+		next := file + ".next"
+		write(t, next, text)
+		if err := os.Rename(next, file); err != nil { // as editors and mounted volumes do it
+			t.Fatal(err)
+		}
+	}
 	becomes("*** new")
-	write(t, file, "new\n")
+	replace("new\n")
 	becomes("old ***")
-	write(t, file, "\xff\n")
+	replace("\xff\n")
 	for end := time.Now().Add(time.Minute); log.count("line 1 is not UTF-8") == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the log does not say that the words cannot be used")
 		}
 	}
 	becomes("old ***")
-	next := file + ".next"
-	write(t, next, "old\nnew\n")
-	if err := os.Rename(next, file); err != nil { // as editors and mounted volumes do it
-		t.Fatal(err)
-	}
+	replace("old\nnew\n")
 	becomes("*** ***")
 	if n := log.count("cannot be used"); n != 1 {
 		t.Errorf("a bad list was told of %d times", n)

@@ -14,6 +14,8 @@ const maxFileBytes = 16 << 20
 type watched struct {
 	path  string
 	text  []byte // that is in use
+	next  []byte // another one, as of the last look
+	since time.Time
 	fault string // why the file cannot be used
 	seen  os.FileInfo
 }
@@ -22,7 +24,10 @@ type watched struct {
 // systems are seconds apart.
 const settled = 10 * time.Second
 
-// read returns the text if it is another one than that in use.
+// quiet is how long another text must have stayed the same before it is used: who writes a file in place empties it first.
+const quiet = time.Second
+
+// read returns the text if it is another one than that in use, and has stayed the same from one look to the next.
 func (w *watched) read() (text []byte, changed bool, err error) {
 	now, err := os.Stat(w.path)
 	if err != nil {
@@ -34,10 +39,20 @@ func (w *watched) read() (text []byte, changed bool, err error) {
 	if text, err = readWords(w.path); err != nil {
 		return nil, false, err
 	}
+	changed = !bytes.Equal(text, w.text)
+	switch {
+	case !changed:
+		w.next = nil
+	case w.next == nil || !bytes.Equal(text, w.next):
+		w.next, w.since = text, time.Now()
+		return nil, false, nil
+	case time.Since(w.since) < quiet:
+		return nil, false, nil
+	}
 	if time.Since(now.ModTime()) > settled {
 		w.seen = now
 	}
-	return text, !bytes.Equal(text, w.text), nil
+	return text, changed, nil
 }
 
 func readWords(file string) ([]byte, error) {
