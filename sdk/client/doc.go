@@ -45,7 +45,7 @@
 //
 // A connected Client owns one goroutine that reads, and a second one while callbacks are due;
 // gRPC keeps one for each stream. Those of the client are gone when Disconnect has returned.
-// Thousands of clients in one process are no trouble: each takes some 22 KiB over a connection that
+// Thousands of clients in one process are no trouble: each takes some 23 KiB over a connection that
 // is lent, which TestFootprint measures. Clients that follow the same service of the same Discovery share one
 // goroutine for that, which ends with the last of them.
 //
