@@ -19,7 +19,10 @@ func TestBatchKeepsItsInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(list, link); err != nil {
-		t.Skip(err)
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("needs links, which Windows lets administrators make, and everybody in its developer mode: ", err)
 	}
 	in, err := os.Open(list)
 	if err != nil {

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"net"
 	"net/netip"
+	"os"
 	"testing"
 
 	"github.com/game-im/hermod/internal/conf"
@@ -45,7 +46,10 @@ func TestAdvertisedOfEveryInterface(t *testing.T) {
 		every := &net.TCPAddr{IP: net.ParseIP(unspecified), Port: 8083}
 		at, err := registry.Advertised(&conf.Registry{Type: conf.RegistryConsul, Addrs: "127.0.0.1:8500"}, every, every)
 		if err != nil {
-			t.Skipf("this machine is alone: %v", err)
+			if os.Getenv("CI") != "" {
+				t.Fatal(err)
+			}
+			t.Skipf("needs a network besides the loopback; this machine is alone: %v", err)
 		}
 		ip, err := netip.ParseAddr(at.Gateway.Host)
 		if err != nil || ip.IsUnspecified() || ip.IsLoopback() || unspecified == "0.0.0.0" && !ip.Is4() {

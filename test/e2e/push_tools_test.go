@@ -214,7 +214,7 @@ func TestCurlExamples(t *testing.T) {
 		if os.Getenv("CI") != "" {
 			t.Fatal(err)
 		}
-		t.Skip("there is no curl")
+		t.Skip("needs curl (Debian: curl)")
 	}
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
 	if err != nil {

@@ -241,7 +241,10 @@ func TestLinksLeadNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(filepath.Join(outer, "secret"), filepath.Join(outer, "blobs", "link")); err != nil {
-		t.Skip(err)
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("needs links, which Windows lets administrators make, and everybody in its developer mode: ", err)
 	}
 	if r, err := d.Open(t.Context(), "link"); err == nil {
 		t.Error("opened", r.Close())

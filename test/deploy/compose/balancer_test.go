@@ -108,7 +108,7 @@ func TestBalancerFollowsReadiness(t *testing.T) {
 		if os.Getenv("CI") != "" {
 			t.Fatal("on CI the balancer is tested, which needs haproxy")
 		}
-		t.Skip("needs haproxy")
+		t.Skip("needs HAProxy (Debian: haproxy)")
 	}
 	dir := t.TempDir()
 	built, err := image.Build(t.Context(), repository, dir, map[string]string{"APP": "hermod"})
