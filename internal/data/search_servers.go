@@ -94,15 +94,33 @@ var mysqlSearch = searchDocs{
 	match: `MATCH (d.terms) AGAINST (? IN BOOLEAN MODE)`,
 	write: func(l biz.LookUp) string { return matchOf(l, " ", " ", "+") },
 	putDocs: func(t *tx, docs []searchDoc) error {
-		var query strings.Builder
-		query.WriteString("INSERT INTO search_docs (room_id, seq, created_at, terms) VALUES ")
+		// In MySQL 9.7 what an insertion has put into the index is forgotten when it comes to a row that is there
+		// already, also with ON DUPLICATE KEY UPDATE and as REPLACE. So none is there.
+		if err := dropTogether(t, docs); err != nil {
+			return err
+		}
 		args := make([]any, 0, 4*len(docs))
 		for i := range docs {
 			d := &docs[i]
 			args = append(args, string(d.room), d.seq, toMicros(d.created), d.text())
 		}
-		query.WriteString(tuples(4, len(docs)) + " ON DUPLICATE KEY UPDATE terms = VALUES(terms)")
-		return t.execOnce(query.String(), args...)
+		return t.execOnce("INSERT INTO search_docs (room_id, seq, created_at, terms) VALUES "+tuples(4, len(docs)), args...)
 	},
 	clearing: `DELETE FROM search_docs WHERE room_id = ? AND seq <= ? ORDER BY seq LIMIT ?`,
+}
+
+// dropTogether is drop with one statement for documents of a room that stand side by side.
+func dropTogether(t *tx, docs []searchDoc) error {
+	for first := 0; first < len(docs); {
+		room, args := docs[first].room, []any{string(docs[first].room)}
+		next := first
+		for ; next < len(docs) && docs[next].room == room; next++ {
+			args = append(args, docs[next].seq)
+		}
+		if err := t.execOnce(`DELETE FROM search_docs WHERE room_id = ? AND seq IN (`+places(next-first)+`)`, args...); err != nil {
+			return err
+		}
+		first = next
+	}
+	return nil
 }
