@@ -28,7 +28,7 @@ func TestConformancePostgres(t *testing.T) {
 
 func TestConformanceMariaDB(t *testing.T) {
 	t.Parallel()
-	onServer(t, "mysql", databases.StartMariaDB(t))
+	onServer(t, "mysql", databases.StartMySQL(t))
 }
 
 func onServer(t *testing.T, driver string, s *databases.Server) {

@@ -22,8 +22,8 @@ func (db *DB) OnStored(told func(biz.RoomID)) { db.stored = told }
 const (
 	webhookLeaseColumns = `owner, term, until, since`
 	selectLease         = `SELECT ` + webhookLeaseColumns + ` FROM webhooks WHERE name = ?`
-	webhookColumns      = `name, since, replays, owner, term, until, lag, delivered_at, failed_at, last_error`
-	updateLease         = `UPDATE webhooks SET owner = ?, term = ?, until = ?, lag = ?, delivered_at = ?, failed_at = ?, last_error = ? WHERE name = ?`
+	webhookColumns      = `name, since, replays, owner, term, until, "lag", delivered_at, failed_at, last_error`
+	updateLease         = `UPDATE webhooks SET owner = ?, term = ?, until = ?, "lag" = ?, delivered_at = ?, failed_at = ?, last_error = ? WHERE name = ?`
 )
 
 var insertWebhook = insertInto("webhooks", webhookColumns)

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	selectWebhooks = `SELECT name, owner, until, since, lag, delivered_at, failed_at, last_error,
+	selectWebhooks = `SELECT name, owner, until, since, "lag", delivered_at, failed_at, last_error,
 		(SELECT coalesce(sum(to_seq - from_seq + 1), 0) FROM webhook_dead d WHERE d.webhook = w.name) FROM webhooks w ORDER BY name`
 
 	selectDead = `SELECT ` + webhookDeadColumns + ` FROM webhook_dead WHERE webhook = ?

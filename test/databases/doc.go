@@ -2,7 +2,7 @@
 // own that listens on the loopback, with its files in a folder that goes with the test.
 //
 //	StartPostgres  PostgreSQL (Debian: postgresql)
-//	StartMariaDB   MariaDB, which stands for MySQL too (Debian: mariadb-server)
+//	StartMySQL     MariaDB (Debian: mariadb-server), or MySQL where HERMOD_TEST_MYSQLD is the path of a mysqld
 //
 // Tests that need one are skipped unless HERMOD_TEST_DATABASES is set, as `make race` and `make check`
 // do; where it is, a server that is not installed is a failure. Starting one takes a second or two.

@@ -3,7 +3,7 @@ package databases
 import "testing"
 
 // Start has what starts a server of each kind, by the name that a node's configuration has for its driver.
-var Start = map[string]func(testing.TB) *Server{"postgres": StartPostgres, "mysql": StartMariaDB}
+var Start = map[string]func(testing.TB) *Server{"postgres": StartPostgres, "mysql": StartMySQL}
 
 // Need skips a test that is about to start a server where none is to be started.
 func Need(t testing.TB, driver string) {
@@ -19,9 +19,15 @@ func StartIn(t testing.TB, driver, folder string) *Server {
 
 func kindOf(t testing.TB, driver string) *kind {
 	t.Helper()
-	k := map[string]*kind{"postgres": &postgres, "mysql": &mariadb}[driver]
-	if k == nil {
-		t.Fatalf("there is no server for %q", driver)
+	switch driver {
+	case "postgres":
+		return &postgres
+	case "mysql":
+		if mysql.program != "" {
+			return &mysql
+		}
+		return &mariadb
 	}
-	return k
+	t.Fatalf("there is no server for %q", driver)
+	return nil
 }

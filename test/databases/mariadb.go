@@ -3,9 +3,6 @@ package databases
 import (
 	"fmt"
 	"os/exec"
-	"testing"
-
-	_ "github.com/go-sql-driver/mysql" // registers the driver "mysql"
 )
 
 var mariadb = kind{
@@ -24,10 +21,4 @@ var mariadb = kind{
 	admin:  "mysql",
 	dsn:    func(s *Server, name string) string { return fmt.Sprintf("hermod@tcp(%s)/%s", s.Addr(), name) },
 	create: "CREATE DATABASE %s",
-}
-
-// StartMariaDB starts a MariaDB server that lets everybody in.
-func StartMariaDB(t testing.TB) *Server {
-	t.Helper()
-	return start(t, &mariadb, "")
 }

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS webhooks (
   owner        varbinary(255) NOT NULL, -- the node that delivers
   term         bigint NOT NULL, -- rises with each owner
   until        bigint NOT NULL, -- how long it is his
-  lag          bigint NOT NULL, -- messages to be delivered, when he last looked
+  "lag"        bigint NOT NULL, -- messages to be delivered, when he last looked
   delivered_at bigint NOT NULL, -- when a request was last answered well; 0: never
   failed_at    bigint NOT NULL, -- and when not; 0: never
   last_error   text NOT NULL
