@@ -23,14 +23,7 @@ func (e searchDocs) put(t *tx, docs []searchDoc) error {
 	return e.putDocs(t, docs)
 }
 
-func (e searchDocs) drop(t *tx, docs []searchDoc) error {
-	for i := range docs {
-		if _, err := t.exec(`DELETE FROM search_docs WHERE room_id = ? AND seq = ?`, string(docs[i].room), docs[i].seq); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (e searchDocs) drop(t *tx, docs []searchDoc) error { return dropDocs(t, docs) }
 
 func (e searchDocs) clear(t *tx, room biz.RoomID, upTo int64, limit int) (int64, error) {
 	return t.exec(e.clearing, string(room), upTo, limit)
@@ -96,7 +89,7 @@ var mysqlSearch = searchDocs{
 	putDocs: func(t *tx, docs []searchDoc) error {
 		// In MySQL 9.7 what an insertion has put into the index is forgotten when it comes to a row that is there
 		// already, also with ON DUPLICATE KEY UPDATE and as REPLACE. So none is there.
-		if err := dropTogether(t, docs); err != nil {
+		if err := dropDocs(t, docs); err != nil {
 			return err
 		}
 		args := make([]any, 0, 4*len(docs))
@@ -109,8 +102,8 @@ var mysqlSearch = searchDocs{
 	clearing: `DELETE FROM search_docs WHERE room_id = ? AND seq <= ? ORDER BY seq LIMIT ?`,
 }
 
-// dropTogether is drop with one statement for documents of a room that stand side by side.
-func dropTogether(t *tx, docs []searchDoc) error {
+// dropDocs takes one statement for documents of a room that stand side by side.
+func dropDocs(t *tx, docs []searchDoc) error {
 	for first := 0; first < len(docs); {
 		room, args := docs[first].room, []any{string(docs[first].room)}
 		next := first
