@@ -62,9 +62,8 @@ var (
 	}
 	objects = kind{
 		program: program{module: "objectd", pkg: "github.com/versity/versitygw/cmd/versitygw"},
-
-		args:  objectArgs,
-		ready: func(addr string) error { return answers("http://"+addr+"/health", "OK") },
+		args:    objectArgs,
+		ready:   func(addr string) error { return answers("http://"+addr+"/health", "OK") },
 	}
 )
 

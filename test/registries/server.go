@@ -56,7 +56,7 @@ func start(t testing.TB, k kind) *Server {
 	s := &Server{t: t, kind: k, file: binary(t, k.program), dir: t.TempDir()}
 	t.Cleanup(s.cleanUp)
 	var err error
-	for range attempts { // another process may have been faster to take the ports
+	for range attempts { // a program that is no test may have been faster to take the ports
 		s.port = loopback.Port(t, k.ports...)
 		s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 		if err = s.boot(); err == nil {
