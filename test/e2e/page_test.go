@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -48,10 +49,10 @@ process.exit(0)
 func TestThePageOfTheDocument(t *testing.T) {
 	t.Parallel()
 	if out, err := exec.Command("node", "--experimental-websocket", "-e", "new WebSocket('ws://127.0.0.1:1').onerror = () => {}").CombinedOutput(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("on CI the page is tested, which needs Node.js 20.10 or newer: %v %s", err, out)
+		if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") != "" {
+			t.Fatalf("on CI the page is tested, which needs Node.js: %v", err)
 		}
-		t.Skipf("needs Node.js 20.10 or newer (Debian: nodejs): %v %s", err, out)
+		t.Skipf("needs Node.js 20.10 or newer, which Debian has as nodejs from 13 on: %v %s", err, out)
 	}
 	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "protocol-gateway.md"))
 	if err != nil {
