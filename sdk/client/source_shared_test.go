@@ -103,25 +103,44 @@ func TestSharedConnectionReconnects(t *testing.T) {
 	}
 }
 
-// TestRoomsCreatedDuringAReconnectAreFollowed: the call goes on when the stream beside it breaks, and may be answered after the next
-// session has joined the rooms that were known by then.
-func TestRoomsCreatedDuringAReconnectAreFollowed(t *testing.T) {
-	t.Parallel()
-	p := newPeer(t)
+// follows lends a client a connection, and returns what it is about once its first session has begun.
+func follows(t *testing.T) (p *peer, ev *events, c *Client, ps *peerStream) {
+	t.Helper()
+	p = newPeer(t)
 	conn := p.lend(t)
 	cfg, ev := p.config()
 	cfg.RoomService = imv1.NewRoomServiceClient(conn)
-	c, ps := p.connectOver(t, conn, cfg)
+	c, ps = p.connectOver(t, conn, cfg)
 	wait(t, ev.connects, "OnConnect")
-	asked, answer := make(chan struct{}, 1), make(chan struct{})
+	return p, ev, c, ps
+}
+
+// holds has the peer answer calls of a kind only once answer is closed, and tells of each.
+func holds[Request proto.Message](p *peer, resp proto.Message) (asked, answer chan struct{}) {
+	asked, answer = make(chan struct{}, 1), make(chan struct{})
 	p.onCall(func(_ string, req proto.Message) (proto.Message, error) {
-		if _, ok := req.(*imv1.CreateRoomRequest); !ok {
+		if _, ok := req.(Request); !ok {
 			return nil, nil //nolint:nilnil // the peer answers
 		}
 		asked <- struct{}{}
 		<-answer
-		return &imv1.CreateRoomResponse{RoomInfo: &imv1.RoomInfo{RoomId: "hall"}}, nil
+		return resp, nil
 	})
+	return asked, answer
+}
+
+func (r *rooms) isBusy(roomID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.busy[roomID] != nil
+}
+
+// TestRoomsCreatedDuringAReconnectAreFollowed: the call goes on when the stream beside it breaks, and may be answered after the next
+// session has joined the rooms that were known by then.
+func TestRoomsCreatedDuringAReconnectAreFollowed(t *testing.T) {
+	t.Parallel()
+	p, ev, c, ps := follows(t)
+	asked, answer := holds[*imv1.CreateRoomRequest](p, &imv1.CreateRoomResponse{RoomInfo: &imv1.RoomInfo{RoomId: "hall"}})
 	created := make(chan error, 1)
 	go func() {
 		_, err := c.CreateRoom(t.Context(), NewRoom{ID: "hall", Nickname: "Al"})
@@ -140,31 +159,12 @@ func TestRoomsCreatedDuringAReconnectAreFollowed(t *testing.T) {
 	}
 }
 
-func (r *rooms) isBusy(roomID string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.busy[roomID] != nil
-}
-
 // TestRoomsDeletedDuringAReconnectStayDeleted: to join them would make them anew.
 func TestRoomsDeletedDuringAReconnectStayDeleted(t *testing.T) {
 	t.Parallel()
-	p := newPeer(t)
-	conn := p.lend(t)
-	cfg, ev := p.config()
-	cfg.RoomService = imv1.NewRoomServiceClient(conn)
-	c, ps := p.connectOver(t, conn, cfg)
-	wait(t, ev.connects, "OnConnect")
+	p, ev, c, ps := follows(t)
 	c.joined.add("hall", nil)
-	asked, answer := make(chan struct{}, 1), make(chan struct{})
-	p.onCall(func(_ string, req proto.Message) (proto.Message, error) {
-		if _, ok := req.(*imv1.DeleteRoomRequest); !ok {
-			return nil, nil //nolint:nilnil // the peer answers
-		}
-		asked <- struct{}{}
-		<-answer
-		return &imv1.DeleteRoomResponse{}, nil
-	})
+	asked, answer := holds[*imv1.DeleteRoomRequest](p, &imv1.DeleteRoomResponse{})
 	deleted := make(chan error, 1)
 	go func() { deleted <- c.DeleteRoom(t.Context(), "hall") }()
 	wait(t, asked, "DeleteRoom")
