@@ -34,7 +34,9 @@ version_of = -X $(MODULE)/app/$(1).Version=$(VERSION)
 
 .PHONY: run
 run: ## start a node with embedded defaults (ARGS="-conf configs/hermod.yaml" to pass flags)
-	go run -ldflags '$(call version_of,hermod)' ./app/hermod/cmd/hermod $(ARGS)
+	@# Not by go run, of which a node that Ctrl-C ended well is an error of make.
+	go build -ldflags '$(call version_of,hermod)' -o bin/run/hermod ./app/hermod/cmd/hermod
+	@exec bin/run/hermod $(ARGS)
 
 .PHONY: demo
 demo: ## watch a node, a business service and a client talk; it ends by itself (ARGS=-logs to see their logs)
