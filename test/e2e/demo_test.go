@@ -45,7 +45,8 @@ func TestDemo(t *testing.T) {
 		"→ hello name=Alice\n  ← 200 welcome, Alice  gid=10042\n",
 		"→ echo ping\n  ← 200 success Echo: ping\n",
 		"→ calculate operation=add a=40 b=2\n  ← 200 success 42\n",
-		"→ broadcast message=hi\n  ⇐ [broadcast] from 10042  content=hi  ",
+		"→ broadcast message=hi\n",
+		"\n  ⇐ [broadcast] from 10042  content=hi  ", // on either side of the answer
 		"→ before\n  ⇐ [before] pushed before the answer ",
 		"\n  ← 200 the answer to before\n",
 		"→ after\n  ← 200 the answer to after\n  ⇐ [after] pushed after the answer ",
