@@ -261,3 +261,21 @@ func TestDisconnectErrorNeedsACode(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestReasonsInAnyWritingArrive: a service may close a session with words in any language.
+func TestReasonsInAnyWritingArrive(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		trailer metadata.MD
+		want    string
+	}{
+		"printable ASCII": {metadata.Pairs(keyDisconnectReason, "banned"), "banned"},
+		"anything else":   {metadata.Pairs(keyDisconnectReason, "????", keyDisconnectText, "永久封禁"), "永久封禁"},
+	} {
+		tt.trailer.Set(keyDisconnectCode, "4600")
+		closed, ok := disconnectError(tt.trailer, nil)
+		if !ok || closed.Reason != tt.want || !closed.Final() {
+			t.Errorf("%s: got %v, want the reason %q", name, closed, tt.want)
+		}
+	}
+}

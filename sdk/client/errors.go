@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,8 @@ func disconnectError(trailer metadata.MD, cause error) (*DisconnectError, bool) 
 	if err != nil {
 		return nil, false
 	}
-	closed := &DisconnectError{Code: code, Reason: first(trailer, keyDisconnectReason), cause: cause}
+	reason := cmp.Or(first(trailer, keyDisconnectText), first(trailer, keyDisconnectReason))
+	closed := &DisconnectError{Code: code, Reason: reason, cause: cause}
 	if ms, err := strconv.ParseUint(first(trailer, keyDisconnectRetry), 10, 31); err == nil {
 		closed.RetryAfter = time.Duration(ms) * time.Millisecond
 	}

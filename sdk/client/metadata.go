@@ -23,6 +23,8 @@ const (
 	keyDisconnectCode   = "disconnect-code"
 	keyDisconnectReason = "disconnect-reason"
 	keyDisconnectRetry  = "disconnect-retry-ms"
+	// The reason as it is, where the other is not all of it: text trailers have printable ASCII only.
+	keyDisconnectText = "disconnect-reason-bin"
 
 	// In the metadata of a frame.
 	keyLinkSeq  = "link-seq"

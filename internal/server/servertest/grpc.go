@@ -1,6 +1,7 @@
 package servertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -109,7 +110,7 @@ func (l *grpcLink) Recv() (string, error) {
 	if parseErr != nil {
 		return "", err
 	}
-	why := transport.Disconnect{Code: uint32(code), Reason: said(grpcstream.TrailerReason)}
+	why := transport.Disconnect{Code: uint32(code), Reason: cmp.Or(said(grpcstream.TrailerReasonText), said(grpcstream.TrailerReason))}
 	if ms, err := strconv.Atoi(said(grpcstream.TrailerRetry)); err == nil {
 		why = why.After(time.Duration(ms) * time.Millisecond)
 	}

@@ -96,6 +96,9 @@ func (p *peer) Recv() (string, error) {
 			return "", parseErr
 		}
 		why := transport.Disconnect{Code: uint32(n), Reason: md.Get(grpcstream.TrailerReason)[0]}
+		if text := md.Get(grpcstream.TrailerReasonText); len(text) == 1 {
+			why.Reason = text[0]
+		}
 		if retry := md.Get(grpcstream.TrailerRetry); len(retry) == 1 {
 			ms, parseErr := strconv.Atoi(retry[0])
 			return "", errors.Join(why.After(time.Duration(ms)*time.Millisecond), parseErr)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -24,6 +25,9 @@ import (
 const (
 	TrailerCode   = "disconnect-code"
 	TrailerReason = "disconnect-reason"
+	// TrailerReasonText is the reason as it is, UTF-8, where gRPC's text trailers cannot carry it: they have
+	// printable ASCII only, and TrailerReason then has a question mark for every other character.
+	TrailerReasonText = "disconnect-reason-bin"
 	TrailerRetry  = "disconnect-retry-ms" // milliseconds; absent: nothing is advised
 )
 
@@ -190,14 +194,29 @@ func (c *Conn) Close(why transport.Disconnect) {
 		return
 	}
 	c.why = &why
+	reason := printable(why.Reason)
 	trailer := metadata.Pairs(
 		TrailerCode, strconv.FormatUint(uint64(why.Code), 10),
-		TrailerReason, why.Reason)
+		TrailerReason, reason)
+	if reason != why.Reason {
+		trailer.Set(TrailerReasonText, why.Reason)
+	}
 	if why.Retry > 0 {
 		trailer.Set(TrailerRetry, strconv.FormatInt(why.Retry.Milliseconds(), 10))
 	}
 	c.stream.SetTrailer(trailer)
 	c.cancel()
+}
+
+// printable is a text as gRPC's text trailers can carry it. With anything else in one of them, a client may see
+// none at all.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // Finish ends writing and returns the status with which the handler returns: Canceled if the

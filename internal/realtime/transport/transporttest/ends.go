@@ -86,6 +86,7 @@ func told(t *testing.T, tr Transport) {
 		transport.Shutdown, transport.Slow, transport.TokenExpired, transport.StoreGone, transport.InternalError,
 		transport.NotStarted, transport.Replaced, transport.Kicked.Because("by carol"), transport.BadRequest,
 		transport.Overloaded.After(1500 * time.Millisecond),
+		{Code: 4600, Reason: "gesperrt für immer, 100%\n永久封禁\t\x7f"}, // a service's own words
 	} {
 		t.Run(why.Reason, func(t *testing.T) {
 			t.Parallel()
