@@ -20,11 +20,15 @@ func describe(err error, addr string) error {
 	}
 	st := with.GRPCStatus()
 	reason := client.Reason(err)
-	if reason == "" {
+	answered := reason != "" // a network that fails gives none
+	if !answered {
 		reason = st.Code().String()
 	}
 	switch st.Code() {
 	case codes.Unavailable:
+		if answered {
+			break
+		}
 		return fmt.Errorf("no node answers at %s; is one running there, and does it speak TLS (--tls) where this was not asked for, or the other way round? (%s)", addr, st.Message())
 	case codes.Unauthenticated:
 		return fmt.Errorf("%s wants to know who is calling; give --token: %s (%s)", addr, st.Message(), reason)

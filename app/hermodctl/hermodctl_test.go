@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -174,6 +175,8 @@ func (g *gateway) PushToClient(ctx context.Context, req *gatewayv1.UnicastPushRe
 		return &gatewayv1.UnicastPushResponse{Message: "no session", ErrorCode: "TARGET_OFFLINE"}, nil
 	case "stranger":
 		return nil, status.Error(codes.Unauthenticated, "a token is required")
+	case "late":
+		return nil, refusal(codes.Unavailable, "NOT_SERVING", "the node is about to stop")
 	}
 	return &gatewayv1.UnicastPushResponse{Success: true, Message: "delivered"}, nil
 }
@@ -193,6 +196,24 @@ func (g *gateway) BroadcastToClients(_ context.Context, req *gatewayv1.Broadcast
 	return &gatewayv1.BroadcastResponse{SentCount: 3}, nil
 }
 
+// sessions has none.
+type sessions struct {
+	gatewayv1.UnimplementedSessionServiceServer
+}
+
+func (sessions) CloseSession(context.Context, *gatewayv1.CloseSessionRequest) (*gatewayv1.CloseSessionResponse, error) {
+	return nil, refusal(codes.NotFound, "TARGET_NOT_FOUND", "the session does not exist")
+}
+
+// refusal is an error as a node answers it.
+func refusal(code codes.Code, reason, text string) error {
+	st, err := status.New(code, text).WithDetails(&errdetails.ErrorInfo{Reason: reason})
+	if err != nil {
+		return err
+	}
+	return st.Err()
+}
+
 func serveGateway(t *testing.T) (*gateway, string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -202,6 +223,7 @@ func serveGateway(t *testing.T) (*gateway, string) {
 	g := &gateway{}
 	server := grpc.NewServer()
 	gatewayv1.RegisterGatewayServiceServer(server, g)
+	gatewayv1.RegisterSessionServiceServer(server, sessions{})
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
 	return g, listener.Addr().String()
@@ -269,6 +291,7 @@ func TestPushFailures(t *testing.T) {
 	}{
 		{"offline", []string{"--openid", "away", "--addr", addr}, "openid away: no session (TARGET_OFFLINE)"},
 		{"no token", []string{"--openid", "stranger", "--addr", addr}, "give --token: a token is required (Unauthenticated)"},
+		{"a node that stops", []string{"--openid", "late", "--addr", addr}, "push: the node is about to stop (NOT_SERVING)"},
 		{"no node", []string{"--openid", "alice", "--addr", "127.0.0.1:1"}, "no node answers at 127.0.0.1:1"},
 		{"no gateway for the demo", []string{"--demo", "--addr", "127.0.0.1:1"}, "start a node first, with 'make run' or 'hermod': no node answers at 127.0.0.1:1"},
 		{"a key that is none", []string{"--openid", "alice", "--addr", addr, "--idempotency-key", "ключ"}, "printable ASCII"},
@@ -282,6 +305,18 @@ func TestPushFailures(t *testing.T) {
 				t.Errorf("got %+v, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestSessionsThatAreNotClosed are named, with what the node says of them.
+func TestSessionsThatAreNotClosed(t *testing.T) {
+	t.Parallel()
+	_, addr := serveGateway(t)
+	got := execute(t, "", "sessions", "close", "s1", "", "--addr", addr)
+	const says = "the session does not exist (TARGET_NOT_FOUND)\n"
+	want := outcome{exitFailed, "", `"s1": ` + says + `"": ` + says + "hermodctl sessions close: 2 of 2 sessions were not closed\n"}
+	if got != want {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -2,7 +2,6 @@ package hermodctl
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -186,27 +185,28 @@ The exit code is 1 if a session could not be closed, or if there was none.`,
 				ids = append(ids, info.ID)
 			}
 		}
-		return closeAll(cmd.Context(), client, ids, *code, *reason, s)
+		failed := 0
+		for _, id := range ids {
+			closed, err := client.CloseSession(cmd.Context(), id, *code, *reason)
+			if err != nil {
+				failed++
+				fmt.Fprintf(s.err, "%q: %v\n", id, describe(err, f.addr))
+				continue
+			}
+			fmt.Fprintln(s.out, closed)
+		}
+		return notClosed(failed, len(ids))
 	}
 	return cmd
 }
 
-func closeAll(ctx context.Context, client *upstream.UnicastClient, ids []string, code uint32, reason string, s *streams) error {
-	failed := 0
-	for _, id := range ids {
-		closed, err := client.CloseSession(ctx, id, code, reason)
-		if err != nil {
-			failed++
-			fmt.Fprintf(s.err, "%s: %v\n", printable(id), err)
-			continue
-		}
-		fmt.Fprintln(s.out, closed)
-	}
+// notClosed is nil if there were sessions and all of them were closed.
+func notClosed(failed, of int) error {
 	switch {
-	case len(ids) == 0:
+	case of == 0:
 		return errors.New("no session fits")
 	case failed > 0:
-		return fmt.Errorf("%d of %d sessions were not closed", failed, len(ids))
+		return fmt.Errorf("%d of %d sessions were not closed", failed, of)
 	}
 	return nil
 }
