@@ -26,6 +26,7 @@ type faulty struct {
 	mu      sync.Mutex
 	streams []grpc.BidiStreamingServer[imv1.MessageRequest, imv1.MessageResponse]
 	count   int
+	says    metadata.MD // the trailer of a stream that the fault ends
 }
 
 func (s *faulty) StreamMessages(stream grpc.BidiStreamingServer[imv1.MessageRequest, imv1.MessageResponse]) error {
@@ -55,6 +56,7 @@ func (s *faulty) handle(stream grpc.BidiStreamingServer[imv1.MessageRequest, imv
 	text := &imv1.MessageResponse{Type: req.GetType(), Content: req.GetContent()}
 	if s.count == 10 {
 		if err := s.fault(s, text); err != nil {
+			stream.SetTrailer(s.says)
 			return err
 		}
 	} else if err := s.publish(text); err != nil {
@@ -101,6 +103,10 @@ func TestRunNotices(t *testing.T) {
 		"the sender thrown out": {func(*faulty, *imv1.MessageResponse) error {
 			return status.Error(codes.Aborted, "go away")
 		}, map[string]int64{"status Aborted": 1}},
+		"the sender told why": {func(s *faulty, _ *imv1.MessageResponse) error {
+			s.says = metadata.Pairs("disconnect-code", "3001", "disconnect-reason", "too slow")
+			return status.Error(codes.Canceled, "whatever the reason")
+		}, map[string]int64{"closed 3001 too slow": 1}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,9 @@ import (
 // pollEvery is how long a sender waits before it looks again whether the others have caught up.
 const pollEvery = time.Millisecond
 
+// maxGap is more than any load lasts.
+const maxGap = 365 * 24 * time.Hour
+
 // lane is a sender: it sends units, which are messages, calls or requests, one after another, of which
 // so many may be unanswered. One goroutine drives it; another one tells it of answers.
 type lane struct {
@@ -44,10 +47,13 @@ func schedules(rate float64, lanes int) []schedule {
 	}
 	start, gap := time.Now(), float64(time.Second)/rate
 	for i := range all {
-		all[i] = schedule{start.Add(time.Duration(gap * float64(i))), time.Duration(gap * float64(lanes))}
+		all[i] = schedule{start.Add(atMost(gap * float64(i))), atMost(gap * float64(lanes))}
 	}
 	return all
 }
+
+// atMost keeps so many nanoseconds, of a rate that is close to none, within what a duration holds.
+func atMost(ns float64) time.Duration { return time.Duration(min(ns, float64(maxGap))) }
 
 // at is when unit n is due.
 func (s schedule) at(n int64) time.Time { return s.start.Add(time.Duration(n) * s.every) }

@@ -63,6 +63,11 @@ func TestLaneSharesARate(t *testing.T) {
 			}
 		}
 	}
+	for _, s := range schedules(1e-12, 4)[1:] {
+		if s.every <= 0 || time.Until(s.at(0)) < 24*time.Hour {
+			t.Errorf("at next to no rate one is due every %v, from %v on", s.every, s.start)
+		}
+	}
 	if s := schedules(0, 1)[0]; s.every != 0 {
 		t.Error("no rate is a rate")
 	}

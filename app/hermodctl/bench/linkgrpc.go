@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"strconv"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -106,10 +107,30 @@ func (l *grpcLink) send(frame []byte) error {
 
 func (l *grpcLink) receive(take taker) error {
 	err := l.stream.RecvMsg(take)
+	if err == nil {
+		return nil
+	}
+	if closed := closedBy(l.stream.Trailer()); closed != nil {
+		return closed
+	}
 	if errors.Is(err, io.EOF) {
 		return &closedError{reason: "the stream has ended"}
 	}
 	return err
+}
+
+// closedBy is what a node has said in the trailer of a stream that it has closed; nil: nothing. The status of such
+// a stream is Canceled, whatever the reason.
+func closedBy(trailer metadata.MD) *closedError {
+	code, reason := trailer.Get("disconnect-code"), trailer.Get("disconnect-reason")
+	if len(code) == 0 || len(reason) == 0 {
+		return nil
+	}
+	n, err := strconv.Atoi(code[0])
+	if err != nil {
+		return nil
+	}
+	return &closedError{code: n, reason: reason[0]}
 }
 
 func (l *grpcLink) close() { l.cancel() }
