@@ -20,7 +20,7 @@ type benchMode struct {
 	protocols            string // that may be chosen; empty where there is one
 }
 
-const protocolsOfPushes = "im (not over quic) or gateway"
+const protocolsOfPushes = "im or gateway"
 
 var benchModes = []benchMode{{
 	mode: bench.Fanout, short: "One member of each room sends, the others receive",

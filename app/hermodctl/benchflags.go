@@ -114,6 +114,9 @@ func (f *benchFlags) complete(ctx context.Context, notes io.Writer) (p bench.Pla
 	if p.Transport != bench.QUIC || f.serviceTLS { // QUIC has it always, and the others need not
 		p.ServiceTLS = p.TLS
 	}
+	if p.Transport == bench.QUIC && p.TLS == nil {
+		return p, usagef("quic needs TLS; give --ca FILE, --tls to trust the authorities of the system, or --skip-verify to trust any certificate")
+	}
 	if err := p.Check(); err != nil {
 		return p, usagef("%v", err)
 	}

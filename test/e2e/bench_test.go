@@ -88,13 +88,13 @@ func TestBenchCountsAddUp(t *testing.T) {
 	}
 	for _, test := range []struct{ load, transports string }{
 		{"fanout --connections 20 --envelopes --stored", "grpc websocket"},
-		{"fanout --connections 20 --rooms 4 --rate 200", "grpc websocket"},
-		{"rooms --connections 20 --rooms 4 --in-flight 3 --stored", "grpc websocket"},
+		{"fanout --connections 20 --rooms 4 --rate 200", "grpc websocket quic"},
+		{"rooms --connections 20 --rooms 4 --in-flight 3 --stored", "grpc websocket quic"},
 		{"rooms --connections 20 --rooms 4 --rate 200", "grpc"},
 		{"broadcast --connections 10", "grpc websocket quic"},
 		{"broadcast --connections 10 --rate 50 --protocol im", "websocket"},
 		{"push --connections 10 --in-flight 16", "grpc websocket quic"},
-		{"push --connections 20 --in-flight 3 --batch 20 --protocol im", "grpc websocket"},
+		{"push --connections 20 --in-flight 3 --batch 20 --protocol im", "grpc websocket quic"},
 		{"push --connections 10 --rate 100", "quic"},
 		{"request --connections 10 --in-flight 4", "grpc websocket quic"},
 		{"request --connections 10 --rate 200", "websocket"},

@@ -55,15 +55,18 @@ func newNodeDialer(p *Plan, addr string) dialer {
 	case WebSocket:
 		return &webDialer{addr: addr, tls: p.TLS, protocol: p.Protocol}
 	case QUIC:
-		return &quicDialer{addr: addr, tls: quicTLS(p.TLS)}
+		return &quicDialer{addr: addr, tls: quicTLS(p.TLS, p.Protocol), protocol: p.Protocol}
 	default:
 		return &grpcDialer{addr: addr, tls: p.TLS, protocol: p.Protocol, shared: max(1, p.Shared)}
 	}
 }
 
-func quicTLS(c *tls.Config) *tls.Config {
+func quicTLS(c *tls.Config, protocol Protocol) *tls.Config {
 	c = c.Clone()
 	c.NextProtos = []string{"gatesvr"}
+	if protocol == IM {
+		c.NextProtos = []string{"im.v1"}
+	}
 	return c
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	imv1 "github.com/game-im/hermod/api/im/v1"
 )
 
 const (
@@ -21,11 +23,12 @@ const (
 
 // quicDialer opens QUIC connections of one stream each.
 type quicDialer struct {
-	addr string
-	tls  *tls.Config
+	addr     string
+	tls      *tls.Config
+	protocol Protocol
 }
 
-func (d *quicDialer) dial(ctx context.Context, _ identity) (link, error) {
+func (d *quicDialer) dial(ctx context.Context, who identity) (link, error) {
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	conn, err := quic.DialAddr(ctx, d.addr, d.tls, &quic.Config{KeepAlivePeriod: 10 * time.Second})
@@ -36,7 +39,22 @@ func (d *quicDialer) dial(ctx context.Context, _ identity) (link, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.CloseWithError(0, ""))
 	}
-	return &quicLink{conn: conn, stream: stream, in: bufio.NewReader(stream)}, nil
+	l := &quicLink{conn: conn, stream: stream, in: bufio.NewReader(stream)}
+	if d.protocol == IM {
+		if err := l.send(hello(who)); err != nil {
+			return nil, errors.Join(err, conn.CloseWithError(0, ""))
+		}
+	}
+	return l, nil
+}
+
+// hello is the first frame of im.v1 over QUIC: a heartbeat with what is in the headers elsewhere.
+func hello(who identity) []byte {
+	metadata := map[string]string{"user-id": who.user, "room-id": who.room, "device-id": "bench", "capabilities": who.capabilities}
+	if who.token != "" {
+		metadata["authorization"] = "Bearer " + who.token
+	}
+	return encode(&imv1.MessageRequest{Type: imv1.MessageType_MESSAGE_TYPE_HEARTBEAT, Metadata: metadata})
 }
 
 func (d *quicDialer) close() error { return nil }

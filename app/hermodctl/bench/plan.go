@@ -124,8 +124,6 @@ func (p *Plan) checkWords() error {
 
 func (p *Plan) checkProtocol() error {
 	switch {
-	case p.Transport == QUIC && p.Protocol == IM:
-		return fmt.Errorf("the protocol im is not spoken over quic; gateway is allowed there, and im over grpc and websocket")
 	case p.Transport == QUIC && p.TLS == nil:
 		return fmt.Errorf("quic needs TLS; say which authorities to trust, or to trust any certificate")
 	case p.hasRooms() && p.Protocol != IM:

@@ -20,7 +20,6 @@ func TestPlanCheck(t *testing.T) {
 		`there is no mode "fan"; allowed are fanout, rooms, broadcast, push, request, idle`: func(p *Plan) { p.Mode = "fan" },
 		`there is no transport "tcp"; allowed are grpc, websocket, quic`:                    func(p *Plan) { p.Transport = "tcp" },
 		`there is no protocol "xmpp"`:                       func(p *Plan) { p.Protocol = "xmpp" },
-		"im over grpc and websocket":                        func(p *Plan) { p.Transport = QUIC },
 		"quic needs TLS":                                    func(p *Plan) { p.Mode, p.Transport, p.Protocol = Idle, QUIC, Gateway },
 		"the mode fanout needs rooms":                       func(p *Plan) { p.Protocol = Gateway },
 		"the mode request needs the protocol gateway":       func(p *Plan) { p.Mode = Request },
@@ -51,6 +50,7 @@ func TestPlanCheck(t *testing.T) {
 		func(p *Plan) { p.Mode, p.Rooms = Idle, 0 },
 		func(p *Plan) { p.Mode, p.Protocol, p.Rooms = Request, Upstream, 0 },
 		func(p *Plan) { p.Mode, p.Transport, p.Protocol, p.TLS = Push, QUIC, Gateway, &tls.Config{} },
+		func(p *Plan) { p.Transport, p.TLS = QUIC, &tls.Config{} },
 	} {
 		p := goodPlan()
 		adapt(&p)
