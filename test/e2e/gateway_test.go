@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	gatewayv1 "github.com/game-im/hermod/api/gateway/v1"
+	upstreamv1 "github.com/game-im/hermod/api/upstream/v1"
 )
 
 // tell pushes to any kind of target and returns the answer.
@@ -174,4 +176,45 @@ func TestGatewayTokens(t *testing.T) {
 	header := Dialed(t, n.IM, "alice", nil, "authorization", "Bearer "+proof)
 	header.Begin(&gatewayv1.StartRequest{})
 	wantData(t, header.Ask("hello", ""), "welcome, alice", "")
+}
+
+// TestGatewayTokensAreRenewed: a gid that the login has assigned is no claim of the client's, so that a fresh token is
+// good though it has none, or another one; somebody else's is not.
+func TestGatewayTokensAreRenewed(t *testing.T) {
+	t.Parallel()
+	b := Serve(t, func(_ context.Context, r *upstreamv1.UpstreamRequest) (*upstreamv1.UpstreamResponse, error) {
+		return &upstreamv1.UpstreamResponse{Code: 200, Message: r.GetAction(), Headers: map[string]string{"gid": "77"}}, nil
+	})
+	n := Start(t, jwtMode+fmt.Sprintf("upstream: {services: [{name: game, targets: [%q]}], routes: [{service: game}]}\n", b.Addr))
+	fresh := func(user string, more ...any) string {
+		return strings.TrimPrefix(token(t, secret, user, time.Hour, more...), "Bearer ")
+	}
+	alice := Dialed(t, n.IM, "alice", nil)
+	alice.Begin(&gatewayv1.StartRequest{AuthToken: fresh("alice")})
+	renew := func(with string) *gatewayv1.ServerPush {
+		beat := &gatewayv1.ClientRequest{Type: gatewayv1.RequestType_REQUEST_HEARTBEAT, Headers: map[string]string{"authorization": with}}
+		if err := alice.raw.Send(beat); err != nil {
+			t.Fatal(err)
+		}
+		return alice.Next()
+	}
+	for _, when := range []string{"before the login", "after it"} {
+		for _, good := range []string{fresh("alice"), "Bearer " + fresh("alice")} {
+			if got := renew(good); got.GetType() != gatewayv1.PushType_PUSH_HEARTBEAT_RESP {
+				t.Errorf("%s a fresh token is answered with %v", when, got)
+			}
+		}
+		if got := renew(fresh("bob")); got.GetType() != gatewayv1.PushType_PUSH_ERROR || read(t, got, &gatewayv1.ErrorMessage{}).GetErrorCode() != 403 {
+			t.Errorf("%s somebody else's token is answered with %v", when, got)
+		}
+		if when == "before the login" {
+			alice.Ask("hello", "")
+		}
+	}
+	if got := renew(fresh("alice", "gid", 5)); got.GetType() != gatewayv1.PushType_PUSH_HEARTBEAT_RESP {
+		t.Errorf("a token with another gid than the login's is answered with %v", got)
+	}
+	if out, err := hermodctl(t, "sessions", "list", "--gid", "77", "--token", serviceToken, "--addr", n.Gateway); err != nil || !strings.Contains(out, alice.Session) {
+		t.Errorf("the session has lost its gid: %v\n%s", err, out)
+	}
 }

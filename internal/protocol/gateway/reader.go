@@ -85,8 +85,7 @@ func (r *reader) heartbeat(ctx context.Context, req *gatewayv1.ClientRequest) *b
 		return err
 	}
 	if token := req.GetHeaders()["authorization"]; token != "" {
-		held, _ := r.life.who()
-		id, err := r.h.auth.Refresh(ctx, held, strings.TrimPrefix(token, "Bearer "))
+		id, err := r.refresh(ctx, strings.TrimPrefix(token, "Bearer "))
 		if err != nil {
 			return biz.AsError(err)
 		}
@@ -107,6 +106,24 @@ func (r *reader) heartbeat(ctx context.Context, req *gatewayv1.ClientRequest) *b
 		},
 	}))
 	return nil
+}
+
+// refresh returns the identity that a new token proves. The gid of a session that is logged in is the word of the
+// service that let it in, and no token is held to it.
+func (r *reader) refresh(ctx context.Context, token string) (biz.Identity, error) {
+	held, _ := r.life.who() // first: a login may come between
+	if !r.life.loggedIn() {
+		return r.h.auth.Refresh(ctx, held, token)
+	}
+	id, err := r.h.auth.Prove(ctx, token, held.User, held.Device)
+	if err != nil {
+		return biz.Identity{}, err
+	}
+	if id.User != held.User {
+		return biz.Identity{}, biz.Errorf(biz.KindPermissionDenied, "IDENTITY_CHANGED", "the token is of another user than the session; open a new session for it")
+	}
+	id.Device = held.Device
+	return id, nil
 }
 
 // business hands a request on, in its turn. Once its number is right the number is used up, whatever
