@@ -97,3 +97,13 @@ func TestStamp(t *testing.T) {
 		t.Error("a payload that was cut short passed")
 	}
 }
+
+// TestOneEndIsOneKind: a node that stops advises each client to come back at another time.
+func TestOneEndIsOneKind(t *testing.T) {
+	t.Parallel()
+	for _, said := range []string{"the node is shutting down; reconnect", "the node is shutting down; reconnect (retry after 669ms)", "the node is shutting down; reconnect (retry after 260ms)"} {
+		if got, want := kindOf(&closedError{code: 3000, reason: said}), "closed 3000 the node is shutting down; reconnect"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

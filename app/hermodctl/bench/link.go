@@ -83,7 +83,8 @@ func (e *closedError) Error() string {
 // kindOf is what a failure is counted as.
 func kindOf(err error) string {
 	if e, ok := errors.AsType[*closedError](err); ok {
-		return strings.TrimSpace(fmt.Sprintf("closed %d %s", e.code, e.reason))
+		reason, _, _ := strings.Cut(e.reason, " (retry after ") // which is another time for each client
+		return strings.TrimSpace(fmt.Sprintf("closed %d %s", e.code, reason))
 	}
 	if e, ok := errors.AsType[interface {
 		error
