@@ -116,6 +116,7 @@ func checkData(d *Data, ps *Problems) {
 	if d.GetDir() == "" {
 		ps.add("data.dir", "is empty; name a directory")
 	}
+	checkDatabase(d.GetDatabase(), ps)
 	checkBlobs(d.GetBlobs(), ps)
 	if l := d.GetLog(); l.GetQueueMessages() < l.GetBatchRows() {
 		ps.add("data.log.queue_messages", "%d is too small; at least data.log.batch_rows, which is %d", l.GetQueueMessages(), l.GetBatchRows())
