@@ -68,7 +68,7 @@ func mysqlConfig(o Options) (*mysql.Config, error) {
 	}
 	c, err := mysql.ParseDSN(o.DSN)
 	if err != nil {
-		return nil, err // says what is wrong, and not the password
+		return nil, mysqlProblem(err)
 	}
 	if c.DBName == "" {
 		return nil, errors.New("dsn names no database; it ends with /NAME")

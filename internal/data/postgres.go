@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"time"
@@ -44,7 +45,7 @@ func openPostgres(o Options) (pools, error) {
 	index.SetMaxOpenConns(1)
 	keep(read, o)
 	return pools{
-		name: fmt.Sprintf("%s on %s:%d", c.Database, c.Host, c.Port), write: write, read: read, index: index,
+		name: fmt.Sprintf("%s on %s:%d", cmp.Or(c.Database, c.User), c.Host, c.Port), write: write, read: read, index: index,
 		dialector: func(p gorm.ConnPool) gorm.Dialector { return postgres.New(postgres.Config{Conn: p}) },
 	}, nil
 }
@@ -56,9 +57,12 @@ func postgresConfig(o Options) (*pgx.ConnConfig, error) {
 	if o.DSN == "" {
 		return nil, fmt.Errorf("dsn is empty; postgres needs one, such as postgres://user:password@host:5432/hermod")
 	}
+	if err := checkPostgresDSN(o.DSN); err != nil {
+		return nil, err
+	}
 	c, err := pgx.ParseConfig(o.DSN)
 	if err != nil {
-		return nil, err // says what is wrong, and not the password
+		return nil, postgresProblem(err)
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = o.StatementTimeout
