@@ -1,6 +1,7 @@
 package data
 
 import (
+	"database/sql"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,6 +49,31 @@ func TestOpenRefusesANewerSchema(t *testing.T) {
 	}
 	if !strings.Contains(err.Error(), "version 99") || !strings.Contains(err.Error(), "newer") {
 		t.Error(err)
+	}
+}
+
+// TestOpenRefusesAFileThatItCannotWrite: it is named.
+func TestOpenRefusesAFileThatItCannotWrite(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "hermod.db")
+	if err := openWith(t, Options{DSN: file}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	other.SetMaxOpenConns(1)
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), Options{DSN: file}, quiet())
+	if err == nil {
+		t.Fatal("opened", db.Close())
+	}
+	if want := "data: open " + file + ": database is locked"; !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("error %q does not begin with %q", err, want)
 	}
 }
 

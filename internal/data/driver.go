@@ -23,7 +23,8 @@ type driver struct {
 	version    func(Options) (*sql.DB, error) // for reading the schema's version, where that must not make anything
 	locker     func() (lock.SessionLocker, error)
 	// patient and usual are statements, if not empty, that have the server let the statements of a
-	// connection take as long as they do, and no more. To change a large table takes its time.
+	// connection take as long as they do, and no more. To change a large table takes its time. Of a file, usual finds
+	// out whether it can be written.
 	patient, usual string
 	dialect        dialect
 }

@@ -109,11 +109,14 @@ func isLostConnection(err error) bool {
 	return errors.As(err, &pg) && pg.Code == "57P01" // the server is shutting down
 }
 
-// isMissingTable tells whether a server refused a query because there is no such table.
+// isMissingTable tells whether a database refused a query because there is no such table.
 func isMissingTable(err error) bool {
+	var lite *sqlite.Error
 	var pg *pgconn.PgError
 	var my *mysql.MySQLError
 	switch {
+	case errors.As(err, &lite): // which has no code for it
+		return lite.Code() == sqlite3.SQLITE_ERROR && strings.Contains(lite.Error(), "no such table")
 	case errors.As(err, &pg):
 		return pg.Code == "42P01"
 	case errors.As(err, &my):

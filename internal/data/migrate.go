@@ -37,10 +37,20 @@ func migrate(ctx context.Context, db *sql.DB, name string, drv driver, log *slog
 	}
 	if drv.usual != "" {
 		if _, err := db.ExecContext(ctx, drv.usual); err != nil {
-			return fmt.Errorf("data: migrate: %w", err)
+			return fmt.Errorf("data: open %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// recognise refuses a database in which another program has migrated its own schema, whose versions would be taken for
+// those of this one, and written down in between.
+func recognise(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, "SELECT room_id FROM idempotency WHERE 1 = 0") // since the first schema
+	if isMissingTable(err) {
+		return fmt.Errorf("the table %s in it is of another program; Hermod wants a database for itself", goose.DefaultTablename)
+	}
+	return err
 }
 
 // bringUp migrates one node at a time. The provider would lock for itself, but not while it makes its own
@@ -59,12 +69,17 @@ func bringUp(ctx context.Context, db *sql.DB, name string, drv driver, log *slog
 	if err != nil {
 		return fmt.Errorf("data: open %s: read the schema's version: %w", name, err)
 	}
+	if current > 0 {
+		if err := recognise(ctx, db); err != nil {
+			return fmt.Errorf("data: open %s: %w", name, err)
+		}
+	}
 	if current > known {
 		return fmt.Errorf("data: the schema has version %d and this program knows %d: it was written by a newer one", current, known)
 	}
 	applied, err := provider.Up(ctx)
 	if err != nil {
-		return fmt.Errorf("data: migrate: %w", err)
+		return fmt.Errorf("data: migrate %s: %w", name, err)
 	}
 	if len(applied) > 0 {
 		log.InfoContext(ctx, "schema migrated", "from", current, "to", known)

@@ -2,6 +2,7 @@ package data
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -256,6 +257,37 @@ func TestOpenRefusesANewerSchemaOnServers(t *testing.T) {
 		}
 		if v, err := ReadVersion(t.Context(), opts); err != nil || v.Schema != 99 {
 			t.Errorf("afterwards: %+v, %v", v, err)
+		}
+	})
+}
+
+// TestOpenRefusesTheDatabaseOfAnotherProgram that keeps versions of its schema in the same way, be they low or high ones, and
+// leaves them alone.
+func TestOpenRefusesTheDatabaseOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	onEveryDatabase(t, func(t *testing.T, opts Options) {
+		for _, version := range []int64{2, 20240101000000} {
+			drv, p := raw(t, opts.withDefaults())
+			provider, err := newProvider(p.write, drv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = provider.GetDBVersion(t.Context()) // which makes the table
+			insert := drv.dialect.placed("INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, ?)")
+			if err == nil {
+				_, err = p.write.ExecContext(t.Context(), insert, version, true)
+			}
+			if err := errors.Join(err, p.close()); err != nil {
+				t.Fatal(err)
+			}
+			if db, err := Open(t.Context(), opts, quiet()); err == nil {
+				t.Fatal("opened", db.Close())
+			} else if !strings.Contains(err.Error(), "of another program") {
+				t.Error(err)
+			}
+			if v, err := ReadVersion(t.Context(), opts); err != nil || v.Schema != version {
+				t.Errorf("its version %d became %d, %v", version, v.Schema, err)
+			}
 		}
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 var sqliteDriver = driver{
 	goose: database.DialectSQLite3, migrations: "sqlite", open: openSQLite, version: sqliteVersion,
+	usual: "BEGIN IMMEDIATE; ROLLBACK",
 	dialect: dialect{
 		begin: "BEGIN IMMEDIATE",
 		once:  onConflictDoNothing,

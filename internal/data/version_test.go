@@ -27,6 +27,13 @@ func TestReadVersion(t *testing.T) {
 	if v, err := ReadVersion(t.Context(), Options{Dir: dir}); err != nil || v.Schema == 0 || v.Schema != v.Known {
 		t.Errorf("of a store in use: %+v, %v", v, err)
 	}
+	empty := filepath.Join(dir, "empty.db") // of a node that was killed when it had just made it
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := ReadVersion(t.Context(), Options{DSN: empty}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("of an empty file: %+v, %v", v, err)
+	}
 	garbage := filepath.Join(dir, "garbage.db")
 	if err := os.WriteFile(garbage, []byte("this is no database, whatever its name says"), 0o600); err != nil {
 		t.Fatal(err)
