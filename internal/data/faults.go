@@ -35,6 +35,8 @@ func faultOf(err error) fault {
 		return postgresFault(pg)
 	case errors.As(err, &my):
 		return mysqlFault(my)
+	case errors.Is(err, mysql.ErrPktTooLarge):
+		return rowFault
 	}
 	return noFault
 }
@@ -78,6 +80,10 @@ func mysqlFault(e *mysql.MySQLError) fault {
 		// null, column, duplicate, syntax, table, range, value, default, text, length, foreign key, SIGNAL,
 		// overflow, JSON, checks of MySQL and of MariaDB
 		return rowFault
+	case 1105, 1153: // no number of its own, and a packet that is too large
+		if strings.Contains(e.Message, "max_allowed_packet") {
+			return rowFault
+		}
 	}
 	return storeFault
 }

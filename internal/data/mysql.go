@@ -82,6 +82,7 @@ func mysqlConfig(o Options) (*mysql.Config, error) {
 	c.Params["sql_mode"] = "'ANSI_QUOTES,STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
 	c.Logger = &mysql.NopLogger{} // what it would write is returned as an error as well
 	c.InterpolateParams = true
+	c.MaxAllowedPacket = 0 // the server is asked; statements that exceed it send their arguments one by one
 	c.MultiStatements = false
 	c.ClientFoundRows = false // or an insertion that did nothing would count
 	if err := c.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
