@@ -5,11 +5,22 @@ import (
 	"strings"
 )
 
+// databaseAddresses are examples for people, by driver.
+var databaseAddresses = map[string]string{
+	"postgres": "postgres://user:password@host:5432/hermod",
+	"mysql":    "user:password@tcp(host:3306)/hermod",
+}
+
 // checkDatabase finds the address of a server where the path of a file is expected. Without it the node would make a
 // file of that name, password included, and store there what people think is in their database. The address is not shown.
 func checkDatabase(d *Data_Database, ps *Problems) {
-	if d.GetDriver() == "sqlite" && isAddress(d.GetDsn()) {
-		ps.add("data.database.dsn", "looks like an address, and data.database.driver sqlite takes the path of a file; "+
+	const at = "data.database.dsn"
+	example, server := databaseAddresses[d.GetDriver()]
+	switch {
+	case server && d.GetDsn() == "":
+		ps.add(at, "is empty; data.database.driver %s needs an address such as %s (HERMOD_DB_DSN sets it)", d.GetDriver(), example)
+	case d.GetDriver() == "sqlite" && isAddress(d.GetDsn()):
+		ps.add(at, "looks like an address, and data.database.driver sqlite takes the path of a file; "+
 			"for a server set data.database.driver to postgres or mysql (HERMOD_DB_DRIVER sets it)")
 	}
 }

@@ -80,6 +80,7 @@ func TestRefusals(t *testing.T) {
 		"other database":       {"data: {database: {driver: oracle}}", "data.database.driver", "one of sqlite"},
 		"a server's URL":       {"data: {database: {dsn: 'postgres://hermod:hunter2@db:5432/hermod'}}", "data.database.dsn", "set data.database.driver to postgres or mysql"},
 		"MySQL's address":      {"data: {database: {dsn: 'hermod:hunter2@tcp(db:3306)/hermod?tls=true'}}", "data.database.dsn", "sqlite takes the path of a file"},
+		"no address":           {"data: {database: {driver: mysql}}", "data.database.dsn", "such as user:password@tcp(host:3306)/hermod (HERMOD_DB_DSN sets it)"},
 		"keywords of libpq":    {"data: {database: {dsn: 'host=db user=hermod password=hunter2'}}", "data.database.dsn", "sqlite takes the path of a file"},
 		"small log queue":      {"data: {log: {queue_messages: 10}}", "data.log.queue_messages", "at least data.log.batch_rows, which is 512"},
 		"no time to leave":     {token + "server: {stop: {notice: 2s, drain: 1s, timeout: 6s}}\nregistry: {type: etcd, addrs: 'etcd:2379'}", "server.stop.timeout", "leaving the registry (3s), notice and drain take 6s"},
