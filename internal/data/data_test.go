@@ -2,6 +2,8 @@ package data
 
 import (
 	"database/sql"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,6 +50,21 @@ func TestOpenRefusesANewerSchema(t *testing.T) {
 		t.Fatal("opened", newer.Close())
 	}
 	if !strings.Contains(err.Error(), "version 99") || !strings.Contains(err.Error(), "newer") {
+		t.Error(err)
+	}
+}
+
+// TestALinkIsNoSecondFile: whoever comes to a database file by a link is kept from it as well.
+func TestALinkIsNoSecondFile(t *testing.T) {
+	t.Parallel()
+	file, link := filepath.Join(t.TempDir(), "hermod.db"), filepath.Join(t.TempDir(), "hermod.db")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	openWith(t, Options{DSN: file})
+	if db, err := Open(t.Context(), Options{DSN: link}, quiet()); err == nil {
+		t.Fatal("opened", db.Close())
+	} else if !errors.Is(err, ErrInUse) {
 		t.Error(err)
 	}
 }

@@ -36,9 +36,9 @@ func File(opts Options) (string, error) {
 		return "", fmt.Errorf("data: %s keeps no file of its own", opts.Driver)
 	}
 	if opts.DSN != "" {
-		return filepath.Abs(opts.DSN)
+		return filePath(opts.DSN)
 	}
-	return filepath.Abs(filepath.Join(opts.Dir, "hermod.db"))
+	return filePath(filepath.Join(opts.Dir, "hermod.db"))
 }
 
 // CopyFile makes a copy of the database file that opts name, as it is when the copy begins, and returns

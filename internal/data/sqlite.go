@@ -66,11 +66,27 @@ func sqlitePath(o Options) (string, error) {
 	if strings.HasPrefix(path, ":memory:") || strings.HasPrefix(path, "file:") {
 		return "", fmt.Errorf("dsn %q must be the path of a file: readers and writer share it", path)
 	}
-	path, err := filepath.Abs(path)
+	path, err := filePath(path)
 	if err != nil {
 		return "", err
 	}
 	return path, os.MkdirAll(filepath.Dir(path), 0o700)
+}
+
+// filePath is the absolute path of a database file. A link is followed, as SQLite does: the lock that keeps others from
+// the file is beside the file, and what takes its place is put there.
+func filePath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != os.ModeSymlink {
+		return path, nil
+	}
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		return to, nil
+	}
+	return path, nil // it leads to what is not there yet
 }
 
 // sqliteWriter returns the settings of the connection that writes. A checkpoint copies a page once

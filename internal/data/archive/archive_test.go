@@ -207,6 +207,29 @@ func TestRestoreReplaces(t *testing.T) {
 	before.wantSaid("older", "data")
 }
 
+// TestRestoreFollowsALink: the database is where the link leads, and the link stays.
+func TestRestoreFollowsALink(t *testing.T) {
+	t.Parallel()
+	file, to, elsewhere := backup(t), t.TempDir(), t.TempDir()
+	n := start(t, elsewhere)
+	n.say("mine")
+	n.end()
+	if err := os.Symlink(filepath.Join(elsewhere, "hermod.db"), filepath.Join(to, "hermod.db")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := archive.Restore(t.Context(), file, storeIn(to))
+	if err != nil || len(r.Replaced) != 1 || filepath.Dir(r.Replaced[0]) != elsewhere {
+		t.Fatalf("restored %+v, %v", r, err)
+	}
+	if info, err := os.Lstat(filepath.Join(to, "hermod.db")); err != nil || info.Mode().Type() != os.ModeSymlink {
+		t.Errorf("the link: %v, %v", info, err)
+	}
+	restored := start(t, elsewhere)
+	restored.wantSaid("1")
+	restored.end()
+	start(t, r.Replaced[0]).wantSaid("mine")
+}
+
 // killed leaves in dir what a node that was killed would have left.
 func killed(t *testing.T, n *node, dir string) {
 	t.Helper()
