@@ -71,6 +71,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"tail room a --after -1", `--after "-1" is not possible`},
 		{"tail room a --after a=1", `--after "a=1" is not possible`},
 		{"tail room a --after 1 --after 2", "--after is given twice"},
+		{"tail user a --after r=1 --after r=2", "--after is given twice for room r"},
 		{"tail user a --after =1", `--after "=1" is not possible`},
 		{"tail user a --last 501", "--last 501 is not possible; 0 to 500 is allowed"},
 		{"tail user a --limit -1", "--limit -1 is not possible"},

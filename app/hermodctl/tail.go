@@ -160,6 +160,9 @@ func (f *tailFlags) config() (tail.Config, error) {
 		case err != nil || seq < 0 || at == 0:
 			return cfg, usagef("--after %q is not possible; a whole number from 0 is allowed", given)
 		case at > 0:
+			if _, twice := cfg.Rooms[room]; twice {
+				return cfg, usagef("--after is given twice for room %s", room)
+			}
 			cfg.Rooms[room] = seq
 		case cfg.After >= 0:
 			return cfg, usagef("--after is given twice")
