@@ -27,7 +27,8 @@ const (
 // it.
 var policy = [actions]struct {
 	least  Role // from this role on
-	member bool // it concerns another member, who has to be of a lower role, unless an admin does it
+	member bool // it concerns a member, who has to be of a lower role, unless an admin does it
+	own    bool // or oneself, whatever one's role
 	direct bool // also in a direct room, where both are users
 }{
 	ActSend:        {least: RoleUser, direct: true},
@@ -35,11 +36,11 @@ var policy = [actions]struct {
 	ActReact:       {least: RoleUser, direct: true},
 	ActEditOwn:     {least: RoleUser, direct: true},
 	ActRecallOwn:   {least: RoleUser, direct: true},
-	ActRecallOther: {least: RoleModerator, member: true},
+	ActRecallOther: {least: RoleModerator, member: true, own: true},
 	ActInvite:      {least: RoleUser},
-	ActKick:        {least: RoleModerator, member: true},
-	ActMute:        {least: RoleModerator, member: true},
-	ActBan:         {least: RoleModerator, member: true},
+	ActKick:        {least: RoleModerator, member: true, own: true}, // which is refused with a better reason
+	ActMute:        {least: RoleModerator, member: true},            // a moderator whom an admin has muted stays so
+	ActBan:         {least: RoleModerator, member: true, own: true},
 	ActSetRole:     {least: RoleAdmin, member: true},
 	ActUpdateRoom:  {least: RoleAdmin},
 	ActDeleteRoom:  {least: RoleAdmin},
@@ -74,7 +75,7 @@ func May(a Actor, do Action, room *Room, member, to *Member) error {
 		return errNotIn(room.ID, a.User)
 	case member.Role < rule.least:
 		return Errorf(KindPermissionDenied, "ROLE_TOO_LOW", "a %s may not %s in room %q; a %s may", member.Role, do, room.ID, rule.least)
-	case rule.member && to != nil && to.User != a.User && to.Role >= member.Role && member.Role < RoleAdmin:
+	case rule.member && to != nil && (to.User != a.User || !rule.own) && to.Role >= member.Role && member.Role < RoleAdmin:
 		return Errorf(KindPermissionDenied, "ROLE_TOO_LOW", "a %s may not %s a %s in room %q", member.Role, do, to.Role, room.ID)
 	}
 	return nil

@@ -17,20 +17,21 @@ func TestPolicyRoleByAction(t *testing.T) {
 		least  biz.Role
 		above  bool // only of lower roles, unless an admin does it
 		direct bool
+		own    bool // also a moderator to himself
 	}{
-		{biz.ActSend, user, false, true},
-		{biz.ActMentionAll, moderator, false, false},
-		{biz.ActReact, user, false, true},
-		{biz.ActEditOwn, user, false, true},
-		{biz.ActRecallOwn, user, false, true},
-		{biz.ActRecallOther, moderator, true, false},
-		{biz.ActInvite, user, false, false},
-		{biz.ActKick, moderator, true, false},
-		{biz.ActMute, moderator, true, false},
-		{biz.ActBan, moderator, true, false},
-		{biz.ActSetRole, admin, true, false},
-		{biz.ActUpdateRoom, admin, false, false},
-		{biz.ActDeleteRoom, admin, false, false},
+		{biz.ActSend, user, false, true, true},
+		{biz.ActMentionAll, moderator, false, false, true},
+		{biz.ActReact, user, false, true, true},
+		{biz.ActEditOwn, user, false, true, true},
+		{biz.ActRecallOwn, user, false, true, true},
+		{biz.ActRecallOther, moderator, true, false, true},
+		{biz.ActInvite, user, false, false, true},
+		{biz.ActKick, moderator, true, false, true},
+		{biz.ActMute, moderator, true, false, false},
+		{biz.ActBan, moderator, true, false, true},
+		{biz.ActSetRole, admin, true, false, true},
+		{biz.ActUpdateRoom, admin, false, false, true},
+		{biz.ActDeleteRoom, admin, false, false, true},
 	} {
 		for _, kind := range []biz.RoomKind{biz.KindGroup, biz.KindDirect} {
 			room := &biz.Room{ID: "lobby", Kind: kind}
@@ -49,7 +50,7 @@ func TestPolicyRoleByAction(t *testing.T) {
 				me := &biz.Member{User: "alice", Role: mine}
 				a := biz.Actor{User: "alice"}
 				check(mine.String(), a, me, nil, fits && mine >= tt.least)
-				check(mine.String()+" to himself", a, me, me, fits && mine >= tt.least)
+				check(mine.String()+" to himself", a, me, me, fits && mine >= tt.least && (tt.own || mine == admin))
 				for _, his := range roles {
 					may := fits && mine >= tt.least && (!tt.above || mine > his || mine == admin)
 					check(mine.String()+" to "+his.String(), a, me, &biz.Member{User: "bob", Role: his}, may)

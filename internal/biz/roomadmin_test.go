@@ -106,6 +106,26 @@ func TestMutesThatEnd(t *testing.T) {
 	wantError(t, err, biz.KindInvalid, "INVALID_ARGUMENT")
 }
 
+// TestAModeratorDoesNotUnmuteHimself: who was muted by an admin would otherwise be so for as long as he likes.
+func TestAModeratorDoesNotUnmuteHimself(t *testing.T) {
+	t.Parallel()
+	s, l := newStore(), &live{}
+	s.put(durable("r"), "alice", "bob")
+	admin := newAdmin(s, l)
+	of := biz.OfMember{Room: "r", Member: "bob"}
+	_, err := admin.SetRole(t.Context(), alice, of, biz.RoleModerator)
+	wantError(t, err, 0, "")
+	_, err = admin.Mute(t.Context(), alice, of)
+	wantError(t, err, 0, "")
+	_, err = admin.Unmute(t.Context(), bob, of)
+	wantError(t, err, biz.KindPermissionDenied, "ROLE_TOO_LOW")
+	of.Member = "alice"
+	_, err = admin.Mute(t.Context(), alice, of)
+	wantError(t, err, 0, "")
+	_, err = admin.Unmute(t.Context(), alice, of)
+	wantError(t, err, 0, "")
+}
+
 func TestNobodyKicksOrBansHimself(t *testing.T) {
 	t.Parallel()
 	s, l := newStore(), &live{}

@@ -138,6 +138,8 @@ func (m *hallModel) mute(by, user biz.UserID, muted bool) string {
 		return why
 	case to == nil:
 		return "NOT_A_MEMBER"
+	case to.User == by && to.Role < biz.RoleAdmin:
+		return "ROLE_TOO_LOW"
 	case to.Muted != muted:
 		to.Muted = muted
 		m.head++
