@@ -57,9 +57,12 @@ type revision struct {
 	after MessageState
 }
 
-// of returns the message that a revision is about, if it is one of those that can be revised.
+// of returns the message that a revision is about, if it is one of those that can be revised. Who is no member learns
+// nothing of what the room has.
 func (r *revision) of(s *ActState) (*Message, error) {
 	switch m := s.Message; {
+	case s.Sender == nil && !r.actor.Service:
+		return nil, errNotIn(s.Room.ID, r.actor.User)
 	case !s.Room.Config.Persistent:
 		return nil, errNotPersistent(s.Room.ID)
 	case m == nil && r.seq > s.Room.HeadSeq:

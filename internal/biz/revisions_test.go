@@ -46,18 +46,24 @@ func TestWhoMayReviseWhat(t *testing.T) {
 		change func(*biz.ActState)
 		reason string
 	}{
-		"an edit in time":                    {edit, alice, func(s *biz.ActState) { s.Now = said.Add(window) }, ""},
-		"an edit that is late":               {edit, alice, func(s *biz.ActState) { s.Now = said.Add(window + time.Microsecond) }, "EDIT_WINDOW_OVER"},
-		"a recall in time":                   {recall, alice, func(s *biz.ActState) { s.Now = said.Add(window) }, ""},
-		"a recall that is late":              {recall, alice, func(s *biz.ActState) { s.Now = said.Add(window + time.Microsecond) }, "RECALL_WINDOW_OVER"},
-		"a late recall by a moderator":       {recall, alice, func(s *biz.ActState) { s.Now, s.Sender.Role = said.Add(time.Hour), biz.RoleModerator }, ""},
-		"a late recall by a service":         {recall, service, func(s *biz.ActState) { s.Now, s.Sender = said.Add(time.Hour), nil }, ""},
-		"an edit by a service for nobody":    {edit, service, func(s *biz.ActState) { s.Sender = nil }, "INVALID_ARGUMENT"},
-		"an edit by somebody muted":          {edit, alice, func(s *biz.ActState) { s.Sender.Muted = true }, "MUTED"},
-		"a reaction by somebody muted":       {react, alice, func(s *biz.ActState) { s.Sender.Muted = true }, "MUTED"},
-		"a recall by somebody muted":         {recall, alice, func(s *biz.ActState) { s.Sender.Muted = true }, ""},
-		"an edit by who has left":            {edit, alice, func(s *biz.ActState) { s.Sender = nil }, "NOT_A_MEMBER"},
-		"a recall by who has left":           {recall, alice, func(s *biz.ActState) { s.Sender = nil }, "NOT_A_MEMBER"},
+		"an edit in time":                   {edit, alice, func(s *biz.ActState) { s.Now = said.Add(window) }, ""},
+		"an edit that is late":              {edit, alice, func(s *biz.ActState) { s.Now = said.Add(window + time.Microsecond) }, "EDIT_WINDOW_OVER"},
+		"a recall in time":                  {recall, alice, func(s *biz.ActState) { s.Now = said.Add(window) }, ""},
+		"a recall that is late":             {recall, alice, func(s *biz.ActState) { s.Now = said.Add(window + time.Microsecond) }, "RECALL_WINDOW_OVER"},
+		"a late recall by a moderator":      {recall, alice, func(s *biz.ActState) { s.Now, s.Sender.Role = said.Add(time.Hour), biz.RoleModerator }, ""},
+		"a late recall by a service":        {recall, service, func(s *biz.ActState) { s.Now, s.Sender = said.Add(time.Hour), nil }, ""},
+		"an edit by a service for nobody":   {edit, service, func(s *biz.ActState) { s.Sender = nil }, "INVALID_ARGUMENT"},
+		"an edit by somebody muted":         {edit, alice, func(s *biz.ActState) { s.Sender.Muted = true }, "MUTED"},
+		"a reaction by somebody muted":      {react, alice, func(s *biz.ActState) { s.Sender.Muted = true }, "MUTED"},
+		"a recall by somebody muted":        {recall, alice, func(s *biz.ActState) { s.Sender.Muted = true }, ""},
+		"an edit by who has left":           {edit, alice, func(s *biz.ActState) { s.Sender = nil }, "NOT_A_MEMBER"},
+		"a recall by who has left":          {recall, alice, func(s *biz.ActState) { s.Sender = nil }, "NOT_A_MEMBER"},
+		"a reaction by who never was there": {react, alice, func(s *biz.ActState) { s.Sender, s.Message, s.Room.HeadSeq = nil, nil, 3 }, "NOT_A_MEMBER"},
+		"a stranger's recall of an event": {recall, bob, func(s *biz.ActState) {
+			s.Sender = nil
+			s.Message.Type, s.Message.Metadata = biz.TypeSystem, map[string]string{biz.MetaEventType: "x"}
+		}, "NOT_A_MEMBER"},
+		"a stranger's edit of what is gone":  {edit, bob, func(s *biz.ActState) { s.Sender, s.Message = nil, nil }, "NOT_A_MEMBER"},
 		"an edit in a direct room":           {edit, alice, func(s *biz.ActState) { s.Room.Kind = biz.KindDirect }, ""},
 		"a recall in a direct room":          {recall, alice, func(s *biz.ActState) { s.Room.Kind = biz.KindDirect }, ""},
 		"another's recall in a direct room":  {recall, bob, func(s *biz.ActState) { s.Room.Kind = biz.KindDirect }, "DIRECT_ROOM"},
