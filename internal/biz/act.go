@@ -105,3 +105,6 @@ type Invitation struct {
 	Inviter UserID
 	At      time.Time
 }
+
+// Mute is one that somebody had when he was a member.
+type Mute struct{ Until time.Time } // zero: until he is unmuted

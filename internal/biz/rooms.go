@@ -52,6 +52,7 @@ type JoinState struct {
 	// Of one who is no member yet; nil: there is none.
 	Ban        *Ban
 	Invitation *Invitation
+	Mute       *Mute
 }
 
 // JoinPlan is the decision.
@@ -186,6 +187,9 @@ func (r *Rooms) decideJoin(s JoinState, by Identity, user UserID, wanted Role, r
 	}
 	if service {
 		plan.Member.Role = wanted
+	}
+	if s.Mute != nil {
+		plan.Member.Muted, plan.Member.MutedUntil = true, s.Mute.Until
 	}
 	return plan, nil
 }

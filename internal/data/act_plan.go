@@ -33,6 +33,9 @@ func (a *acting) applyMembers(plan *biz.ActPlan) error {
 	if plan.Remove == "" {
 		return nil
 	}
+	if err := keepMute(a.t, a.g.room, plan.Remove); err != nil {
+		return err
+	}
 	n, err := a.t.exec(deleteMember, string(a.g.room), string(plan.Remove))
 	if err != nil || n == 0 {
 		return err

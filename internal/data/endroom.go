@@ -37,6 +37,7 @@ func (a *acting) endRoom() error {
 	}{
 		{endRoom, []any{at, a.g.head, a.g.head, room}},
 		{deleteBans, []any{room}},
+		{deleteMutes, []any{room}},
 		{deleteInvitations, []any{room}},
 		{deleteEnded, []any{room}},
 		{insertEnded, []any{room, a.g.head, at}},

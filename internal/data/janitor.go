@@ -20,7 +20,7 @@ const (
 )
 
 // Janitor deletes what has had its time: idempotency keys of messages and pushes after 24 hours,
-// pushes that expired, cursors that nobody used for 30 days, bans that are over, invitations that nobody took up,
+// pushes that expired, cursors that nobody used for 30 days, bans and mutes that are over, invitations that nobody took up,
 // what is left of deleted rooms, when users were last there, and messages and recordings as their room and the node's
 // retention say.
 type Janitor struct {
@@ -78,6 +78,8 @@ const purgePushKeys = `DELETE FROM push_keys WHERE created_at < ?
 const purgePushes = `DELETE FROM inbox WHERE no IN (SELECT no FROM (SELECT no FROM inbox WHERE expires_at <= ? LIMIT ?) AS expired)`
 
 const purgeBans = `DELETE FROM bans WHERE until > 0 AND until <= ?`
+
+const purgeMutes = `DELETE FROM mutes WHERE until > 0 AND until <= ?`
 
 const purgeInvitations = `DELETE FROM invitations WHERE created_at < ?`
 
@@ -138,11 +140,12 @@ func (j *Janitor) sweepCursors(ctx context.Context, before time.Time) error {
 	return nil
 }
 
-// sweepDoors deletes bans and invitations, of which there are few.
+// sweepDoors deletes bans, mutes and invitations, of which there are few.
 func (j *Janitor) sweepDoors(ctx context.Context, now time.Time) error {
 	_, bans := j.purge(ctx, "bans", purgeBans, now.UnixMicro())
+	_, mutes := j.purge(ctx, "mutes", purgeMutes, now.UnixMicro())
 	_, invitations := j.purge(ctx, "invitations", purgeInvitations, now.Add(-biz.InvitationLife).UnixMicro())
-	return errors.Join(bans, invitations)
+	return errors.Join(bans, mutes, invitations)
 }
 
 func (j *Janitor) purge(ctx context.Context, table, statement string, args ...any) (n int64, err error) {

@@ -89,6 +89,11 @@ func join(t *tx, room biz.RoomID, user biz.UserID, decide func(biz.JoinState) (b
 			return biz.JoinResult{}, false, err
 		}
 	}
+	if state.Mute != nil {
+		if _, err := t.exec(deleteMute, string(room), string(user)); err != nil {
+			return biz.JoinResult{}, false, err
+		}
+	}
 	res, err = addMember(t, *state.Room, plan.Member)
 	return res, true, err
 }
@@ -124,6 +129,9 @@ func loadJoinState(read, lock scan, room biz.RoomID, user biz.UserID) (state biz
 			return state, nil, err
 		}
 		if state.Invitation, err = loadInvitation(read, room, user); err != nil {
+			return state, nil, err
+		}
+		if state.Mute, err = loadMute(read, room, user); err != nil {
 			return state, nil, err
 		}
 	}

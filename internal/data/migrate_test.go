@@ -57,6 +57,7 @@ func seeds(now time.Time) []seed {
 		{8, "bans", banColumns, []any{"r", "v", "u", "ü", at, at + 1}},
 		{8, "invitations", invitationColumns, []any{"r", "w", "u", at}},
 		{8, "ended_rooms", `room_id, floor_seq, created_at`, []any{"old", 9, at}},
+		{15, "mutes", muteColumns, []any{"r", "gone", at + 1}},
 		{14, "message_sums", sumColumns, []any{"r", 256, 70_000, at}},
 		{3, "push_keys", `caller, "key", request_hash, push_id, answer, created_at`, []any{"c", "k", []byte{1}, "p", `{}`, at}},
 	}

@@ -20,6 +20,7 @@ type hallModel struct {
 	members []biz.Member // in the order in which they joined
 	banned  map[biz.UserID]bool
 	invited map[biz.UserID]bool
+	muted   map[biz.UserID]bool // of those who have gone
 	config  biz.RoomConfig
 }
 
@@ -42,6 +43,9 @@ func (m *hallModel) admin() biz.UserID {
 }
 
 func (m *hallModel) remove(user biz.UserID) {
+	if who := m.find(user); who != nil && who.Muted {
+		m.muted[user] = true
+	}
 	m.members = slices.DeleteFunc(m.members, func(o biz.Member) bool { return o.User == user })
 }
 
@@ -50,7 +54,7 @@ func (m *hallModel) create(user biz.UserID) string {
 		return "ROOM_EXISTS"
 	}
 	m.exists, m.config, m.floor = true, biz.DefaultRoomConfig(), m.head
-	m.banned, m.invited = map[biz.UserID]bool{}, map[biz.UserID]bool{}
+	m.banned, m.invited, m.muted = map[biz.UserID]bool{}, map[biz.UserID]bool{}, map[biz.UserID]bool{}
 	m.members = []biz.Member{{User: user, Role: biz.RoleAdmin, JoinSeq: m.head}}
 	return ""
 }
@@ -69,7 +73,8 @@ func (m *hallModel) join(user biz.UserID) string {
 		return "INVITE_ONLY"
 	}
 	delete(m.invited, user)
-	m.members = append(m.members, biz.Member{User: user, Role: biz.RoleUser, JoinSeq: m.head})
+	m.members = append(m.members, biz.Member{User: user, Role: biz.RoleUser, JoinSeq: m.head, Muted: m.muted[user]})
+	delete(m.muted, user)
 	return ""
 }
 

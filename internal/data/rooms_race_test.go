@@ -2,6 +2,7 @@ package data
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -73,6 +74,36 @@ func TestABanBeatsAJoin(t *testing.T) {
 				t.Fatalf("a join after that: %q", got)
 			}
 			must(t, nodes[1].admin.Unban(context.Background(), as("a"), of))
+		}
+	})
+}
+
+// TestAMuteOutlastsTheMembership: who is muted does not speak again for having left, or been taken out, and joined anew.
+func TestAMuteOutlastsTheMembership(t *testing.T) {
+	t.Parallel()
+	onTwoAdminNodes(t, func(t *testing.T, nodes [2]*adminNode) {
+		ctx, of := t.Context(), biz.OfMember{Room: "r", Member: "v"}
+		must(t, nodes[0].join("r", "a"))
+		for name, gone := range map[string]func() error{
+			"leaves":    func() error { return nodes[1].rooms.Leave(ctx, as("v"), "r", "") },
+			"is kicked": func() error { return nodes[1].admin.Kick(ctx, as("a"), of) },
+			"is banned": func() error {
+				return errors.Join(nodes[1].admin.Ban(ctx, as("a"), of), nodes[0].admin.Unban(ctx, as("a"), of))
+			},
+		} {
+			until := of
+			until.Until = time.Now().Add(time.Hour).Truncate(time.Microsecond)
+			must(t, nodes[0].join("r", "v"))
+			_, err := nodes[0].admin.Mute(ctx, as("a"), until)
+			must(t, err, gone(), nodes[0].join("r", "v"))
+			if got := reasonOf(nodes[1].say("r", "v")); got != "MUTED" {
+				t.Errorf("he %s, comes back, and speaks: %q", name, got)
+			}
+			if m, err := loadMember(nodes[1].db.reader.scanning(ctx), "r", "v"); err != nil || !m.MutedUntil.Equal(until.Until) {
+				t.Errorf("he %s, and is muted until %v, %v, want %v", name, m.MutedUntil, err, until.Until)
+			}
+			_, err = nodes[0].admin.Unmute(ctx, as("a"), of)
+			must(t, err, gone(), nodes[0].join("r", "v"), nodes[1].say("r", "v"))
 		}
 	})
 }
@@ -297,6 +328,33 @@ func TestIdleRoomsEnd(t *testing.T) {
 		}
 		if told != 1 {
 			t.Errorf("its end was told %d times", told)
+		}
+	})
+}
+
+// TestMutesAreForgotten: those of who is not there are deleted when they are over, and with their room.
+func TestMutesAreForgotten(t *testing.T) {
+	t.Parallel()
+	onTwoAdminNodes(t, func(t *testing.T, nodes [2]*adminNode) {
+		ctx, n := t.Context(), nodes[0]
+		must(t, n.join("r", "a"))
+		for user, until := range map[biz.UserID]time.Time{"u": time.Now().Add(time.Hour), "v": {}} {
+			must(t, n.join("r", user))
+			_, err := n.admin.Mute(ctx, as("a"), biz.OfMember{Room: "r", Member: user, Until: until})
+			must(t, err, n.rooms.Leave(ctx, as(user), "r", ""))
+		}
+		for _, step := range []struct {
+			do   func() error
+			left int64
+		}{
+			{func() error { return NewJanitor(n.db, 0, quiet()).Sweep(ctx, time.Now()) }, 2},
+			{func() error { return NewJanitor(n.db, 0, quiet()).Sweep(ctx, time.Now().Add(2*time.Hour)) }, 1},
+			{func() error { return n.admin.Delete(ctx, as("a"), "r", "") }, 0},
+		} {
+			must(t, step.do())
+			if got := count(t, n.db, "mutes"); got != step.left {
+				t.Errorf("%d are kept, want %d", got, step.left)
+			}
 		}
 	})
 }
