@@ -27,12 +27,15 @@ type IdleRooms struct {
 	admin *RoomAdmin
 	log   *slog.Logger
 	last  RoomID // that was looked at
-	ended atomic.Int64
+	// empty is since when nobody is in rooms, as the last round through all of them had it, and next as this one
+	// has it.
+	empty, next map[RoomID]time.Time
+	ended       atomic.Int64
 }
 
 // NewIdleRooms returns what ends rooms. Without Attendance nobody knows who is there, and none is ended.
 func NewIdleRooms(admin *RoomAdmin, log *slog.Logger) *IdleRooms {
-	return &IdleRooms{admin: admin, log: log}
+	return &IdleRooms{admin: admin, log: log, next: make(map[RoomID]time.Time)}
 }
 
 // Ended is how many rooms this node has ended. Safe for concurrent use.
@@ -77,6 +80,7 @@ func (i *IdleRooms) Sweep(ctx context.Context) (ended int, err error) {
 			break
 		}
 		if i.last = last; last == "" {
+			i.empty, i.next = i.next, make(map[RoomID]time.Time)
 			break
 		}
 		if !sleep(ctx, time.Since(began)) { // whoever sends goes first
@@ -113,12 +117,21 @@ func (i *IdleRooms) endAll(ctx context.Context, there Attendance, rooms []RoomID
 	return ended, true, nil
 }
 
-// end ends a room, unless something was said in it after all.
+// end ends a room, unless something was said in it after all. Of a room that keeps nothing it is not known when that
+// was: for as long nobody has to have been there to hear it.
 func (i *IdleRooms) end(ctx context.Context, room RoomID) error {
+	since, ok := i.empty[room]
+	if !ok {
+		since = time.Now()
+	}
+	i.next[room] = since
 	node := Actor{Service: true}
 	return i.admin.act(ctx, room, node, ActNeeds{}, func(s ActState) (ActPlan, error) {
-		idle := s.Room.Config.IdleTimeout
-		if idle <= 0 || s.Room.Kind == KindDirect || s.Now.Sub(s.Room.LastActive) < idle {
+		idle, active := s.Room.Config.IdleTimeout, s.Room.LastActive
+		if !s.Room.Config.Persistent {
+			active = since
+		}
+		if idle <= 0 || s.Room.Kind == KindDirect || s.Now.Sub(active) < idle {
 			return ActPlan{}, Errorf(KindConflict, "NOT_IDLE", "room %q is not idle", room)
 		}
 		return ending(s, node, "idle"), nil

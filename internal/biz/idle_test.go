@@ -138,3 +138,32 @@ func TestARoomThatCannotBeEndedIsPassed(t *testing.T) {
 		t.Errorf("when it had its turn again %d were ended, %v", ended, err)
 	}
 }
+
+// TestARoomThatKeepsNothingEndsWhenNobodyIsThere for as long as it may be idle: when something was last said in it is
+// stored nowhere, and that its members have lost their connections for a moment does not end it.
+func TestARoomThatKeepsNothingEndsWhenNobodyIsThere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const room = "0000001"
+		there := &lobby{live: &live{}, busy: map[biz.RoomID]bool{}}
+		idle, _, s := idleRooms(there, 3, 1)
+		keepsNothing := s.rooms[room]
+		keepsNothing.Config.Persistent, keepsNothing.Config.IdleTimeout = false, 10*time.Minute
+		s.rooms[room] = keepsNothing
+		for _, step := range []struct {
+			minutes int
+			busy    bool
+		}{{9, false}, {30, true}, {9, false}, {1, true}, {10, false}} {
+			there.busy[room] = step.busy
+			for range step.minutes {
+				if ended, err := idle.Sweep(t.Context()); err != nil || ended > 0 {
+					t.Fatalf("%+v: %d ended, %v", step, ended, err)
+				}
+				time.Sleep(time.Minute)
+			}
+		}
+		if ended, err := idle.Sweep(t.Context()); err != nil || ended != 1 || s.rooms[room].DeletedAt.IsZero() {
+			t.Errorf("when nobody was there for long enough %d were ended, %v", ended, err)
+		}
+	})
+}
