@@ -91,6 +91,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"room list alice --as bob", "unknown flag: --as"},
 		{"room role a bob king", `"king" is no role; user, moderator and admin are allowed`},
 		{"room mute a", "USER is required and must not be empty"},
+		{"room mute a b --for 0s", "--for 0s is not possible; a positive duration such as 10m is allowed, and leaving it out is until it is taken back"},
 		{"room mute a bob --for -1s", "--for -1s is not possible; a positive duration"},
 		{"room kick a bob --timeout 0s", "--timeout 0s is too short"},
 		{"room ban a bob --addr nowhere", `--addr "nowhere" is not an address`},

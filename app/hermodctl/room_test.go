@@ -127,6 +127,8 @@ func TestRoomCommands(t *testing.T) {
 			[]string{`user_id:"bob" room_id:"hall" member_id:"eve" reason:"r"`}, []string{"eve is no member of hall any more\n"}},
 		{"ban hall eve", map[string][]any{"BanUser": {&imv1.BanUserResponse{}}}, []string{`room_id:"hall" member_id:"eve"`}, []string{"eve is kept out of hall\n"}},
 		{"unban hall eve", map[string][]any{"UnbanUser": {&imv1.UnbanUserResponse{}}}, []string{`room_id:"hall" member_id:"eve"`}, []string{"eve may join hall again\n"}},
+		{"ban hall 👩\u200d👧می\u200cخواهم\u202e", map[string][]any{"BanUser": {&imv1.BanUserResponse{}}},
+			[]string{`room_id:"hall" member_id:"👩\u200d👧می\u200cخواهم\u202e"`}, []string{"👩\u200d👧می\u200cخواهم\ufffd is kept out of hall\n"}},
 		{"bans hall", map[string][]any{"ListBans": {&imv1.ListBansResponse{Bans: []*imv1.Ban{{UserId: "eve", BannedBy: "bob", Reason: "spam"}}}}},
 			[]string{`room_id:"hall" limit:1000`}, []string{"USER  BY   SINCE  UNTIL     REASON\n", "eve   bob  -      unbanned  spam\n"}},
 		{"invite hall eve", map[string][]any{"InviteUser": {&imv1.InviteUserResponse{}}}, []string{`room_id:"hall" member_id:"eve"`}, []string{"eve is invited to hall\n"}},

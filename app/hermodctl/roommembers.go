@@ -19,11 +19,13 @@ const (
 // sentence is what a command does to a member: for how long, and why.
 type sentence struct {
 	lasts  time.Duration
+	ends   func() bool // how long is given
 	reason string
 }
 
 func (p *sentence) registerLasts(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&p.lasts, "for", 0, "how long, such as 10m (default until it is taken back)")
+	p.ends = func() bool { return cmd.Flags().Changed("for") }
 }
 
 func (p *sentence) registerReason(cmd *cobra.Command) {
@@ -33,10 +35,10 @@ func (p *sentence) registerReason(cmd *cobra.Command) {
 // until returns when it ends, nil for never.
 func (p *sentence) until() (*timestamppb.Timestamp, error) {
 	switch {
-	case p.lasts < 0:
-		return nil, usagef("--for %v is not possible; a positive duration such as 10m is allowed", p.lasts)
-	case p.lasts == 0:
+	case !p.ends():
 		return nil, nil //nolint:nilnil // for good
+	case p.lasts <= 0: // 0 is what a script has worked out, and not for good
+		return nil, usagef("--for %v is not possible; a positive duration such as 10m is allowed, and leaving it out is until it is taken back", p.lasts)
 	}
 	return timestamppb.New(time.Now().Add(p.lasts)), nil
 }

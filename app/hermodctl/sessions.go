@@ -136,10 +136,11 @@ func sessionTable(out io.Writer) listing {
 
 func since(now, t time.Time) string { return max(now.Sub(t), 0).Truncate(time.Second).String() }
 
-// printable keeps what clients choose from steering the terminal.
+// printable keeps what clients choose from steering the terminal. Joiners do not: emoji have them, and words of some
+// languages.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
+		if !unicode.IsPrint(r) && r != '\u200c' && r != '\u200d' {
 			return unicode.ReplacementChar
 		}
 		return r

@@ -192,7 +192,7 @@ func system(msg *imv1.MessageResponse, name string) string {
 }
 
 // clean replaces what would move the cursor, change colours or break the line. Further lines are
-// indented, so that nobody can write lines in another's name.
+// indented, so that nobody can write lines in another's name. Joiners stay, which emoji have, and words of some languages.
 func clean(text string) string {
 	text = strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
@@ -201,7 +201,7 @@ func clean(text string) string {
 			return r
 		case r == '\n':
 			return r
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && r != '\u200d':
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d':
 			return '\ufffd'
 		}
 		return r

@@ -30,6 +30,7 @@ func TestMessageLines(t *testing.T) {
 		{"no time", &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte("hi")}, "", "bob: hi"},
 		{"lines", &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte("a\r\nb: c\n")}, "", "bob: a\n      b: c"},
 		{"steering", &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte("a\x1b[2Jb\u202ec\xff")}, "", "bob: a\ufffd[2Jb\ufffdc\ufffd"},
+		{"joiners", &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_TEXT, Content: []byte("می\u200cخواهم 👩\u200d👧")}, "", "bob: می\u200cخواهم 👩\u200d👧"},
 		{"joined", &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_JOIN_ROOM}, "", "* bob joined"},
 		{"left", &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_LEAVE_ROOM}, "", "* bob left"},
 		{"audio", &imv1.MessageResponse{Type: imv1.MessageType_MESSAGE_TYPE_AUDIO, Content: []byte("{}")}, "", "bob: [audio] {}"},

@@ -48,6 +48,7 @@ func TestText(t *testing.T) {
 		"text":                   {text, []byte("hello, 世界 👨‍👩‍👧"), "text  hello, 世界 👨‍👩‍👧"},
 		"several lines":          {text, []byte("one\r\ntwo\tx"), `text  one\r\ntwo\tx`},
 		"a backslash":            {text, []byte(`C:\n`), `text  C:\\n`},
+		"joiners":                {text, []byte("می\u200cخواهم 👩\u200d👧"), "text  می\u200cخواهم 👩\u200d👧"},
 		"what steers a terminal": {text, []byte("\x1b[2J\u202ebob"), `text  \x1b[2J\u202ebob`},
 		"quotes":                 {text, []byte(`it's "so"`), `text  it's "so"`},
 		"text by convention":     {text, encoded(t, &imv1.TextContent{Text: "hello\n"}), `text  hello\n`},
