@@ -84,16 +84,19 @@ func TestSignedURLsThatAreNot(t *testing.T) {
 		id    biz.AudioID
 		query string
 	}{
-		"another recording":   {other.ID, grant.Query},
-		"one that is not":     {"x", grant.Query},
-		"a later time":        {audio.ID, changed("expires", good.Get("expires")+"0")},
-		"an expired time":     {audio.ID, changed("expires", "1")},
-		"no time":             {audio.ID, changed("expires", "")},
-		"a strange time":      {audio.ID, changed("expires", "0x10")},
-		"another signature":   {audio.ID, changed("sig", strings.Repeat("A", 43))},
-		"a shorter signature": {audio.ID, changed("sig", good.Get("sig")[:20])},
-		"no signature":        {audio.ID, changed("sig", "")},
-		"no base64":           {audio.ID, changed("sig", "!!!")},
+		"another recording":    {other.ID, grant.Query},
+		"one that is not":      {"x", grant.Query},
+		"another spelling":     {audio.ID, changed("sig", good.Get("sig")+"\n")},
+		"unused bits":          {audio.ID, changed("sig", good.Get("sig")[:42]+following(good.Get("sig")[42]))},
+		"the time with a plus": {audio.ID, changed("expires", "+"+good.Get("expires"))},
+		"a later time":         {audio.ID, changed("expires", good.Get("expires")+"0")},
+		"an expired time":      {audio.ID, changed("expires", "1")},
+		"no time":              {audio.ID, changed("expires", "")},
+		"a strange time":       {audio.ID, changed("expires", "0x10")},
+		"another signature":    {audio.ID, changed("sig", strings.Repeat("A", 43))},
+		"a shorter signature":  {audio.ID, changed("sig", good.Get("sig")[:20])},
+		"no signature":         {audio.ID, changed("sig", "")},
+		"no base64":            {audio.ID, changed("sig", "!!!")},
 	} {
 		_, err := h.granted(t, test.id, test.query)
 		t.Run(name, func(t *testing.T) { wantError(t, err, biz.KindPermissionDenied, "AUDIO_URL_INVALID") })
@@ -162,4 +165,10 @@ func TestUploadersAreGrantedByRule(t *testing.T) {
 	if got, err := h.granted(t, audio.ID, grant.Query); got != "abcde" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
+}
+
+// following is the next digit in base64: behind the last one of 256 bits, it says the same.
+func following(digit byte) string {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return string(digits[strings.IndexByte(digits, digit)+1])
 }
