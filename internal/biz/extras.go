@@ -19,7 +19,7 @@ func (d *Draft) checkExtras() error {
 	case d.ReplyTo < 0:
 		return Errorf(KindInvalid, "INVALID_ARGUMENT", "reply_to_seq is %d; it is not negative", d.ReplyTo)
 	case d.ExpiresIn < 0 || d.ExpiresIn > MaxExpiry:
-		return Errorf(KindInvalid, "INVALID_ARGUMENT", "expires_in_seconds is %d; 0 to %d are allowed", d.ExpiresIn/time.Second, MaxExpiry/time.Second)
+		return Errorf(KindInvalid, "INVALID_ARGUMENT", "expires_in_seconds is out of range; 0 to %d are allowed", MaxExpiry/time.Second)
 	}
 	var err error
 	d.Mentions, err = checkMentions(d.Mentions)
