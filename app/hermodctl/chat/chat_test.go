@@ -275,6 +275,22 @@ func TestWrongCommands(t *testing.T) {
 	})
 }
 
+// TestAWrongLineFailsAScript: what was not done, since it is not understood, is told by the exit code.
+func TestAWrongLineFailsAScript(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]error{"/recal 1": ErrUnsent, "/recall": ErrUnsent, "/leave now": ErrUnsent, "/help": nil, "hello": nil} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				out, err := talk(t, &room{}, func(_ *Chat, typed io.Writer) { fmt.Fprintln(typed, line) })
+				if !errors.Is(err, want) {
+					t.Errorf("%v, want %v, of\n%s", err, want, out)
+				}
+			})
+		})
+	}
+}
+
 func TestServerEndsTheChat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

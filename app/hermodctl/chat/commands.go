@@ -62,6 +62,7 @@ func (c *Chat) command(ctx context.Context, line string) {
 	i := slices.IndexFunc(commands, func(cmd command) bool { return cmd.name == name })
 	switch {
 	case i < 0:
+		c.unsent = true
 		c.problem("there is no command /%s; /help lists them, and //%s sends it as text", name, line)
 		return
 	case len(strings.Fields(argument)) < commands[i].wants():
@@ -69,6 +70,7 @@ func (c *Chat) command(ctx context.Context, line string) {
 		c.problem("/%s wants %s", name, commands[i].argument)
 		return
 	case commands[i].argument == "" && argument != "":
+		c.unsent = true
 		c.problem("/%s takes nothing behind it", name)
 		return
 	}
