@@ -48,7 +48,7 @@ type MemberRepo interface {
 type JoinState struct {
 	Room   *Room   // nil: there is no such room
 	Member *Member // nil: not a member yet
-	Rooms  int     // how many rooms the user is in
+	Rooms  int     // how many rooms the user is in, direct ones aside
 	// Of one who is no member yet; nil: there is none.
 	Ban        *Ban
 	Invitation *Invitation
@@ -76,7 +76,7 @@ type JoinResult struct {
 // RoomRules are the node's settings for rooms.
 type RoomRules struct {
 	AutoCreate bool // joining an unknown room creates it
-	MaxPerUser int  // rooms a user may be in; 0: no limit
+	MaxPerUser int  // rooms a user may be in, direct ones aside; 0: no limit
 	Defaults   RoomConfig
 }
 
@@ -234,7 +234,7 @@ func (r *Rooms) View(ctx context.Context, room RoomID) (RoomView, error) {
 }
 
 func errTooManyRooms(user UserID, rooms, most int) error {
-	return Errorf(KindResourceLimit, "TOO_MANY_ROOMS", "user %q is in %d rooms; at most %d are allowed", user, rooms, most)
+	return Errorf(KindResourceLimit, "TOO_MANY_ROOMS", "user %q is in %d rooms, direct ones aside; at most %d are allowed", user, rooms, most)
 }
 
 // explainNoMember turns "no such membership" into what the caller can act on: an unknown room, or

@@ -141,8 +141,9 @@ func loadJoinState(read, lock scan, room biz.RoomID, user biz.UserID) (state biz
 
 func notFound(err error) bool { return biz.KindOf(err) == biz.KindNotFound }
 
-// Of rooms that were deleted, members may be left for a while.
-const selectRoomCount = `SELECT count(*) FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = ? AND r.deleted_at = 0`
+// Of rooms that were deleted, members may be left for a while. Direct rooms do not count: others make them, and nobody
+// can leave them.
+const selectRoomCount = `SELECT count(*) FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = ? AND r.deleted_at = 0 AND r.kind = 0`
 
 func countRooms(read scan, user biz.UserID) (n int, err error) {
 	err = read(selectRoomCount, []any{string(user)}, &n)

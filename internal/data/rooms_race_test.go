@@ -358,3 +358,20 @@ func TestMutesAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+// TestDirectRoomsLeaveRoomForOthers: whoever is written to by many may join rooms as before.
+func TestDirectRoomsLeaveRoomForOthers(t *testing.T) {
+	t.Parallel()
+	onTwoAdminNodes(t, func(t *testing.T, nodes [2]*adminNode) {
+		n := nodes[0]
+		n.rooms.SetRules(biz.RoomRules{AutoCreate: true, MaxPerUser: 2, Defaults: biz.DefaultRoomConfig()})
+		for _, user := range []biz.UserID{"a", "b", "c"} {
+			_, err := n.rooms.Direct(t.Context(), as(user), "", "v")
+			must(t, err)
+		}
+		must(t, n.join("r", "v"), n.join("s", "v"))
+		if got := reasonOf(n.join("t", "v")); got != "TOO_MANY_ROOMS" {
+			t.Errorf("a third room: %q", got)
+		}
+	})
+}
