@@ -108,3 +108,10 @@ type Invitation struct {
 
 // Mute is one that somebody had when he was a member.
 type Mute struct{ Until time.Time } // zero: until he is unmuted
+
+// holds mutes him who is a member again; nil: there is no mute.
+func (m *Mute) holds(member *Member) {
+	if m != nil {
+		member.Muted, member.MutedUntil = true, m.Until
+	}
+}

@@ -188,9 +188,7 @@ func (r *Rooms) decideJoin(s JoinState, by Identity, user UserID, wanted Role, r
 	if service {
 		plan.Member.Role = wanted
 	}
-	if s.Mute != nil {
-		plan.Member.Muted, plan.Member.MutedUntil = true, s.Mute.Until
-	}
+	s.Mute.holds(&plan.Member)
 	return plan, nil
 }
 
