@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -120,7 +121,7 @@ func (s *sender) send(ctx context.Context, id string, body []byte) response {
 	req.Header.Set("User-Agent", "hermod-webhook")
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return response{verdict: unreachable, reason: withoutURL(err)}
+		return response{verdict: unreachable, reason: printable(withoutURL(err))}
 	}
 	defer resp.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(resp.Body, answerBytes))
@@ -152,16 +153,22 @@ func judge(resp *http.Response, said []byte, now time.Time) response {
 			return response{verdict: delivered}
 		}
 	}
-	r.reason = "answered " + resp.Status
-	if text := printable(said); text != "" {
+	r.reason = printable("answered " + resp.Status)
+	if text := printable(string(said)); text != "" {
 		r.reason += ": " + text
 	}
 	return r
 }
 
-// printable keeps what is told of an answer short, and on one line.
-func printable(said []byte) string {
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(strings.ReplaceAll(string(said), "\x00", " "), "�")), " ")
+// printable keeps what is told of an answer short, on one line, and harmless to databases and terminals.
+func printable(said string) string {
+	harmless := func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}
+	text := strings.Join(strings.Fields(strings.Map(harmless, strings.ToValidUTF8(said, "�"))), " ")
 	if len(text) > reasonBytes {
 		text = text[:reasonBytes]
 		for !utf8.ValidString(text) {

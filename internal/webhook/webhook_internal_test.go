@@ -79,9 +79,43 @@ func TestAdvice(t *testing.T) {
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	said := "a\n\xff\x00b" + strings.Repeat("ä", 300)
-	got := printable([]byte(said))
+	got := printable(said)
 	if len(got) > reasonBytes || !strings.HasPrefix(got, "a � b") {
 		t.Errorf("%q", got)
+	}
+	if got := printable("a\x1b[2J\u009bb"); got != "a [2J b" {
+		t.Errorf("a terminal would do what %q says", got)
+	}
+}
+
+// TestAnswersThatAreNone come from endpoints that write bytes of their own. What is told of them can be stored in any database, is sent to
+// operators and has one short line: otherwise the webhook would stand still, or nobody could list it.
+func TestAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
+	junk := strings.Repeat("\xff\x1b", 4<<10)
+	for answer, want := range map[string]verdict{
+		"HTTP/1.1 400 " + junk + "\r\nContent-Length: 0\r\n\r\n":                              refused,
+		"HTTP/1.1 500 \xff\r\nContent-Length: 20000000\r\n\r\n" + strings.Repeat("ä", 64<<10): failed,
+		junk + "\r\n\r\n": unreachable,
+		"":                unreachable,
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = conn.Write([]byte(answer)) // whoever has read enough hangs up
+			_ = conn.Close()
+		}))
+		s := newSender(Options{URL: server.URL, Secrets: []string{"what both sides know alone"}, Deadline: time.Minute, Concurrency: 1})
+		r := s.send(t.Context(), "msg_1", []byte("{}"))
+		if r.verdict != want || r.reason == "" || len(r.reason) > 2*reasonBytes+2 || strings.ToValidUTF8(r.reason, "") != r.reason ||
+			strings.ContainsAny(r.reason, "\x00\n\x1b") {
+			t.Errorf("%.40q is %s: %q", answer, verdicts[r.verdict], r.reason)
+		}
+		s.close()
+		server.Close()
 	}
 }
 
