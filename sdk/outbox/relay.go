@@ -13,6 +13,9 @@ import (
 // firstLook is how long after an Add a relay looks for the first time; the waits double from there.
 const firstLook = time.Millisecond
 
+// maxHeads is how many lanes one statement visits.
+const maxHeads = 256
+
 // Relay calls Hermod with what has been committed to a Box.
 type Relay struct {
 	box      *Box
@@ -59,6 +62,7 @@ func (r *Relay) Run(ctx context.Context) error {
 type dispatch struct {
 	r      *Relay
 	inHand map[string]kind // by lane
+	from   map[kind]string // the lane behind which the next search begins
 	ended  chan report
 	look   time.Duration // how soon to look again, while somebody may be about to commit; 0: nobody is known to be
 	down   int           // how often in a row the database has failed
@@ -72,7 +76,7 @@ type report struct {
 }
 
 func newDispatch(r *Relay) *dispatch {
-	return &dispatch{r: r, inHand: map[string]kind{}, ended: make(chan report, r.opts.Lanes)}
+	return &dispatch{r: r, inHand: map[string]kind{}, from: map[kind]string{}, ended: make(chan report, r.opts.Lanes)}
 }
 
 func (d *dispatch) run(ctx context.Context) {
@@ -114,35 +118,65 @@ func (d *dispatch) wait(due *soonest) time.Duration {
 // begin takes as many lanes as it may and returns when a gate opens that is closed now.
 func (d *dispatch) begin(ctx context.Context) (again time.Time) {
 	for _, k := range slices.Sorted(maps.Keys(d.r.gates)) {
-		now := time.Now()
-		lanes, opens := d.r.gates[k].room(now, d.count(k), d.r.opts.Lanes)
+		lanes, opens := d.r.gates[k].room(time.Now(), d.count(k), d.r.opts.Lanes)
 		again = earlier(again, opens)
-		if lanes == 0 || len(d.inHand) == d.r.opts.Lanes {
+		if lanes = min(lanes, d.r.opts.Lanes-len(d.inHand)); lanes == 0 {
 			continue
 		}
-		// Those in hand may still be among the heads.
-		heads, err := d.r.box.heads(ctx, k, now, lanes+len(d.inHand))
-		if err != nil || len(heads) == 0 {
+		if taken, err := d.search(ctx, k, lanes); err != nil || taken == 0 {
 			d.database(ctx, err)
 		}
-		d.hand(ctx, k, heads, lanes)
 	}
 	return again
 }
 
-func (d *dispatch) hand(ctx context.Context, k kind, heads []head, most int) {
-	for _, h := range heads {
-		if _, taken := d.inHand[h.Lane]; taken {
-			continue
-		}
-		if most == 0 || len(d.inHand) == d.r.opts.Lanes {
-			return
-		}
-		most--
-		d.inHand[h.Lane] = k
-		d.r.counters.inHand.Add(1)
-		go func() { d.ended <- d.r.work(ctx, h) }()
+// search takes lanes from behind the one where the last search has ended, until it has enough or has been once around:
+// so none is passed over for ever. It returns how many it has taken.
+func (d *dispatch) search(ctx context.Context, k kind, most int) (taken int, err error) {
+	start := d.from[k]
+	taken, err = d.pass(ctx, k, most, "")
+	if err != nil || taken == most {
+		return taken, err
 	}
+	if d.from[k] = ""; start == "" {
+		return taken, nil
+	}
+	more, err := d.pass(ctx, k, most-taken, start)
+	return taken + more, err
+}
+
+// pass takes lanes from where the search is to until, or to the last one if that is empty.
+func (d *dispatch) pass(ctx context.Context, k kind, most int, until string) (taken int, err error) {
+	// Those in hand may be among the first.
+	for window := most + len(d.inHand); ; window = maxHeads {
+		now := time.Now().UnixMilli()
+		heads, err := d.r.box.heads(ctx, k, d.from[k], window)
+		if err != nil {
+			return taken, err
+		}
+		for _, h := range heads {
+			if taken == most {
+				return taken, nil
+			}
+			if d.from[k] = h.Lane; h.ReadyAt <= now && d.hand(ctx, k, h) {
+				taken++
+			}
+		}
+		if taken == most || len(heads) < window || until != "" && d.from[k] >= until {
+			return taken, nil
+		}
+	}
+}
+
+// hand gives a lane to a worker, unless one has it.
+func (d *dispatch) hand(ctx context.Context, k kind, h head) bool {
+	if _, taken := d.inHand[h.Lane]; taken {
+		return false
+	}
+	d.inHand[h.Lane] = k
+	d.r.counters.inHand.Add(1)
+	go func() { d.ended <- d.r.work(ctx, h) }()
+	return true
 }
 
 func (d *dispatch) end(ctx context.Context, e report) (again time.Time) {

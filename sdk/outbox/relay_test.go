@@ -110,6 +110,70 @@ func TestPoisonedRoomsHoldUpNobody(t *testing.T) {
 	}
 }
 
+// However much waits in a room that fails, others are delivered about as fast as without it.
+func TestALongBacklogHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	const others, behind = 300, 20_000
+	took := func(backlog int) time.Duration {
+		db, box := newBox(t)
+		items := make([]outbox.Item, backlog)
+		for i := range items {
+			items[i] = message("failing", strconv.Itoa(i))
+		}
+		add(t, db, box, items...)
+		opts := outbox.Options{FirstBackoff: time.Hour, MaxBackoff: time.Hour}
+		_, ends, stop := run(t, box, outbox.Clients{IM: hermod(func(_ context.Context, req *imv1.SendMessageRequest) error {
+			if req.GetRoomId() == "failing" {
+				return status.Error(codes.Internal, "a fault")
+			}
+			return nil
+		})}, opts)
+		defer stop()
+		began := time.Now()
+		for i := range others {
+			add(t, db, box, message("room "+strconv.Itoa(i), "ok"))
+		}
+		for range others {
+			if e := next(t, ends); e.ID != "ok" || e.Result != outbox.Sent {
+				t.Fatalf("%+v has left; want what others are told", e)
+			}
+		}
+		return time.Since(began)
+	}
+	if without, with := took(0), took(behind); with > 6*without {
+		t.Errorf("%d messages in other rooms take %v, and %v without the backlog", others, with, without)
+	}
+}
+
+// Rooms take turns, also when many of them have to wait: each that has something is found.
+func TestManyRoomsTakeTurns(t *testing.T) {
+	t.Parallel()
+	db, box := newBox(t)
+	const rooms = 700 // more than a statement visits
+	var waiting atomic.Bool
+	waiting.Store(true)
+	opts := outbox.Options{FirstBackoff: time.Hour, MaxBackoff: time.Hour, Poll: 10 * time.Millisecond}
+	relay, ends, _ := run(t, box, outbox.Clients{IM: hermod(func(_ context.Context, req *imv1.SendMessageRequest) error {
+		if waiting.Load() {
+			return status.Error(codes.Internal, "a fault")
+		}
+		return nil
+	})}, opts)
+	items := make([]outbox.Item, rooms)
+	for i := range items {
+		items[i] = message("room "+strconv.Itoa(i), "waits")
+	}
+	add(t, db, box, items...)
+	waitUntil(t, func() bool { return relay.Stats().Retried == rooms })
+	waiting.Store(false)
+	for i := range 20 {
+		add(t, db, box, message("hall "+strconv.Itoa(i), "ok"))
+		if e := next(t, ends); e.ID != "ok" || e.Result != outbox.Sent {
+			t.Fatalf("%+v has left; want what the hall is told", e)
+		}
+	}
+}
+
 // While Hermod is unavailable a relay tries with one room at a time and not with all.
 func TestOneRoomTriesWhileHermodIsAway(t *testing.T) {
 	t.Parallel()

@@ -46,14 +46,31 @@ func insert(tx *gorm.DB, r newRow, now int64) error {
 		r.lane, r.kind, r.id, r.payload, len(r.payload), now).Error
 }
 
-// heads returns heads of a kind that may be taken, the oldest first.
-func (b *Box) heads(ctx context.Context, k kind, now time.Time, most int) (found []head, err error) {
-	err = b.session(ctx).Raw(`SELECT o.id, o.lane, o.ready_at FROM hermod_outbox o
-		WHERE o.parked_at = 0 AND o.kind = ? AND o.ready_at <= ? AND NOT EXISTS (
-			SELECT 1 FROM hermod_outbox p WHERE p.lane = o.lane AND p.parked_at = 0 AND p.id < o.id)
-		ORDER BY o.id LIMIT ?`, k, now.UnixMilli(), most).Scan(&found).Error
+// heads returns the heads of a kind behind a lane, "" at first, in the order of their lanes: all that there are, if they are fewer than most.
+func (b *Box) heads(ctx context.Context, k kind, after string, most int) (found []head, err error) {
+	statement := headsByStep
+	if b.db.Name() == "mysql" {
+		statement = headsByGroup
+	}
+	err = b.session(ctx).Raw(statement, map[string]any{"kind": k, "after": after, "most": most}).Scan(&found).Error
 	return found, err
 }
+
+// Both go from one lane to the next by an index and do not read what is behind the heads, which may be very much of one lane. MySQL and
+// MariaDB do not use an index for the step of a recursion, and the others none for that of a group.
+const (
+	headsByStep = `WITH RECURSIVE visited (n, lane) AS (
+			SELECT 1, (SELECT MIN(lane) FROM hermod_outbox WHERE parked_at = 0 AND kind = @kind AND lane > @after)
+			UNION ALL
+			SELECT v.n + 1, (SELECT MIN(o.lane) FROM hermod_outbox o WHERE o.parked_at = 0 AND o.kind = @kind AND o.lane > v.lane)
+			FROM visited v WHERE v.lane IS NOT NULL AND v.n < @most)
+		SELECT h.id, h.lane, h.ready_at FROM visited JOIN hermod_outbox h ON h.id = (
+			SELECT MIN(f.id) FROM hermod_outbox f WHERE f.parked_at = 0 AND f.kind = @kind AND f.lane = visited.lane)
+		ORDER BY visited.n`
+	headsByGroup = `SELECT h.id, h.lane, h.ready_at FROM (
+			SELECT MIN(id) AS id FROM hermod_outbox WHERE parked_at = 0 AND kind = @kind AND lane > @after GROUP BY lane ORDER BY lane LIMIT @most
+		) g JOIN hermod_outbox h ON h.id = g.id ORDER BY h.lane`
+)
 
 // next returns the head of a lane, if it has one that may be taken.
 func (b *Box) next(ctx context.Context, lane string, now time.Time) (h head, found bool, err error) {

@@ -14,6 +14,6 @@ CREATE TABLE IF NOT EXISTS hermod_outbox (
     parked_at BIGINT NOT NULL DEFAULT 0,
     reason VARCHAR(64) CHARACTER SET utf8mb4 NOT NULL DEFAULT '',
     detail VARCHAR(1000) CHARACTER SET utf8mb4 NOT NULL DEFAULT '',
-    KEY hermod_outbox_due (parked_at, kind, id),
+    KEY hermod_outbox_heads (parked_at, kind, lane, id),
     KEY hermod_outbox_lane (lane, parked_at, id)
 ) ENGINE=InnoDB;

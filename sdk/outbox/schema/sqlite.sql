@@ -15,5 +15,5 @@ CREATE TABLE IF NOT EXISTS hermod_outbox (
     reason TEXT NOT NULL DEFAULT '',
     detail TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX IF NOT EXISTS hermod_outbox_due ON hermod_outbox (parked_at, kind, id);
+CREATE INDEX IF NOT EXISTS hermod_outbox_heads ON hermod_outbox (parked_at, kind, lane, id);
 CREATE INDEX IF NOT EXISTS hermod_outbox_lane ON hermod_outbox (lane, parked_at, id);
