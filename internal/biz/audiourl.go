@@ -37,8 +37,8 @@ func (a *Audios) Grant(ctx context.Context, by Identity, named UserID, id AudioI
 	rules := a.rules.Load().URLs
 	switch {
 	case valid < 0 || valid > rules.Lifetime:
-		return AudioGrant{}, Errorf(KindInvalid, "AUDIO_URL_LIFETIME", "valid_seconds is %d; 0 (the longest) to %d are allowed",
-			int64(valid.Seconds()), int64(rules.Lifetime.Seconds()))
+		return AudioGrant{}, Errorf(KindInvalid, "AUDIO_URL_LIFETIME", "valid_seconds is out of range; 0 (the longest) to %d are allowed",
+			int64(rules.Lifetime.Seconds()))
 	case valid == 0:
 		valid = rules.Lifetime
 	}
