@@ -41,6 +41,7 @@ func (u *User) survey(ctx context.Context, cursors map[string]int64, newest bool
 			if err := u.skip(ctx, s, unseen, limit, req.Cursors); err != nil {
 				return nil, err
 			}
+			req.Limit = nextSurvey(req.Limit, len(unseen))
 			for _, room := range unseen {
 				seen[room.GetRoomId()] = true
 			}
@@ -52,6 +53,16 @@ func (u *User) survey(ctx context.Context, cursors map[string]int64, newest bool
 			return s, nil
 		}
 	}
+}
+
+// nextSurvey is how many messages a Sync had better bring that follows one of limit messages, of so many rooms. Each one
+// begins with the first room: where it is told of one after another, it takes more of them the more rooms there are. In a room that
+// has very much it reads messages for nothing.
+func nextSurvey(limit int32, rooms int) int32 {
+	if int32(rooms) > limit/2 {
+		return min(2*limit, historyPage)
+	}
+	return max(1, limit/2)
 }
 
 // skip moves the cursors of rooms that have something to their heads.

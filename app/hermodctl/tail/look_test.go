@@ -72,3 +72,53 @@ func TestARoomThatIsNeverQuiet(t *testing.T) {
 		t.Errorf("shown %v, %v", shown, err)
 	}
 }
+
+// crowd is very many rooms of a user, with a message in each.
+type crowd struct {
+	rooms        int
+	syncs, pages int
+}
+
+func (c *crowd) name(i int) string { return fmt.Sprintf("room%05d", i) }
+
+func (c *crowd) History(_ context.Context, req *imv1.HistoryRequest, _ ...grpc.CallOption) (*imv1.HistoryResponse, error) {
+	c.pages++
+	return &imv1.HistoryResponse{HeadSeq: 1, Messages: []*imv1.MessageResponse{c.message(req.GetRoomId())}}, nil
+}
+
+func (c *crowd) message(room string) *imv1.MessageResponse {
+	return &imv1.MessageResponse{RoomId: room, Seq: 1, Timestamp: timestamppb.New(time.Unix(1, 0))}
+}
+
+func (c *crowd) Sync(_ context.Context, req *imv1.SyncRequest, _ ...grpc.CallOption) (*imv1.SyncResponse, error) {
+	c.syncs++
+	resp := &imv1.SyncResponse{}
+	for i := range c.rooms {
+		room := c.name(i)
+		if req.GetCursors()[room] == 0 {
+			resp.Rooms = append(resp.Rooms, &imv1.RoomPage{RoomId: room, Messages: []*imv1.MessageResponse{c.message(room)}})
+		}
+		if len(resp.GetRooms()) == int(req.GetLimit()) {
+			resp.NextPageToken = "more"
+			return resp, nil
+		}
+	}
+	for i := range c.rooms {
+		resp.Snapshot = append(resp.Snapshot, &imv1.RoomState{RoomId: c.name(i), HeadSeq: 1})
+	}
+	return resp, nil
+}
+
+// TestVeryManyRooms: each begins with few calls for all of them, and one for each.
+func TestVeryManyRooms(t *testing.T) {
+	t.Parallel()
+	var shown screen
+	calls := &crowd{rooms: 4000}
+	u := NewUser(Config{User: "alice", Last: 3, After: -1, UntilHead: true}, &Caller{Calls: calls, Timeout: time.Minute, Note: t.Logf}, &shown, t.Logf)
+	if err := u.Run(t.Context()); err != nil || len(shown) != 3 {
+		t.Errorf("shown %v, %v", shown, err)
+	}
+	if calls.syncs > 40 || calls.pages != calls.rooms {
+		t.Errorf("%d rooms took %d syncs and %d pages", calls.rooms, calls.syncs, calls.pages)
+	}
+}
