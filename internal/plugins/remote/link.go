@@ -23,6 +23,13 @@ var (
 // plugin hangs, or forgets them.
 const maxGivenUp = frames.MaxUnanswered / 2
 
+// A plugin that says nothing for silentFor, while silentCalls are given up, hangs or is out of reach: with few calls it would take hours until it owes
+// maxGivenUp.
+const (
+	silentFor   = 30 * time.Second
+	silentCalls = 5
+)
+
 // stream is what a link sends and receives on.
 type stream = grpc.BidiStreamingClient[pluginv1.NodeFrame, pluginv1.PluginFrame]
 
@@ -35,6 +42,8 @@ type link struct {
 	last    uint64                           // the id of the latest call
 	waiting map[uint64]chan *pluginv1.Answer // by id; nil: nobody waits for it any more
 	givenUp int                              // how many are nil
+	asked   time.Time                        // when it was asked first since it has said something last; zero: it was not
+	unheard int                              // calls that were given up since then
 	err     error
 }
 
@@ -88,6 +97,9 @@ func (l *link) enter(c *pluginv1.Call, answered chan *pluginv1.Answer) error {
 	}
 	l.last++
 	c.Id = l.last
+	if l.asked.IsZero() {
+		l.asked = time.Now()
+	}
 	l.waiting[c.Id] = answered
 	return nil
 }
@@ -109,8 +121,12 @@ func (l *link) giveUp(id uint64) {
 	}
 	l.waiting[id] = nil
 	l.out.Put(frames.Cancelled(id))
-	if l.givenUp++; l.givenUp >= maxGivenUp {
+	l.givenUp++
+	l.unheard++
+	if silence := time.Since(l.asked); l.givenUp >= maxGivenUp {
 		l.failLocked(fmt.Errorf("it has not answered %d calls that were given up", l.givenUp))
+	} else if l.unheard >= silentCalls && silence >= silentFor {
+		l.failLocked(fmt.Errorf("it has said nothing for %s, while %d calls were given up", silence.Round(time.Second), l.unheard))
 	}
 }
 
@@ -118,6 +134,7 @@ func (l *link) giveUp(id uint64) {
 func (l *link) take(f *pluginv1.PluginFrame) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.asked, l.unheard = time.Time{}, 0
 	for _, a := range f.GetAnswers() {
 		to, ok := l.waiting[a.GetId()]
 		if !ok {

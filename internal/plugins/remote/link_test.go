@@ -60,6 +60,40 @@ func TestDeadlinesAreCarried(t *testing.T) {
 	})
 }
 
+// TestSilenceIsNoticed: a plugin that says nothing is given up when a few calls were, and not after hundreds of them. One that is slow, or
+// is not asked, is kept.
+func TestSilenceIsNoticed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLink()
+		late := func(wait time.Duration) (id uint64) { // asks, and is not answered in time
+			ctx, cancel := context.WithTimeout(t.Context(), wait)
+			defer cancel()
+			if _, err := l.ask(ctx, &pluginv1.Call{}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatal(err)
+			}
+			return l.last
+		}
+		for range 3 * silentCalls { // it is slow, and answers after all
+			id := late(10 * time.Second)
+			if err := l.take(&pluginv1.PluginFrame{Answers: []*pluginv1.Answer{{Id: id}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Hour) // nobody asks it
+		for range 3 * silentCalls {
+			late(time.Second)
+		}
+		if err := l.failure(); err != nil {
+			t.Fatal("lost too soon:", err)
+		}
+		time.Sleep(silentFor)
+		if late(time.Second); l.failure() == nil {
+			t.Error("a plugin that says nothing is kept")
+		}
+	})
+}
+
 // TestAnswersInAnyOrder: each comes to who has asked.
 func TestAnswersInAnyOrder(t *testing.T) {
 	t.Parallel()
