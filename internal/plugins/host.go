@@ -77,7 +77,7 @@ func find(linked []plugin.Plugin, name, at string) (plugin.Plugin, *conf.Problem
 	var names []string
 	for _, p := range linked {
 		if p.Name() == name && found != nil {
-			return nil, &conf.Problem{Path: at + ".name", Text: fmt.Sprintf("two plugins are named %q; link one of them", name)}
+			return nil, &conf.Problem{Path: at + ".name", Text: fmt.Sprintf("two plugins are named %q; link one of them, or give one that runs outside another name", name)}
 		}
 		if p.Name() == name {
 			found = p
@@ -86,7 +86,7 @@ func find(linked []plugin.Plugin, name, at string) (plugin.Plugin, *conf.Problem
 	}
 	if found == nil {
 		slices.Sort(names)
-		return nil, &conf.Problem{Path: at + ".name", Text: fmt.Sprintf("%q is not linked into this node; one of %s", name, strings.Join(slices.Compact(names), ", "))}
+		return nil, &conf.Problem{Path: at + ".name", Text: fmt.Sprintf("%q is not linked into this node; one of %s. A plugin that runs outside needs process.command or service.targets", name, strings.Join(slices.Compact(names), ", "))}
 	}
 	return found, nil
 }

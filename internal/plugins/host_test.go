@@ -120,9 +120,9 @@ func (n named) Name() string { return string(n) }
 func TestUnknownPlugins(t *testing.T) {
 	t.Parallel()
 	for says, linked := range map[string][]plugin.Plugin{
-		`plugins[0].name: "keyed" is not linked into this node; one of a, b`: {named("b"), named("a"), named("b")},
-		`plugins[0].name: two plugins are named "keyed"`:                     {named("keyed"), &keyed{}},
-		`plugins[0].config: the plugin keyed has no keys`:                    {named("keyed")},
+		`plugins[0].name: "keyed" is not linked into this node; one of a, b. A plugin that runs outside needs process.command or service.targets`: {named("b"), named("a"), named("b")},
+		`plugins[0].name: two plugins are named "keyed"`:  {named("keyed"), &keyed{}},
+		`plugins[0].config: the plugin keyed has no keys`: {named("keyed")},
 	} {
 		if _, err := newHost(t, map[string]any{"k": 1}, linked...); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want %s", err, says)
