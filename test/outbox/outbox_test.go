@@ -84,7 +84,7 @@ func TestOutboxSurvivesKill(t *testing.T) {
 
 // running is a process of the service.
 type running struct {
-	t     *testing.T
+	t     testing.TB
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
 }

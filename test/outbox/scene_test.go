@@ -30,22 +30,27 @@ var dialectors = map[string]func(string) gorm.Dialector{"sqlite": sqlite.Open, "
 // onEach runs a test on a database of each kind.
 func onEach(t *testing.T, test func(t *testing.T, s *scene)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		file := filepath.Join(t.TempDir(), "shop.db")
-		test(t, newScene(t, "sqlite", file+"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_txlock=immediate"))
-	})
-	for driver, start := range databases.Start {
+	for driver := range dialectors {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
-			test(t, newScene(t, driver, start(t).Create()))
+			test(t, newScene(t, driver))
 		})
 	}
 }
 
+// database returns a fresh one of a kind.
+func database(t testing.TB, driver string) (dsn string) {
+	t.Helper()
+	if driver == "sqlite" {
+		file := filepath.Join(t.TempDir(), "shop.db")
+		return file + "?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_txlock=immediate"
+	}
+	return databases.Start[driver](t).Create()
+}
+
 // scene is a node, and a service with a database.
 type scene struct {
-	t           *testing.T
+	t           testing.TB
 	driver, dsn string
 	db          *gorm.DB
 	box         *outbox.Box
@@ -55,12 +60,12 @@ type scene struct {
 	pushes      *upstream.UnicastClient
 }
 
-func newScene(t *testing.T, driver, dsn string) *scene {
+func newScene(t testing.TB, driver string) *scene {
 	t.Helper()
-	s := &scene{t: t, driver: driver, dsn: dsn, node: process.Prepare(t, "")}
+	s := &scene{t: t, driver: driver, dsn: database(t, driver), node: process.Prepare(t, "")}
 	s.node.Boot()
 	var err error
-	if s.db, err = open(driver, dsn); err != nil {
+	if s.db, err = open(driver, s.dsn); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -91,7 +96,7 @@ func open(driver, dsn string) (*gorm.DB, error) {
 }
 
 // dial returns a connection that comes back fast when the node does.
-func dial(t *testing.T, addr string) *grpc.ClientConn {
+func dial(t testing.TB, addr string) *grpc.ClientConn {
 	t.Helper()
 	conn, err := connect(addr)
 	if err != nil {
