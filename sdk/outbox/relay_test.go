@@ -153,7 +153,7 @@ func TestManyRoomsTakeTurns(t *testing.T) {
 	var waiting atomic.Bool
 	waiting.Store(true)
 	opts := outbox.Options{FirstBackoff: time.Hour, MaxBackoff: time.Hour, Poll: 10 * time.Millisecond}
-	relay, ends, _ := run(t, box, outbox.Clients{IM: hermod(func(_ context.Context, req *imv1.SendMessageRequest) error {
+	relay, ends, _ := run(t, box, outbox.Clients{IM: hermod(func(_ context.Context, _ *imv1.SendMessageRequest) error {
 		if waiting.Load() {
 			return status.Error(codes.Internal, "a fault")
 		}
