@@ -120,11 +120,16 @@ func emptyFolder(dir string) error {
 	return nil
 }
 
-// typeOf makes a Go name of a plugin's: no-shouting is NoShouting.
+// typeOf makes a Go name of a plugin's: no-shouting is NoShouting. It is none that the module has already.
 func typeOf(name string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(name, "-") {
 		b.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
-	return b.String()
+	switch name := b.String(); name {
+	case "New", "TestNode", "TestPlugin":
+		return name + "Plugin"
+	default:
+		return name
+	}
 }

@@ -1,6 +1,11 @@
 package scaffold_test
 
 import (
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,6 +34,36 @@ func TestWrittenModule(t *testing.T) {
 	}
 	if out, err := exec.CommandContext(t.Context(), "gofmt", "-l", dir).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("gofmt: %v\n%s", err, out)
+	}
+}
+
+// TestNamesThatTheModuleHas: a plugin may be called like something else that is written, and what is written still builds.
+func TestNamesThatTheModuleHas(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"new", "test-node", "test-plugin", "main", "plugin"} {
+		dir := t.TempDir()
+		if err := (scaffold.Plugin{Name: name, Dir: dir}).Write(); err != nil {
+			t.Fatal(err)
+		}
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) < 3 {
+			t.Fatal(files, err)
+		}
+		var parsed []*ast.File
+		set := token.NewFileSet()
+		for _, file := range files {
+			f, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parsed = append(parsed, f)
+		}
+		check := types.Config{Importer: importer.Default(), Error: func(err error) {
+			if strings.Contains(err.Error(), "redeclared") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}}
+		_, _ = check.Check("main", set, parsed, nil) // it fails for what is not imported here
 	}
 }
 
