@@ -144,9 +144,13 @@ func TestALongBacklogHoldsUpNobody(t *testing.T) {
 		}
 		return time.Since(began)
 	}
-	if without, with := took(1), took(behind); with > 6*without {
-		t.Errorf("%d messages in other rooms take %v, and %v without the backlog", others, with, without)
+	var without, with time.Duration
+	for range 5 { // a busy machine makes one or the other slow
+		if without, with = took(1), took(behind); with <= 6*without {
+			return
+		}
 	}
+	t.Errorf("%d messages in other rooms take %v, and %v without the backlog, five times", others, with, without)
 }
 
 // Rooms take turns, also when many of them have to wait: each that has something is found.
