@@ -28,7 +28,7 @@ const (
 	// TrailerReasonText is the reason as it is, UTF-8, where gRPC's text trailers cannot carry it: they have
 	// printable ASCII only, and TrailerReason then has a question mark for every other character.
 	TrailerReasonText = "disconnect-reason-bin"
-	TrailerRetry  = "disconnect-retry-ms" // milliseconds; absent: nothing is advised
+	TrailerRetry      = "disconnect-retry-ms" // milliseconds; absent: nothing is advised
 )
 
 // Conn is a gRPC stream as a transport.Conn.
