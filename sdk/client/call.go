@@ -29,7 +29,7 @@ func (c *Client) callAt(ctx context.Context, roomID string, do func(context.Cont
 	defer cn.hold()()
 	ctx, err := c.identify(ctx)
 	if err != nil {
-		return fmt.Errorf("client: token: %w", err)
+		return err
 	}
 	st, err := do(ctx, cn.ep)
 	if err != nil {

@@ -66,7 +66,7 @@ type Config struct {
 	// Backoff returns how long to wait before the given attempt, the first being 1. By default
 	// a random time up to RetryInterval, doubled with each further attempt, at most a minute. When the
 	// server has advised to wait longer, being overloaded or about to stop, the client waits as long as
-	// that, up to a minute.
+	// that, up to a minute. It must not wait for the client, as Disconnect does.
 	Backoff func(attempt int) time.Duration
 
 	// UserID is who the client is.
@@ -81,7 +81,9 @@ type Config struct {
 	// Token is sent as `authorization: Bearer`. Empty: none.
 	Token string
 	// TokenSource, when set, is asked for the token at every connection, call and heartbeat,
-	// from several goroutines, and replaces Token. It should cache what it returns.
+	// from several goroutines, and replaces Token. It should cache what it returns. One that does not
+	// answer before its context ends is not waited for. An error of its own fails that call or attempt
+	// to connect, and costs a heartbeat its token; it never ends the client.
 	TokenSource func(ctx context.Context) (string, error)
 	// TLS has connections encrypted, and says which servers are trusted. nil: plain text, tokens
 	// included, which is for development and for networks that are encrypted by other means.

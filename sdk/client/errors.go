@@ -149,9 +149,12 @@ func RetryAfter(err error) time.Duration {
 
 // final tells whether err says that trying again is pointless. Unavailable never does: a server
 // that is overloaded may refuse a session before it knows better what to say. With a source of
-// tokens the next attempt brings another one.
+// tokens the next attempt brings another one, also if the source itself has failed, with whatever status.
 func (c *Client) final(err error) bool {
 	if status.Code(err) == codes.Unavailable {
+		return false
+	}
+	if _, ours := errors.AsType[*tokenError](err); ours {
 		return false
 	}
 	if closed, ok := errors.AsType[*DisconnectError](err); ok {

@@ -64,7 +64,9 @@ func (c *Client) freshToken(cn *connection) string {
 	defer done()
 	token, err := c.token(ctx)
 	if err != nil {
-		c.reportError(err)
+		if cn.ctx.Err() == nil { // otherwise the connection has ended, and that is told
+			c.reportError(err)
+		}
 		return ""
 	}
 	return token

@@ -39,13 +39,35 @@ const (
 	capabilityEvents = ",events"
 )
 
-// token returns the present token, empty when the client has none.
+// token returns the present token, empty when the client has none; an error is a *tokenError. A source that has not
+// answered when ctx ends is left to itself: it may wait for what waits for the caller, as one does that disconnects.
 func (c *Client) token(ctx context.Context) (string, error) {
-	if c.cfg.TokenSource != nil {
-		return c.cfg.TokenSource(ctx)
+	if c.cfg.TokenSource == nil {
+		return c.cfg.Token, nil
 	}
-	return c.cfg.Token, nil
+	var token string
+	answered := make(chan error, 1)
+	go func() {
+		var err error
+		token, err = c.cfg.TokenSource(ctx)
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		if err != nil {
+			return "", &tokenError{err}
+		}
+		return token, nil
+	case <-ctx.Done():
+		return "", &tokenError{context.Cause(ctx)}
+	}
 }
+
+// tokenError is why there was no token. It may look like the server's word, and is not.
+type tokenError struct{ err error }
+
+func (e *tokenError) Error() string { return "client: token: " + e.err.Error() }
+func (e *tokenError) Unwrap() error { return e.err }
 
 func bearer(token string) string { return "Bearer " + token }
 

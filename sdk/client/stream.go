@@ -19,7 +19,7 @@ func (c *Client) dial(ctx context.Context, resume bool) (*connection, error) {
 	defer done()
 	token, err := c.token(attempt)
 	if err != nil {
-		return nil, fmt.Errorf("client: token: %w", err)
+		return nil, err
 	}
 	ep, err := c.source.endpoint(attempt)
 	if err != nil {

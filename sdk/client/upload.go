@@ -117,7 +117,7 @@ func (c *Client) upload(ctx context.Context, meta *imv1.AudioMetadata, from io.R
 	defer cn.hold()()
 	ctx, err := c.identify(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("client: token: %w", err)
+		return nil, err
 	}
 	stream, err := cn.ep.stub.UploadAudio(ctx)
 	if err != nil {
