@@ -33,7 +33,7 @@ var (
 	// ErrNoRoomService is returned by calls about rooms and their members over somebody else's connection
 	// that came without Config.RoomService.
 	ErrNoRoomService = errors.New("client: the connection is lent without Config.RoomService, which this call needs")
-	// ErrTooLarge is returned for a message that no server accepts.
+	// ErrTooLarge is returned for a message, or a list of users, that no server accepts.
 	ErrTooLarge = errors.New("client: message too large")
 	// ErrDuplicateID is returned when a message_id is sent while it is being sent already.
 	ErrDuplicateID = errors.New("client: a message with this message_id is being sent already")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,6 +187,31 @@ func TestWatchPresence(t *testing.T) {
 		t.Fatal(err)
 	}
 	wished(ps, "[] []")
+}
+
+// TestWatchPresenceOfTooMany is refused here: a server would end every stream on which it is asked again.
+func TestWatchPresenceOfTooMany(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t)
+	cfg, _ := p.config()
+	c, ps := p.connect(t, cfg)
+	if err := c.WatchPresence(t.Context(), []string{"bob"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	ps.recv(t)
+	crowd := slices.Repeat([]string{strings.Repeat("x", 200)}, 30_000)
+	if err := c.WatchPresence(t.Context(), crowd, nil); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a crowd: %v", err)
+	}
+	if err := c.WatchPresence(t.Context(), []string{"\xff"}, nil); err == nil {
+		t.Error("what is not UTF-8 was taken")
+	}
+	ps.end(errLost)
+	ps = p.next(t).accept(t, "s2", false)
+	var content imv1.PresenceContent
+	if err := proto.Unmarshal(ps.recv(t).GetContent(), &content); err != nil || !slices.Equal(content.GetUserIds(), []string{"bob"}) {
+		t.Errorf("the next connection is asked for %v, %v", content.GetUserIds(), err)
+	}
 }
 
 // TestSetAway is said at once, and again on every connection for as long as it is so.

@@ -17,6 +17,10 @@ func (c *Client) Presence(ctx context.Context, userIDs ...string) ([]*imv1.UserP
 	return resp.GetUsers(), err
 }
 
+// maxWishBytes is more than whom a server tells of can take: 1,100 ids of 255 bytes. Something much larger
+// would not be refused but end the stream, and every stream after it.
+const maxWishBytes = 512 << 10
+
 // wish is whom the program wants to hear of. The zero value is ready; safe for concurrent use.
 type wish struct {
 	mu   sync.Mutex
@@ -37,11 +41,20 @@ func (w *wish) get() *imv1.PresenceContent {
 
 // WatchPresence has Config.OnPresence hear of these users and of the members of these rooms, in place of whom
 // was named before: first how they are now, then every change; so on every connection that follows. 1,000 users
-// and 100 rooms at most; of a room with many members only how many are online. A refusal comes to OnError.
+// and 100 rooms at most; of a room with many members only how many are online. A refusal comes to OnError. What
+// cannot be sent at all is an error, and who was named before stays.
 //
 // Without a connection it takes effect with the next one, and the error is ErrNotConnected.
 func (c *Client) WatchPresence(ctx context.Context, userIDs, roomIDs []string) error {
-	c.wish.set(&imv1.PresenceContent{UserIds: slices.Clone(userIDs), RoomIds: slices.Clone(roomIDs)})
+	said := &imv1.PresenceContent{UserIds: slices.Clone(userIDs), RoomIds: slices.Clone(roomIDs)}
+	content, err := proto.Marshal(said)
+	if err != nil {
+		return fmt.Errorf("client: presence cannot be encoded: %w", err)
+	}
+	if len(content) > maxWishBytes {
+		return fmt.Errorf("%w: %d bytes of user and room ids, at most %d are possible", ErrTooLarge, len(content), maxWishBytes)
+	}
+	c.wish.set(said)
 	cn := c.current()
 	if cn == nil {
 		return ErrNotConnected
