@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
+	"unicode/utf8"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
 	"github.com/game-im/hermod/sdk/discovery"
@@ -75,7 +77,7 @@ type Config struct {
 	// otherwise those of this room and of the rooms joined through the client.
 	DefaultRoomID string
 	// DeviceID names the installation, so that each device of a user gets everything. Clients
-	// without one share what they have received.
+	// without one share what they have received. Printable ASCII, without blanks at its ends.
 	DeviceID string
 
 	// Token is sent as `authorization: Bearer`. Empty: none.
@@ -172,6 +174,14 @@ func (c *Config) check() error {
 		if d < 0 {
 			return errors.New("client: Config." + name + " is negative")
 		}
+	}
+	for name, id := range map[string]string{"UserID": c.UserID, "DefaultRoomID": c.DefaultRoomID} {
+		if !utf8.ValidString(id) {
+			return fmt.Errorf("client: Config.%s %q is not valid UTF-8", name, id)
+		}
+	}
+	if !headerSafe(c.DeviceID) {
+		return fmt.Errorf("client: Config.DeviceID %q has other characters than printable ASCII, or blanks at its ends", c.DeviceID)
 	}
 	return nil
 }

@@ -82,9 +82,12 @@ func TestStreamMetadata(t *testing.T) {
 func TestNewClientRefusesBadConfig(t *testing.T) {
 	t.Parallel()
 	tests := map[string]*Config{
-		"no Config":      nil,
-		"UserID":         {},
-		"RequestTimeout": {UserID: "alice", RequestTimeout: -1},
+		"no Config":         nil,
+		"UserID":            {},
+		"RequestTimeout":    {UserID: "alice", RequestTimeout: -1},
+		"UserID \"a\\xff\"": {UserID: "a\xff"},
+		"DefaultRoomID":     {UserID: "alice", DefaultRoomID: "\xff"},
+		"DeviceID":          {UserID: "alice", DeviceID: "телефон"}, // without it she would share one with her other devices
 	}
 	for want, cfg := range tests {
 		if _, err := NewClient(cfg); err == nil || !strings.Contains(err.Error(), want) {

@@ -88,7 +88,7 @@ func (c *Client) identify(ctx context.Context) (context.Context, error) {
 }
 
 // streamMetadata returns what a stream is opened with. Ids that gRPC metadata cannot carry are
-// left out; sayHello sends them instead.
+// left out; greet sends them instead.
 func (c *Client) streamMetadata(token string, resume bool) []string {
 	able := capabilities
 	if c.wantsEvents() {
@@ -101,7 +101,7 @@ func (c *Client) streamMetadata(token string, resume bool) []string {
 			pairs = append(pairs, keyRoomID, c.cfg.DefaultRoomID)
 		}
 	}
-	if c.cfg.DeviceID != "" && headerSafe(c.cfg.DeviceID) {
+	if c.cfg.DeviceID != "" {
 		pairs = append(pairs, keyDeviceID, c.cfg.DeviceID)
 	}
 	if token != "" {
