@@ -48,8 +48,27 @@ func (cn *connection) write(ctx context.Context, req *imv1.MessageRequest) error
 	if err := cn.takeTurn(ctx); err != nil {
 		return err
 	}
-	defer cn.passTurn()
-	return cn.stream.Send(req)
+	return cn.inTurn(ctx, func() error { return cn.stream.Send(req) })
+}
+
+// inTurn runs what writes to the stream and passes on the turn, which the caller has, when it is done. It returns
+// before that when ctx ends: a stream takes nothing more from some point on if the other side does not read, and
+// only its own end would have it give up.
+func (cn *connection) inTurn(ctx context.Context, write func() error) error {
+	done := make(chan error, 1)
+	if !cn.spawn(func() {
+		defer cn.passTurn()
+		done <- write()
+	}) {
+		cn.passTurn()
+		return context.Cause(cn.ctx)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (cn *connection) takeTurn(ctx context.Context) error {
@@ -82,13 +101,15 @@ func (cn *connection) hangUp(ctx context.Context) {
 // fail ends the connection because of cause; its reader then returns.
 func (cn *connection) fail(cause error) { cn.cancel(cause) }
 
-// spawn runs work in a goroutine that end waits for.
-func (cn *connection) spawn(work func()) {
+// spawn runs work in a goroutine that end waits for. It is false when the connection has ended.
+func (cn *connection) spawn(work func()) bool {
 	cn.mu.Lock()
 	defer cn.mu.Unlock()
-	if !cn.ended {
-		cn.active.Go(work)
+	if cn.ended {
+		return false
 	}
+	cn.active.Go(work)
+	return true
 }
 
 // after runs work once, d from now, unless the connection has ended by then.

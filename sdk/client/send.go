@@ -1,8 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	imv1 "github.com/game-im/hermod/api/im/v1"
@@ -104,21 +107,21 @@ func (c *Client) SendTextMessageContext(ctx context.Context, roomID, content str
 	return err
 }
 
-// prepare returns a filled-in copy of req, which shares content and metadata with it. What
-// cannot be encoded must not get as far as the stream: it would end it.
+// prepare returns a filled-in copy of req, which shares nothing with it: what the caller has given up may be
+// written yet. What cannot be encoded must not get as far as the stream: it would end it.
 func (c *Client) prepare(req *imv1.MessageRequest) (*imv1.MessageRequest, error) {
 	full := &imv1.MessageRequest{
 		MessageId: req.GetMessageId(),
 		UserId:    req.GetUserId(),
 		RoomId:    req.GetRoomId(),
 		Type:      req.GetType(),
-		Content:   req.GetContent(),
-		Metadata:  req.GetMetadata(),
+		Content:   bytes.Clone(req.GetContent()),
+		Metadata:  maps.Clone(req.GetMetadata()),
 		Timestamp: req.GetTimestamp(),
 
 		ToUserId:         req.GetToUserId(),
 		ReplyToSeq:       req.GetReplyToSeq(),
-		Mentions:         req.GetMentions(),
+		Mentions:         slices.Clone(req.GetMentions()),
 		ExpiresInSeconds: req.GetExpiresInSeconds(),
 	}
 	setDefault(&full.UserId, c.cfg.UserID)
@@ -164,8 +167,10 @@ func (c *Client) transmit(ctx context.Context, out *outgoing) {
 	if cn == nil || cn.takeTurn(ctx) != nil {
 		return
 	}
-	defer cn.passTurn()
-	c.writeOut(cn, out)
+	_ = cn.inTurn(ctx, func() error { // what became of it is awaited
+		c.writeOut(cn, out)
+		return nil
+	})
 }
 
 // repeatSends writes all waiting sends to cn, in order. The caller has the turn.
