@@ -99,6 +99,8 @@ func (r *Relay) push(ctx context.Context, e entry, p Push) verdict {
 		return verdict{fate: sent}
 	case errors.Is(err, upstream.ErrNotConnected):
 		return verdict{fate: away, reason: "NOT_CONNECTED", detail: err.Error()}
+	case errors.Is(err, upstream.ErrNoToken):
+		return verdict{fate: away, reason: "NO_TOKEN", detail: err.Error()}
 	case !errors.As(err, &refusal) || errors.Unwrap(refusal) != nil:
 		return judge(err)
 	case slices.ContainsFunc(ends, func(end error) bool { return errors.Is(err, end) }):

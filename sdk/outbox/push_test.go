@@ -24,6 +24,7 @@ type gateway struct {
 	gatewayv1.UnimplementedGatewayServiceServer
 	script []func() (*gatewayv1.UnicastPushResponse, error)
 	asked  chan metadata.MD
+	addr   string
 	n      int
 }
 
@@ -42,7 +43,7 @@ func serve(t *testing.T, script ...func() (*gatewayv1.UnicastPushResponse, error
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{script: script, asked: make(chan metadata.MD, 100)}
+	g := &gateway{script: script, asked: make(chan metadata.MD, 100), addr: lis.Addr().String()}
 	server := grpc.NewServer()
 	gatewayv1.RegisterGatewayServiceServer(server, g)
 	served := make(chan error, 1)
@@ -125,6 +126,29 @@ func TestEndsOfPushes(t *testing.T) {
 				t.Errorf("it ends with %+v; want %s for %s", e, want, code)
 			}
 		})
+	}
+}
+
+// A source of tokens that fails is no refusal of the push, whatever its error looks like.
+func TestPushWaitsForAToken(t *testing.T) {
+	t.Parallel()
+	db, box := newBox(t)
+	g, _ := serve(t)
+	var asked atomic.Int32
+	client := upstream.NewUnicastClient(g.addr, upstream.WithTokenSource(func(context.Context) (string, error) {
+		if asked.Add(1) == 1 {
+			return "", status.Error(codes.PermissionDenied, "no tokens today")
+		}
+		return "secret", nil
+	}))
+	if err := client.Connect(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	_, ends, _ := run(t, box, outbox.Clients{Gateway: client}, soon)
+	add(t, db, box, outbox.Push{To: upstream.GID(7)})
+	if e := next(t, ends); e.Result != outbox.Sent {
+		t.Errorf("it ends with %+v; want it sent", e)
 	}
 }
 

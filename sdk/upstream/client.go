@@ -109,7 +109,7 @@ func (c *UnicastClient) unbounded(ctx context.Context, o callOptions, call func(
 	return retry(ctx, o.repeatable || o.key != "", func() error {
 		authorized, err := c.cfg.authorize(ctx) // anew each time: the last one may have been refused
 		if err != nil {
-			return fmt.Errorf("upstream: no token for the call: %w", err)
+			return err
 		}
 		return call(authorized, conn)
 	})

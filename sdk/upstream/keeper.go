@@ -98,7 +98,7 @@ func (k *keeper) deregister(ctx context.Context) {
 func (k *keeper) call(ctx context.Context, call func(context.Context, gatewayv1.GatewayServiceClient) error) error {
 	ctx, err := k.r.cfg.authorize(ctx)
 	if err != nil {
-		return fmt.Errorf("no token for the call: %w", err)
+		return err
 	}
 	return call(ctx, gatewayv1.NewGatewayServiceClient(k.conn))
 }

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -47,7 +48,7 @@ func WithToken(token string) Option {
 }
 
 // WithTokenSource asks for the token at every call, from several goroutines. The source should cache
-// what it returns. A call fails with the error of its source.
+// what it returns. A call whose source fails is ErrNoToken and wraps the source's error.
 func WithTokenSource(source func(context.Context) (string, error)) Option {
 	return func(c *config) { c.token = source }
 }
@@ -74,7 +75,7 @@ func (c *config) authorize(ctx context.Context) (context.Context, error) {
 	}
 	token, err := c.token(ctx)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrNoToken, err)
 	}
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token), nil
 }

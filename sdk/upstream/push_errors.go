@@ -16,6 +16,8 @@ var (
 	ErrNotConnected = errors.New("upstream: the client is not connected; call Connect first")
 	// ErrClosed is returned by calls after Close. It is an ErrNotConnected too.
 	ErrClosed = fmt.Errorf("%w (Close was called)", ErrNotConnected)
+	// ErrNoToken is returned by calls that were not made, since the source of tokens failed; the error wraps its own.
+	ErrNoToken = errors.New("upstream: no token for the call")
 )
 
 // Refusals to test for with errors.Is. The others have their code in PushError.Code; they are listed
@@ -61,6 +63,9 @@ func (e *PushError) Unwrap() error { return e.cause }
 
 // callError tells a refusal of the gateway from a call that failed.
 func callError(err error) error {
+	if errors.Is(err, ErrNoToken) {
+		return err // whatever the source's error looks like, it is no word of the gateway's
+	}
 	st, ok := status.FromError(err)
 	if !ok || st.Code() == codes.Unavailable {
 		return failed(err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -371,6 +372,24 @@ func TestTokens(t *testing.T) {
 	}
 	if err := c.PushToGID(t.Context(), 1, "", "", "", nil); err == nil || !strings.Contains(err.Error(), "no token today") || g.calls() != 2 {
 		t.Errorf("without a token: %v", err)
+	}
+}
+
+// TestTokenSourceThatFails: its errors are not the gateway's, whatever they look like.
+func TestTokenSourceThatFails(t *testing.T) {
+	t.Parallel()
+	g := serve(t)
+	refused, err := status.New(codes.PermissionDenied, "not you").WithDetails(&errdetails.ErrorInfo{Reason: "TARGET_OFFLINE"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := g.client(t, upstream.WithTokenSource(func(context.Context) (string, error) { return "", refused.Err() }))
+	_, err = c.Push(t.Context(), upstream.OpenID("alice"), upstream.Notification{})
+	if !errors.Is(err, upstream.ErrNoToken) || errors.Is(err, upstream.ErrTargetOffline) || status.Code(err) != codes.PermissionDenied || !strings.Contains(err.Error(), "no token for the call") {
+		t.Errorf("the error of the source: %v", err)
+	}
+	if g.calls() > 0 {
+		t.Error("a call was made without a token")
 	}
 }
 
