@@ -51,7 +51,12 @@ is 0 only if every target was reached, or the push is kept for it.`,
   hermodctl batch users.csv --content Hello --failed again.jsonl --idempotency-key hello-1
   hermodctl batch again.jsonl --content Hello`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error { return runBatch(cmd.Context(), f, args, s) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := meant(cmd.Flags(), "idempotency-key", "ttl"); err != nil {
+				return err
+			}
+			return runBatch(cmd.Context(), f, args, s)
+		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false

@@ -56,6 +56,11 @@ func TestWrongCommandLines(t *testing.T) {
 		{"push --openid a --addr :", `--addr ":" is not an address`},
 		{"push --openid a --rate 5", "--rate 5 is not possible; 1 to 1000000, with --all"},
 		{"push --openid a --ttl -1s", "--ttl -1s is not possible"},
+		{"push --openid a --ttl 0s", `--ttl "0s" says nothing`},
+		{"push --all --rate 0", `--rate "0" says nothing`},
+		{"push --openid a --idempotency-key=", `--idempotency-key "" says nothing`}, // as "$KEY" does where KEY is not set
+		{"batch --idempotency-key=", `--idempotency-key "" says nothing`},
+		{"batch --ttl 0s", `--ttl "0s" says nothing`},
 		{"plugin old", `there is no command "old"; new is allowed`},
 		{"plugin new", "give one name, such as no-novels"},
 		{"plugin new Novels", `the name "Novels" is not possible; lower case letters`},

@@ -57,6 +57,9 @@ makes every kind of call once, if the gateway has answered them all.`,
   # every kind of call, to see what they answer
   hermodctl push --demo`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := meant(cmd.Flags(), "idempotency-key", "ttl", "rate"); err != nil {
+				return err
+			}
 			return runPush(cmd.Context(), f, s)
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // usageError is a command line that cannot be understood. Its text says what is allowed.
@@ -15,6 +16,17 @@ func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// meant refuses flags of these names that are given and say nothing, as --ttl 0s, or --idempotency-key "$KEY" where KEY is
+// not set: the command would do without what was asked for.
+func meant(flags *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		if f := flags.Lookup(name); f.Changed && f.Value.String() == f.DefValue {
+			return usagef("--%s %q says nothing; give it a value, or leave it out", name, f.DefValue)
+		}
+	}
+	return nil
 }
 
 func noArguments(_ *cobra.Command, args []string) error {
