@@ -55,7 +55,7 @@ func (t Target) recipient() (Recipient, *Error) {
 	case TargetGID:
 		gid, err := strconv.ParseInt(t.ID, 10, 64)
 		if err != nil {
-			return Recipient{}, invalidTarget("gid " + quote(t.ID) + " is not a decimal number")
+			return Recipient{}, invalidTarget("gid " + quote(t.ID) + " is not a decimal number of 64 bits")
 		}
 		to.GID = gid
 	}

@@ -226,6 +226,15 @@ func TestPushOutcomes(t *testing.T) {
 	}
 }
 
+// TestGIDThatIsTooLarge is told what is wrong with it: it is a decimal number.
+func TestGIDThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	got := newPushScene().pushes.Push(t.Context(), biz.Target{Type: "gid", ID: "9223372036854775808"}, &biz.Push{}, biz.PushOptions{})
+	if got.Err == nil || !strings.Contains(got.Err.Text, "64 bits") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestPushIsKeptForSomebodyWhoIsAway(t *testing.T) {
 	t.Parallel()
 	s := newPushScene()
