@@ -62,10 +62,10 @@ func TestSendEndsWithItsContext(t *testing.T) {
 		begun := time.Now()
 		for range 2 { // the first is written, the second waits for its turn
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
 			if err := c.SendTextMessageContext(ctx, "lobby", "hi"); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Send: %v", err)
 			}
+			cancel()
 		}
 		if err := c.WatchPresence(t.Context(), []string{"bob"}, nil); err == nil || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("WatchPresence: %v", err)
