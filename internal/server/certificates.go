@@ -70,6 +70,9 @@ func NewCertificates(c *conf.Config, log *slog.Logger) (*Certificates, error) {
 		}
 		cs.of[l.name] = cert
 		cs.observe(l.name, cert)
+		for _, result := range []string{"ok", "refused"} { // from 0, so that Prometheus sees the first one as a rise
+			cs.reloads.WithLabelValues(l.name, result)
+		}
 	}
 	return cs, nil
 }

@@ -251,6 +251,22 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
+// TestFirstRefusedCertificateIsARise: increase() of Prometheus knows no rise of a series that begins with 1,
+// and a pair that is wrong is refused once.
+func TestFirstRefusedCertificateIsARise(t *testing.T) {
+	t.Parallel()
+	cert, key, _ := authority.New(t).Files(t.TempDir(), authority.Leaf{})
+	cs, _ := secured(t, cert, key, "")
+	r := prometheus.NewRegistry()
+	if err := r.Register(cs.reloads); err != nil {
+		t.Fatal(err)
+	}
+	families, err := r.Gather()
+	if err != nil || len(families) != 1 || len(families[0].GetMetric()) != 2 {
+		t.Fatalf("before anything was read again: %v, %v; want ok and refused of the gateway listener, both 0", families, err)
+	}
+}
+
 // TestCertificatesAreFollowed: Run looks at the files by itself, and warns of an end that is near.
 func TestCertificatesAreFollowed(t *testing.T) {
 	t.Parallel()
