@@ -1,6 +1,7 @@
 package hermod
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -14,19 +15,26 @@ import (
 )
 
 // newLogger returns the node's logger and the level that it follows, and makes Kratos' own log go
-// there too.
+// there too. It holds nobody up whose log is not taken.
 func newLogger(c *conf.Log, w io.Writer) (*slog.Logger, *slog.LevelVar) {
 	level := &slog.LevelVar{}
 	level.Set(logLevel(c))
-	opts := &slog.HandlerOptions{Level: level}
-	var handler slog.Handler = slog.NewTextHandler(w, opts)
-	if c.GetFormat() == "json" {
-		handler = slog.NewJSONHandler(w, opts)
-	}
-	log := slog.New(handler)
+	log := logTo(&patient{to: w, tell: func(lost int) []byte {
+		var line bytes.Buffer
+		logTo(&line, c, level).Error("lines of the log are missing here, since nobody took them", "lines", lost)
+		return line.Bytes()
+	}}, c, level)
 	kratosLog.to.Store(log)
 	followKratos()
 	return log, level
+}
+
+func logTo(w io.Writer, c *conf.Log, level slog.Leveler) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if c.GetFormat() == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
 }
 
 func logLevel(c *conf.Log) slog.Level {

@@ -32,10 +32,14 @@ const (
 func Main(plugins ...plugin.Plugin) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// Whoever reads what a node writes may go away, such as a journal that is restarted. Writing fails then, and unless
+	// somebody takes the signal that tells of it, the node would end.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := context.WithCancel(context.Background())
+	stderr := &patient{to: os.Stderr}
 	go func() {
 		again := heed(signals, stop)
-		fmt.Fprintf(os.Stderr, "hermod: the node was stopping and ends at once: %s came again\n", again)
+		fmt.Fprintf(stderr, "hermod: the node was stopping and ends at once: %s came again\n", again)
 		os.Exit(exitFailure)
 	}()
 	err := Run(ctx, os.Args[1:], os.Stdout, os.Stderr, plugins...)
@@ -44,10 +48,10 @@ func Main(plugins ...plugin.Plugin) {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 	case errors.As(err, &problems), errors.Is(err, errUsage):
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(stderr, err)
 		os.Exit(exitUsage)
 	default:
-		fmt.Fprintln(os.Stderr, "hermod:", err)
+		fmt.Fprintln(stderr, "hermod:", err)
 		os.Exit(exitFailure)
 	}
 }
