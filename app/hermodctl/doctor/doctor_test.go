@@ -3,7 +3,10 @@ package doctor
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,6 +71,30 @@ func TestPorts(t *testing.T) {
 			t.Errorf("%s is asked at %s, want %s", addr, got, want)
 		}
 	}
+}
+
+// TestAPortThatSaysNothing: whoever holds it may be a node that hangs, and what the others say is heard all the same.
+func TestAPortThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the system accepts, and nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "ready\n") // what the client makes of it is looked at
+	}))
+	defer node.Close()
+	c, err := conf.Load(nil, conf.Override{Path: "server.im.addr", Value: silent.Addr().String()}, conf.Override{Path: "server.gateway.addr", Value: "127.0.0.1:0"},
+		conf.Override{Path: "server.http.addr", Value: "127.0.0.1:0"}, conf.Override{Path: "server.ops.addr", Value: node.Listener.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience/2)
+	defer cancel()
+	findings := ports(ctx, c)
+	expects(t, "a silent one", findings[:1], Failure, "is held by a program that does not answer")
+	expects(t, "a node behind it", findings[3:], OK, "is held by a Hermod that is ready")
 }
 
 // TestUDPPort: a port of QUIC is tried as what it is, and a program that does not speak it is told apart.

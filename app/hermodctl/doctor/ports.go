@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -30,7 +31,6 @@ type port struct {
 // ports finds out whether a node could listen where it is to, or does already.
 func ports(ctx context.Context, c *conf.Config) []Finding {
 	s := c.GetServer()
-	var findings []Finding
 	all := []port{
 		{"server.im.addr", s.GetIm().GetAddr(), s.GetIm().GetTls(), healthOf("im.v1.IMService"), false},
 		{"server.gateway.addr", s.GetGateway().GetAddr(), s.GetGateway().GetTls(), healthOf("hermod.gateway.v1.GatewayService"), false},
@@ -40,9 +40,12 @@ func ports(ctx context.Context, c *conf.Config) []Finding {
 	if addr := s.GetQuic().GetAddr(); addr != "" {
 		all = append(all, port{"server.quic.addr", addr, s.GetQuic().GetTls(), handshake, true})
 	}
-	for _, p := range all {
-		findings = append(findings, p.examine(ctx))
+	findings := make([]Finding, len(all))
+	var examining sync.WaitGroup // at once, so that one which says nothing takes no time from the others
+	for i, p := range all {
+		examining.Go(func() { findings[i] = p.examine(ctx) })
 	}
+	examining.Wait()
 	return findings
 }
 
@@ -80,6 +83,9 @@ func (p port) examine(ctx context.Context) Finding {
 	shows := "ss -ltnp"
 	if p.udp {
 		shows = "ss -lunp"
+	}
+	if ctx.Err() != nil {
+		return failure(name+" is held by a program that does not answer", "find it ("+shows+" shows it): a Hermod that hangs, or is stopped, has to be started anew; if it is another program, stop it, or set "+p.key+" to another port")
 	}
 	return failure(name+" is held by another program", "stop that program ("+shows+" shows it), or set "+p.key+" to another port")
 }
