@@ -49,6 +49,7 @@ func TestRefusals(t *testing.T) {
 		{"stop: {preStop: 5}", "stop.preStop needs Kubernetes 1.30"},
 		{"config: {server: {stop: {timeout: 1m}}}", "config.server.stop: use stop"},
 		{"config: {server: {im: {addr: ':1'}}}", "config.server.im.addr"},
+		{"config: {server: {ops: {tls: {cert_file: /tls/tls.crt, key_file: /tls/tls.key}}}}", "config.server.ops.tls: the probes of the pod speak plain HTTP"},
 		{"config: {data: {dir: /var}}", "config.data.dir"},
 		{"config: {auth: {service_token: abcdefghijklmnop}}", "a secret does not belong into a ConfigMap"},
 		{"config: {auth: {mode: dev}}", "config.auth.mode: use auth.mode"},
