@@ -38,6 +38,9 @@ func (f File) Read(context.Context) ([]Document, error) {
 
 func (f File) documents() ([]Document, error) {
 	path := f.String()
+	if path == "" {
+		return nil, errors.New("the name of a source is empty: a file, a folder or the address of a config centre is allowed")
+	}
 	kvs, err := file.NewSource(path).Load()
 	if err != nil {
 		return nil, readError(err)

@@ -151,9 +151,9 @@ func TestFilesAndDirectories(t *testing.T) {
 	if s := c.GetSession(); s.GetHeartbeat().AsDuration() != 20*time.Second || s.GetSendBurst() != 30 {
 		t.Errorf("the later file does not win: %v", s)
 	}
-	_, err = Load([]string{filepath.Join(dir, "absent.yaml"), filepath.Join(dir, "README.md"), t.TempDir()})
+	_, err = Load([]string{filepath.Join(dir, "absent.yaml"), filepath.Join(dir, "README.md"), t.TempDir(), ""})
 	got := strings.Join(lines(t, err), "\n")
-	for _, want := range []string{"no such file", "ends in .yaml, .yml or .json", "has no .yaml, .yml or .json file"} {
+	for _, want := range []string{"the name of a source is empty", "no such file", "ends in .yaml, .yml or .json", "has no .yaml, .yml or .json file"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}

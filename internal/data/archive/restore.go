@@ -32,6 +32,10 @@ func Restore(ctx context.Context, from string, store Store) (r Restored, err err
 	if err != nil {
 		return r, err
 	}
+	blobs, err := filepath.Abs(store.Blobs) // as the database's is, so that one folder has one name
+	if err != nil {
+		return r, err
+	}
 	release, err := data.Hold(store.Database)
 	if errors.Is(err, data.ErrInUse) {
 		return r, fmt.Errorf("%w; stop the node first", err)
@@ -40,7 +44,7 @@ func Restore(ctx context.Context, from string, store Store) (r Restored, err err
 		return r, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	p := places{database: database, blobs: store.Blobs, beside: filepath.Dir(store.Blobs), stagedDatabase: filepath.Join(filepath.Dir(database), staging)}
+	p := places{database: database, blobs: blobs, beside: filepath.Dir(blobs), stagedDatabase: filepath.Join(filepath.Dir(database), staging)}
 	if err := p.prepare(); err != nil {
 		return r, err
 	}
