@@ -66,6 +66,19 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
+// TestAUselessDataDir: the key that has to be corrected is named.
+func TestAUselessDataDir(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HERMOD_DATA_DIR", file)
+	err := Run(t.Context(), loopback, &bytes.Buffer{}, &bytes.Buffer{}, Standard()...)
+	if err == nil || !strings.Contains(err.Error(), "data.dir: ") || !strings.Contains(err.Error(), file) {
+		t.Errorf("error %v, want data.dir and %s", err, file)
+	}
+}
+
 // TestAUsedPort names the key, and lets go of what was opened before.
 func TestAUsedPort(t *testing.T) {
 	for _, f := range conf.Flags {

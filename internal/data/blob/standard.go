@@ -2,6 +2,7 @@ package blob
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -19,8 +20,10 @@ type folder struct{ *Dir }
 func (*folder) Name() string { return "dir" }
 
 func (f *folder) Start(ctx context.Context) (err error) {
-	f.Dir, err = Open(filepath.Join(plugin.DataDir(ctx), "blobs"), plugin.Logger(ctx))
-	return err
+	if f.Dir, err = Open(filepath.Join(plugin.DataDir(ctx), "blobs"), plugin.Logger(ctx)); err != nil {
+		return fmt.Errorf("data.dir: %w", err) // which it is the first to use
+	}
+	return nil
 }
 
 func (f *folder) Stop(context.Context) error { return f.Close() }
