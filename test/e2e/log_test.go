@@ -41,7 +41,7 @@ func TestANodeOutlivesWhoeverReadsItsLog(t *testing.T) {
 			}
 			ended := make(chan error, 1)
 			go func() { ended <- cmd.Wait() }()
-			defer cmd.Process.Kill() //nolint:errcheck // it has usually ended
+			defer cmd.Process.Kill() // it has usually ended
 			n.Eventually("the node is ready", n.Ready)
 			leave(t, r, w)
 			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -207,19 +207,6 @@ func TestRestoreReplaces(t *testing.T) {
 	before.wantSaid("older", "data")
 }
 
-// TestRestoreNamesWhatItKeepsOnce: data.dir is relative unless somebody says otherwise, and what was there before is in
-// one folder.
-func TestRestoreNamesWhatItKeepsOnce(t *testing.T) {
-	file := backup(t)
-	t.Chdir(t.TempDir())
-	for i, kept := range []int{0, 1} {
-		r, err := archive.Restore(t.Context(), file, storeIn("data"))
-		if err != nil || len(r.Replaced) != kept {
-			t.Fatalf("restore %d: kept %q, %v; want %d folders", i, r.Replaced, err, kept)
-		}
-	}
-}
-
 // TestRestoreFollowsALink: the database is where the link leads, and the link stays.
 func TestRestoreFollowsALink(t *testing.T) {
 	t.Parallel()
