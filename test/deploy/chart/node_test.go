@@ -18,6 +18,7 @@ import (
 
 	"github.com/game-im/hermod/test/deploy/chart"
 	"github.com/game-im/hermod/test/deploy/image"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // TestNodeRunsAsRendered starts the node in its image with the arguments, the environment, the
@@ -38,7 +39,7 @@ func TestNodeRunsAsRendered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			release := render(t, values[name])
 			container := workload(t, release).Template.Spec.Containers[0]
-			ops := image.FreeAddr(t)
+			ops := loopback.Addr(t)
 			env := environment(t, container.Env, ops)
 			mounts := map[string]string{}
 			for _, mount := range container.VolumeMounts {

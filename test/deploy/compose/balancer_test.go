@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/game-im/hermod/test/deploy/image"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 // composedPorts are those that the balancer has, and a node behind each.
@@ -43,7 +44,7 @@ func startNode(t *testing.T, built *image.Image, name, config string) *behind {
 			continue
 		}
 		if _, port, err := net.SplitHostPort(value); err == nil && strings.HasPrefix(value, "0.0.0.0:") {
-			n.at[port] = image.FreeAddr(t)
+			n.at[port] = loopback.Addr(t)
 			value = n.at[port]
 		}
 		env = append(env, key+"="+value)
@@ -70,7 +71,7 @@ func startBalancer(t *testing.T, all map[string]*behind) map[string]string {
 	config := strings.Replace(string(content), "check port 8081", "check", 1)
 	at := map[string]string{}
 	for _, port := range composedPorts {
-		at[port] = image.FreeAddr(t)
+		at[port] = loopback.Addr(t)
 		config = strings.ReplaceAll(config, "bind :"+port+"\n", "bind "+at[port]+"\n")
 		for name, n := range all {
 			_, ops, err := net.SplitHostPort(n.at["8081"])

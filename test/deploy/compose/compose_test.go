@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/game-im/hermod/test/deploy/image"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 const (
@@ -211,7 +212,7 @@ func TestNodeRunsAsComposed(t *testing.T) {
 	for _, port := range node.Ports {
 		targets[port.Published] = true
 	}
-	ops := image.FreeAddr(t)
+	ops := loopback.Addr(t)
 	var env []string
 	for name, value := range node.Environment {
 		host, port, err := net.SplitHostPort(*value)

@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,17 +11,6 @@ import (
 
 // patience is how long a test waits for something that must happen.
 const patience = time.Minute
-
-// FreeAddr returns an address on the loopback that nobody listens on.
-func FreeAddr(t *testing.T) string {
-	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lis.Close()
-	return lis.Addr().String()
-}
 
 // Await returns once the URL answers 200, and fails the test when the program ends first or takes
 // too long.

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/game-im/hermod/test/deploy/image"
+	"github.com/game-im/hermod/test/loopback"
 )
 
 const repository = "../../.."
@@ -253,7 +254,7 @@ func TestInside(t *testing.T) {
 func TestNodeServes(t *testing.T) {
 	t.Parallel()
 	i := built(t, "hermod")
-	data, ops := image.Volume(t), image.FreeAddr(t)
+	data, ops := image.Volume(t), loopback.Addr(t)
 	p, err := i.Start(t.Context(), image.Container{
 		Args:   []string{"-im", "127.0.0.1:0", "-grpc", "127.0.0.1:0", "-http", "127.0.0.1:0", "-ops", ops},
 		Mounts: map[string]string{"/data": data, "/tmp": image.Volume(t)}, ReadOnlyRoot: true,
