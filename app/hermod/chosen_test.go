@@ -93,9 +93,10 @@ func TestARegistryOfOnesOwn(t *testing.T) {
 	if s.keys.Addrs != "upstairs:1" || s.keys.Floor != 3 {
 		t.Errorf("keys %+v", s.keys)
 	}
-	if _, body := p.get(t, "/readyz"); !strings.Contains(body, "shelf: registered as im-service") {
-		t.Errorf("/readyz: %s", body)
-	}
+	await(t, "/readyz to say so", func() bool {
+		_, body := p.get(t, "/readyz")
+		return strings.Contains(body, "shelf: registered as im-service")
+	})
 	p.stop()
 	if left := s.all(); len(left) > 0 {
 		t.Errorf("left: %v", left)
