@@ -33,11 +33,7 @@ func (a *acting) applyMembers(plan *biz.ActPlan) error {
 	if plan.Remove == "" {
 		return nil
 	}
-	if err := keepMute(a.t, a.g.room, plan.Remove); err != nil {
-		return err
-	}
-	n, err := a.t.exec(deleteMember, string(a.g.room), string(plan.Remove))
-	if err != nil || n == 0 {
+	if removed, err := removeMember(a.t, a.g.room, plan.Remove, deleteMember); err != nil || !removed {
 		return err
 	}
 	a.meet(plan.Remove, nil)

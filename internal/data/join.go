@@ -131,7 +131,7 @@ func loadJoinState(read, lock scan, room biz.RoomID, user biz.UserID) (state biz
 		if state.Invitation, err = loadInvitation(read, room, user); err != nil {
 			return state, nil, err
 		}
-		if state.Mute, err = loadMute(read, room, user); err != nil {
+		if state.Mute, err = loadMute(read, selectMute, room, user); err != nil {
 			return state, nil, err
 		}
 	}
@@ -143,10 +143,10 @@ func notFound(err error) bool { return biz.KindOf(err) == biz.KindNotFound }
 
 // Of rooms that were deleted, members may be left for a while. Direct rooms do not count: others make them, and nobody
 // can leave them.
-const selectRoomCount = `SELECT count(*) FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = ? AND r.deleted_at = 0 AND r.kind = 0`
+const selectRoomCount = `SELECT count(*) FROM members m JOIN rooms r ON r.id = m.room_id WHERE m.user_id = ? AND r.deleted_at = 0 AND r.kind <> ?`
 
 func countRooms(read scan, user biz.UserID) (n int, err error) {
-	err = read(selectRoomCount, []any{string(user)}, &n)
+	err = read(selectRoomCount, []any{string(user), biz.KindDirect}, &n)
 	return n, err
 }
 

@@ -113,11 +113,8 @@ func leave(t *tx, room biz.RoomID, user biz.UserID) (left bool, version int64, e
 	if err != nil || kind == biz.KindDirect {
 		return false, 0, err
 	}
-	if err := keepMute(t, room, user); err != nil {
-		return false, 0, err
-	}
-	n, err := t.exec(deletePlain, string(room), string(user), biz.RoleAdmin)
-	if err != nil || n == 0 {
+	left, err = removeMember(t, room, user, deletePlain, biz.RoleAdmin)
+	if err != nil || !left {
 		return false, 0, err
 	}
 	return true, version + 1, raiseVersion(t, room, -1)

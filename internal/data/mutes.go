@@ -3,6 +3,7 @@ package data
 import (
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/game-im/hermod/internal/biz"
@@ -21,33 +22,34 @@ const (
 
 var insertMute = insertInto("mutes", muteColumns)
 
-// keepMute keeps the mute of a member who is about to be one no more, if he has one.
-func keepMute(t *tx, room biz.RoomID, user biz.UserID) error {
-	until, muted, err := muteOf(t.scan, selectMuted, room, user)
-	if err != nil || !muted {
-		return err
+// removeMember ends a membership by a statement that takes room, user and more, and keeps the member's mute if he has
+// one. It tells whether the statement has removed him.
+func removeMember(t *tx, room biz.RoomID, user biz.UserID, statement string, more ...any) (removed bool, err error) {
+	mute, err := loadMute(t.scan, selectMuted, room, user)
+	if err != nil {
+		return false, err
 	}
-	if _, err := t.exec(deleteMute, string(room), string(user)); err != nil { // one of before, which is over
-		return err
+	who := []any{string(room), string(user)}
+	n, err := t.exec(statement, slices.Concat(who, more)...)
+	if err != nil || n == 0 || mute == nil {
+		return n > 0, err
 	}
-	_, err = t.exec(insertMute, string(room), string(user), toMicros(until))
-	return err
+	if _, err := t.exec(deleteMute, who...); err != nil { // one of before, which is over
+		return false, err
+	}
+	_, err = t.exec(insertMute, string(room), string(user), toMicros(mute.Until))
+	return true, err
 }
 
-// loadMute returns nil where none is in force.
-func loadMute(read scan, room biz.RoomID, user biz.UserID) (*biz.Mute, error) {
-	until, muted, err := muteOf(read, selectMute, room, user)
-	if err != nil || !muted {
+// loadMute reads a mute by one of the queries above, and returns nil where none is in force.
+func loadMute(read scan, query string, room biz.RoomID, user biz.UserID) (*biz.Mute, error) {
+	var until int64
+	err := read(query, []any{string(room), string(user), time.Now().UnixMicro()}, &until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if err != nil {
 		return nil, err
 	}
-	return &biz.Mute{Until: until}, nil
-}
-
-func muteOf(read scan, query string, room biz.RoomID, user biz.UserID) (until time.Time, muted bool, err error) {
-	var micros int64
-	err = read(query, []any{string(room), string(user), time.Now().UnixMicro()}, &micros)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, false, nil
-	}
-	return fromMicros(micros), err == nil, err
+	return &biz.Mute{Until: fromMicros(until)}, nil
 }

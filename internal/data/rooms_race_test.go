@@ -332,6 +332,28 @@ func TestIdleRoomsEnd(t *testing.T) {
 	})
 }
 
+// TestALeaveThatDoesNotHappenKeepsNoMute: an admin leaves by way of an act. What was kept of him meanwhile would be on
+// him again when he has been unmuted, leaves and comes back.
+func TestALeaveThatDoesNotHappenKeepsNoMute(t *testing.T) {
+	t.Parallel()
+	onTwoAdminNodes(t, func(t *testing.T, nodes [2]*adminNode) {
+		ctx, n, admin := t.Context(), nodes[0], biz.OfMember{Room: "r", Member: "a"}
+		must(t, n.join("r", "a"))
+		_, err := n.admin.Mute(ctx, as("a"), admin)
+		must(t, err)
+		if left, err := NewMembers(n.db).Leave(ctx, "r", "a"); err != nil || left {
+			t.Fatal(left, err)
+		}
+		if kept := count(t, n.db, "mutes"); kept != 0 {
+			t.Errorf("%d mutes of who is there are kept", kept)
+		}
+		must(t, n.rooms.Leave(ctx, as("a"), "r", ""), n.join("r", "a"))
+		if got := reasonOf(n.say("r", "a")); got != "MUTED" {
+			t.Errorf("he has left after all, comes back, and speaks: %q", got)
+		}
+	})
+}
+
 // TestMutesAreForgotten: those of who is not there are deleted when they are over, and with their room.
 func TestMutesAreForgotten(t *testing.T) {
 	t.Parallel()
