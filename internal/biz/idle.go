@@ -27,8 +27,8 @@ type IdleRooms struct {
 	admin *RoomAdmin
 	log   *slog.Logger
 	last  RoomID // that was looked at
-	// empty is since when nobody is in rooms, as the last round through all of them had it, and next as this one
-	// has it.
+	// empty is since when nobody is in rooms that keep nothing, as the last round through all rooms had it, and next
+	// as this one has it.
 	empty, next map[RoomID]time.Time
 	ended       atomic.Int64
 }
@@ -94,14 +94,18 @@ func (i *IdleRooms) Sweep(ctx context.Context) (ended int, err error) {
 }
 
 // endAll ends those of the rooms where nobody is, unless the time is over before it had them all.
-func (i *IdleRooms) endAll(ctx context.Context, there Attendance, rooms []RoomID, until time.Time) (ended int, all bool, err error) {
+func (i *IdleRooms) endAll(ctx context.Context, there Attendance, rooms []IdleRoom, until time.Time) (ended int, all bool, err error) {
 	for part := range slices.Chunk(rooms, idleAsked) {
 		if !time.Now().Before(until) {
 			return ended, false, nil
 		}
-		users, complete := there.Attending(ctx, part...)
+		ids := make([]RoomID, len(part))
 		for at, room := range part {
-			i.last = room
+			ids[at] = room.ID
+		}
+		users, complete := there.Attending(ctx, ids...)
+		for at, room := range part {
+			i.last = room.ID
 			if users[at] > 0 || !complete {
 				continue
 			}
@@ -119,21 +123,37 @@ func (i *IdleRooms) endAll(ctx context.Context, there Attendance, rooms []RoomID
 
 // end ends a room, unless something was said in it after all. Of a room that keeps nothing it is not known when that
 // was: for as long nobody has to have been there to hear it.
-func (i *IdleRooms) end(ctx context.Context, room RoomID) error {
+func (i *IdleRooms) end(ctx context.Context, room IdleRoom) error {
+	var since time.Time
+	if !room.Persistent {
+		since = i.emptySince(room.ID)
+		if time.Since(since) < room.Timeout {
+			return errNotIdle(room.ID)
+		}
+	}
+	node := Actor{Service: true}
+	return i.admin.act(ctx, room.ID, node, ActNeeds{}, func(s ActState) (ActPlan, error) {
+		idle, active := s.Room.Config.IdleTimeout, s.Room.LastActive
+		if since.After(active) {
+			active = since
+		}
+		if idle <= 0 || s.Room.Kind == KindDirect || s.Now.Sub(active) < idle {
+			return ActPlan{}, errNotIdle(room.ID)
+		}
+		return ending(s, node, "idle"), nil
+	})
+}
+
+// emptySince is since when sweeps have found nobody in a room where nobody is.
+func (i *IdleRooms) emptySince(room RoomID) time.Time {
 	since, ok := i.empty[room]
 	if !ok {
 		since = time.Now()
 	}
 	i.next[room] = since
-	node := Actor{Service: true}
-	return i.admin.act(ctx, room, node, ActNeeds{}, func(s ActState) (ActPlan, error) {
-		idle, active := s.Room.Config.IdleTimeout, s.Room.LastActive
-		if !s.Room.Config.Persistent {
-			active = since
-		}
-		if idle <= 0 || s.Room.Kind == KindDirect || s.Now.Sub(active) < idle {
-			return ActPlan{}, Errorf(KindConflict, "NOT_IDLE", "room %q is not idle", room)
-		}
-		return ending(s, node, "idle"), nil
-	})
+	return since
+}
+
+func errNotIdle(room RoomID) error {
+	return Errorf(KindConflict, "NOT_IDLE", "room %q is not idle", room)
 }

@@ -15,6 +15,7 @@ import (
 // register is a book of many rooms, some of which are idle. Those are in the store as well.
 type register struct {
 	biz.RoomBook
+	store  *store
 	rooms  int
 	idle   map[int]bool
 	looked int
@@ -22,7 +23,7 @@ type register struct {
 
 func roomAt(i int) biz.RoomID { return biz.RoomID(fmt.Sprintf("%07d", i)) }
 
-func (r *register) Idle(_ context.Context, after biz.RoomID, limit int) (rooms []biz.RoomID, last biz.RoomID, err error) {
+func (r *register) Idle(_ context.Context, after biz.RoomID, limit int) (rooms []biz.IdleRoom, last biz.RoomID, err error) {
 	first := 0
 	if after != "" {
 		_, _ = fmt.Sscanf(string(after), "%d", &first) // what it is given are its own
@@ -34,7 +35,8 @@ func (r *register) Idle(_ context.Context, after biz.RoomID, limit int) (rooms [
 		}
 		r.looked++
 		if last = roomAt(i); r.idle[i] {
-			rooms = append(rooms, last)
+			config := r.store.rooms[last].Config
+			rooms = append(rooms, biz.IdleRoom{ID: last, Persistent: config.Persistent, Timeout: config.IdleTimeout})
 		}
 	}
 	return rooms, "", nil
@@ -60,7 +62,8 @@ func (l *lobby) Attending(_ context.Context, rooms ...biz.RoomID) (users []int, 
 
 // idleRooms returns what ends rooms, of which there are so many, some of them idle.
 func idleRooms(l *lobby, rooms int, idle ...int) (*biz.IdleRooms, *register, *store) {
-	s, book := newStore(), &register{rooms: rooms, idle: map[int]bool{}}
+	s := newStore()
+	book := &register{store: s, rooms: rooms, idle: map[int]bool{}}
 	for _, i := range idle {
 		book.idle[i] = true
 		room := durable(roomAt(i))
@@ -155,6 +158,7 @@ func TestARoomThatKeepsNothingEndsWhenNobodyIsThere(t *testing.T) {
 			busy    bool
 		}{{9, false}, {30, true}, {9, false}, {1, true}, {10, false}} {
 			there.busy[room] = step.busy
+			s.err = errors.New("it is asked for nothing while rooms wait")
 			for range step.minutes {
 				if ended, err := idle.Sweep(t.Context()); err != nil || ended > 0 {
 					t.Fatalf("%+v: %d ended, %v", step, ended, err)
@@ -162,6 +166,7 @@ func TestARoomThatKeepsNothingEndsWhenNobodyIsThere(t *testing.T) {
 				time.Sleep(time.Minute)
 			}
 		}
+		s.err = nil
 		if ended, err := idle.Sweep(t.Context()); err != nil || ended != 1 || s.rooms[room].DeletedAt.IsZero() {
 			t.Errorf("when nobody was there for long enough %d were ended, %v", ended, err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"strconv"
+	"time"
 )
 
 // Bounds of pages.
@@ -25,9 +26,16 @@ type RoomBook interface {
 	RoomsOf(ctx context.Context, user UserID, after int64, limit int) (rooms []OwnRoom, err error)
 	// Invitations returns those of a user, the newest first, with the names of the rooms.
 	Invitations(ctx context.Context, user UserID, limit int) ([]NamedInvitation, error)
-	// Idle returns up to limit rooms with ids above after in which nothing was said for longer than they may be
+	// Idle returns up to limit rooms with ids above after in which nothing was stored for longer than they may be
 	// idle, and the last id that was looked at; it is empty at the end.
-	Idle(ctx context.Context, after RoomID, limit int) (rooms []RoomID, last RoomID, err error)
+	Idle(ctx context.Context, after RoomID, limit int) (rooms []IdleRoom, last RoomID, err error)
+}
+
+// IdleRoom is a room in which nothing was stored for longer than it may be idle.
+type IdleRoom struct {
+	ID         RoomID
+	Persistent bool
+	Timeout    time.Duration
 }
 
 // OwnRoom is a room as one of its members finds it.

@@ -125,18 +125,19 @@ func (b *RoomBook) Invitations(ctx context.Context, user biz.UserID, limit int) 
 }
 
 // All rooms are looked at, in parts, since there are few that may be idle, and no index for them.
-const selectIdle = `SELECT id, idle_timeout, last_active, deleted_at FROM rooms WHERE id > ? ORDER BY id LIMIT ?`
+const selectIdle = `SELECT id, persistent, idle_timeout, last_active, deleted_at FROM rooms WHERE id > ? ORDER BY id LIMIT ?`
 
-// Idle returns the rooms among the next ones in which nothing was said for longer than they may be idle.
-func (b *RoomBook) Idle(ctx context.Context, after biz.RoomID, limit int) (idle []biz.RoomID, last biz.RoomID, err error) {
+// Idle returns the rooms among the next ones in which nothing was stored for longer than they may be idle.
+func (b *RoomBook) Idle(ctx context.Context, after biz.RoomID, limit int) (idle []biz.IdleRoom, last biz.RoomID, err error) {
 	now, seen := time.Now().UnixMicro(), 0
 	err = b.db.reader.each(ctx, selectIdle, []any{string(after), limit}, func(rows *sql.Rows) error {
+		var persistent bool
 		var timeout, active, deleted int64
-		if err := rows.Scan(&last, &timeout, &active, &deleted); err != nil {
+		if err := rows.Scan(&last, &persistent, &timeout, &active, &deleted); err != nil {
 			return err
 		}
 		if seen++; timeout > 0 && deleted == 0 && active+timeout < now {
-			idle = append(idle, last)
+			idle = append(idle, biz.IdleRoom{ID: last, Persistent: persistent, Timeout: time.Duration(timeout) * time.Microsecond})
 		}
 		return nil
 	})

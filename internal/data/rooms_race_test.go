@@ -278,15 +278,15 @@ func TestIdleRoomsAreLookedUpInParts(t *testing.T) {
 	onTwoAdminNodes(t, func(t *testing.T, nodes [2]*adminNode) {
 		for room, idle := range map[biz.RoomID]time.Duration{"a": time.Microsecond, "b": 0, "c": time.Hour, "d": time.Microsecond, "e": 0} {
 			config := biz.DefaultRoomConfig()
-			config.IdleTimeout = idle
+			config.IdleTimeout, config.Persistent = idle, room != "d"
 			_, err := nodes[0].admin.Create(t.Context(), as("a"), biz.CreateRoom{Room: room, Config: &config})
 			must(t, err)
 		}
 		book, after := NewRoomBook(nodes[1].db), biz.RoomID("")
 		for _, want := range []struct {
-			idle []biz.RoomID
+			idle []biz.IdleRoom
 			last biz.RoomID
-		}{{[]biz.RoomID{"a"}, "b"}, {[]biz.RoomID{"d"}, "d"}, {nil, ""}} {
+		}{{[]biz.IdleRoom{{ID: "a", Persistent: true, Timeout: time.Microsecond}}, "b"}, {[]biz.IdleRoom{{ID: "d", Timeout: time.Microsecond}}, "d"}, {nil, ""}} {
 			idle, last, err := book.Idle(t.Context(), after, 2)
 			if err != nil || !slices.Equal(idle, want.idle) || last != want.last {
 				t.Errorf("after %q: %v, %q, %v; want %+v", after, idle, last, err, want)
