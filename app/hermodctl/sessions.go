@@ -140,7 +140,7 @@ func since(now, t time.Time) string { return max(now.Sub(t), 0).Truncate(time.Se
 // languages.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) && r != '\u200c' && r != '\u200d' {
+		if !unicode.IsPrint(r) && !unicode.Is(unicode.Join_Control, r) {
 			return unicode.ReplacementChar
 		}
 		return r

@@ -201,7 +201,7 @@ func clean(text string) string {
 			return r
 		case r == '\n':
 			return r
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d':
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Join_Control, r):
 			return '\ufffd'
 		}
 		return r

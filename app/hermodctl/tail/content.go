@@ -44,7 +44,7 @@ func oneLine(text string) string {
 		switch {
 		case r == '\\':
 			b.WriteString(`\\`)
-		case unicode.IsPrint(r), r == '\u200c', r == '\u200d': // joiners, which words of some languages have, and emoji
+		case unicode.IsPrint(r), unicode.Is(unicode.Join_Control, r): // joiners, which words of some languages have, and emoji
 			b.WriteRune(r)
 		default:
 			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
