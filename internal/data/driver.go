@@ -23,10 +23,11 @@ type driver struct {
 	version    func(Options) (*sql.DB, error) // for reading the schema's version, where that must not make anything
 	locker     func() (lock.SessionLocker, error)
 	// patient and usual are statements, if not empty, that have the server let the statements of a
-	// connection take as long as they do, and no more. To change a large table takes its time. Of a file, usual finds
-	// out whether it can be written.
+	// connection take as long as they do, and no more. To change a large table takes its time.
 	patient, usual string
-	dialect        dialect
+	// probe is a statement, if not empty, that changes nothing and fails where nothing can be written.
+	probe   string
+	dialect dialect
 }
 
 var drivers = map[string]driver{

@@ -35,8 +35,11 @@ func migrate(ctx context.Context, db *sql.DB, name string, drv driver, log *slog
 	if err := bringUp(ctx, db, name, drv, log); err != nil {
 		return err
 	}
-	if drv.usual != "" {
-		if _, err := db.ExecContext(ctx, drv.usual); err != nil {
+	for _, statement := range []string{drv.usual, drv.probe} {
+		if statement == "" {
+			continue
+		}
+		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("data: open %s: %w", name, err)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 var sqliteDriver = driver{
 	goose: database.DialectSQLite3, migrations: "sqlite", open: openSQLite, version: sqliteVersion,
-	usual: "UPDATE goose_db_version SET is_applied = is_applied WHERE 1 = 0", // BEGIN IMMEDIATE takes a file that is read-only
+	probe: "UPDATE goose_db_version SET is_applied = is_applied WHERE 1 = 0", // BEGIN IMMEDIATE takes a file that is read-only
 	dialect: dialect{
 		begin: "BEGIN IMMEDIATE",
 		once:  onConflictDoNothing,
